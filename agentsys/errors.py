@@ -1,0 +1,122 @@
+"""Expected failures: what went wrong, in plain words, and how to put it right.
+
+    AgentsysError                     exit code  status
+    ├── InternalError                 1          internal_error
+    ├── UsageError (ValueError)       2          config_error
+    │   └── PaperError                2 or 3
+    ├── PrerequisiteError             3          config_error
+    │   └── SandboxUnavailable
+    ├── ProviderError                 4          provider_error
+    ├── BlockedError                  6          blocked
+    ├── LimitReached                  7          limit
+    └── Interrupted                   130, 143   interrupted
+
+Everything that is not an AgentsysError is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Status = Literal[
+    "running",
+    "verified",
+    "internal_error",
+    "config_error",
+    "provider_error",
+    "unverified",
+    "blocked",
+    "limit",
+    "interrupted",
+]
+
+EXIT_CODES: dict[Status, int] = {
+    "verified": 0,
+    "internal_error": 1,
+    "config_error": 3,
+    "provider_error": 4,
+    "unverified": 5,
+    "blocked": 6,
+    "limit": 7,
+    "interrupted": 130,
+}
+"""Exit code of each final status. Usage errors end with 2 before a run exists; SIGTERM ends with 143."""
+
+
+class AgentsysError(Exception):
+    """An expected failure.
+
+    Args:
+        message: one sentence, lower case, no full stop; names in backticks.
+        hint: what the user can do about it; empty where nothing can be done.
+    """
+
+    status: ClassVar[Status] = "internal_error"
+    exit_code: int = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InternalError(AgentsysError):
+    """An invariant of agentsys itself is broken; please report it."""
+
+
+class UsageError(AgentsysError, ValueError):
+    """The command line or an argument is wrong."""
+
+    status = "config_error"
+    exit_code = 2
+
+
+class PaperError(UsageError):
+    """The paper cannot be read: missing, empty, not a paper, encrypted (exit code 2); or unsupported here (3)."""
+
+    def __init__(self, message: str, hint: str = "", *, exit_code: int = 2) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
+
+
+class PrerequisiteError(AgentsysError):
+    """Configuration or something on the machine is missing."""
+
+    status = "config_error"
+    exit_code = 3
+
+
+class SandboxUnavailable(PrerequisiteError):
+    """No place to run untrusted code safely, or the one in use failed after retries."""
+
+
+class ProviderError(AgentsysError):
+    """The model provider failed, after retries where they make sense."""
+
+    status = "provider_error"
+    exit_code = 4
+
+
+class BlockedError(AgentsysError):
+    """The safety policy refused."""
+
+    status = "blocked"
+    exit_code = 6
+
+
+class LimitReached(AgentsysError):
+    """A limit on money, tokens or time is used up; the run can be resumed with a larger one."""
+
+    status = "limit"
+    exit_code = 7
+
+
+class Interrupted(AgentsysError):
+    """A signal ended the run; it can be resumed."""
+
+    status = "interrupted"
+    exit_code = 130
+
+    def __init__(self, message: str = "interrupted", hint: str = "", *, exit_code: int = 130) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code

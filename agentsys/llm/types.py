@@ -1,0 +1,89 @@
+"""What goes to a model and what comes back, whoever the provider is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+FinishReason = Literal["stop", "length", "refused", "unknown"]
+
+
+@dataclass(frozen=True)
+class CallKey:
+    """The name of one call: who asks, about what, and which try it is (1, 2, 3). Unique within a run."""
+
+    role: str
+    item: str
+    attempt: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.role}/{self.item}/{self.attempt:02d}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A named section of a prompt, e.g. `paper`, `plan`, `task`; the name is what a changed recording is told by."""
+
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture for models that can see."""
+
+    name: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """`prefix` is the same for many calls (rules, paper, plan) and comes first, so that provider caches hit."""
+
+    prefix: tuple[Part, ...]
+    body: tuple[Part, ...]
+    images: tuple[Image, ...] = ()
+
+    @property
+    def chars(self) -> int:
+        return sum(len(part.text) for part in (*self.prefix, *self.body))
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the provider counts them; `cached` of `prompt` came from its cache."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.prompt + other.prompt, self.cached + other.cached, self.completion + other.completion)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer of a provider."""
+
+    text: str
+    finish: FinishReason
+    usage: Usage = field(default_factory=Usage)
+    model: str = ""
+    seconds: float = 0.0
+
+
+class Provider(Protocol):
+    """One HTTP request, no retries. Raises the errors of `agentsys.llm.faults`."""
+
+    model: str
+
+    async def complete(self, prompt: Prompt, *, feedback: tuple[tuple[str, str], ...] = ()) -> Reply:
+        """Ask once. `feedback` is (earlier answer, what is wrong with it) pairs, appended as turns."""
+        ...
+
+    async def close(self) -> None: ...
