@@ -56,14 +56,29 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens as the provider counts them; `cached` of `prompt` came from its cache."""
+    """Tokens as the provider counts them; of `prompt`, `cached` came from its cache and `written` went into it.
+
+    `estimated` says that the provider gave no figures and that one token was taken for each four characters.
+    """
 
     prompt: int = 0
     cached: int = 0
     completion: int = 0
+    written: int = 0
+    estimated: bool = False
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.completion
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.prompt + other.prompt, self.cached + other.cached, self.completion + other.completion)
+        return Usage(
+            self.prompt + other.prompt,
+            self.cached + other.cached,
+            self.completion + other.completion,
+            self.written + other.written,
+            self.estimated or other.estimated,
+        )
 
 
 @dataclass(frozen=True)

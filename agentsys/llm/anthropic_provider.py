@@ -1,0 +1,171 @@
+"""Anthropic's messages API, with a prompt-cache breakpoint at the end of the stable prefix."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agentsys.errors import PrerequisiteError
+from agentsys.llm.faults import Transient
+from agentsys.llm.http_faults import page_fault, status_fault
+from agentsys.llm.redact import Redactor
+from agentsys.llm.render import base64_png, body_parameters, clean, estimate, join, turn
+from agentsys.llm.types import FinishReason, Prompt, Reply, Usage
+
+if TYPE_CHECKING:
+    from anthropic.types import ImageBlockParam, MessageParam, TextBlockParam
+
+KEY_NAME = "ANTHROPIC_API_KEY"
+DEFAULT_MAX_TOKENS = 32_000
+"""The API demands an upper bound for the answer; `max_tokens` in `model_params` changes it."""
+
+_FINISH: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "refused",
+}
+
+
+class AnthropicProvider:
+    """One request for each call, not streamed. Arguments as for OpenAIProvider.
+
+    Raises: PrerequisiteError if the `anthropic` package is missing.
+    """
+
+    def __init__(
+        self, model: str, *, api_key: str, base_url: str = "", params: dict[str, object], timeout: float
+    ) -> None:
+        try:
+            from anthropic import AsyncAnthropic
+        except ImportError as error:
+            hint = "install it with `pip install 'agentsys[anthropic]'`"
+            raise PrerequisiteError("the package `anthropic` is not installed", hint) from error
+        self.model = model
+        self._params = body_parameters(params)
+        self._max_tokens = _limit(self._params)
+        self._timeout = timeout
+        self._redactor = Redactor([api_key])
+        self._client = AsyncAnthropic(
+            api_key=api_key or "none", base_url=base_url or None, max_retries=0, timeout=timeout
+        )
+
+    async def complete(self, prompt: Prompt, *, feedback: tuple[tuple[str, str], ...] = ()) -> Reply:
+        """Ask once.
+
+        Raises: Transient, Fatal.
+        """
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout):
+                body = await self._post(prompt, feedback)
+        except TimeoutError as error:
+            raise Transient(f"no answer within {self._timeout:g} s", hint="raise `call_timeout`") from error
+        reply = read_message(body, self._redactor)
+        usage = reply.usage if reply.usage != Usage() else estimate(prompt, feedback, reply.text)
+        return Reply(reply.text, reply.finish, usage, reply.model or self.model, time.monotonic() - started)
+
+    async def _post(self, prompt: Prompt, feedback: tuple[tuple[str, str], ...]) -> str:
+        import anthropic
+
+        try:
+            raw = await self._client.messages.with_raw_response.create(
+                model=self.model,
+                max_tokens=self._max_tokens,
+                system=system(prompt),
+                messages=messages(prompt, feedback),
+                extra_body=self._params,
+                # Given for each call, the SDK does not refuse long answers that are not streamed.
+                timeout=self._timeout,
+            )
+        except anthropic.APIStatusError as error:
+            response = error.response
+            raise status_fault(
+                error.status_code, response.text, response.headers, key_name=KEY_NAME, redactor=self._redactor
+            ) from error
+        except anthropic.APITimeoutError as error:
+            raise Transient(f"no answer within {self._timeout:g} s", hint="raise `call_timeout`") from error
+        except anthropic.APIError as error:
+            raise Transient(
+                f"the connection to the endpoint failed: {self._redactor.message(str(error.__cause__ or error))}",
+                hint="check the network and the endpoint",
+            ) from error
+        return raw.http_response.text
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def system(prompt: Prompt) -> list[TextBlockParam]:
+    """Return the stable prefix as one block that ends in a cache breakpoint."""
+    if not prompt.prefix:
+        return []
+    return [{"type": "text", "text": join(prompt.prefix), "cache_control": {"type": "ephemeral"}}]
+
+
+def messages(prompt: Prompt, feedback: tuple[tuple[str, str], ...] = ()) -> list[MessageParam]:
+    """Return the question and the earlier answers with their faults."""
+    question: list[TextBlockParam | ImageBlockParam] = [{"type": "text", "text": join(prompt.body)}]
+    for image in prompt.images:
+        data = base64_png(image.png)
+        question.append({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}})
+    chat: list[MessageParam] = [{"role": "user", "content": question}]
+    for answer, fault in feedback:
+        # The API rejects an assistant's turn that ends in white space.
+        chat.append({"role": "assistant", "content": turn(answer).rstrip()})
+        chat.append({"role": "user", "content": fault})
+    return chat
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Block(_Lenient):
+    type: str = ""
+    text: str = ""
+
+
+class _Usage(_Lenient):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+
+class _Message(_Lenient):
+    model: str | None = None
+    content: list[_Block]
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+
+
+def read_message(body: str, redactor: Redactor) -> Reply:
+    """Return the answer in a response body with status 200.
+
+    Raises: WrongPage for a body that is not a message.
+    """
+    try:
+        data = _Message.model_validate_json(body)
+    except ValidationError as error:
+        raise page_fault(body) from error
+    text = "".join(block.text for block in data.content if block.type == "text")
+    finish = _FINISH.get(data.stop_reason or "", "unknown")
+    return Reply(redactor.text(clean(text)), finish, _usage(data.usage or _Usage()), data.model or "")
+
+
+def _usage(usage: _Usage) -> Usage:
+    """Anthropic counts what went through the cache apart; our `prompt` is the whole."""
+    cached, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    return Usage((usage.input_tokens or 0) + cached + written, cached, usage.output_tokens or 0, written)
+
+
+def _limit(params: dict[str, object]) -> int:
+    value = params.pop("max_tokens", DEFAULT_MAX_TOKENS)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise PrerequisiteError("`max_tokens` in `model_params` is not a positive whole number", "correct it")
+    return value

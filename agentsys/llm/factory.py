@@ -1,0 +1,142 @@
+"""From settings and environment to the model that agents talk to."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from agentsys.errors import PrerequisiteError
+from agentsys.events import EventLog
+from agentsys.llm.guard import STAGES, GuardedModel, emit_retry
+from agentsys.llm.ledger import Ledger
+from agentsys.llm.limits import Limits
+from agentsys.llm.replay import ReplayProvider
+from agentsys.llm.source import LiveSource, Source
+from agentsys.llm.store import Store
+from agentsys.llm.types import CallKey, Provider
+from agentsys.settings import Settings
+
+_RESERVED = ("model", "messages", "system", "stream", "n", "tools", "extra_headers", "extra_query")
+"""Fields of a request that are ours; headers may hold secrets, which are not settings."""
+
+
+def build_model(
+    settings: Settings,
+    llm_dir: Path,
+    events: EventLog,
+    *,
+    deadline: float | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> GuardedModel:
+    """Return the model of a run.
+
+    Args:
+        llm_dir: the run's `llm/` folder; calls that lie there are not asked again, and their tokens count.
+        deadline: time of `time.monotonic()` at which the run's time is up; None has no limit.
+        environ: where keys are read; None takes the process's environment.
+
+    Raises: PrerequisiteError if a model name, a key, a package or the recording is missing.
+    """
+    store = Store(llm_dir)
+    ledger = Ledger(llm_dir / "ledger.jsonl", store)
+    limits = Limits(settings.budget, settings.max_tokens, deadline)
+    source: Source
+    if settings.replay is not None:
+        source = ReplayProvider(
+            settings.replay,
+            strict=settings.strict_replay,
+            on_change=lambda key, sections: _emit_change(events, key, sections),
+        )
+    else:
+        source = LiveSource(
+            build_providers(settings, os.environ if environ is None else environ),
+            limits,
+            ledger,
+            lambda key, fault, wait: emit_retry(events, key, fault, wait),
+            attempts=settings.attempts,
+            concurrency=settings.concurrency,
+        )
+    return GuardedModel(source, store, ledger, limits, events)
+
+
+def build_providers(settings: Settings, environ: Mapping[str, str]) -> dict[str, Provider]:
+    """Return the provider of each role with its own model, and of all others under the empty name.
+
+    Raises: PrerequisiteError.
+    """
+    _check_parameters(settings.model_params)
+    if not settings.model:
+        raise PrerequisiteError(
+            "no model is chosen",
+            "name one with `--model NAME` or AGENTSYS_MODEL, or replay a recording with `--replay`",
+        )
+    models: dict[str, str] = {"": settings.model}
+    models.update({str(role): name for role, name in settings.agent_models.items()})
+    shared = {name: _provider(name, settings, environ) for name in set(models.values())}
+    return {role: shared[name] for role, name in models.items()}
+
+
+def provider_of(model: str, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return `anthropic` or `openai` for a model; see `Settings.provider`."""
+    if settings.provider != "auto":
+        return settings.provider
+    own_endpoint = settings.base_url or environ.get("OPENAI_BASE_URL", "")
+    return "anthropic" if model.startswith("claude-") and not own_endpoint else "openai"
+
+
+def _provider(model: str, settings: Settings, environ: Mapping[str, str]) -> Provider:
+    params, timeout = dict(settings.model_params), settings.call_timeout
+    if provider_of(model, settings, environ) == "anthropic":
+        from agentsys.llm import anthropic_provider
+
+        url = settings.base_url or environ.get("ANTHROPIC_BASE_URL", "")
+        key = _key(anthropic_provider.KEY_NAME, url, model, environ)
+        return anthropic_provider.AnthropicProvider(model, api_key=key, base_url=url, params=params, timeout=timeout)
+    from agentsys.llm import openai_provider
+
+    url = settings.base_url or environ.get("OPENAI_BASE_URL", "")
+    key = _key(openai_provider.KEY_NAME, url, model, environ)
+    return openai_provider.OpenAIProvider(model, api_key=key, base_url=url, params=params, timeout=timeout)
+
+
+def _key(name: str, url: str, model: str, environ: Mapping[str, str]) -> str:
+    key = environ.get(name, "").strip()
+    if not key and not is_local(url):
+        raise PrerequisiteError(
+            f"the environment variable {name} is not set, which model `{model}` needs",
+            f"set {name}, or point `base_url` to a local endpoint, or replay a recording with `--replay`",
+        )
+    return key
+
+
+def is_local(url: str) -> bool:
+    """Return whether an endpoint lies on this machine or in a private network, where a key is often not needed."""
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return bool(host) and ("." not in host or host.endswith((".local", ".internal", ".lan", ".localhost")))
+    return address.is_loopback or address.is_private
+
+
+def _check_parameters(params: Mapping[str, object]) -> None:
+    extra = params.get("extra_body", {})
+    if not isinstance(extra, dict):
+        raise PrerequisiteError("`extra_body` in `model_params` is not a table", "write it as a table of fields")
+    taken = [name for name in _RESERVED if name in params or name in extra]
+    if taken:
+        names = ", ".join(f"`{name}`" for name in taken)
+        raise PrerequisiteError(f"`model_params` may not set {names}", "remove it; agentsys sets these itself")
+
+
+def _emit_change(events: EventLog, key: CallKey, sections: list[str]) -> None:
+    events.emit(
+        "warning",
+        stage=STAGES.get(key.role),
+        message=f"the prompt of `{key}` has changed since it was recorded: {', '.join(sections)}",
+        key=str(key),
+        sections=sections,
+    )

@@ -1,0 +1,106 @@
+"""The ledger: one line for each answered call, and what the run used so far."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from agentsys.llm.prices import price_of
+from agentsys.llm.store import Recording, Store
+from agentsys.llm.types import Usage
+
+
+class Line(BaseModel):
+    """One call. `price` is in US dollars, null where it is unknown; `seconds` is the time until the answer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    key: str
+    model: str
+    prompt: int
+    cached: int
+    completion: int
+    written: int = 0
+    estimated: bool = False
+    price: float | None
+    seconds: float
+    finish: str
+    ts: str
+
+    @classmethod
+    def of(cls, recording: Recording) -> Line:
+        """Make the line of a recorded call."""
+        usage = recording.tokens
+        price = price_of(recording.model, usage, recording.ts)
+        if price is None and recording.asked != recording.model:
+            price = price_of(recording.asked, usage, recording.ts)
+        return cls(
+            id=recording.id,
+            key=str(recording.key),
+            model=recording.model,
+            prompt=usage.prompt,
+            cached=usage.cached,
+            completion=usage.completion,
+            written=usage.written,
+            estimated=usage.estimated,
+            price=price,
+            seconds=recording.seconds,
+            finish=recording.finish,
+            ts=recording.ts,
+        )
+
+
+class Ledger:
+    """Reads the lines of earlier processes, adds those that a kill prevented, and appends.
+
+    The recording is written first, the line after it; so a recording without a line is a call to be booked.
+    """
+
+    def __init__(self, path: Path, store: Store) -> None:
+        self._path = path
+        self.lines: list[Line] = _read(path)
+        booked = {line.id for line in self.lines}
+        for recording in store.all():
+            if recording.id and recording.id not in booked:
+                self.append(recording)
+
+    def append(self, recording: Recording) -> Line:
+        """Book one recorded call."""
+        line = Line.of(recording)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line.model_dump_json() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.lines.append(line)
+        return line
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all calls, those of unusable answers too."""
+        return sum(
+            (Usage(line.prompt, line.cached, line.completion, line.written, line.estimated) for line in self.lines),
+            Usage(),
+        )
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars of all calls; None as soon as one price is unknown."""
+        prices = [line.price for line in self.lines]
+        return None if None in prices else sum(price for price in prices if price is not None)
+
+
+def _read(path: Path) -> list[Line]:
+    """Read the lines; a last one that was cut off in writing is removed from the file."""
+    if not path.is_file():
+        return []
+    raw = path.read_bytes()
+    whole = raw[: raw.rfind(b"\n") + 1]
+    if len(whole) != len(raw):
+        with path.open("r+b") as file:
+            file.truncate(len(whole))
+    return [Line.model_validate(json.loads(line)) for line in whole.splitlines() if line.strip()]

@@ -1,0 +1,60 @@
+"""Limits on money, tokens and time, checked before each request."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+from agentsys.errors import LimitReached, PrerequisiteError
+from agentsys.llm.ledger import Ledger
+
+_RESUME = "and go on with `agentsys resume`"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use, earlier processes of the same run included.
+
+    `budget` is in US dollars; `max_tokens` counts prompt and completion together; `deadline` is a time of
+    `time.monotonic()`. None has no limit.
+    """
+
+    budget: float | None = None
+    max_tokens: int | None = None
+    deadline: float | None = None
+
+    def check(self, ledger: Ledger) -> None:
+        """Let one more request through.
+
+        Raises: LimitReached; PrerequisiteError if there is a budget but a call's price is unknown.
+        """
+        self.check_time()
+        used = ledger.usage.total
+        if self.max_tokens is not None and used >= self.max_tokens:
+            raise LimitReached(
+                f"the limit of {self.max_tokens:,} tokens is used up ({used:,} used)", f"raise `--max-tokens` {_RESUME}"
+            )
+        if self.budget is None:
+            return
+        cost = ledger.cost
+        if cost is None:
+            models = ", ".join(sorted({f"`{line.model}`" for line in ledger.lines if line.price is None}))
+            raise PrerequisiteError(
+                f"the price of {models} is unknown, so `--budget` cannot be kept",
+                f"limit the tokens with `--max-tokens` instead of `--budget`, {_RESUME}",
+            )
+        if cost >= self.budget:
+            raise LimitReached(
+                f"the budget of US$ {self.budget:.2f} is used up (US$ {cost:.2f} spent)", f"raise `--budget` {_RESUME}"
+            )
+
+    def check_time(self) -> None:
+        """Raises: LimitReached if the time is up."""
+        if self.remaining <= 0:
+            raise LimitReached("the time limit of the run is reached", f"raise `--time-limit` {_RESUME}")
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline; infinite without one."""
+        return math.inf if self.deadline is None else self.deadline - time.monotonic()

@@ -1,0 +1,77 @@
+"""Answers from recordings: no key, no network, no provider."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from agentsys.errors import PrerequisiteError
+from agentsys.llm.sections import changed_sections
+from agentsys.llm.source import Feedback
+from agentsys.llm.store import Recording, Store
+from agentsys.llm.types import CallKey, Prompt
+
+OnChange = Callable[[CallKey, list[str]], None]
+"""Called with a call whose prompt has changed since it was recorded, and the names of the changed sections."""
+
+
+class ReplayProvider:
+    """Finds an answer by role, item and attempt, whatever the prompt says.
+
+    Args:
+        folder: recordings as `Store` writes them; a run directory is understood too.
+        strict: refuse recordings whose prompt has changed.
+
+    Raises: PrerequisiteError if the folder holds no recording.
+    """
+
+    def __init__(self, folder: Path, *, strict: bool = False, on_change: OnChange | None = None) -> None:
+        self._store = Store(folder / "llm" if (folder / "llm").is_dir() else folder)
+        self._strict = strict
+        self._on_change = on_change
+        self._used: set[Path] = set()
+        if not self._store.paths():
+            hint = "`--replay` takes a folder of recordings, or the directory of an earlier run"
+            raise PrerequisiteError(f"there is no recorded model call in `{folder}`", hint)
+
+    def model_of(self, role: str) -> str:
+        """Return nothing: the models stand in the recordings."""
+        return ""
+
+    async def fetch(self, key: CallKey, prompt: Prompt, hashes: dict[str, str], feedback: Feedback) -> Recording:
+        """Return the recording of a call; model, usage and seconds are those of the recorded one.
+
+        Raises: PrerequisiteError if it is missing, or, in strict mode, if its prompt has changed.
+        """
+        recording = self._store.read(key)
+        path = self._store.path(key)
+        if recording is None:
+            raise PrerequisiteError(
+                f"no recorded answer for `{key}`: `{path}` is missing",
+                "record it in a live run, or replay the program version that the recording was made with",
+            )
+        self._used.add(path)
+        changed = changed_sections(recording.prompt, hashes)
+        if changed:
+            self._changed(key, path, changed)
+        place = {"role": key.role, "item": key.item, "attempt": key.attempt, "prompt": hashes}
+        return recording.model_copy(update=place | {"id": recording.id or secrets.token_hex(8)})
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    @property
+    def unused(self) -> list[Path]:
+        """Recordings that no call has asked for yet."""
+        return [path for path in self._store.paths() if path not in self._used]
+
+    def _changed(self, key: CallKey, path: Path, sections: list[str]) -> None:
+        if self._strict:
+            names = ", ".join(f"`{name}`" for name in sections)
+            raise PrerequisiteError(
+                f"the prompt of `{key}` has changed since it was recorded: {names} (`{path}`)",
+                "record it again, or replay without `--strict-replay`",
+            )
+        if self._on_change is not None:
+            self._on_change(key, sections)

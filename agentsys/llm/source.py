@@ -1,0 +1,153 @@
+"""Where answers come from: a provider over the network, with retries of transient faults; `replay` is the other one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from agentsys.errors import LimitReached, ProviderError
+from agentsys.llm.faults import Fatal, ProviderFault, Transient, WrongPage
+from agentsys.llm.ledger import Ledger
+from agentsys.llm.limits import Limits
+from agentsys.llm.store import Recording
+from agentsys.llm.types import CallKey, Prompt, Provider, Reply
+
+LONGEST_WAIT = 900.0
+"""Seconds; a provider that asks for a longer pause ends the run, which can be resumed then."""
+
+Feedback = tuple[tuple[str, str], ...]
+OnRetry = Callable[[CallKey, str, float], None]
+"""Called before each pause with the call, the fault in plain words, and the seconds to wait."""
+
+
+class Source(Protocol):
+    """Gives the answer to one call as a recording, ready to be stored."""
+
+    def model_of(self, role: str) -> str:
+        """Return the model that would be asked for this role."""
+        ...
+
+    async def fetch(self, key: CallKey, prompt: Prompt, hashes: dict[str, str], feedback: Feedback) -> Recording: ...
+
+    async def close(self) -> None: ...
+
+
+class LiveSource:
+    """Asks the provider of the role.
+
+    Args:
+        providers: by role; the empty name is for all others.
+        attempts: tries of one call against transient faults.
+        concurrency: requests under way at the same time; pauses between tries do not count.
+        backoff: seconds of the first pause; doubled each time up to a minute, with jitter.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        limits: Limits,
+        ledger: Ledger,
+        on_retry: OnRetry,
+        *,
+        attempts: int,
+        concurrency: int,
+        backoff: float = 1.0,
+    ) -> None:
+        self._providers = providers
+        self._limits = limits
+        self._ledger = ledger
+        self._on_retry = on_retry
+        self._attempts = attempts
+        self._slots = asyncio.Semaphore(concurrency)
+        self._jitter = wait_exponential_jitter(initial=backoff, max=60.0, jitter=backoff)
+
+    def model_of(self, role: str) -> str:
+        return self._provider(role).model
+
+    async def fetch(self, key: CallKey, prompt: Prompt, hashes: dict[str, str], feedback: Feedback) -> Recording:
+        """Ask until an answer comes.
+
+        Raises: ProviderError, LimitReached.
+        """
+        provider = self._provider(key.role)
+        reply = await self._retrying(key, provider, prompt, feedback)
+        return Recording.of(key, reply, asked=provider.model, prompt=hashes)
+
+    async def close(self) -> None:
+        for provider in set(self._providers.values()):
+            await provider.close()
+
+    def _provider(self, role: str) -> Provider:
+        return self._providers.get(role) or self._providers[""]
+
+    async def _retrying(self, key: CallKey, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=self._wait,
+            retry=retry_if_exception(_Retryable()),
+            before_sleep=lambda state: self._pause(key, state),
+            sleep=asyncio.sleep,  # a cancelled task leaves it at once
+            reraise=True,
+        )
+        try:
+            return await retrying(self._once, provider, prompt, feedback)
+        except ProviderFault as fault:
+            tries = retrying.statistics.get("attempt_number", 1)
+            after = f" after {tries} tries" if tries != 1 else ""
+            final = fault.message if isinstance(fault, Fatal) else f"{fault.message}{after}"
+            raise ProviderError(
+                f"`{provider.model}` cannot answer `{key.role}/{key.item}`: {final}", fault.hint
+            ) from fault
+
+    async def _once(self, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
+        async with self._slots:
+            self._limits.check(self._ledger)
+            remaining = self._limits.remaining
+            try:
+                async with asyncio.timeout(None if remaining == float("inf") else remaining):
+                    return await provider.complete(prompt, feedback=feedback)
+            except TimeoutError:
+                self._limits.check_time()
+                raise
+
+    def _wait(self, state: RetryCallState) -> float:
+        fault = _fault(state)
+        asked = fault.retry_after if fault is not None else None
+        return self._jitter(state) if asked is None else asked
+
+    def _pause(self, key: CallKey, state: RetryCallState) -> None:
+        """Say what happened; a pause that would last too long, or beyond the deadline, is not begun."""
+        fault = _fault(state)
+        message = fault.message if fault is not None else ""
+        seconds = state.next_action.sleep if state.next_action else 0.0
+        if seconds >= self._limits.remaining:
+            raise LimitReached(
+                f"the time limit ends before the provider may be asked again in {seconds:.0f} s ({message})",
+                "raise `--time-limit` and go on with `agentsys resume`",
+            )
+        if seconds > LONGEST_WAIT:
+            raise ProviderError(
+                f"the provider asks to wait {seconds:.0f} s ({message})", "go on after that time with `agentsys resume`"
+            )
+        self._on_retry(key, message, seconds)
+
+
+class _Retryable:
+    """Transient faults, but a body that is not the protocol only once: the address is wrong then."""
+
+    def __init__(self) -> None:
+        self._pages = 0
+
+    def __call__(self, error: BaseException) -> bool:
+        if isinstance(error, WrongPage):
+            self._pages += 1
+            return self._pages < 2
+        return isinstance(error, Transient)
+
+
+def _fault(state: RetryCallState) -> ProviderFault | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, ProviderFault) else None
