@@ -8,10 +8,7 @@ real_path() {
 }
 
 managed() {  # interpreters a version manager holds without putting them on PATH, for a name such as python3.12
-    minor=${1#python}
-    for root in "${PYENV_ROOT:-${HOME:-/root}/.pyenv}/versions"; do
-        ls -d "$root/$minor".*/bin/python "$root/$minor"/bin/python 2>/dev/null || true
-    done
+    ls -d "${PYENV_ROOT:-${HOME:-/root}/.pyenv}/versions/${1#python}".*/bin/python 2>/dev/null || true
 }
 
 try() {

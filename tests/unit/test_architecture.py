@@ -1,0 +1,283 @@
+"""The shape of the project, held by reading its source: who may import whom, and what no file may contain."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE_ROOTS = {"agentsys": ROOT, "agentsys_sandbox": ROOT / "sandbox", "agentsys_policies": ROOT / "policies"}
+MAX_LINES = 400
+
+FENCES = {
+    "autogen_agentchat": ("agentsys.team", "agentsys.agents", "agentsys.llm"),
+    "autogen_core": ("agentsys.team", "agentsys.agents", "agentsys.llm"),
+    "autogen_ext": (),
+    "rich": ("agentsys.cli", "agentsys.display", "agentsys.report"),
+    "typer": ("agentsys.cli", "agentsys.display", "agentsys.report"),
+    "openai": ("agentsys.llm",),
+    "anthropic": ("agentsys.llm",),
+    "pypdfium2": ("agentsys.paper",),
+    "nougat": ("agentsys.paper.nougat",),
+    "torch": ("agentsys.paper.nougat",),
+    "transformers": ("agentsys.paper.nougat",),
+    "nltk": ("agentsys.paper.nougat",),
+}
+"""Third-party package -> the only places that may import it."""
+
+FOUNDATION = ("artifacts", "errors", "events", "files", "rundir", "runrecord", "settings")
+"""What everything else stands on; these know nothing above themselves."""
+WORKERS = ("llm", "paper", "plan", "prompts", "repair", "verify")
+"""Parts that do one job each and are put together by the agents, the team and the pipeline."""
+ABOVE_WORKERS = ("agents", "cli", "display", "pipeline", "report", "team")
+
+PROCESS_STARTERS = {
+    "agentsys.paper.pdf.process": "reads a PDF in a child process with hard limits",
+    "agentsys.verify.probes.agentsys_imports": "runs inside the sandbox, never on this machine",
+    "agentsys_sandbox.forwarder": "runs inside the sandbox, never on this machine",
+    "agentsys_sandbox.hostlibs": "asks `ldd` and `ldconfig` which libraries an interpreter needs",
+    "agentsys_sandbox.rootfs": "asks an interpreter of this machine where its files lie",
+}
+"""The only modules that may start a process, each with its reason."""
+
+HEAVY = ("autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2")
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the three packages: dotted name -> file."""
+    found: dict[str, Path] = {}
+    for package, root in SOURCE_ROOTS.items():
+        for file in sorted((root / package).rglob("*.py")):
+            parts = file.relative_to(root).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+def imports(module: str, code: ast.Module, *, is_package: bool = False) -> set[str]:
+    """Dotted names a module imports: at the top, inside functions, relative ones, and by a constant in a call."""
+    found: set[str] = set()
+    for node in ast.walk(code):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(module, node, is_package=is_package)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and _called(node) in ("importlib.import_module", "import_module", "__import__"):
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                found.add(first.value)
+    return found
+
+
+def _base(module: str, node: ast.ImportFrom, *, is_package: bool) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".")
+    kept = parts[: len(parts) - node.level + int(is_package)]
+    return ".".join([*kept, node.module] if node.module else kept)
+
+
+def _called(node: ast.Call) -> str:
+    return ast.unparse(node.func)
+
+
+def edges() -> Iterator[tuple[str, str]]:
+    """Every (module, imported name) of the project."""
+    for module, file in modules().items():
+        for name in imports(module, tree(file), is_package=file.name == "__init__.py"):
+            yield module, name
+
+
+def within(name: str, *places: str) -> bool:
+    """True if a dotted name is one of the places, or lies below one."""
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def project_files() -> list[Path]:
+    """Every Python file that is written by hand: sources, tests, benchmarks; neither examples nor test data."""
+    folders = [root / package for package, root in SOURCE_ROOTS.items()] + [ROOT / "tests", ROOT / "benchmarks"]
+    files = [file for folder in folders for file in folder.rglob("*.py")]
+    return [file for file in files if ROOT / "tests" / "fixtures" not in file.parents]
+
+
+def named(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def test_the_finder_sees_lazy_relative_and_called_imports() -> None:
+    code = ast.parse(
+        "from ..b import c\nfrom . import d\ndef f():\n    import docker.errors\n    importlib.import_module('rich')\n"
+    )
+    assert imports("p.a.m", code) == {"p.b.c", "p.a.d", "docker.errors", "rich"}
+    assert imports("p.a", code, is_package=True) == {"p.b.c", "p.a.d", "docker.errors", "rich"}
+
+
+def test_all_three_packages_are_seen() -> None:
+    assert {name.partition(".")[0] for name in modules()} == set(SOURCE_ROOTS)
+    assert len(modules()) > 50
+
+
+def test_sandbox_and_policies_know_neither_agentsys_nor_each_other() -> None:
+    low = ("agentsys_sandbox", "agentsys_policies")
+    wrong = [
+        (module, name)
+        for module, name in edges()
+        if within(module, *low) and within(name, *SOURCE_ROOTS) and not within(name, module.partition(".")[0])
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", FENCES)
+def test_a_fenced_package_is_imported_only_where_it_may_be(package: str) -> None:
+    wrong = [
+        (module, name)
+        for module, name in edges()
+        if within(name, package) and not any(module.startswith(place) for place in FENCES[package])
+    ]
+    assert wrong == []
+
+
+def test_exactly_one_module_imports_the_docker_sdk() -> None:
+    users = {module for module, name in edges() if within(name, "docker")}
+    assert len(users) == 1
+    assert users <= {module for module in modules() if within(module, "agentsys_sandbox")}
+
+
+def test_the_foundation_stands_on_itself() -> None:
+    own = [f"agentsys.{name}" for name in FOUNDATION]
+    wrong = [
+        (module, name)
+        for module, name in edges()
+        if within(module, *own) and within(name, *SOURCE_ROOTS) and not within(name, *own)
+    ]
+    # A diagnostic knows its own fingerprint, whose rules belong to the repair part; it looks them up when asked.
+    looked_up = ("agentsys.artifacts", "agentsys.repair.fingerprint.fingerprint_of")
+    assert [edge for edge in wrong if edge != looked_up] == []
+
+
+def test_workers_do_not_reach_up() -> None:
+    below, above = ([f"agentsys.{name}" for name in names] for names in (WORKERS, ABOVE_WORKERS))
+    assert [(m, name) for m, name in edges() if within(m, *below) and within(name, *above)] == []
+
+
+@pytest.mark.parametrize("layer", ["cli", "display"])
+def test_nothing_but_the_command_line_imports(layer: str) -> None:
+    users = ("agentsys.cli", "agentsys.__main__", f"agentsys.{layer}")
+    # Pure text helpers: reports clean hostile text and write numbers as the display does.
+    allowed_leaf = ("agentsys.display.clean", "agentsys.display.numbers")
+    wrong = [
+        (module, name)
+        for module, name in edges()
+        if within(name, f"agentsys.{layer}") and not within(module, *users) and not within(name, *allowed_leaf)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["implement", "--help"], ["no-such-command"]])
+def test_the_command_line_answers_without_loading_heavy_packages(words: list[str]) -> None:
+    program = (
+        "import json, sys\n"
+        "from agentsys.cli.app import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit:\n    pass\n"
+        "sys.stderr.write('\\n' + json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
+    )
+    path = os.pathsep.join(str(root) for root in SOURCE_ROOTS.values())
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": path, "HOME": "/nonexistent"},
+    )
+    loaded = json.loads(done.stderr.splitlines()[-1])
+    assert "typer" in loaded
+    assert sorted(set(loaded) & set(HEAVY)) == []
+
+
+def test_the_docker_folder_holds_recipes_and_no_python() -> None:
+    # With an __init__.py this folder would take the place of the Docker SDK.
+    assert (ROOT / "docker").is_dir()
+    assert sorted(named(file) for file in (ROOT / "docker").rglob("*.py")) == []
+
+
+def test_no_module_and_no_test_folder_is_called_docker() -> None:
+    places = [*SOURCE_ROOTS.values(), ROOT / "tests"]
+    folders = [f for place in places for f in place.rglob("docker") if f.is_dir() and ".venv" not in str(f)]
+    assert [named(folder) for folder in folders if folder != ROOT / "docker"] == []
+    assert [named(file) for file in project_files() if file.name == "docker.py"] == []
+
+
+def test_no_file_is_too_long() -> None:
+    long = {named(file): len(file.read_text(encoding="utf-8").splitlines()) for file in project_files()}
+    assert {name: count for name, count in long.items() if count > MAX_LINES} == {}
+
+
+def test_no_finalizers_and_no_bare_except() -> None:
+    wrong: list[str] = []
+    for file in project_files():
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "__del__":
+                wrong.append(f"{named(file)}:{node.lineno} __del__")
+            if isinstance(node, ast.ExceptHandler) and node.type is None:
+                wrong.append(f"{named(file)}:{node.lineno} bare except")
+    assert wrong == []
+
+
+def test_importing_a_module_does_nothing() -> None:
+    wrong = [
+        f"{named(file)}:{node.lineno} {ast.unparse(node)}"
+        for module, file in modules().items()
+        for node in tree(file).body
+        if not module.endswith("__main__") and isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    assert wrong == []
+
+
+def test_only_named_modules_start_processes() -> None:
+    starters = {module for module, file in modules().items() if _starts_processes(tree(file))}
+    assert starters == set(PROCESS_STARTERS)
+
+
+def test_no_process_is_started_through_a_shell() -> None:
+    wrong = [
+        f"{named(file)}:{node.lineno} {_called(node)}"
+        for file in modules().values()
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Call) and _uses_shell(node)
+    ]
+    assert wrong == []
+
+
+def _starts_processes(code: ast.Module) -> bool:
+    if any(within(name, "subprocess", "multiprocessing", "pty") for name in imports("", code)):
+        return True
+    attributes = {ast.unparse(node) for node in ast.walk(code) if isinstance(node, ast.Attribute)}
+    return any(
+        name.startswith(("os.exec", "os.spawn", "os.posix_spawn", "os.fork", "asyncio.create_subprocess"))
+        for name in attributes
+    )
+
+
+def _uses_shell(node: ast.Call) -> bool:
+    by_name = _called(node) in ("os.system", "os.popen", "asyncio.create_subprocess_shell", "subprocess.getoutput")
+    by_flag = any(
+        word.arg == "shell" and not (isinstance(word.value, ast.Constant) and word.value.value is False)
+        for word in node.keywords
+    )
+    return by_name or (by_flag and _called(node).startswith("subprocess."))
