@@ -1,0 +1,85 @@
+"""Build sections from headings and blocks, for the formats that say what is a heading."""
+
+from __future__ import annotations
+
+import re
+
+from agentsys.paper.model import Block, Section, SectionKind, Source
+
+KINDS: dict[str, SectionKind] = {
+    "abstract": "abstract",
+    "references": "references",
+    "bibliography": "references",
+    "acknowledgments": "acknowledgements",
+    "acknowledgements": "acknowledgements",
+    "acknowledgment": "acknowledgements",
+    "acknowledgement": "acknowledgements",
+    "appendix": "appendix",
+    "appendices": "appendix",
+    "supplementary material": "appendix",
+}
+
+
+class SectionBuilder:
+    """Collects sections in order; gives ids, numbers and parents."""
+
+    def __init__(self, source: Source) -> None:
+        self.source: Source = source
+        self.sections: list[Section] = []
+        self.blocks: list[Block] = []
+        self.path: list[tuple[int, str]] = []
+        self.used: set[str] = set()
+        self.count = 0
+        self.open: Section | None = None
+        self.appendix = False
+
+    def next_id(self) -> str:
+        """Return a fresh block id."""
+        self.count += 1
+        return f"b{self.count}"
+
+    def heading(self, title: str, level: int, number: str = "", kind: SectionKind | None = None) -> None:
+        """Begin a section."""
+        self.close()
+        known = KINDS.get(re.sub(r"[^a-z ]+", "", title.lower()).strip())
+        kind = kind or known or ("appendix" if self.appendix else "body")
+        self.appendix = self.appendix or kind == "appendix"
+        while self.path and self.path[-1][0] >= level:
+            self.path.pop()
+        parent = self.path[-1][1] if self.path else None
+        identity = unique(f"s{number}" if number else slug(title), self.used)
+        self.path.append((level, identity))
+        self.open = Section(id=identity, number=number, title=title, level=max(level, 1), parent=parent, kind=kind)
+
+    def add(self, block: Block) -> None:
+        """Add a block to the open section."""
+        self.blocks.append(block)
+
+    def close(self) -> None:
+        """End the open section."""
+        if self.open is None and self.blocks:
+            self.open = Section(id=unique("front", self.used), kind="other")
+        if self.open is not None:
+            self.sections.append(self.open.model_copy(update={"blocks": tuple(self.blocks)}))
+        self.open = None
+        self.blocks = []
+
+
+def slug(title: str) -> str:
+    """Return a title as an id."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "section"
+
+
+def unique(wanted: str, used: set[str]) -> str:
+    """Return `wanted`, or it with a number if it is in use; the result is added to `used`."""
+    name, count = wanted, 2
+    while name in used:
+        name, count = f"{wanted}-{count}", count + 1
+    used.add(name)
+    return name
+
+
+def abstract_of(sections: list[Section]) -> str:
+    """Return the text of the abstract."""
+    texts = [block.text for section in sections if section.kind == "abstract" for block in section.blocks]
+    return "\n\n".join(text for text in texts if text)

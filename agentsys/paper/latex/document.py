@@ -1,0 +1,102 @@
+"""From flat LaTeX to a Paper. Bodies stay LaTeX: language models read it better than any rendering."""
+
+from __future__ import annotations
+
+import re
+
+from agentsys.paper.builder import SectionBuilder, abstract_of
+from agentsys.paper.latex import scan
+from agentsys.paper.latex.clean import strip_comments
+from agentsys.paper.latex.environments import make_block
+from agentsys.paper.latex.notation import used_macros
+from agentsys.paper.model import Paper, Paragraph, Reference
+from agentsys.paper.pdf.references import make_reference
+
+_LEVELS = {"part": 1, "chapter": 1, "section": 1, "subsection": 2, "subsubsection": 3}
+
+
+def read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...] = ()) -> Paper:
+    """Read one flat LaTeX document."""
+    text = strip_comments(text)
+    preamble, _, body = text.partition("\\begin{document}")
+    if not body:
+        preamble, body = "", text
+    body = body.partition("\\end{document}")[0]
+    builder = _Document()
+    builder.feed(body)
+    title = scan.plain(scan.command_argument(text, "title") or scan.command_argument(text, "icmltitle") or "")
+    authors = scan.plain(scan.command_argument(text, "author") or "")
+    return Paper(
+        source=name, sha256=sha256, format="latex", parser="agentsys latex 1", title=title, authors=authors,
+        abstract=abstract_of(builder.sections.sections), sections=tuple(builder.sections.sections),
+        references=tuple(builder.references), warnings=warnings, notation=used_macros(preamble + body, body),
+    )  # fmt: skip
+
+
+class _Document:
+    """Walks the body: headings, environments, paragraphs."""
+
+    def __init__(self) -> None:
+        self.sections = SectionBuilder("latex")
+        self.numbers = [0, 0, 0]
+        self.counters: dict[str, int] = {}
+        self.appendix = False
+        self.references: list[Reference] = []
+
+    def feed(self, body: str) -> None:
+        for kind, value, content in scan.pieces(body):
+            match kind:
+                case "heading":
+                    self._heading(value, content)
+                case "appendix":
+                    self.appendix, self.numbers = True, [0, 0, 0]
+                case "environment":
+                    self._environment(value, content)
+                case _:
+                    self._text(content)
+        self.sections.close()
+
+    def _heading(self, command: str, title: str) -> None:
+        name = command.rstrip("*")
+        words = scan.plain(title)
+        if name == "paragraph":
+            self._text(f"**{words}**")
+            return
+        level = _LEVELS[name]
+        number = "" if command.endswith("*") else self._number(level)
+        self.sections.appendix = self.appendix
+        self.sections.heading(words, level, number)
+
+    def _number(self, level: int) -> str:
+        self.numbers[level - 1] += 1
+        self.numbers[level:] = [0] * (3 - level)
+        parts = [str(value) for value in self.numbers[:level]]
+        if self.appendix:
+            parts[0] = chr(64 + min(self.numbers[0], 26))
+        return ".".join(parts)
+
+    def _environment(self, name: str, content: str) -> None:
+        if name == "abstract":
+            self.sections.heading("Abstract", 1, kind="abstract")
+            self._text(content)
+            return
+        if name == "thebibliography":
+            self.sections.heading("References", 1, kind="references")
+            self._bibliography(content)
+            return
+        for block in make_block(name, content, self.sections.next_id, self.counters):
+            self.sections.add(block)
+
+    def _bibliography(self, content: str) -> None:
+        for match in re.finditer(
+            r"\\bibitem\s*(?:\[(?:[^\[\]]|\[[^\]]*\])*\])?\s*\{([^}]*)\}(.*?)(?=\\bibitem|\Z)", content, re.S
+        ):
+            raw = " ".join(scan.plain(match[2]).split())
+            self.references.append(make_reference(raw, match[1]))
+            self.sections.add(Paragraph(id=self.sections.next_id(), text=f"[{match[1]}] {raw}", source="latex"))
+
+    def _text(self, content: str) -> None:
+        for part in re.split(r"\n\s*\n|\\par\b", content):
+            words = scan.tidy(part)
+            if words:
+                self.sections.add(Paragraph(id=self.sections.next_id(), text=words, source="latex"))

@@ -1,0 +1,139 @@
+"""Papers in Markdown or plain text, as other parsers and people write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from agentsys.paper.builder import SectionBuilder, abstract_of
+from agentsys.paper.model import Code, Equation, Figure, ListBlock, Paper, Paragraph, Reference, Source, Table
+
+_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
+_NUMBER = re.compile(r"^(?:Appendix\s+)?(\d{1,2}(?:\.\d{1,2})*|[A-Z](?:\.\d{1,2})*|[IVX]+(?=\.))[.:]?\s+(?=\S)")
+_CAPTION = re.compile(r"^\W*(?P<kind>Figure|Fig\.?|Table)\s*(?P<label>\d+|[IVX]+|[A-Z]\.?\d+)\s*[:.|]", re.I)
+_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
+_IMAGE = re.compile(r"^!\[(?P<alt>[^\]]*)\]\((?P<target>[^)]*)\)\s*$")
+_TAG = re.compile(r"\\tag\s*\{\s*(?P<number>[^}]+?)\s*\}")
+
+
+def read_markdown(text: str, name: str, sha256: str, *, plain: bool = False) -> Paper:
+    """Read Markdown, or plain text in paragraphs."""
+    source: Source = "text" if plain else "markdown"
+    builder = SectionBuilder(source)
+    title = ""
+    for chunk in chunks(text):
+        heading = _heading(chunk, plain)
+        if heading is None:
+            builder.add(_block(chunk, builder, source))
+            continue
+        level, words = heading
+        if not title and not builder.sections and builder.open is None and level == 1 and not builder.blocks:
+            title = words
+            continue
+        number = _NUMBER.match(words)
+        bare = words[number.end() :] if number else words
+        depth = number[1].count(".") + 1 if number else max(level - 1, 1)
+        builder.heading(bare, depth, number[1] if number else "")
+    builder.close()
+    title = title or next((line.strip("# ") for line in text.splitlines() if line.strip()), "")[:200]
+    return Paper(
+        source=name, sha256=sha256, format="text" if plain else "markdown", parser="agentsys markdown 1", title=title,
+        abstract=abstract_of(builder.sections), sections=tuple(builder.sections),
+        references=tuple(
+            Reference(raw=block.text)
+            for section in builder.sections
+            if section.kind == "references"
+            for block in section.blocks
+        ),
+    )  # fmt: skip
+
+
+def chunks(text: str) -> Iterator[str]:
+    """Yield paragraphs, fences, formulas and headings whole."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.replace("\r\n", "\n").split("\n"):
+        stripped = line.strip()
+        if fence:
+            lines.append(line)
+            if stripped.endswith(fence):
+                fence = ""
+                yield "\n".join(lines)
+                lines = []
+            continue
+        opens = "```" if stripped.startswith("```") else "$$" if stripped.startswith("$$") else ""
+        closed = opens == "$$" and len(stripped) > 3 and stripped.endswith("$$")
+        if (opens or _HEADING.match(line) or not stripped) and lines:
+            yield "\n".join(lines)
+            lines = []
+        if opens and not closed:
+            fence = opens
+            lines = [line]
+        elif closed or _HEADING.match(line):
+            yield line
+        elif stripped:
+            lines.append(line)
+    if lines:
+        yield "\n".join(lines)
+
+
+def _heading(chunk: str, plain: bool) -> tuple[int, str] | None:
+    match = _HEADING.match(chunk)
+    if match:
+        return len(match[1]), match[2].strip("* ")
+    words = chunk.strip()
+    known = re.fullmatch(
+        r"(?:\d{1,2}\.?\s+)?(Abstract|Introduction|References|Conclusions?|Acknowledge?ments?)", words, re.I
+    )
+    numbered = re.fullmatch(r"\d{1,2}(?:\.\d{1,2})*\.?\s+[A-Z][^.!?\n]{2,80}", words)
+    if plain and (known or numbered):
+        return 2, words
+    return None
+
+
+def _block(
+    chunk: str, builder: SectionBuilder, source: Source
+) -> Paragraph | Equation | Figure | Table | ListBlock | Code:
+    stripped = chunk.strip()
+    identity = builder.next_id()
+    if stripped.startswith("```"):
+        first, _, rest = stripped.partition("\n")
+        return Code(id=identity, text=rest.removesuffix("```").rstrip(), language=first[3:].strip(), source=source)
+    if stripped.startswith("$$"):
+        latex = stripped.strip("$").strip()
+        tag = _TAG.search(latex)
+        body = _TAG.sub("", latex).strip()
+        return Equation(
+            id=identity, text=body, latex=body, number=(tag["number"].strip("() ") if tag else ""), source=source
+        )
+    image = _IMAGE.match(stripped.splitlines()[0])
+    caption = _CAPTION.match(stripped)
+    if image or (caption and caption["kind"].lower().startswith("fig")):
+        words = "\n".join(stripped.splitlines()[1:]).strip() if image else stripped
+        label = _CAPTION.match(words)
+        return Figure(id=identity, label=label["label"] if label else "", caption=words or image["alt"] if image else words,
+                      source=source)  # fmt: skip
+    if stripped.startswith("|") or stripped.lower().startswith(("<table", "<html><body><table")):
+        return _table(stripped, identity, source)
+    if _ITEM.match(stripped):
+        items = re.split(r"\n(?=\s*(?:[-*+•]|\d{1,2}[.)])\s+)", stripped)
+        ordered = stripped[:1].isdigit()
+        return ListBlock(id=identity, items=tuple(_ITEM.sub("", item) for item in items), ordered=ordered, text=stripped,
+                         source=source)  # fmt: skip
+    return Paragraph(id=identity, text=re.sub(r"\s*\n\s*", " ", stripped), source=source)
+
+
+def _table(text: str, identity: str, source: Source) -> Table:
+    if text.startswith("|"):
+        lines = [line for line in text.splitlines() if not re.fullmatch(r"[|\s:-]+", line)]
+        rows = tuple(tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))) for line in lines)
+    else:
+        found = re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.S | re.I)
+        rows = tuple(
+            tuple(
+                re.sub(r"<[^>]+>", "", cell).strip()
+                for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S | re.I)
+            )
+            for row in found
+        )
+    return Table(id=identity, rows=rows, raw_lines=tuple(text.splitlines()), text=text, source=source)

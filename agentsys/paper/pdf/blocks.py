@@ -1,0 +1,184 @@
+"""From lines to blocks: paragraphs, equations, tables, algorithms, figures, lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agentsys.paper.model import Algorithm, AlgorithmLine, Block, Box, Equation, Figure, ListBlock, Paragraph, Table
+from agentsys.paper.pdf import equations, floats
+from agentsys.paper.pdf.captions import Caption
+from agentsys.paper.pdf.layout import Body, Page
+from agentsys.paper.pdf.lines import Line
+from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
+
+BULLET = re.compile(r"^(?:[•‣◦▪–∗·●○■]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+(?=\S)")
+
+
+class BlockBuilder:
+    """Makes the blocks of a paper, with ids that run on."""
+
+    def __init__(self, body: Body, vocabulary: Vocabulary) -> None:
+        self.body = body
+        self.vocabulary = vocabulary
+        self.count = 0
+
+    def next_id(self) -> str:
+        self.count += 1
+        return f"b{self.count}"
+
+    def float_block(self, page: Page, caption: Caption, owned: list[int]) -> Block:
+        """Make the block of a caption and its lines."""
+        lines = [page.lines[index] for index in owned]
+        caption_lines = page.lines[caption.first : caption.last + 1]
+        words = join_lines(caption_lines, self.vocabulary)
+        box = box_of([*lines, *caption_lines])
+        common = {"id": self.next_id(), "page": page.number, "bbox": box}
+        raw = tuple(tidy(line.text) for line in lines)
+        if caption.kind == "table":
+            rows = tuple(tuple(tidy(cell) for cell in row) for row in floats.rows_of(lines))
+            return Table(
+                **common, label=caption.label, caption=words, rows=rows, raw_lines=raw, text="\n".join(raw),
+                confidence=0.8 if rows else 0.3,
+            )  # fmt: skip
+        if caption.kind == "algorithm":
+            steps = _indented(lines)
+            return Algorithm(**common, label=caption.label, caption=words, lines=steps, text="\n".join(raw))
+        return Figure(**common, label=caption.label, caption=words, text="\n".join(raw))
+
+    def text_blocks(self, page: Page, lines: Sequence[Line]) -> list[Block]:
+        """Make paragraphs, lists and equations of consecutive lines of one page."""
+        blocks: list[Block] = []
+        for kind, group in split(page, lines, self.body):
+            if kind == "equation":
+                blocks.append(self._equation(page, group))
+            elif kind == "item" and blocks and isinstance(blocks[-1], ListBlock):
+                blocks[-1] = self._more(blocks[-1], group)
+            elif kind == "item":
+                blocks.append(self._list(page, group))
+            else:
+                text = join_lines(group, self.vocabulary)
+                if text:
+                    blocks.append(Paragraph(id=self.next_id(), page=page.number, bbox=box_of(group), text=text))
+        return blocks
+
+    def _equation(self, page: Page, lines: list[Line]) -> Equation:
+        _, right = column_of(page, lines[-1])
+        number = next((found for line in lines if (found := equations.numbered(line, right))), "")
+        text = " ".join(tidy(line.text) for line in lines)
+        return Equation(id=self.next_id(), page=page.number, bbox=box_of(lines), text=text, number=number)
+
+    def _list(self, page: Page, lines: list[Line]) -> ListBlock:
+        text = join_lines(lines, self.vocabulary)
+        ordered = not BULLET.match(text) or text[:1].isalnum() or text.startswith("(")
+        items = (BULLET.sub("", text),)
+        return ListBlock(
+            id=self.next_id(), page=page.number, bbox=box_of(lines), text=text, items=items, ordered=ordered
+        )
+
+    def _more(self, block: ListBlock, lines: list[Line]) -> ListBlock:
+        text = join_lines(lines, self.vocabulary)
+        items = (*block.items, BULLET.sub("", text))
+        return block.model_copy(update={"items": items, "text": f"{block.text}\n{text}"})
+
+
+def split(page: Page, lines: Sequence[Line], body: Body) -> list[tuple[str, list[Line]]]:
+    """Return `(kind, lines)` groups, kind `paragraph`, `item` or `equation`."""
+    groups: list[tuple[str, list[Line]]] = []
+    for line in lines:
+        left, right = column_of(page, line)
+        last_kind, last = groups[-1] if groups else ("", [])
+        if equations.is_display(line, left, right, body):
+            near = bool(last) and last[-1].base - 3 * body.leading < line.base < last[-1].base + 1.9 * body.leading
+            closed = bool(last) and equations.numbered(last[-1], right)
+            if last_kind == "equation" and near and not closed:
+                last.append(line)
+            else:
+                groups.append(("equation", [line]))
+        elif last_kind == "equation" and _fragment(line, last[-1], body):
+            last.append(line)
+        elif BULLET.match(line.plain) and _starts_item(line, last, left, body):
+            groups.append(("item", [line]))
+        elif last and last_kind != "equation" and _continues(page, last, line, left, right, body, last_kind):
+            last.append(line)
+        else:
+            groups.append(("paragraph", [line]))
+    return groups
+
+
+def _fragment(line: Line, last: Line, body: Body) -> bool:
+    """True for a small piece (limits of a sum, a denominator) beside an equation."""
+    return len(line.plain) <= 12 and abs(line.base - last.base) < 1.3 * body.leading and not line.plain[-1:].isalpha()
+
+
+def _starts_item(line: Line, last: list[Line], left: float, body: Body) -> bool:
+    mark = line.plain[:1]
+    if mark in "•‣◦▪●○■":
+        return True
+    if not last:
+        return True
+    return line.box[0] > left + 4 or re.search(r"[.:;,]$", last[-1].plain) is not None
+
+
+def _continues(page: Page, group: list[Line], line: Line, left: float, right: float, body: Body, kind: str) -> bool:
+    last = group[-1]
+    gap = line.base - last.base
+    if abs(line.size - last.size) > 0.6:
+        return False
+    if gap < 0:
+        # The top of the next column: a paragraph goes on unless it was finished.
+        return not re.search(r"[.:!?]$", last.plain) or (
+            last.box[2] > column_of(page, last)[1] - 3 and not _indented_line(line, left)
+        )
+    if gap > 1.35 * max(body.leading * line.size / body.size, line.size):
+        return False
+    if kind == "item":
+        return line.box[0] > group[0].box[0] + 2 or not re.search(r"[.;]$", last.plain)
+    finished = last.box[2] < right - 0.12 * (right - left) and re.search(r"[.:!?]$", last.plain)
+    return not finished and not (_indented_line(line, left) and re.search(r"[.:!?]$", last.plain))
+
+
+def _indented_line(line: Line, left: float) -> bool:
+    return 5 < line.box[0] - left < 40
+
+
+def column_of(page: Page, line: Line) -> tuple[float, float]:
+    """Return left and right edge in points of the column that a line stands in."""
+    lines = [item for item in page.lines if len(item.plain) > 15]
+    if page.columns == 2:
+        middle = page.width / 2
+        on_right = line.box[0] > middle - 12
+        lines = [
+            item
+            for item in lines
+            if (item.box[0] > middle - 12) == on_right and item.box[2] - item.box[0] < 0.55 * page.width
+        ]
+    if not lines:
+        return line.box[0], line.box[2]
+    return _edge([item.box[0] for item in lines], low=True), _edge([item.box[2] for item in lines], low=False)
+
+
+def _edge(values: list[float], *, low: bool) -> float:
+    """The edge where most lines begin (or end): robust against single lines that stick out."""
+    counts: dict[int, int] = {}
+    for value in values:
+        counts[round(value / 2)] = counts.get(round(value / 2), 0) + 1
+    enough = [key for key, count in counts.items() if count >= max(2, 0.15 * len(values))] or list(counts)
+    return 2.0 * (min(enough) if low else max(enough))
+
+
+def box_of(lines: Sequence[Line]) -> Box:
+    """Return the box around lines."""
+    return (
+        min(line.box[0] for line in lines),
+        min(line.box[1] for line in lines),
+        max(line.box[2] for line in lines),
+        max(line.box[3] for line in lines),
+    )
+
+
+def _indented(lines: list[Line]) -> tuple[AlgorithmLine, ...]:
+    if not lines:
+        return ()
+    left = min(line.box[0] for line in lines)
+    return tuple(AlgorithmLine(indent=min(int((line.box[0] - left) / 9), 8), text=tidy(line.text)) for line in lines)

@@ -1,0 +1,246 @@
+"""In the child: PDFium's characters, and the lines and spans they form."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Any
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+
+SOFT_HYPHENS = {0x02, 0xAD, 0xFFFE}
+
+
+@dataclass(slots=True)
+class Style:
+    """What the characters of one text object share."""
+
+    font: str
+    size: float
+    """Effective size in points, after all matrices."""
+    angle: int
+    """Direction of writing on the shown page, in degrees."""
+    weight: int
+    flags: int
+    mode: int
+    """Text rendering mode (ISO 32000-1, table 106)."""
+
+
+@dataclass(slots=True)
+class Char:
+    """One character; coordinates in points from the top left corner of the shown page."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    base: float
+    """y of the baseline."""
+    style: Style | None
+    kind: str
+    """`g` glyph, `s` space, `n` line end, `h` hyphen at a line end, `u` without a meaning in the text layer."""
+
+
+class Affine:
+    """Page space to points from the top left corner of the page as shown."""
+
+    def __init__(self, page: pdfium.PdfPage) -> None:
+        width, height = page.get_size()
+        scale = 1000
+        x, y = ctypes.c_int(), ctypes.c_int()
+
+        def at(px: float, py: float) -> tuple[float, float]:
+            raw.FPDF_PageToDevice(
+                page, 0, 0, int(width * scale), int(height * scale), 0, px, py, ctypes.byref(x), ctypes.byref(y)
+            )
+            return x.value / scale, y.value / scale
+
+        self.ox, self.oy = at(0, 0)
+        ax, ay = at(100, 0)
+        bx, by = at(0, 100)
+        self.a, self.b = (ax - self.ox) / 100, (ay - self.oy) / 100
+        self.c, self.d = (bx - self.ox) / 100, (by - self.oy) / 100
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        return self.ox + self.a * x + self.c * y, self.oy + self.b * x + self.d * y
+
+    def box(self, left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
+        x0, y0 = self.point(left, bottom)
+        x1, y1 = self.point(right, top)
+        return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def read(page: pdfium.PdfPage, text: pdfium.PdfTextPage, limit: int) -> tuple[list[Char], str]:
+    """Return the page's characters in PDFium's order, and a note if there were more than `limit`."""
+    affine = Affine(page)
+    reader = _Reader(text, affine)
+    total = text.count_chars()
+    count = min(total, limit)
+    chars: list[Char] = []
+    index = 0
+    while index < count:
+        char, used = reader.char(index)
+        index += used
+        chars.append(char)
+    return chars, f"only {limit} of {total} characters read" if total > limit else ""
+
+
+class _Reader:
+    """Buffers for the calls, made once a page: four calls into PDFium for each character."""
+
+    def __init__(self, text: pdfium.PdfTextPage, affine: Affine) -> None:
+        self.handle = text.raw
+        self.affine = affine
+        self.edges = [ctypes.c_double() for _ in range(4)]
+        self.refs = [ctypes.byref(value) for value in self.edges]
+        self.origin = [ctypes.c_double(), ctypes.c_double()]
+        self.origin_refs = [ctypes.byref(value) for value in self.origin]
+        self.matrix = raw.FS_MATRIX()
+        self.styles: dict[int, Style] = {}
+
+    def char(self, index: int) -> tuple[Char, int]:
+        """Return one character and how many indices it took: letters outside the BMP come as two halves."""
+        code = raw.FPDFText_GetUnicode(self.handle, index)
+        used = 1
+        if 0xD800 <= code < 0xDC00:
+            low = raw.FPDFText_GetUnicode(self.handle, index + 1)
+            if 0xDC00 <= low < 0xE000:
+                code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
+                used = 2
+        if code in (0x0A, 0x0D):
+            return Char("", 0, 0, 0, 0, 0, None, "n"), used
+        if code in SOFT_HYPHENS and raw.FPDFText_IsHyphen(self.handle, index) == 1:
+            kind, shown = "h", "-"
+        elif code in (0x20, 0xA0, 0x09) or 0x2000 <= code <= 0x200B:
+            return Char(" ", 0, 0, 0, 0, 0, None, "s"), used
+        elif code < 0x20 or 0x7F <= code < 0xA0 or code in (0xFFFD, 0xFFFE, 0xFFFF) or 0xD800 <= code < 0xE000:
+            kind, shown = "u", "\ufffd"
+        else:
+            kind, shown = "g", chr(code)
+        left, right, bottom, top = self.refs
+        raw.FPDFText_GetCharBox(self.handle, index, left, right, bottom, top)
+        raw.FPDFText_GetCharOrigin(self.handle, index, *self.origin_refs)
+        x0, y0, x1, y1 = self.affine.box(
+            self.edges[0].value, self.edges[2].value, self.edges[1].value, self.edges[3].value
+        )
+        base = self.affine.point(self.origin[0].value, self.origin[1].value)[1]
+        return Char(shown, x0, y0, x1, y1, base, self._style(index), kind), used
+
+    def _style(self, index: int) -> Style | None:
+        found = raw.FPDFText_GetTextObject(self.handle, index)
+        if not found:
+            return None
+        address = ctypes.addressof(found.contents)
+        style = self.styles.get(address)
+        if style is None:
+            style = self.styles[address] = self._new_style(index, found)
+        return style
+
+    def _new_style(self, index: int, found: Any) -> Style:
+        size = raw.FPDFText_GetFontSize(self.handle, index)
+        angle = 0
+        if raw.FPDFText_GetMatrix(self.handle, index, self.matrix):
+            size *= math.hypot(self.matrix.c, self.matrix.d)
+            dx = self.affine.a * self.matrix.a + self.affine.c * self.matrix.b
+            dy = self.affine.b * self.matrix.a + self.affine.d * self.matrix.b
+            angle = round(math.degrees(math.atan2(-dy, dx)))
+        font = raw.FPDFTextObj_GetFont(found)
+        return Style(
+            font=_font_name(font),
+            size=abs(size),
+            angle=angle,
+            weight=raw.FPDFFont_GetWeight(font),
+            flags=raw.FPDFFont_GetFlags(font),
+            mode=raw.FPDFTextObj_GetTextRenderMode(found),
+        )
+
+
+def _font_name(font: Any) -> str:
+    buffer = ctypes.create_string_buffer(128)
+    length = raw.FPDFFont_GetBaseFontName(font, buffer, 128)
+    return buffer.value.decode("utf-8", "replace") if 0 < length <= 128 else ""
+
+
+def to_lines(chars: list[Char], hidden: Set[int]) -> dict[str, Any]:
+    """Return the JSON form of the page's visible lines: `fonts`, `lines`, `chars`, `unmapped`."""
+    fonts: dict[tuple[str, int, int], int] = {}
+    lines: list[list[Any]] = []
+    builder = _LineBuilder(fonts)
+    visible = unmapped = 0
+    for index, char in enumerate(chars):
+        if char.kind == "n":
+            builder.flush(lines)
+            continue
+        if char.kind == "s" or char.style is None:
+            builder.space = True
+            continue
+        if index in hidden:
+            builder.space = True
+            continue
+        visible += 1
+        unmapped += char.kind == "u"
+        builder.add(char, lines)
+        if char.kind == "h":
+            builder.flush(lines, hyphen=True)
+    builder.flush(lines)
+    table = [list(key) for key in fonts]
+    return {"fonts": table, "lines": lines, "chars": visible, "unmapped": unmapped}
+
+
+class _LineBuilder:
+    """Collects spans: runs of characters with one font, size and baseline and no space inside."""
+
+    def __init__(self, fonts: dict[tuple[str, int, int], int]) -> None:
+        self.fonts = fonts
+        self.spans: list[list[Any]] = []
+        self.space = False
+        self.style: Style | None = None
+        self.angle = 0
+
+    def add(self, char: Char, lines: list[list[Any]]) -> None:
+        style = char.style
+        assert style is not None
+        if self.spans and style.angle != self.angle:
+            self.flush(lines)
+        last = self.spans[-1] if self.spans else None
+        size = style.size
+        if last and not self.space and self.style is not None and self._same(style, char, last):
+            last[0] += char.text
+            last[3], last[4] = min(last[3], char.x0), min(last[4], char.y0)
+            last[5], last[6] = max(last[5], char.x1), max(last[6], char.y1)
+            return
+        if last and style.angle == 0 and self._jumps(char, last):
+            self.flush(lines)
+        key = (style.font, style.weight, style.flags)
+        font = self.fonts.setdefault(key, len(self.fonts))
+        self.spans.append(
+            [char.text, font, round(size, 2), char.x0, char.y0, char.x1, char.y1, char.base, int(self.space)]
+        )
+        self.space = False
+        self.style = style
+        self.angle = style.angle
+
+    def _same(self, style: Style, char: Char, last: list[Any]) -> bool:
+        assert self.style is not None
+        if style is not self.style and (style.font != self.style.font or abs(style.size - self.style.size) > 0.05):
+            return False
+        if style.angle:
+            return True
+        return abs(char.base - last[7]) < 0.15 and -style.size < char.x0 - last[5] < style.size * 0.6
+
+    def _jumps(self, char: Char, last: list[Any]) -> bool:
+        """True where PDFium did not break the line although the next character is far above or below."""
+        return abs(char.base - last[7]) > 1.6 * max(last[2], char.style.size if char.style else 0.0)
+
+    def flush(self, lines: list[list[Any]], hyphen: bool = False) -> None:
+        if self.spans:
+            for span in self.spans:
+                span[3:8] = [round(value, 2) for value in span[3:8]]
+            lines.append([int(hyphen), self.angle, self.spans])
+        self.spans = []
+        self.space = False
+        self.style = None

@@ -1,0 +1,76 @@
+"""In the child: what a file holds beside its page text (metadata, outline, attachments, drawings)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+
+from agentsys.paper.pdf.glyphs import Affine
+
+MAX_OUTLINE = 500
+MAX_OBJECTS = 5_000
+
+
+def document_facts(document: pdfium.PdfDocument, data: bytes) -> dict[str, Any]:
+    """Return `metadata`, `outline`, `embedded`, and the active parts whose names occur in the file."""
+    return {
+        "metadata": {key: value[:500] for key, value in document.get_metadata_dict().items() if value},
+        "outline": _outline(document),
+        "embedded": _embedded(document),
+        "javascript": _has_javascript(document, data),
+        "launch": re.search(rb"/S\s*/Launch\b", data) is not None,
+        "open_action": b"/OpenAction" in data,
+        "actual_text": b"/ActualText" in data,
+    }
+
+
+def _has_javascript(document: pdfium.PdfDocument, data: bytes) -> bool:
+    return (
+        raw.FPDFDoc_GetJavaScriptActionCount(document) > 0 or re.search(rb"/JavaScript\b|/JS\s*[(<]", data) is not None
+    )
+
+
+def _outline(document: pdfium.PdfDocument) -> list[list[Any]]:
+    entries: list[list[Any]] = []
+    for item in document.get_toc(max_depth=6):
+        title = item.get_title()
+        dest = item.get_dest()
+        page = dest.get_index() if dest else None
+        entries.append([item.level, title[:300], -1 if page is None else page + 1])
+        if len(entries) >= MAX_OUTLINE:
+            break
+    return entries
+
+
+def _embedded(document: pdfium.PdfDocument) -> list[str]:
+    count = min(max(document.count_attachments(), 0), 50)
+    return [document.get_attachment(index).get_name()[:200] for index in range(count)]
+
+
+def page_facts(page: pdfium.PdfPage, height: float) -> dict[str, Any]:
+    """Return `rules` (thin horizontal lines), `drawings` (boxes of everything else drawn) and `images`."""
+    affine = Affine(page)
+    rules: list[list[float]] = []
+    drawings: list[list[float]] = []
+    images: list[list[float]] = []
+    for count, item in enumerate(page.get_objects(max_depth=1)):
+        if count >= MAX_OBJECTS:
+            break
+        if item.type == raw.FPDF_PAGEOBJ_TEXT:
+            continue
+        try:
+            box = affine.box(*item.get_bounds())
+        except pdfium.PdfiumError:
+            continue
+        rounded = [round(min(max(value, -20_000.0), 20_000.0), 1) for value in box]
+        wide, tall = rounded[2] - rounded[0], rounded[3] - rounded[1]
+        if item.type == raw.FPDF_PAGEOBJ_IMAGE:
+            images.append(rounded)
+        elif tall < 2.5 and wide > 4:
+            rules.append(rounded)
+        elif wide > 1 or tall > 1:
+            drawings.append(rounded)
+    return {"rules": rules, "drawings": drawings, "images": images}

@@ -1,0 +1,121 @@
+"""What repeats, what is body text, and how many columns a page has."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from agentsys.paper.pdf.lines import Line
+from agentsys.paper.pdf.wire import RawPage
+
+
+@dataclass(slots=True)
+class Page:
+    """A page of lines without its furniture."""
+
+    number: int
+    width: float
+    height: float
+    lines: list[Line]
+    raw: RawPage
+    columns: int = 1
+    aside: list[Line] = field(default_factory=list[Line])
+    """Lines that are not part of the flow: rotated text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The look of running text."""
+
+    size: float
+    font: str
+    leading: float
+    """Distance of baselines in points."""
+
+
+def drop_furniture(pages: list[Page]) -> list[str]:
+    """Remove running heads, page numbers, stamps and line numbers; return what was removed, once each."""
+    for page in pages:
+        page.aside = [line for line in page.lines if line.angle]
+        page.lines = [line for line in page.lines if not line.angle]
+    seen: Counter[tuple[str, int]] = Counter()
+    for page in pages:
+        for key in {_key(line) for line in page.lines if _marginal(line, page)}:
+            seen[key] += 1
+    need = 2 if len(pages) <= 5 else 3
+    removed: list[str] = []
+    for page in pages:
+        kept: list[Line] = []
+        numbers = _line_numbers(page)
+        for line in page.lines:
+            repeated = _marginal(line, page) and seen[_key(line)] >= need
+            if repeated or _page_number(line, page) or id(line) in numbers:
+                removed.append(line.plain)
+            else:
+                kept.append(line)
+        page.lines = kept
+    return list(dict.fromkeys(removed))
+
+
+def _marginal(line: Line, page: Page) -> bool:
+    return line.box[3] < 0.1 * page.height or line.box[1] > 0.9 * page.height
+
+
+def _key(line: Line) -> tuple[str, int]:
+    return re.sub(r"\d+", "#", line.plain), round(line.base / 4)
+
+
+def _page_number(line: Line, page: Page) -> bool:
+    if not re.fullmatch(r"[-–— ]*(?:page )?(?:\d{1,4}|[ivx]{1,5})(?: of \d+)?[-–— ]*", line.plain, re.I):
+        return False
+    return line.box[3] < 0.085 * page.height or line.box[1] > 0.915 * page.height
+
+
+def _line_numbers(page: Page) -> set[int]:
+    """Numbers in the margin of review copies: a column of at least ten rising numbers at one x."""
+    columns: dict[int, list[Line]] = {}
+    for line in page.lines:
+        if line.plain.isdigit() and len(line.plain) <= 4:
+            columns.setdefault(round(line.box[2] / 3), []).append(line)
+    found: set[int] = set()
+    for lines in columns.values():
+        values = [int(line.plain) for line in lines]
+        steps = sum(after - before == 1 for before, after in zip(values, values[1:], strict=False))
+        outside = all(line.box[2] < 0.13 * page.width or line.box[0] > 0.87 * page.width for line in lines)
+        if len(lines) >= 10 and steps >= 0.9 * (len(lines) - 1) and outside:
+            found |= {id(line) for line in lines}
+    return found
+
+
+def body_style(pages: list[Page]) -> Body:
+    """Return size, font and leading of most of the paper's letters."""
+    sizes: Counter[float] = Counter()
+    fonts: Counter[str] = Counter()
+    for page in pages:
+        for line in page.lines:
+            if len(line.plain) > 20:
+                sizes[round(line.size * 4) / 4] += len(line.plain)
+    size = sizes.most_common(1)[0][0] if sizes else 10.0
+    gaps: Counter[float] = Counter()
+    for page in pages:
+        for line, after in zip(page.lines, page.lines[1:], strict=False):
+            if abs(line.size - size) < 0.3 and len(line.plain) > 20:
+                fonts[line.font.name] += len(line.plain)
+                gap = after.base - line.base
+                if 0.8 * size < gap < 2.2 * size:
+                    gaps[round(gap * 4) / 4] += 1
+    leading = gaps.most_common(1)[0][0] if gaps else 1.2 * size
+    return Body(size, fonts.most_common(1)[0][0] if fonts else "", leading)
+
+
+def count_columns(page: Page, body: Body) -> int:
+    """Return 2 where full body lines stand side by side in halves of the page, else 1."""
+    long = [line for line in page.lines if len(line.plain) > 15 and abs(line.size - body.size) < 1.2]
+    if len(long) < 8:
+        return 1
+    middle = page.width / 2
+    left = sum(line.box[2] < middle + 8 and line.box[0] < middle - 60 for line in long)
+    right = sum(line.box[0] > middle - 8 for line in long)
+    across = sum(line.box[0] < middle - 40 and line.box[2] > middle + 40 for line in long)
+    return 2 if min(left, right) >= 4 and left + right > across else 1

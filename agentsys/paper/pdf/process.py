@@ -1,0 +1,137 @@
+"""The parent's side of the child process: start it, bound it, and take nothing it says on trust."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from agentsys.errors import PaperError
+
+MAX_OUTPUT = 256 * 2**20
+"""Bytes that a child may print."""
+MAX_LINE = 32 * 2**20
+"""Bytes of one record."""
+_ROOT = Path(__file__).resolve().parents[3]
+_START = "import sys; sys.path.insert(0, {root!r}); from agentsys.paper.pdf.worker import main; main()"
+
+Record = dict[str, Any]
+
+
+def run_worker(
+    file: IO[bytes], job: Record, *, timeout: float, command: list[str] | None = None, max_output: int = MAX_OUTPUT
+) -> Iterator[Record]:
+    """Yield the records of one child that gets `file` as its standard input.
+
+    Args:
+        file: an open file, read from its present position.
+        job: what to do, see `worker.py`.
+        timeout: wall-clock limit in seconds.
+        command: another program than the worker (for tests).
+
+    Raises: PaperError if the child dies, hangs, prints too much, or prints something else than records.
+    """
+    argv = command or [sys.executable, "-I", "-c", _START.format(root=str(_ROOT)), json.dumps(job)]
+    environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
+    child = subprocess.Popen(
+        argv,
+        stdin=file,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        cwd="/",
+        start_new_session=True,
+    )
+    assert child.stdout is not None
+    try:
+        ended = False
+        for line in _lines(child.stdout, time.monotonic() + timeout, max_output):
+            record = _record(line)
+            if record["kind"] == "end":
+                ended = True
+                break
+            yield record
+            if record["kind"] == "error":
+                ended = True
+                break
+        if not ended:
+            raise PaperError(
+                f"the PDF reader stopped in the middle of the file ({_death(child)})",
+                "the file is damaged or made to exhaust a reader; try another copy, or the paper's LaTeX source",
+            )
+    finally:
+        _end(child)
+
+
+def _record(line: bytes) -> Record:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise PaperError(
+            "the PDF reader gave an answer that is not understood", "try another copy of the paper"
+        ) from error
+    if not isinstance(record, dict) or not isinstance(record.get("kind"), str):  # pyright: ignore[reportUnknownMemberType]
+        raise PaperError("the PDF reader gave an answer that is not understood", "try another copy of the paper")
+    return record  # pyright: ignore[reportUnknownVariableType]
+
+
+def _lines(pipe: IO[bytes], deadline: float, max_output: int) -> Iterator[bytes]:
+    handle = pipe.fileno()
+    pending: list[bytes] = []
+    size = total = 0
+    with selectors.DefaultSelector() as selector:
+        selector.register(handle, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not selector.select(left):
+                raise PaperError(
+                    "reading the PDF took too long and was stopped", "try another copy, or the paper's LaTeX source"
+                )
+            data = os.read(handle, 1 << 16)
+            if not data:
+                return
+            total += len(data)
+            size += len(data)
+            if total > max_output or (size > MAX_LINE and b"\n" not in data):
+                raise PaperError(
+                    "the PDF holds far more text than a paper has", "try another copy, or the paper's LaTeX source"
+                )
+            *whole, rest = data.split(b"\n")
+            for part in whole:
+                pending.append(part)
+                yield b"".join(pending)
+                pending.clear()
+                size = len(rest)
+            pending.append(rest)
+
+
+def _death(child: subprocess.Popen[bytes]) -> str:
+    try:
+        code = child.wait(5)
+    except subprocess.TimeoutExpired:
+        return "no end of its answer"
+    if code == -signal.SIGXCPU or code == -signal.SIGKILL:
+        return "limit of processor time or memory"
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        # The child leads its own process group: nothing it started survives.
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    if child.stdout is not None:
+        child.stdout.close()
+    child.wait()
+
+
+ProgressHook = Callable[[int, int], None]

@@ -1,0 +1,126 @@
+"""Read a PDF: the child's pages, the structure, and what the file hides."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from agentsys.errors import PaperError
+from agentsys.paper.model import Audit, HiddenText, Paper, Paragraph
+from agentsys.paper.options import ReadOptions
+from agentsys.paper.pdf import process, wire
+from agentsys.paper.pdf.assemble import assemble
+
+_REASONS = {
+    "encrypted": (
+        "the PDF is encrypted and needs a password",
+        "give it with `--password`, or remove the encryption",
+        3,
+    ),
+    "handler": ("the PDF is protected in a way that cannot be opened here", "save an unprotected copy of it", 3),
+    "damaged": ("the file is not a PDF that can be opened", "it may be cut off or damaged; download it again", 2),
+    "memory": ("reading the PDF needs more memory than is allowed", "try another copy, or the paper's LaTeX source", 2),
+}
+
+
+def read_pdf(data: bytes, name: str, sha256: str, options: ReadOptions) -> Paper:
+    """Read a PDF file's bytes.
+
+    Raises: PaperError if it cannot be read.
+    """
+    document, pages = collect(data, options)
+    if document.pages == 0 or not pages:
+        raise PaperError("the PDF has no pages", "it may be damaged; download it again")
+    result = assemble(document, pages)
+    abstract = " ".join(
+        block.text
+        for section in result.sections
+        if section.kind == "abstract"
+        for block in section.blocks
+        if isinstance(block, Paragraph)
+    )
+    return Paper(
+        source=name,
+        sha256=sha256,
+        format="pdf",
+        parser="agentsys pdf 1",
+        title=result.title,
+        authors=result.authors,
+        abstract=abstract,
+        sections=tuple(result.sections),
+        references=tuple(result.references),
+        pages=tuple(result.pages),
+        warnings=tuple(_warnings(document, pages, options)),
+        audit=_audit(document, pages),
+    )
+
+
+def collect(data: bytes, options: ReadOptions) -> tuple[wire.RawDocument, list[wire.RawPage]]:
+    """Run the child and return its checked records."""
+    job: dict[str, Any] = {"task": "read", "password": options.password, "max_pages": options.max_pages}
+    document: wire.RawDocument | None = None
+    pages: list[wire.RawPage] = []
+    with _as_file(data) as file:
+        for record in process.run_worker(file, job, timeout=options.timeout):
+            match record["kind"]:
+                case "error":
+                    raise _error(record)
+                case "document":
+                    document = wire.document(record)
+                case "page":
+                    pages.append(wire.page(record, len(pages) + 1))
+                case _:
+                    continue
+    if document is None:
+        raise PaperError("the PDF reader gave no answer", "try another copy of the paper")
+    return document, pages
+
+
+def _as_file(data: bytes) -> io.BufferedRandom:
+    """An anonymous file with the bytes: the child reads exactly what was hashed."""
+    import tempfile
+
+    file = tempfile.TemporaryFile()
+    file.write(data)
+    file.seek(0)
+    return file  # type: ignore[return-value]
+
+
+def _error(record: dict[str, Any]) -> PaperError:
+    message, hint, code = _REASONS.get(str(record.get("reason")), _REASONS["damaged"])
+    return PaperError(message, hint, exit_code=code)
+
+
+def _warnings(document: wire.RawDocument, pages: list[wire.RawPage], options: ReadOptions) -> list[str]:
+    found: list[str] = []
+    if document.pages > len(pages):
+        found.append(f"only the first {len(pages)} of {document.pages} pages were read")
+    unchecked = [page.number for page in pages if not page.ink_checked]
+    if unchecked:
+        found.append(f"pages not searched for hidden text: {', '.join(map(str, unchecked[:20]))}")
+    hidden = sum(page.hidden_chars for page in pages)
+    if hidden:
+        found.append(f"{hidden} characters do not show on the page and were left out")
+    found.extend(f"page {page.number}: {note}" for page in pages for note in page.notes)
+    return found
+
+
+def _audit(document: wire.RawDocument, pages: list[wire.RawPage]) -> Audit:
+    return Audit(
+        hidden_text=tuple(
+            HiddenText(page=page.number, bbox=tuple(box), reason=reason, text=text)
+            for page in pages
+            for reason, *box, text in page.hidden
+        ),
+        annotations=tuple(
+            HiddenText(page=page.number, bbox=tuple(box), reason=reason, text=text)
+            for page in pages
+            for reason, *box, text in page.annotations
+        ),
+        metadata=dict(document.metadata),
+        embedded_files=tuple(document.embedded),
+        javascript=document.javascript,
+        launch=document.launch,
+        open_action=document.open_action,
+        checked=all(page.ink_checked for page in pages) and document.pages == len(pages),
+    )

@@ -1,0 +1,81 @@
+"""Join lines to running text: hyphens at line ends are decided by the paper's own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from agentsys.paper.pdf.lines import Line
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z]+(?:-[A-Za-z]+)*")
+_LIGATURES = str.maketrans(
+    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": "", "\u200b": ""}
+)
+
+
+class Vocabulary:
+    """The words that stand whole somewhere in the paper."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self.words: set[str] = set()
+        self.hyphenated: set[str] = set()
+        for line in lines:
+            text = tidy(line.plain)
+            found = _WORD.findall(text)
+            if text.endswith("-") and found:
+                found.pop()
+            for word in found:
+                lower = word.lower()
+                if "-" in lower:
+                    self.hyphenated.add(lower)
+                    self.words.update(lower.split("-"))
+                else:
+                    self.words.add(lower)
+
+    def join(self, before: str, after: str) -> str:
+        """Join two lines of which the first ends in a hyphen."""
+        stem = before[:-1]
+        left = re.search(r"[A-Za-z]+(?:-[A-Za-z]+)*$", stem)
+        right = re.match(r"[A-Za-z]+(?:-[A-Za-z]+)*", after)
+        if left is None or right is None:
+            # `1-`/`2`, `x-`/`axis`: the hyphen was there for a reason.
+            return before + after
+        whole = (left[0] + right[0]).lower()
+        apart = f"{left[0]}-{right[0]}".lower()
+        if self._keeps(left[0], right[0], whole, apart):
+            return before + after
+        return stem + after
+
+    def _keeps(self, left: str, right: str, whole: str, apart: str) -> bool:
+        if apart in self.hyphenated:
+            return True
+        if whole in self.words or whole in self.hyphenated:
+            return False
+        if right[0].isupper() or "-" in left:
+            return True
+        head, tail = left.lower(), right.split("-")[0].lower()
+        if "-" in right:
+            # `English-` / `to-German`: a division inside a compound word is rare.
+            return True
+        return head in self.words and tail in self.words and len(head) > 3 and len(tail) > 3
+
+
+def tidy(text: str) -> str:
+    """Replace ligatures and typographic leftovers by the letters they stand for."""
+    return text.translate(_LIGATURES)
+
+
+def join_lines(lines: Sequence[Line], vocabulary: Vocabulary) -> str:
+    """Return the running text of consecutive lines."""
+    text = ""
+    for line in lines:
+        part = tidy(line.text)
+        if not part:
+            continue
+        if not text:
+            text = part
+        elif text.endswith("-") and re.search(r"\w-$", text) and re.match(r"\w", part):
+            text = vocabulary.join(text, part)
+        else:
+            text = f"{text} {part}"
+    return text

@@ -1,0 +1,69 @@
+"""Find things in a paper."""
+
+from __future__ import annotations
+
+import re
+
+from agentsys.paper.model import Paper, Paragraph, Section
+
+
+def find_section(paper: Paper, ref: str) -> Section | None:
+    """Find a section by id, number or title (`3.2`, `Section 3.2`, `§3.2`, `attention`), or None."""
+    wanted = ref.strip()
+    by_id = {section.id: section for section in paper.sections}
+    if wanted in by_id:
+        return by_id[wanted]
+    bare = re.sub(r"^(?:sections?|sec\.?|appendix|app\.?|§+)\s*", "", wanted, flags=re.I).rstrip(".: ")
+    number = re.match(r"(?:\d+(?:\.\d+)*|[A-Z](?:\.\d+)*|[IVX]+(?:-[A-Z])?)(?=$|[\s.:])", bare)
+    for candidate in (bare, number[0] if number else ""):
+        for section in paper.sections:
+            if candidate and section.number.lower() == candidate.lower():
+                return section
+    title = _plain(re.sub(r"^[\d.]+\s+", "", bare))
+    if not title:
+        return None
+    exact = [section for section in paper.sections if _plain(section.title) == title]
+    part = [section for section in paper.sections if len(title) >= 4 and title in _plain(section.title)]
+    return (exact or part or [None])[0]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
+
+
+def excerpt(paper: Paper, chars: int) -> str:
+    """Return title, abstract, the introduction and the other headings, at most `chars` characters."""
+    parts = [paper.title, paper.abstract]
+    parts.append(
+        "Sections: " + "; ".join(f"{item.number} {item.title}".strip() for item in paper.sections if item.title)
+    )
+    introduction = next((item for item in paper.sections if "introduction" in item.title.lower()), None)
+    if introduction is None:
+        introduction = next((item for item in paper.sections if item.kind in ("body", "other") and item.blocks), None)
+    if introduction is not None:
+        parts.append("\n".join(block.text for block in introduction.blocks if isinstance(block, Paragraph)))
+    return "\n\n".join(part for part in parts if part)[:chars]
+
+
+def summary_rows(paper: Paper) -> list[tuple[str, str]]:
+    """Return what the summary table of `agentsys read` shows: name and value of each row."""
+    equations = paper.equations
+    numbered = sum(bool(item.number) for item in equations)
+    doubtful = sum(not item.trusted for item in equations)
+    hidden = sum(page.hidden_chars for page in paper.pages)
+    searched = f"{hidden} characters" if paper.audit.checked else f"{hidden} characters, not every page was searched"
+    rows = [
+        ("title", paper.title or "not found"),
+        ("format", f"{paper.format} ({paper.parser})"),
+        ("pages", str(len(paper.pages)) if paper.pages else "-"),
+        ("sections", str(sum(bool(item.title) for item in paper.sections))),
+        ("equations", f"{len(equations)} ({numbered} numbered" + (f", {doubtful} doubtful)" if doubtful else ")")),
+        ("tables", str(len(paper.tables))),
+        ("figures", str(len(paper.figures))),
+        ("algorithms", str(len(paper.algorithms))),
+        ("references", str(len(paper.references))),
+        ("hidden text", searched if paper.format == "pdf" else "-"),
+        ("warnings", str(len(paper.warnings))),
+        ("seconds", f"{paper.seconds:.1f}"),
+    ]
+    return rows

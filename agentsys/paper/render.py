@@ -1,0 +1,108 @@
+"""A paper as Markdown, for people and for models."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from agentsys.paper.model import Algorithm, Block, Code, Equation, Figure, ListBlock, Paper, Section, Table
+
+LEFT_OUT = frozenset({"references"})
+
+
+def to_markdown(paper: Paper, sections: Collection[str] | None = None) -> str:
+    """Return the paper as Markdown.
+
+    Args:
+        paper: what to show.
+        sections: ids of the sections to show; None shows everything but the references. A section brings the
+            sections below it. What is left out is named in one line.
+    """
+    shown, left = _choose(paper, sections)
+    parts: list[str] = []
+    if sections is None:
+        parts.append(f"# {paper.title}" if paper.title else f"# {paper.source}")
+        if paper.authors:
+            parts.append(" · ".join(line for line in paper.authors.splitlines() if line))
+    if paper.notation and (sections is None or shown):
+        parts.append(f"Notation (LaTeX macros of the source):\n\n```latex\n{paper.notation}\n```")
+    for section in shown:
+        parts.extend(_section(section))
+    if left:
+        names = ", ".join(f"`{section.id}` {section.title}".strip() for section in left)
+        parts.append(f"available: {names}")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _choose(paper: Paper, wanted: Collection[str] | None) -> tuple[list[Section], list[Section]]:
+    shown: list[Section] = []
+    left: list[Section] = []
+    inside: set[str] = set()
+    for section in paper.sections:
+        if wanted is None:
+            show = section.kind not in LEFT_OUT
+        else:
+            show = section.id in wanted or section.parent in inside
+        if show:
+            inside.add(section.id)
+        (shown if show else left).append(section)
+    return shown, left
+
+
+def _section(section: Section) -> list[str]:
+    name = f"{section.number} {section.title}".strip()
+    parts = [f"{'#' * min(section.level + 1, 6)} {name}"] if name else []
+    parts.extend(block_markdown(block) for block in section.blocks)
+    return parts
+
+
+def block_markdown(block: Block) -> str:
+    """Return one block as Markdown."""
+    match block:
+        case Equation():
+            return _equation(block)
+        case Table():
+            return _table(block)
+        case Figure():
+            picture = f"![{_label('Figure', block.label)}]({block.image})\n\n" if block.image else ""
+            return f"{picture}> {block.caption}" if block.caption else picture
+        case Algorithm():
+            lines = "\n".join("  " * line.indent + line.text for line in block.lines) or block.text
+            return f"**{block.caption}**\n\n```text\n{lines}\n```"
+        case ListBlock():
+            marks = (f"{number}." if block.ordered else "-" for number in range(1, len(block.items) + 1))
+            return "\n".join(f"{mark} {item}" for mark, item in zip(marks, block.items, strict=True))
+        case Code():
+            return f"```{block.language}\n{block.text}\n```"
+        case _:
+            return block.text
+
+
+def _label(kind: str, label: str) -> str:
+    return f"{kind} {label}".strip()
+
+
+def _equation(block: Equation) -> str:
+    number = f"    ({block.number})" if block.number else ""
+    if block.latex is not None:
+        tag = f" \\tag{{{block.number}}}" if block.number and "\\tag" not in block.latex else ""
+        return f"$$\n{block.latex}{tag}\n$$"
+    doubt = "" if block.trusted else " (the characters of this equation are not reliable)"
+    text = block.text
+    if block.number and text.endswith(f"({block.number})"):
+        text = text[: -len(block.number) - 2].rstrip()
+    picture = f"\n\n![equation]({block.image})" if block.image else ""
+    return f"    {text}{number}{doubt}{picture}"
+
+
+def _table(block: Table) -> str:
+    head = f"**{block.caption}**\n\n" if block.caption else ""
+    if not block.rows:
+        return f"{head}```text\n{block.text}\n```" if block.text else head.strip()
+    width = max(len(row) for row in block.rows)
+    lines: list[str] = []
+    for number, row in enumerate(block.rows):
+        cells = [cell.replace("|", "\\|") for cell in row] + [""] * (width - len(row))
+        lines.append("| " + " | ".join(cells) + " |")
+        if number == 0:
+            lines.append("|" + " --- |" * width)
+    return head + "\n".join(lines)
