@@ -1,0 +1,5 @@
+"""`python -m agentsys`."""
+
+from agentsys.cli.app import main
+
+main()

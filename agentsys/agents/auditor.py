@@ -1,0 +1,124 @@
+"""The auditor: asks the safety policy before anything is planned, and before anything is executed."""
+
+from __future__ import annotations
+
+import json
+
+from agentsys.agents.context import Context
+from agentsys.agents.intake import intake_facts
+from agentsys.errors import BlockedError
+from agentsys.files import write_atomic
+from agentsys.llm.client import AnswerError
+from agentsys.llm.types import Part, Prompt
+from agentsys.paper.query import excerpt
+from agentsys.repair.requirements import requirement_lines
+from agentsys.snapshot import audited_tree
+from agentsys_policies.schema import Decision
+
+EXCERPT_CHARS = 6000
+
+
+class Auditor:
+    """Screens paper and request once; audits code, dependencies and commands of every new tree."""
+
+    name = "auditor"
+    description = "applies the safety policy to the paper, the request, the code, its dependencies and its commands"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(self) -> str:
+        if not (self._context.ws.run.audit / "request.json").is_file() or not self._screened():
+            return await self._screen()
+        return self._audit()
+
+    def _screened(self) -> bool:
+        ws = self._context.ws
+        data = json.loads((ws.run.audit / "request.json").read_text(encoding="utf-8"))
+        return data.get("paper") == ws.paper.sha256 and data.get("request") == ws.request
+
+    # -- before planning -----------------------------------------------------------------------------------------------
+
+    async def _screen(self) -> str:
+        ws = self._context.ws
+        intake = self._context.policy.screen_intake(intake_facts(ws.paper, ws.run.paper))
+        decisions = [intake]
+        if intake.allows:
+            decisions.append(await self._purpose())
+        for decision in decisions:
+            self._record(decision, "screen")
+        go_on = all(decision.allows for decision in decisions)
+        data = {
+            "paper": ws.paper.sha256,
+            "request": ws.request,
+            "go_on": go_on,
+            "decisions": [decision.model_dump(mode="json") for decision in decisions],
+        }
+        write_atomic(ws.run.audit / "request.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+        if not go_on:
+            raise BlockedError(*refusal(decisions[-1]))
+        return f"screened: {', '.join(f'{d.gate} {d.decision}' for d in decisions)}"
+
+    async def _purpose(self) -> Decision:
+        """Ask the judge once, and a second time, independently, where the policy wants that."""
+        context = self._context
+        words = excerpt(context.ws.paper, EXCERPT_CHARS)
+        policy, request = context.policy, context.ws.request
+        answers: list[str] = []
+        decision = policy.decide_purpose(request, words, answers)
+        for judge in (1, 2):
+            asked = policy.purpose_prompt(request, words, judge)
+            prompt = Prompt(prefix=(Part("policy", asked.system),), body=(Part("subject", asked.user),))
+            answers.append(await context.model.ask(self.name, f"purpose-{judge}", prompt, _words))
+            decision = policy.decide_purpose(request, words, answers)
+            if not policy.needs_second(decision):
+                break
+        return decision
+
+    # -- before execution ----------------------------------------------------------------------------------------------
+
+    def _audit(self) -> str:
+        context, ws = self._context, self._context.ws
+        tree = ws.code_tree()
+        code = context.policy.audit_code(ws.run.repo)
+        dependencies = context.policy.check_dependencies(requirement_lines(ws.run.repo))
+        commands = context.policy.check_command(("bash", "reproduce.sh", "smoke"))
+        decisions = (code, dependencies, commands)
+        data = {"tree": tree, "decisions": [decision.model_dump(mode="json") for decision in decisions]}
+        for decision in decisions:
+            self._record(decision, "audit")
+        write_atomic(
+            ws.run.audit / "dependencies.json", json.dumps(data["decisions"][1], indent=1, ensure_ascii=False) + "\n"
+        )
+        write_atomic(ws.run.audit / "code.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+        if audited_tree(ws) != tree:
+            raise BlockedError("the audit record could not be written")
+        return "audited: " + ", ".join(f"{d.gate} {d.decision} ({len(d.findings)} findings)" for d in decisions)
+
+    def _record(self, decision: Decision, stage: str) -> None:
+        context = self._context
+        context.audit.append(decision)
+        context.events.emit(
+            "policy.verdict",
+            stage="screen" if stage == "screen" else "audit",
+            gate=decision.gate,
+            decision=decision.decision,
+            status=decision.status,
+            rules=[finding.rule for finding in decision.findings][:20],
+        )
+
+
+def refusal(decision: Decision) -> tuple[str, str]:
+    """Return message and hint for a decision that does not allow to go on: which rule, on which words, how to appeal."""
+    if not decision.findings:
+        return f"the safety policy could not decide on the {decision.gate} ({decision.status})", "run it again with a model endpoint that answers"
+    worst = decision.findings[0]
+    quote = f", on the words “{worst.evidence.quote}”" if worst.evidence.quote else ""
+    hint = worst.remedy or "a person may appeal; see docs on the safety policy"
+    return f"refused by rule `{worst.rule}`: {worst.message}{quote}", hint
+
+
+def _words(text: str) -> str:
+    if not text.strip():
+        raise AnswerError("the answer is empty")
+    return text

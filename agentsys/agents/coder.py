@@ -1,0 +1,158 @@
+"""The coder: one file an answer, level by level of the dependency graph; whole files again after a diagnosis."""
+
+from __future__ import annotations
+
+from agentsys.agents.context import Context, fan_out
+from agentsys.agents.diagnosis import diagnostics_text
+from agentsys.agents.interfaces import interface_digest, planned_names, top_level_names
+from agentsys.artifacts import Diagnosis, FileSpec, Plan
+from agentsys.files import write_atomic
+from agentsys.llm.client import AnswerError
+from agentsys.llm.parse import extract_file
+from agentsys.llm.types import Part, Prompt
+from agentsys.plan.rules import levels
+from agentsys.prompts import render
+from agentsys.repair.edits import check_text
+from agentsys.repair.errors import EditError
+from agentsys.repair.guard import weakening
+from agentsys.repair.paths import safe_path
+from agentsys.rounds import Round
+
+
+class Coder:
+    """Writes the repository's files. Each is parsed before it is accepted."""
+
+    name = "coder"
+    description = "writes the files of the repository, each from its analysis and the interfaces of finished files"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(self) -> str:
+        context = self._context
+        plan = context.ws.the_plan()
+        last = context.rounds.last()
+        if last is not None and last.diagnosis is not None and last.pending[:1] == ("coder",):
+            return await self._again(plan, last, last.diagnosis)
+        return await self._write(plan)
+
+    async def _write(self, plan: Plan) -> str:
+        context = self._context
+        for path, text in context.ws.generated_missing(plan).items():
+            write_atomic(safe_path(context.ws.run.repo, path), text)
+            context.ws.mark_generated(path, text)
+        written = 0
+        for level in levels(plan.files):
+            missing = {spec.path for spec in context.ws.files_missing(plan)}
+            todo = [spec for spec in level if spec.path in missing]
+            await fan_out(todo, lambda spec: self._one(plan, spec))
+            written += len(todo)
+        first = not context.rounds.all()
+        context.git.commit("First version" if first else "Write again what the revised plan asks for")
+        return f"{written} files written"
+
+    async def _one(self, plan: Plan, spec: FileSpec) -> None:
+        context = self._context
+        revision = context.rounds.revision()
+        item = spec.path if revision == 0 else f"plan-{revision}/{spec.path}"
+        text = await context.model.ask(self.name, item, self._prompt(plan, spec), lambda answer: _accept(spec, answer))
+        self._keep(plan, spec, text)
+
+    def _keep(self, plan: Plan, spec: FileSpec, text: str) -> None:
+        ws = self._context.ws
+        file = safe_path(ws.run.repo, spec.path)
+        write_atomic(file, text)
+        if spec.path.endswith(".sh"):
+            file.chmod(0o755)
+        ws.mark({f"repo/{spec.path}": ws.code_inputs(plan, spec)})
+        ws.events.emit("file.written", stage="code", path=f"repo/{spec.path}", lines=text.count("\n"))
+
+    def _prompt(self, plan: Plan, spec: FileSpec) -> Prompt:
+        context = self._context
+        missing = {other.path for other in context.ws.files_missing(plan)}
+        finished = [other.path for other in plan.files if other.path not in missing]
+        planned = [other for other in plan.files if other.path in missing and other is not spec and other.interface]
+        doc = spec.kind == "doc"
+        task = render(
+            "code",
+            file=spec,
+            requirements=context.ws.requirements_of(plan, spec) if not doc else plan.requirements,
+            analysis=context.quote(context.ws.analysis(spec.path)),
+            sections="" if doc else context.quote(context.cited_sections(plan, spec)),
+            expected=context.quote(_expected(plan)) if doc else "",
+            interfaces=interface_digest(context.ws.run.repo, finished),
+            planned="\n\n".join(f"# {other.path}\n{other.interface}" for other in planned),
+            fence=context.fence,
+        )
+        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+    # -- after a diagnosis ---------------------------------------------------------------------------------------------
+
+    async def _again(self, plan: Plan, last: Round, diagnosis: Diagnosis) -> str:
+        """Write whole files again. A half-done attempt of a killed process is dropped first."""
+        context = self._context
+        if context.git.head() == last.base:
+            context.git.discard()
+            specs = {spec.path: spec for spec in plan.files}
+            todo = [row for row in diagnosis.instructions if row.path in specs]
+
+            async def work(row_path: str) -> None:
+                await self._rewrite(plan, specs[row_path], last, diagnosis)
+
+            await fan_out([row.path for row in todo], work)
+            context.git.commit(f"Round {last.number}: {diagnosis.cause[:160]}")
+            write_atomic(context.ws.run.round(last.number) / "patch.diff", context.git.diff(last.base))
+        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        return f"{len(diagnosis.instructions)} files written again after round {last.number}"
+
+    async def _rewrite(self, plan: Plan, spec: FileSpec, last: Round, diagnosis: Diagnosis) -> None:
+        context = self._context
+        current = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
+        verdict = context.rounds.of_tree(context.ws.code_tree()) or last
+        concerned = [row for row in verdict.verdict.diagnostics if row.path in ("", spec.path)] or list(
+            verdict.verdict.diagnostics
+        )
+        instruction = "\n".join(row.instruction for row in diagnosis.instructions if row.path == spec.path)
+        others = [other.path for other in plan.files if other is not spec]
+        task = render(
+            "rewrite",
+            file=spec,
+            instruction=instruction,
+            cause=diagnosis.cause,
+            diagnostics=context.quote(diagnostics_text(concerned)),
+            current=context.quote(current),
+            analysis=context.quote(context.ws.analysis(spec.path)),
+            sections=context.quote(context.cited_sections(plan, spec, diagnosis.sections)),
+            interfaces=interface_digest(context.ws.run.repo, others),
+            fence=context.fence,
+        )
+        prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+        def parse(answer: str) -> str:
+            text = _accept(spec, answer)
+            if reasons := weakening({spec.path: current}, {spec.path: text}, plan):
+                raise AnswerError("the change is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
+            return text
+
+        item = f"round-{last.number:02d}/{spec.path}"
+        self._keep(plan, spec, await context.model.ask(self.name, item, prompt, parse))
+
+
+def _accept(spec: FileSpec, answer: str) -> str:
+    """Take the file out of an answer: it must parse, and define what its interface promises."""
+    text = extract_file(answer, spec.path)
+    try:
+        check_text(spec.path, text)
+    except EditError as error:
+        raise AnswerError(str(error)) from error
+    if spec.path.endswith(".py") and (missing := planned_names(spec.interface) - top_level_names(text)):
+        raise AnswerError(f"the agreed interface of `{spec.path}` is not there: {', '.join(sorted(missing))} missing")
+    return text
+
+
+def _expected(plan: Plan) -> str:
+    rows = [
+        f"- {row.result_key}: {row.metric} = {row.value:g} {row.unit} ({row.place.section} {row.place.label})".rstrip()
+        for row in plan.expected
+    ]
+    return "\n".join(rows)

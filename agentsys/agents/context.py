@@ -1,0 +1,147 @@
+"""What every colleague works with: one run's files, the model, the repository, the sandbox and the policy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from agentsys.artifacts import FileSpec, Plan
+from agentsys.events import EventLog
+from agentsys.llm.client import Model
+from agentsys.llm.types import Part
+from agentsys.paper.query import find_section
+from agentsys.paper.render import to_markdown
+from agentsys.plan.generated import requirements_text, yaml_text
+from agentsys.plan.rules import levels
+from agentsys.prompts import render
+from agentsys.repair.gitrepo import GitRepo
+from agentsys.rounds import Rounds
+from agentsys.settings import Settings
+from agentsys.workspace import Workspace
+from agentsys_policies.engine import Policy
+from agentsys_policies.record import AuditRecord
+from agentsys_sandbox.base import Sandbox
+
+T = TypeVar("T")
+SMOKE_SECONDS = 120
+"""What a smoke profile may take; the sandbox's own time-out is longer."""
+
+
+class Colleague(Protocol):
+    """One member of the team."""
+
+    name: str
+    description: str
+
+    async def act(self) -> str:
+        """Do what is due, and return a receipt of at most 300 characters."""
+        ...
+
+
+@dataclass
+class Context:
+    """Shared by all colleagues of one run."""
+
+    ws: Workspace
+    rounds: Rounds
+    model: Model
+    git: GitRepo
+    policy: Policy
+    audit: AuditRecord
+    open_sandbox: Callable[[], Sandbox]
+    constraints: tuple[str, ...] = ()
+    python: str = "3.11"
+
+    @property
+    def settings(self) -> Settings:
+        return self.ws.settings
+
+    @property
+    def events(self) -> EventLog:
+        return self.ws.events
+
+    @property
+    def fence(self) -> str:
+        """Marks quoted text. Made from the paper's hash, which no author can write into the paper itself."""
+        return f"Q{self.ws.paper.sha256[:10]}"
+
+    # -- parts of prompts ----------------------------------------------------------------------------------------------
+
+    def rules(self) -> Part:
+        text = render(
+            "rules",
+            python=self.python,
+            cpus=f"{self.settings.cpus:g}",
+            memory_mb=self.settings.memory_mb,
+            smoke_seconds=SMOKE_SECONDS,
+            fence=self.fence,
+        )
+        return Part("rules", text)
+
+    def paper(self) -> Part:
+        """The paper's body for the planner; references and appendices are named only."""
+        paper = self.ws.paper
+        body = [section.id for section in paper.sections if section.kind in ("abstract", "body", "other")]
+        omitted = [section.title for section in paper.sections if section.id not in body and section.title]
+        text = to_markdown(paper, body or None)
+        return Part("paper", render("paper", text=text, omitted="; ".join(omitted), fence=self.fence))
+
+    def plan_digest(self, plan: Plan) -> Part:
+        text = render(
+            "plan_digest",
+            plan=plan,
+            files=[spec for level in levels(plan.files) for spec in level],
+            config_full=yaml_text(plan.config_full),
+            config_smoke=yaml_text(plan.config_smoke),
+            dependencies=", ".join(requirements_text(plan).split()),
+        )
+        return Part("plan", text)
+
+    def cited_sections(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> str:
+        """Return the sections of the paper that a file's requirements cite, as Markdown."""
+        refs = [row.place.section for row in self.ws.requirements_of(plan, spec)]
+        return self.sections([*refs, *more])
+
+    def sections(self, refs: Iterable[str]) -> str:
+        """Return the sections that `refs` name (ids, numbers or titles), in the paper's order."""
+        found = self._section_ids(refs)
+        return to_markdown(self.ws.paper, found) if found else ""
+
+    def _section_ids(self, refs: Iterable[str]) -> set[str]:
+        """Return the ids of the named sections; a bare heading stands for what is below it."""
+        paper = self.ws.paper
+        found: set[str] = set()
+        for ref in refs:
+            section = find_section(paper, ref)
+            if section is None or section.kind == "references":
+                continue
+            found.add(section.id)
+            if not section.blocks:
+                found |= {child.id for child in paper.sections if child.parent == section.id}
+        return found
+
+    def other_sections(self, shown: Iterable[str]) -> str:
+        found = self._section_ids(shown)
+        rest = [section for section in self.ws.paper.sections if section.id not in found and section.kind != "references"]
+        return "; ".join(f"{section.number} {section.title}".strip() for section in rest)
+
+    def quote(self, text: str) -> str:
+        """Make sure that quoted text cannot close its own quotation."""
+        return text.replace(self.fence, "Q…")
+
+
+async def fan_out(items: Sequence[T], work: Callable[[T], Awaitable[None]], *, warm: bool = False) -> None:
+    """Run `work` on all items at the same time; the model layer limits how many calls are under way.
+
+    With `warm`, the first item goes alone, so that the others find the shared prefix in the provider's cache.
+    One failing item does not stop the others: what they deliver is kept, then the first fault is raised.
+    """
+    rest = list(items)
+    if warm and len(rest) > 1:
+        await work(rest.pop(0))
+    results = await asyncio.gather(*(work(item) for item in rest), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

@@ -1,0 +1,162 @@
+"""The debugger: reads the diagnostics, finds the cause, repairs it or names the colleague who must."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from agentsys.agents.context import Context
+from agentsys.agents.diagnosis import checks_text, cut, diagnostics_text
+from agentsys.agents.history import history_text, implicated_files, settle
+from agentsys.agents.interfaces import interface_digest
+from agentsys.artifacts import Diagnosis, FileInstruction, Owner, Plan
+from agentsys.errors import InternalError
+from agentsys.files import write_atomic
+from agentsys.llm.client import AnswerError
+from agentsys.llm.parse import extract_json
+from agentsys.llm.types import Part, Prompt
+from agentsys.prompts import render
+from agentsys.repair.edits import EDIT_FORMAT, Patch, apply_patch, parse_patch, plan_patch
+from agentsys.repair.errors import EditError
+from agentsys.repair.guard import weakening
+from agentsys.rounds import REPEATS_CHANGE, Round
+
+MAX_SOURCE = 24_000
+"""Characters of one file in the prompt."""
+
+
+class DiagnosisAnswer(BaseModel):
+    """The JSON part of the debugger's answer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    cause: str
+    owner: Owner
+    instructions: tuple[FileInstruction, ...] = ()
+    sections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A diagnosis and, if the debugger acts himself, his patch."""
+
+    answer: DiagnosisAnswer
+    patch: Patch | None
+
+
+class Debugger:
+    """Makes one diagnosis a round; the repository is first put back to its best state if the last round made it worse."""
+
+    name = "debugger"
+    description = "finds the root cause of failing checks, repairs it, or hands over to the colleague who must act"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(self) -> str:
+        context = self._context
+        plan = context.ws.the_plan()
+        last = context.rounds.last()
+        if last is None:
+            raise InternalError("nothing was verified yet")
+        if last.diagnosis is not None and last.pending[:1] == ("debugger",) and context.git.head() != last.base:
+            context.rounds.write_handover(last.number, (), last.base)  # applied before the process was stopped
+            return f"round {last.number}: repaired"
+        rolled = settle(context)
+        current = context.rounds.of_tree(context.ws.code_tree())
+        if current is None:
+            raise InternalError("the tree at hand was never verified")
+        finding = await self._ask(plan, last, current)
+        return self._act_on(last, current, finding, rolled)
+
+    def _act_on(self, last: Round, current: Round, finding: Finding, rolled: bool) -> str:
+        context, answer = self._context, finding.answer
+        base = context.git.head()
+        diagnosis = Diagnosis(
+            round=last.number,
+            cause=answer.cause[:2000],
+            owner=answer.owner,
+            fingerprints=tuple(row.fingerprint for row in current.verdict.diagnostics),
+            instructions=answer.instructions,
+            sections=answer.sections,
+        )
+        pending: tuple[Owner, ...] = ("analyzer", "coder") if answer.owner == "analyzer" else (answer.owner,)
+        context.rounds.write_diagnosis(diagnosis, pending, base)
+        note = "rolled back, then " if rolled else ""
+        if finding.patch is None:
+            return f"round {last.number}: {note}handed to the {answer.owner}: {answer.cause[:160]}"
+        changed = apply_patch(context.ws.run.repo, finding.patch)
+        write_atomic(context.ws.run.round(last.number) / "patch.diff", finding.patch.diff)
+        context.git.commit(f"Round {last.number}: {answer.cause[:160]}")
+        context.rounds.write_handover(last.number, (), base)
+        return f"round {last.number}: {note}{', '.join(changed)[:120]}: {answer.cause[:120]}"
+
+    async def _ask(self, plan: Plan, last: Round, current: Round) -> Finding:
+        context = self._context
+        repeats = context.rounds.repeats(current.verdict.diagnostics)
+        wide = repeats + 1 >= REPEATS_CHANGE
+        before = [item.diagnosis.owner for item in context.rounds.all() if item.diagnosis is not None][-1:]
+        refused = before[0] if wide and before else None
+        prompt = self._prompt(plan, last, current, wide=wide, refused=refused)
+
+        def parse(text: str) -> Finding:
+            return self._parse(plan, text, refused)
+
+        return await context.model.ask(self.name, f"round-{last.number:02d}", prompt, parse)
+
+    def _parse(self, plan: Plan, text: str, refused: Owner | None) -> Finding:
+        answer = extract_json(text, DiagnosisAnswer)
+        if refused is not None and answer.owner == refused:
+            raise AnswerError(f"the {refused} has tried this root cause already without success; another colleague must act")
+        if answer.owner != "debugger":
+            _check_handover(answer, plan)
+            return Finding(answer, None)
+        repo = self._context.ws.run.repo
+        try:
+            patch = plan_patch(repo, parse_patch(text))
+        except EditError as error:
+            raise AnswerError(str(error)) from error
+        if reasons := weakening(patch.before, patch.after, plan):
+            raise AnswerError("the edit is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
+        return Finding(answer, patch)
+
+    def _prompt(self, plan: Plan, last: Round, current: Round, *, wide: bool, refused: Owner | None) -> Prompt:
+        context = self._context
+        diagnostics = current.verdict.diagnostics
+        names = implicated_files(context, plan, diagnostics, wide=wide)
+        sources = [(name, (context.ws.run.repo / name).read_text(encoding="utf-8", errors="replace")) for name in names]
+        touched = [spec for spec in plan.files if spec.path in names]
+        refs = [row.place.section for spec in touched for row in context.ws.requirements_of(plan, spec)] if wide else []
+        approach = ""
+        if refused is not None:
+            approach = (
+                f"The same root cause was met before and the {refused}'s attempt did not cure it. Look wider: the paper's words and the "
+                f"analyses are given below. The owner may not be `{refused}` this time."
+            )
+        task = render(
+            "debug",
+            round=last.number,
+            max_rounds=context.settings.max_rounds,
+            fence=context.fence,
+            checks=checks_text(current.verdict),
+            diagnostics=context.quote(diagnostics_text(diagnostics)),
+            history=context.quote(history_text(context.rounds.all())),
+            approach=approach,
+            guard="",
+            sources=[(name, context.quote(cut(text, MAX_SOURCE))) for name, text in sources],
+            analyses=[(spec.path, context.quote(context.ws.analysis(spec.path))) for spec in touched] if wide else [],
+            sections=context.quote(context.sections(refs)),
+            interfaces=interface_digest(context.ws.run.repo, [spec.path for spec in plan.files]),
+            edit_format=EDIT_FORMAT,
+        )
+        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+
+def _check_handover(answer: DiagnosisAnswer, plan: Plan) -> None:
+    if not answer.instructions:
+        raise AnswerError(f"a hand-over to the {answer.owner} needs `instructions` with the file and what must change")
+    known = {spec.path for spec in plan.files}
+    unknown = [row.path for row in answer.instructions if row.path not in known]
+    if unknown and answer.owner != "planner":
+        raise AnswerError(f"`{unknown[0]}` is not a file of the plan")

@@ -1,0 +1,70 @@
+"""What earlier rounds tried, which files a fault concerns, and the return to the best state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentsys.agents.context import Context
+from agentsys.artifacts import Diagnostic, Plan
+from agentsys.rounds import Round
+
+FILES_NARROW = 4
+FILES_WIDE = 10
+
+
+def settle(context: Context) -> bool:
+    """Put the repository back to its best verified state if the last round left it worse. Return True if it did."""
+    last, best = context.rounds.last(), context.rounds.best()
+    if last is None or best is None or last.rolled_back or last.diagnosis is not None:
+        return False
+    context.git.discard()
+    if last.verdict.tree != context.ws.code_tree() or last.verdict.score >= best.verdict.score:
+        return False
+    commit = context.rounds.commit_of(best.number)
+    context.git.restore(commit)
+    context.rounds.write_rollback(last.number, commit, f"round {best.number} was better")
+    context.events.emit("round.finished", stage="debug", round=last.number, rolled_back_to=best.number)
+    return True
+
+
+def history_text(rounds: Sequence[Round]) -> str:
+    """Return one line for each earlier diagnosis: who acted, on what, and what came of it."""
+    lines: list[str] = []
+    for item, after in zip(rounds, rounds[1:], strict=False):
+        if item.diagnosis is None:
+            continue
+        if after.rolled_back:
+            first = after.verdict.diagnostics[0].message[:200] if after.verdict.diagnostics else "more checks failed"
+            result = f"made it worse ({first}) and was taken back"
+        else:
+            result = f"{len(item.verdict.diagnostics)} -> {len(after.verdict.diagnostics)} diagnostics"
+        lines.append(f"- round {item.number}, {item.diagnosis.owner}: {item.diagnosis.cause[:400]} Result: {result}.")
+    return "\n".join(lines)
+
+
+def implicated_files(context: Context, plan: Plan, diagnostics: Sequence[Diagnostic], *, wide: bool) -> list[str]:
+    """Return the files that the leading diagnostics name, deepest frame first; with `wide`, also what they depend on."""
+    found: list[str] = []
+
+    def add(path: str) -> None:
+        if path and path not in found and (context.ws.run.repo / path).is_file():
+            found.append(path)
+
+    for row in diagnostics[:6]:
+        add(row.path)
+        for frame in reversed(row.frames):
+            add(frame.split(":")[0])
+        if row.kind in ("missing_dependency", "bad_pin", "install"):
+            add("requirements.txt")
+        if row.check in ("smoke", "results"):
+            add("reproduce.sh")
+            add("configs/smoke.yaml")
+    if wide:
+        by_path = {spec.path: spec for spec in plan.files}
+        for path in list(found):
+            for name in by_path[path].depends_on if path in by_path else ():
+                add(name)
+    if not found:
+        for spec in plan.files[: FILES_NARROW if not wide else FILES_WIDE]:
+            add(spec.path)
+    return found[: FILES_WIDE if wide else FILES_NARROW]

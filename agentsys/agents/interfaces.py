@@ -1,0 +1,90 @@
+"""The public face of finished files: signatures and first docstring lines, read from the syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+MAX_LINES_A_FILE = 60
+
+
+def interface_digest(repo: Path, paths: Iterable[str]) -> str:
+    """Return the interfaces of the Python files among `paths`, a comment with the path before each."""
+    blocks: list[str] = []
+    for path in sorted(paths):
+        file = repo / path
+        if path.endswith(".py") and file.is_file():
+            lines = interface_of(file.read_text(encoding="utf-8"))
+            if lines:
+                blocks.append("\n".join([f"# {path}", *lines[:MAX_LINES_A_FILE]]))
+    return "\n\n".join(blocks) or "# none yet"
+
+
+def interface_of(source: str) -> list[str]:
+    """Return one line for each public constant, function, class and method."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return ["# does not parse"]
+    lines: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _public(node.name):
+            lines.append(_signature(node))
+        elif isinstance(node, ast.ClassDef) and _public(node.name):
+            lines += _class(node)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and (name := _constant(node)):
+            lines.append(name)
+    return lines
+
+
+def top_level_names(source: str) -> set[str]:
+    """Return the names that a module defines or imports at its top level."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    return names
+
+
+def planned_names(interface: str) -> set[str]:
+    """Return the top-level functions and classes that a planned interface promises."""
+    return set(re.findall(r"^(?:async\s+def|def|class)\s+([A-Za-z_]\w*)", interface, re.MULTILINE))
+
+
+def _class(node: ast.ClassDef) -> list[str]:
+    bases = ", ".join(ast.unparse(base) for base in node.bases)
+    lines = [f"class {node.name}({bases}):" if bases else f"class {node.name}:"]
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and (_public(item.name) or item.name == "__init__"):
+            lines.append("    " + _signature(item))
+        elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and _public(item.target.id):
+            lines.append(f"    {item.target.id}: {ast.unparse(item.annotation)}")
+    return lines
+
+
+def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    word = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    doc = (ast.get_docstring(node) or "").split("\n")[0][:100]
+    return f"{word} {node.name}({ast.unparse(node.args)}){returns}: ..." + (f"  # {doc}" if doc else "")
+
+
+def _constant(node: ast.Assign | ast.AnnAssign) -> str:
+    target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+    if not isinstance(target, ast.Name) or not _public(target.id):
+        return ""
+    if isinstance(node, ast.AnnAssign):
+        return f"{target.id}: {ast.unparse(node.annotation)}"
+    return f"{target.id} = {ast.unparse(node.value)[:60]}"
+
+
+def _public(name: str) -> bool:
+    return not name.startswith("_")

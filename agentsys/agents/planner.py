@@ -1,0 +1,160 @@
+"""The planner: ledger, design, configuration; later changes of the plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from agentsys.agents.context import SMOKE_SECONDS, Context
+from agentsys.agents.diagnosis import diagnosis_text, diagnostics_text
+from agentsys.artifacts import FileSpec, Plan
+from agentsys.errors import InternalError
+from agentsys.files import write_atomic
+from agentsys.llm.client import AnswerError
+from agentsys.llm.parse import extract_json
+from agentsys.llm.types import Part, Prompt
+from agentsys.plan.answers import ConfigAnswer, DesignAnswer, LedgerAnswer, ReviseAnswer, clean_design, compose
+from agentsys.plan.files import save_plan
+from agentsys.plan.rules import dependency_problems, design_problems, ledger_problems, plan_problems
+from agentsys.prompts import render
+from agentsys.rounds import Round
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Planner:
+    """Writes the plan in three validated steps, and revises it when a diagnosis says that it is wrong."""
+
+    name = "planner"
+    description = "turns the paper into a ledger of requirements, an architecture, files and configurations"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(self) -> str:
+        last = self._context.rounds.last()
+        if last is not None and last.diagnosis is not None and last.pending[:1] == ("planner",):
+            return await self._revise(last)
+        return await self._plan()
+
+    async def _plan(self) -> str:
+        context = self._context
+        ledger = await self._ask(
+            "ledger", LedgerAnswer, ledger_problems, render("plan_ledger", request=context.ws.request)
+        )
+        ledger_json = ledger.model_dump_json(indent=1)
+        design = clean_design(
+            await self._ask(
+                "design",
+                DesignAnswer,
+                lambda answer: design_problems(clean_design(answer), ledger),
+                render("plan_design", ledger=ledger_json, python=context.python),
+            )
+        )
+        config = await self._ask(
+            "config",
+            ConfigAnswer,
+            _config_problems,
+            render(
+                "plan_config",
+                ledger=ledger_json,
+                design=design.model_dump_json(indent=1),
+                smoke_seconds=SMOKE_SECONDS,
+                cpus=f"{context.settings.cpus:g}",
+            ),
+        )
+        plan = compose(ledger, design, config)
+        save_plan(context.ws.run.plan, plan)
+        context.ws.mark({"plan": context.ws.plan_inputs()})
+        return f"plan: {len(plan.requirements)} requirements, {len(plan.files)} files, {len(plan.expected)} expected results"
+
+    async def _ask(self, item: str, model: type[M], problems: Callable[[M], list[str]], task: str) -> M:
+        context = self._context
+        prompt = Prompt(prefix=(context.rules(), context.paper()), body=(Part("task", task),))
+
+        def parse(text: str) -> M:
+            answer = extract_json(text, model)
+            if found := problems(answer):
+                raise AnswerError("\n".join(f"- {problem}" for problem in found[:20]))
+            return answer
+
+        return await context.model.ask(self.name, item, prompt, parse)
+
+    # -- revision ------------------------------------------------------------------------------------------------------
+
+    async def _revise(self, last: Round) -> str:
+        """Change the plan. The new plan is stored beside the round first, so that a killed run asks only once."""
+        context = self._context
+        file = context.ws.run.round(last.number) / "plan_after.json"
+        if file.is_file():
+            plan = Plan.model_validate_json(file.read_bytes())
+        else:
+            plan = await self._ask_revision(last)
+            write_atomic(file, plan.model_dump_json(indent=1) + "\n")
+        save_plan(context.ws.run.plan, plan)
+        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        return f"plan revised after round {last.number}"
+
+    async def _ask_revision(self, last: Round) -> Plan:
+        context, diagnosis = self._context, last.diagnosis
+        if diagnosis is None:
+            raise InternalError("a revision of the plan without a diagnosis")
+        plan = context.ws.the_plan()
+        current = context.rounds.of_tree(context.ws.code_tree()) or last
+        named = {row.path for row in diagnosis.instructions}
+        task = render(
+            "plan_revise",
+            fence=context.fence,
+            diagnosis=diagnosis_text(diagnosis),
+            diagnostics=context.quote(diagnostics_text(current.verdict.diagnostics)),
+            files=json.dumps([spec.model_dump(mode="json") for spec in plan.files if not named or spec.path in named], indent=1),
+            dependencies=json.dumps([row.model_dump(mode="json") for row in plan.dependencies]),
+        )
+        prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+        def parse(text: str) -> Plan:
+            revised = _revised(plan, extract_json(text, ReviseAnswer))
+            if found := plan_problems(revised) + dependency_problems(revised.dependencies):
+                raise AnswerError("\n".join(f"- {problem}" for problem in found[:20]))
+            return revised
+
+        return await context.model.ask(self.name, f"round-{last.number:02d}", prompt, parse)
+
+
+def _revised(plan: Plan, answer: ReviseAnswer) -> Plan:
+    if not answer.files and not answer.dependencies:
+        raise AnswerError("the answer changes nothing: give `files` or `dependencies`")
+    changed = {spec.path: spec for spec in answer.files}
+    files: list[FileSpec] = [changed.pop(spec.path, spec) for spec in plan.files]
+    files += changed.values()
+    dropped = {row.id for row in plan.requirements} - {rid for spec in files for rid in spec.requirements}
+    if dropped:
+        raise AnswerError(f"no file names {', '.join(sorted(dropped))} any more; requirements may not be dropped")
+    owners = {rid: spec.path for spec in reversed(files) for rid in spec.requirements}
+    return plan.model_copy(
+        update={
+            "files": tuple(files),
+            "dependencies": answer.dependencies or plan.dependencies,
+            "requirements": tuple(row.model_copy(update={"owner": owners[row.id]}) for row in plan.requirements),
+        }
+    )
+
+
+def _config_problems(config: ConfigAnswer) -> list[str]:
+    """Both profiles must have the same keys, or they are not the same code path."""
+    full, smoke = _keys(config.config_full), _keys(config.config_smoke)
+    problems = [f"`{key}` is in config_full but not in config_smoke" for key in sorted(full - smoke)]
+    return problems + [f"`{key}` is in config_smoke but not in config_full" for key in sorted(smoke - full)]
+
+
+def _keys(config: object, prefix: str = "") -> set[str]:
+    if not isinstance(config, dict):
+        return set()
+    found: set[str] = set()
+    for key, value in config.items():  # pyright: ignore[reportUnknownVariableType]
+        name = f"{prefix}{key}"
+        found |= {name} | _keys(value, name + ".")
+    return found

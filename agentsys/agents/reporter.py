@@ -1,0 +1,66 @@
+"""The reporter: ends the conversation with the best repository there is and the true status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentsys.agents.context import Context
+from agentsys.agents.history import settle
+from agentsys.deliver import deliver
+from agentsys.errors import Status
+from agentsys.snapshot import snapshot
+
+
+@dataclass
+class Ending:
+    """How the run ended."""
+
+    status: Status = "unverified"
+    reason: str = ""
+    hint: str = ""
+
+
+class Reporter:
+    """Reads the status off the disk. It is `verified` only if the replay in a fresh sandbox passed on this very tree."""
+
+    name = "reporter"
+    description = "delivers the repository and says what is verified and what is not"
+
+    def __init__(self, context: Context, ending: Ending) -> None:
+        self._context = context
+        self._ending = ending
+
+    async def act(self) -> str:
+        context = self._context
+        if (context.ws.run.repo / ".git").is_dir() and context.rounds.all():
+            settle(context)
+            deliver(context)
+        self._judge()
+        return f"{self._ending.status}: {self._ending.reason}"
+
+    def _judge(self) -> None:
+        context, ending = self._context, self._ending
+        state = snapshot(context.ws, context.rounds)
+        if state.stopped:
+            ending.reason, ending.hint = state.stopped, "`agentsys resume` goes on from here"
+            return
+        current = context.rounds.of_tree(context.ws.code_tree())
+        if state.verified == "passed" and state.replayed == "passed":
+            number = current.number if current is not None else 0
+            ending.status = "verified"
+            ending.reason = f"all checks passed in round {number}, and again in a fresh sandbox without network"
+            return
+        if current is None:
+            ending.reason = "the repository was not verified"
+            return
+        failed = [check.name for check in current.verdict.checks if check.state == "failed"]
+        if state.verified == "passed":
+            ending.reason = "all checks passed, but not again in a fresh sandbox"
+        elif failed == ["audit"]:
+            ending.status = "blocked"
+            ending.reason = f"the safety policy refuses the code: {current.verdict.diagnostics[0].message}"
+        else:
+            why = state.stuck or "the repair rounds are used up"
+            ending.reason = f"{', '.join(failed) or 'checks'} failed ({len(current.verdict.diagnostics)} diagnostics); {why}"
+            more = context.settings.max_rounds + 3
+            ending.hint = f"try `agentsys resume {context.ws.run.path.name} --max-rounds {more}`, or another model"

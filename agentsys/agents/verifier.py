@@ -1,0 +1,152 @@
+"""The verifier: runs the checks in the sandbox, and in the end everything again in a fresh one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from agentsys.agents.context import Context
+from agentsys.artifacts import CHECKS, Check, Diagnostic, Plan, Verdict
+from agentsys.deliver import deliver
+from agentsys.errors import InternalError, SandboxUnavailable
+from agentsys.files import write_atomic
+from agentsys.snapshot import audited_tree
+from agentsys.verify.replay import replay
+from agentsys.verify.run import verify
+from agentsys_policies.schema import Decision
+
+
+class Verifier:
+    """Says what is true. Executes only a tree that the audit allows; an infrastructure fault ends the run, not the code."""
+
+    name = "verifier"
+    description = "installs, imports, type-checks, tests and runs the repository in the sandbox"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(self) -> str:
+        context = self._context
+        plan = context.ws.the_plan()
+        tree = context.ws.code_tree()
+        if audited_tree(context.ws) != tree:
+            raise InternalError("a tree that was not audited reached the sandbox")
+        current = context.rounds.of_tree(tree)
+        if current is not None and current.verdict.passed:
+            return await self._replay(plan, tree, current.number)
+        return await self._verify(plan, tree)
+
+    async def _verify(self, plan: Plan, tree: str) -> str:
+        context = self._context
+        number = len(context.rounds.all()) + 1
+        folder = context.ws.run.round(number)
+        context.git.commit("Edited by hand")
+        write_atomic(folder / "commit", context.git.head() + "\n")
+        audit, findings = self._audit()
+        context.events.emit("round.started", stage="verify", round=number)
+        if audit.state != "passed":
+            verdict = _not_executed(number, tree, audit, findings)
+        else:
+            verdict = await verify(
+                context.ws.run.repo,
+                context.open_sandbox,
+                round=number,
+                out=folder,
+                plan=plan,
+                tree=tree,
+                timeout=context.settings.round_timeout,
+                constraints=context.constraints,
+                events=context.events,
+                audit=audit,
+                audit_diagnostics=findings,
+            )
+        return self._close(number, folder, verdict)
+
+    def _close(self, number: int, folder: Path, verdict: Verdict) -> str:
+        context = self._context
+        if verdict.infra:
+            write_atomic(folder / "infra.json", verdict.model_dump_json(indent=1) + "\n")
+            raise SandboxUnavailable(
+                f"the sandbox failed: {verdict.infra}", "see `agentsys doctor`, then go on with `agentsys resume`"
+            )
+        self._keep_environment(folder)
+        context.rounds.write_verdict(verdict)
+        states = {check.name: check.state for check in verdict.checks}
+        context.events.emit("round.finished", stage="verify", round=number, passed=verdict.passed, checks=states)
+        if verdict.passed:
+            return f"round {number}: all checks passed"
+        failed = ", ".join(name for name, state in states.items() if state == "failed")
+        first = verdict.diagnostics[0].message if verdict.diagnostics else ""
+        return f"round {number}: {failed} failed, {len(verdict.diagnostics)} diagnostics; first: {first[:140]}"
+
+    def _keep_environment(self, folder: Path) -> None:
+        """Keep what was installed beside the model's answers: together they replay this run."""
+        file = folder / "packages.json"
+        if file.is_file():
+            packages = json.loads(file.read_text(encoding="utf-8"))
+            lines = [f"{row['name']}=={row['version']}" for row in sorted(packages, key=lambda row: str(row["name"]))]
+            write_atomic(self._context.ws.run.llm / "environment.txt", "\n".join(lines) + "\n")
+
+    async def _replay(self, plan: Plan, tree: str, number: int) -> str:
+        """Run the delivered repository once more, from its own files and pins, in a brand-new sandbox."""
+        context = self._context
+        deliver(context)
+        folder = context.ws.run.rounds / "replay"
+        audit, findings = self._audit()
+        verdict = await replay(
+            context.ws.run.repo,
+            context.open_sandbox,
+            files=context.git.tracked_files(),
+            round=number,
+            out=folder,
+            plan=plan,
+            tree=tree,
+            timeout=context.settings.round_timeout,
+            constraints=context.constraints,
+            events=context.events,
+            audit=audit,
+            audit_diagnostics=findings,
+        )
+        if verdict.infra:
+            return self._close(number, folder, verdict)
+        if not verdict.passed:
+            # What fails only in a fresh place is a fault like any other: it becomes the next round's verdict.
+            context.rounds.write_verdict(verdict.model_copy(update={"round": number + 1}))
+            write_atomic(context.ws.run.round(number + 1) / "commit", context.git.head() + "\n")
+        write_atomic(folder / "verdict.json", verdict.model_dump_json(indent=1) + "\n")
+        context.git.commit("Results of the replay in a fresh sandbox")
+        return "replayed in a fresh sandbox: " + ("passed" if verdict.passed else "failed")
+
+    def _audit(self) -> tuple[Check, tuple[Diagnostic, ...]]:
+        """Turn the audit of this tree into a check; anything but a complete allow fails it."""
+        data = json.loads((self._context.ws.run.audit / "code.json").read_text(encoding="utf-8"))
+        decisions = [Decision.model_validate(row) for row in data["decisions"]]
+        refused = [decision for decision in decisions if not decision.allows]
+        note = ", ".join(f"{decision.gate} {decision.decision}" for decision in decisions)
+        check = Check(name="audit", state="failed" if refused else "passed", note=note, log="audit/code.json")
+        return check, tuple(row for decision in refused for row in _as_diagnostics(decision))
+
+
+def _as_diagnostics(decision: Decision) -> list[Diagnostic]:
+    rows = [
+        Diagnostic(
+            kind="audit",
+            check="audit",
+            message=f"rule `{item.rule}` ({item.severity}): {item.message}",
+            path=item.evidence.path,
+            line=item.evidence.line,
+            symbol=item.rule,
+            detail="\n".join(part for part in (item.evidence.quote, item.remedy) if part),
+        )
+        for item in decision.findings
+        if item.severity in ("medium", "high", "critical")
+    ]
+    if rows:
+        return rows
+    message = f"the {decision.gate} gate says {decision.decision} ({decision.status}): {decision.note or decision.subject}"
+    return [Diagnostic(kind="audit", check="audit", message=message)]
+
+
+def _not_executed(number: int, tree: str, audit: Check, findings: tuple[Diagnostic, ...]) -> Verdict:
+    rest = tuple(Check(name=name, state="not_run", note="refused by the audit") for name in CHECKS if name != "audit")
+    return Verdict(round=number, tree=tree, checks=(*rest, audit), diagnostics=findings)

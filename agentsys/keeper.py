@@ -1,0 +1,136 @@
+"""Keeps run.json true while the run goes on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from agentsys.errors import EXIT_CODES, AgentsysError, LimitReached, Status
+from agentsys.events import EventLog, Stage
+from agentsys.prompts import template_hash
+from agentsys.rounds import Rounds
+from agentsys.rundir import RunDir, process_start
+from agentsys.runrecord import RunRecord, UsageRecord
+from agentsys.settings import Settings
+
+UsageMeter = Callable[[], UsageRecord]
+VERSIONS = ("agentsys", "autogen-agentchat", "openai", "pyright", "pypdfium2")
+
+STAGE_OF: dict[str, Stage] = {
+    "planner": "plan",
+    "analyzer": "analyse",
+    "coder": "code",
+    "auditor": "audit",
+    "verifier": "verify",
+    "debugger": "debug",
+    "reporter": "report",
+}
+
+
+class RecordKeeper:
+    """Keeps run.json true at every moment: status, stage, usage, time of each stage."""
+
+    def __init__(self, run: RunDir, record: RunRecord, events: EventLog) -> None:
+        self._run = run
+        self._events = events
+        self.record = record
+        self.meter: UsageMeter | None = None
+        self._stage: Stage | None = None
+        self._since = 0.0
+
+    def begin(self, settings: Settings) -> None:
+        self._update(
+            status="running",
+            exit_code=None,
+            reason="",
+            hint="",
+            pid=os.getpid(),
+            pid_started=process_start(os.getpid()),
+            finished="",
+            versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+            hashes={**self.record.hashes, "prompts": template_hash()},
+        )
+        self._events.emit(
+            "run.started", id=self.record.id, title=self.record.title, path=str(self._run.path), model=settings.model
+        )
+        if "read" in self.record.seconds:
+            self._events.emit("stage.finished", stage="read", seconds=self.record.seconds["read"])
+
+    def turn(self, speaker: str) -> str:
+        """Note that another colleague acts now."""
+        self._close_stage()
+        stage = STAGE_OF[speaker]
+        if speaker == "auditor" and not (self._run.audit / "request.json").is_file():
+            stage = "screen"
+        if speaker == "verifier" and self._run_verified():
+            stage = "replay"
+        self._stage, self._since = stage, time.monotonic()
+        self._update(stage=stage)
+        self._events.emit("stage.started", stage=stage, agent=speaker)
+        return speaker
+
+    def _run_verified(self) -> bool:
+        last = Rounds(self._run).last()
+        return last is not None and last.verdict.passed
+
+    def said(self, speaker: str, receipt: str) -> None:
+        self._events.emit("agent.message", stage=STAGE_OF[speaker], agent=speaker, text=receipt, chars=len(receipt))
+
+    def end(self, status: Status, reason: str, hint: str) -> None:
+        self._update(status=status, reason=reason, hint=hint, exit_code=EXIT_CODES[status])
+
+    def fail(self, error: AgentsysError) -> None:
+        self._update(status=error.status, reason=error.message, hint=error.hint, exit_code=error.exit_code)
+        kind = "limit.reached" if isinstance(error, LimitReached) else "error"
+        self._events.emit(kind, kind=error.status, message=error.message, hint=error.hint)
+
+    def crash(self) -> None:
+        """A bug: the traceback goes to the user, the record says where it happened."""
+        self._update(status="internal_error", reason=f"internal error in stage {self.record.stage}", exit_code=1)
+
+    def finish(self) -> None:
+        self._close_stage()
+        self._update(finished=_now(), pid=None, pid_started=None)
+        self._write_report()
+        self._events.emit(
+            "run.finished",
+            status=self.record.status,
+            exit_code=self.record.exit_code,
+            reason=self.record.reason,
+            paths={"run": str(self._run.path), "repo": str(self._run.repo)},
+        )
+
+    def _write_report(self) -> None:
+        from agentsys.report import write_reports
+
+        if self.record.status != "internal_error":
+            write_reports(self._run)
+
+    def _close_stage(self) -> None:
+        if self._stage is not None:
+            seconds = round(time.monotonic() - self._since, 3)
+            total = {**self.record.seconds, self._stage: round(self.record.seconds.get(self._stage, 0) + seconds, 3)}
+            self._update(seconds=total)
+            self._events.emit("stage.finished", stage=self._stage, seconds=seconds)
+            self._stage = None
+
+    def _update(self, **changes: object) -> None:
+        if self.meter is not None:
+            changes["usage"] = self.meter()
+        rounds = Rounds(self._run)
+        found = rounds.all()
+        replay = rounds.replay()
+        changes["rounds"] = len(found)
+        changes["replayed"] = replay is not None and replay.passed
+        if found:
+            changes["backend"], changes["weak_sandbox"] = found[-1].verdict.backend, found[-1].verdict.weak
+        self.record = self.record.model_copy(update=changes)
+        self._run.write(self.record)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

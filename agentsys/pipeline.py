@@ -1,0 +1,149 @@
+"""The main path: read, screen, plan, analyse, code, audit, verify, debug, replay, report.
+
+`implement` makes a run directory and drives it to its end; `resume` goes on with one. Both are the same from there:
+the paper is read, then the team talks until the reporter has spoken. All memory is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agentsys.errors import AgentsysError, Interrupted, LimitReached
+from agentsys.events import EventLog, Subscriber
+from agentsys.keeper import RecordKeeper
+from agentsys.rundir import RunDir, create
+from agentsys.runrecord import RunRecord, SettingValue
+from agentsys.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished (or stopped) run: its directory and its record."""
+
+    run: RunDir
+    record: RunRecord
+
+    @property
+    def exit_code(self) -> int:
+        return self.record.exit_code if self.record.exit_code is not None else 1
+
+
+async def implement(
+    paper: Path,
+    settings: Settings,
+    *,
+    request: str = "",
+    sources: Mapping[str, SettingValue] | None = None,
+    subscribers: Sequence[Subscriber] = (),
+) -> RunResult:
+    """Turn a paper into a verified repository.
+
+    Args:
+        paper: .pdf, .tex, .md, .txt and whatever else the reader knows.
+        settings: how.
+        request: what the user wants in particular; goes to the policy and to the planner.
+        sources: where each setting came from, for the record.
+        subscribers: called with every event.
+
+    Returns: the result, whatever the final status; expected failures after the run directory exists are a status.
+
+    Raises: PaperError before anything is written, if the paper cannot be read.
+    """
+    from agentsys.paper import read_paper, write_paper
+
+    loop = asyncio.get_running_loop()
+    started = time.monotonic()
+    read = await loop.run_in_executor(None, read_paper, paper)
+    run = create(settings.runs_dir, read.title)
+    run.lock()
+    write_paper(read, run.paper)
+    _keep_source(paper, run)
+    record = RunRecord(
+        id=run.path.name,
+        paper_path=str(paper.resolve()),
+        paper_sha256=read.sha256,
+        title=read.title,
+        request=request,
+        settings=dict(sources) if sources else _plain(settings),
+        started=_now(),
+        recording=str(settings.replay or ""),
+        seconds={"read": round(time.monotonic() - started, 3)},
+    )
+    return await _drive(run, record, settings, subscribers)
+
+
+async def resume(run: RunDir, settings: Settings, *, subscribers: Sequence[Subscriber] = ()) -> RunResult:
+    """Go on with a run where its files say it stands. Nothing that lies on disk is asked of a model again.
+
+    Raises: UsageError if another process has the run.
+    """
+    run.lock()
+    return await _drive(run, run.read(), settings, subscribers)
+
+
+async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers: Sequence[Subscriber]) -> RunResult:
+    events = EventLog(run.events_file, record.id)
+    for subscriber in subscribers:
+        events.subscribe(subscriber)
+    keeper = RecordKeeper(run, record, events)
+    keeper.begin(settings)
+    try:
+        await _work(run, keeper, settings, events)
+    except asyncio.CancelledError:
+        keeper.fail(Interrupted(hint=f"go on with `agentsys resume {run.path.name}`"))
+    except AgentsysError as error:
+        keeper.fail(error)
+    except BaseException:
+        keeper.crash()
+        raise
+    finally:
+        try:
+            keeper.finish()
+        finally:
+            events.close()
+            run.unlock()
+    return RunResult(run, keeper.record)
+
+
+async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: EventLog) -> None:
+    """Build the team, let it talk, and put the ending in the record."""
+    from agentsys.assemble import assemble
+    from agentsys.team.chat import converse
+
+    deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
+    team = assemble(run, keeper.record, settings, events, deadline)
+    keeper.meter = team.usage
+    talk = converse(team.colleagues, lambda: keeper.turn(team.choose()), f"implement {keeper.record.title}", keeper.said)
+    try:
+        async with asyncio.timeout(settings.time_limit):
+            await talk
+    except TimeoutError as error:
+        raise LimitReached(
+            f"the time limit of {settings.time_limit:g} s is used up",
+            f"go on with `agentsys resume {run.path.name} --time-limit ...`",
+        ) from error
+    finally:
+        await team.close()
+    keeper.end(team.ending.status, team.ending.reason, team.ending.hint)
+
+
+def _keep_source(paper: Path, run: RunDir) -> None:
+    """Keep the document that was read; a folder or a large source is only named in run.json."""
+    import shutil
+
+    if paper.is_file():
+        shutil.copyfile(paper, run.paper / f"source{paper.suffix.lower()}")
+
+
+def _plain(settings: Settings) -> dict[str, SettingValue]:
+    data = settings.model_dump(mode="json")
+    return {name: SettingValue(value=value, source="argument") for name, value in data.items()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,108 @@
+"""What the planner answers in its three steps, and how the steps become one plan."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agentsys.artifacts import (
+    Dependency,
+    ExpectedResult,
+    Experiment,
+    FileSpec,
+    OpenQuestion,
+    PaperPlace,
+    Plan,
+    Requirement,
+    RequirementKind,
+    RequirementStatus,
+)
+
+
+class Answer(BaseModel):
+    """Answers of models may carry extra keys; they are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class LedgerRow(Answer):
+    """A requirement before its owner is known."""
+
+    id: str = Field(pattern=r"^R\d{1,3}$")
+    what: str = Field(min_length=1)
+    kind: RequirementKind = "other"
+    place: PaperPlace
+    status: RequirementStatus = "paper"
+
+
+class LedgerAnswer(Answer):
+    """Step 1: what must be built."""
+
+    title: str = ""
+    summary: str = Field(min_length=1)
+    requirements: tuple[LedgerRow, ...] = Field(min_length=1)
+    experiments: tuple[Experiment, ...] = Field(min_length=1)
+    expected: tuple[ExpectedResult, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
+
+
+class DesignAnswer(Answer):
+    """Step 2: architecture and files."""
+
+    package: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    architecture: str = Field(min_length=1)
+    files: tuple[FileSpec, ...] = Field(min_length=1)
+    dependencies: tuple[Dependency, ...] = ()
+
+
+class ConfigAnswer(Answer):
+    """Step 3: configuration."""
+
+    config_full: dict[str, object] = Field(min_length=1)
+    config_smoke: dict[str, object] = Field(min_length=1)
+
+
+class ReviseAnswer(Answer):
+    """A later change of the plan."""
+
+    files: tuple[FileSpec, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    note: str = ""
+
+
+GENERATED_BY_TOOLING = frozenset(
+    {"requirements.txt", "PAPER_MAP.md", "paper_map.json", ".gitignore", "configs/full.yaml", "configs/smoke.yaml"}
+)
+"""Files that agentsys writes itself; a planner that lists them is corrected silently."""
+
+
+def clean_design(design: DesignAnswer) -> DesignAnswer:
+    """Drop files that the tooling writes, and make sure of pytest."""
+    files = tuple(
+        spec.model_copy(update={"depends_on": tuple(d for d in spec.depends_on if d not in GENERATED_BY_TOOLING)})
+        for spec in design.files
+        if spec.path not in GENERATED_BY_TOOLING
+    )
+    dependencies = design.dependencies
+    if not any(row.name.lower() == "pytest" for row in dependencies):
+        dependencies = (*dependencies, Dependency(name="pytest", specifier=">=8,<10", why="tests"))
+    return design.model_copy(update={"files": files, "dependencies": dependencies})
+
+
+def compose(ledger: LedgerAnswer, design: DesignAnswer, config: ConfigAnswer) -> Plan:
+    """Make one plan of the three answers; the first file that names a requirement owns it."""
+    owners = {rid: spec.path for spec in reversed(design.files) for rid in spec.requirements}
+    return Plan(
+        package=design.package,
+        summary=ledger.summary,
+        architecture=design.architecture,
+        requirements=tuple(
+            Requirement(**row.model_dump(), owner=owners.get(row.id, "?")) for row in ledger.requirements
+        ),
+        files=design.files,
+        config_full=config.config_full,
+        config_smoke=config.config_smoke,
+        experiments=ledger.experiments,
+        expected=ledger.expected,
+        dependencies=design.dependencies,
+        questions=ledger.questions,
+    )

@@ -1,0 +1,98 @@
+"""Files of the repository that follow from the plan and need no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+import yaml
+
+from agentsys.artifacts import Plan
+
+GITIGNORE = "__pycache__/\n*.pyc\n.pytest_cache/\n.venv/\nvenv/\n"
+
+
+def generated_files(plan: Plan) -> dict[str, str]:
+    """Return path -> text of configurations, requirements, ignore file and missing `__init__.py` files."""
+    files = {
+        "configs/full.yaml": yaml_text(plan.config_full),
+        "configs/smoke.yaml": yaml_text(plan.config_smoke),
+        "requirements.txt": requirements_text(plan),
+        ".gitignore": GITIGNORE,
+    }
+    planned = {spec.path for spec in plan.files}
+    for folder in package_folders(plan):
+        path = f"{folder}/__init__.py"
+        if path not in planned:
+            files[path] = ""
+    return files
+
+
+def package_folders(plan: Plan) -> list[str]:
+    """Return every folder of the package that holds planned Python files, outermost first."""
+    roots = (plan.package, f"src/{plan.package}")
+    found: set[str] = set()
+    for spec in plan.files:
+        path = PurePosixPath(spec.path)
+        if path.suffix != ".py":
+            continue
+        for parent in path.parents:
+            if any(str(parent) == root or str(parent).startswith(root + "/") for root in roots):
+                found.add(str(parent))
+    return sorted(found)
+
+
+def requirements_text(plan: Plan) -> str:
+    """Return requirements.txt as planned: one distribution a line."""
+    return "".join(f"{row.name}{row.specifier}\n" for row in plan.dependencies)
+
+
+def yaml_text(config: Mapping[str, object]) -> str:
+    """Return a configuration as YAML, keys in their order."""
+    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=110)
+
+
+def paper_map(plan: Plan, present: Iterable[str]) -> tuple[str, str]:
+    """Return PAPER_MAP.md and paper_map.json: requirement -> place in the paper -> file, and whether the file is there.
+
+    What is not looked at here (tests, evidence of the run) is not claimed.
+    """
+    there = set(present)
+    tests = {spec.path: spec.requirements for spec in plan.files if spec.kind == "test"}
+    rows: list[dict[str, object]] = []
+    for row in plan.requirements:
+        touched = [spec.path for spec in plan.files if row.id in spec.requirements and spec.path in there]
+        rows.append(
+            {
+                "id": row.id,
+                "what": row.what,
+                "kind": row.kind,
+                "status": row.status,
+                "place": row.place.model_dump(mode="json"),
+                "owner": row.owner if row.owner in there else "",
+                "files": [path for path in touched if path not in tests],
+                "tests": [path for path in touched if path in tests],
+            }
+        )
+    return _map_table(rows), json.dumps({"version": 1, "requirements": rows}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _map_table(rows: list[dict[str, object]]) -> str:
+    lines = [
+        "# Where the paper is in the code",
+        "",
+        "| id | what | place in the paper | status | owner | tests |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        place = row["place"]
+        assert isinstance(place, dict)
+        where = ", ".join(str(part) for part in (place["section"], place["label"]) if part)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if place["page"]:
+            where += f" (p. {place['page']})"
+        tests = row["tests"]
+        assert isinstance(tests, list)
+        cells = (row["id"], row["what"], where, row["status"], row["owner"] or "not written", ", ".join(map(str, tests)))  # pyright: ignore[reportUnknownArgumentType]
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"

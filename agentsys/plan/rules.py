@@ -1,0 +1,157 @@
+"""What a plan must satisfy beyond its types. Each problem is a sentence that the planner is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as PackageRequirement
+
+from agentsys.artifacts import Dependency, FileSpec, Plan
+from agentsys.plan.answers import DesignAnswer, LedgerAnswer
+
+MAX_FILES = 60
+
+
+def ledger_problems(ledger: LedgerAnswer) -> list[str]:
+    """Check step 1: unique ids, known experiments, result keys that are identifiers."""
+    problems = [f"requirement id {name} stands twice" for name in _twice(row.id for row in ledger.requirements)]
+    problems += [f"experiment name `{name}` stands twice" for name in _twice(row.name for row in ledger.experiments)]
+    names = {row.name for row in ledger.experiments}
+    for row in ledger.expected:
+        if row.experiment not in names:
+            problems.append(f"expected result {row.id} names the experiment `{row.experiment}`, which is not in the list")
+        if not re.fullmatch(r"[A-Za-z_]\w*", row.result_key):
+            problems.append(f"result_key `{row.result_key}` of {row.id} is not an identifier")
+    problems += [f"result_key `{name}` stands twice" for name in _twice(row.result_key for row in ledger.expected)]
+    return problems
+
+
+def design_problems(design: DesignAnswer, ledger: LedgerAnswer) -> list[str]:
+    """Check step 2: names, dependencies without cycles, an owner for each requirement, the files that must be there."""
+    known = {row.id for row in ledger.requirements}
+    owned = {rid for spec in design.files for rid in spec.requirements}
+    problems = file_problems(design.files, design.package)
+    problems += [f"requirement {rid} has no owner: name it in `requirements` of a file" for rid in sorted(known - owned)]
+    problems += [f"`requirements` names {rid}, which is not in the ledger" for rid in sorted(owned - known)]
+    problems += dependency_problems(design.dependencies)
+    return problems
+
+
+def file_problems(files: Sequence[FileSpec], package: str) -> list[str]:
+    """Check the list of files alone."""
+    from agentsys.repair.errors import UnsafePath
+    from agentsys.repair.paths import clean_name
+
+    problems: list[str] = []
+    paths = [spec.path for spec in files]
+    for path in paths:
+        try:
+            if clean_name(path) != path:
+                problems.append(f"file path {path[:80]!r} is not in its shortest form")
+        except UnsafePath as fault:
+            problems.append(f"file path {path[:80]!r}: {fault.message}")
+    problems += [f"`{name}` stands twice in the list of files" for name in _twice(path.casefold() for path in paths)]
+    for spec in files:
+        problems += [
+            f"`{spec.path}` depends on `{name}`, which is not in the list of files"
+            for name in spec.depends_on
+            if name not in paths
+        ]
+    if cycle := find_cycle({spec.path: spec.depends_on for spec in files}):
+        problems.append("the dependencies run in a circle: " + " -> ".join(cycle))
+    if len(files) > MAX_FILES:
+        problems.append(f"{len(files)} files are too many; at most {MAX_FILES}")
+    return problems + _must_be_there(files, package)
+
+
+def _must_be_there(files: Sequence[FileSpec], package: str) -> list[str]:
+    paths = {spec.path for spec in files}
+    problems = [f"`{name}` is missing from the list of files" for name in ("reproduce.sh", "README.md") if name not in paths]
+    inside = (f"{package}/", f"src/{package}/")
+    if not any(path.startswith(inside) and path.endswith(".py") for path in paths):
+        problems.append(f"no file lies under the package folder `{package}/`")
+    if not any(re.fullmatch(r"tests/(.+/)?test_\w+\.py", path) for path in paths):
+        problems.append("no test file `tests/test_*.py` is planned")
+    return problems
+
+
+def dependency_problems(dependencies: Iterable[Dependency]) -> list[str]:
+    """Check that each dependency is a plain name with a version specifier (no URLs, no options)."""
+    problems: list[str] = []
+    for row in dependencies:
+        line = f"{row.name}{row.specifier}"
+        try:
+            parsed = PackageRequirement(line)
+        except InvalidRequirement:
+            problems.append(f"dependency {line[:80]!r} is not `name` plus a version specifier such as `>=2,<3`")
+            continue
+        if parsed.url is not None:
+            problems.append(f"dependency {line[:80]!r} is a direct URL, which is not allowed")
+    return problems
+
+
+def plan_problems(plan: Plan) -> list[str]:
+    """Check a whole plan, e.g. one that was edited by hand."""
+    problems = file_problems(plan.files, plan.package) + dependency_problems(plan.dependencies)
+    paths = {spec.path for spec in plan.files}
+    known = {row.id for row in plan.requirements}
+    problems += [f"requirement id {name} stands twice" for name in _twice(row.id for row in plan.requirements)]
+    problems += [
+        f"requirement {row.id} is owned by `{row.owner}`, which is not in the list of files"
+        for row in plan.requirements
+        if row.owner not in paths
+    ]
+    problems += [
+        f"`{spec.path}` names requirement {rid}, which is not in the ledger"
+        for spec in plan.files
+        for rid in spec.requirements
+        if rid not in known
+    ]
+    return problems
+
+
+def levels(files: Sequence[FileSpec]) -> list[list[FileSpec]]:
+    """Split files into levels: each file's dependencies lie in earlier levels. The list must be free of cycles."""
+    done: set[str] = set()
+    rest = list(files)
+    found: list[list[FileSpec]] = []
+    while rest:
+        level = [spec for spec in rest if done.issuperset(spec.depends_on)]
+        if not level:
+            raise ValueError("dependencies run in a circle")
+        found.append(level)
+        done.update(spec.path for spec in level)
+        rest = [spec for spec in rest if spec.path not in done]
+    return found
+
+
+def find_cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return one cycle as a list of names that starts and ends alike, or an empty list."""
+    state: dict[str, int] = {}  # 1 = on the path, 2 = done
+
+    def visit(name: str, path: list[str]) -> list[str]:
+        state[name] = 1
+        for other in edges.get(name, ()):
+            if state.get(other) == 1:
+                return [*path[path.index(other) :], other]
+            if other in edges and other not in state and (cycle := visit(other, [*path, other])):
+                return cycle
+        state[name] = 2
+        return []
+
+    for name in edges:
+        if name not in state and (cycle := visit(name, [name])):
+            return cycle
+    return []
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    seen: set[str] = set()
+    twice: list[str] = []
+    for name in names:
+        if name in seen and name not in twice:
+            twice.append(name)
+        seen.add(name)
+    return twice

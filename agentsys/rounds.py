@@ -1,0 +1,126 @@
+"""The rounds of a run: verifications, diagnoses, roll-backs, and when another round is pointless.
+
+Round NN is one verification and the diagnosis that followed it:
+
+    rounds/01/verdict.json     what the verification of one tree found
+    rounds/01/rollback.json    written if the tree was worse than the best one and was put back
+    rounds/01/diagnosis.json   what the debugger made of the best tree's diagnostics
+    rounds/01/handover.json    who still has to act on that
+    rounds/01/patch.diff       what was changed
+    rounds/replay/verdict.json the replay of the final tree
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from agentsys.artifacts import Diagnosis, Diagnostic, Owner, Verdict
+from agentsys.files import write_atomic
+from agentsys.rundir import RunDir
+
+REPEATS_CHANGE = 2
+"""The same root cause this many times changes the approach."""
+REPEATS_STOP = 3
+"""The same root cause this many times ends the repairs."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One verification and what followed."""
+
+    number: int
+    verdict: Verdict
+    rolled_back: bool
+    diagnosis: Diagnosis | None
+    pending: tuple[Owner, ...]
+    base: str
+    """Commit on which the diagnosis was made."""
+
+
+class Rounds:
+    """Reads and writes the folder `rounds`."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._run = run
+
+    def all(self) -> list[Round]:
+        """Return the finished verifications in order; a folder without verdict is a verification that was cut off."""
+        found: list[Round] = []
+        number = 1
+        while (self._run.round(number) / "verdict.json").is_file():
+            found.append(self._load(number))
+            number += 1
+        return found
+
+    def _load(self, number: int) -> Round:
+        folder = self._run.round(number)
+        verdict = Verdict.model_validate_json((folder / "verdict.json").read_bytes())
+        diagnosis_file, handover_file = folder / "diagnosis.json", folder / "handover.json"
+        diagnosis = (
+            Diagnosis.model_validate_json(diagnosis_file.read_bytes()) if diagnosis_file.is_file() else None
+        )
+        handover = json.loads(handover_file.read_text()) if handover_file.is_file() else {}
+        return Round(
+            number=number,
+            verdict=verdict,
+            rolled_back=(folder / "rollback.json").is_file(),
+            diagnosis=diagnosis,
+            pending=tuple(handover.get("pending", ())),
+            base=str(handover.get("base", "")),
+        )
+
+    def write_verdict(self, verdict: Verdict) -> None:
+        write_atomic(self._run.round(verdict.round) / "verdict.json", verdict.model_dump_json(indent=1) + "\n")
+
+    def write_rollback(self, number: int, commit: str, why: str) -> None:
+        write_atomic(self._run.round(number) / "rollback.json", json.dumps({"to": commit, "why": why}, indent=1) + "\n")
+
+    def write_diagnosis(self, diagnosis: Diagnosis, pending: tuple[Owner, ...], base: str) -> None:
+        """Write who must act and on which commit, then the diagnosis: its presence means that both are there."""
+        self.write_handover(diagnosis.round, pending, base)
+        file = self._run.round(diagnosis.round) / "diagnosis.json"
+        write_atomic(file, diagnosis.model_dump_json(indent=1) + "\n")
+
+    def write_handover(self, number: int, pending: tuple[Owner, ...], base: str) -> None:
+        """Replace who still has to act."""
+        data = json.dumps({"pending": list(pending), "base": base}, indent=1) + "\n"
+        write_atomic(self._run.round(number) / "handover.json", data)
+
+    # -- judgement -----------------------------------------------------------------------------------------------------
+
+    def best(self) -> Round | None:
+        """Return the best round so far; of equals the latest, so that a sideways step is kept."""
+        found = self.all()
+        return max(found, key=lambda item: (item.verdict.score, item.number)) if found else None
+
+    def of_tree(self, tree: str) -> Round | None:
+        """Return the latest round that verified this tree."""
+        hits = [item for item in self.all() if item.verdict.tree == tree]
+        return hits[-1] if hits else None
+
+    def last(self) -> Round | None:
+        """Return the latest verification."""
+        found = self.all()
+        return found[-1] if found else None
+
+    def revision(self) -> int:
+        """Return how often the plan was revised."""
+        return len(list(self._run.rounds.glob("[0-9]*/plan_after.json")))
+
+    def commit_of(self, number: int) -> str:
+        """Return the commit that a round verified, or an empty text."""
+        file = self._run.round(number) / "commit"
+        return file.read_text().strip() if file.is_file() else ""
+
+    def repeats(self, diagnostics: tuple[Diagnostic, ...]) -> int:
+        """Return how many diagnoses so far were about the root cause that leads these diagnostics."""
+        if not diagnostics:
+            return 0
+        root = diagnostics[0].fingerprint
+        return sum(1 for item in self.all() if item.diagnosis is not None and root in item.diagnosis.fingerprints[:1])
+
+    def replay(self) -> Verdict | None:
+        """Return the verdict of the replay, if there is one."""
+        file = self._run.rounds / "replay" / "verdict.json"
+        return Verdict.model_validate_json(file.read_bytes()) if file.is_file() else None

@@ -1,0 +1,34 @@
+"""A snapshot of where a run stands, read from disk: all that the router looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agentsys.artifacts import Owner
+
+Screened = Literal["no", "allowed", "stopped"]
+Verified = Literal["no", "failed", "passed"]
+Replayed = Literal["no", "failed", "passed"]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the run stands. Every field is derived from files, so a resumed run sees what the stopped one saw."""
+
+    screened: Screened = "no"
+    planned: bool = False
+    analyses_missing: int = 0
+    files_missing: int = 0
+    pending: Owner | None = None
+    """The colleague to whom the last diagnosis handed the matter, if it is still open."""
+    audited: bool = False
+    """The tree as it is now was audited."""
+    verified: Verified = "no"
+    """What the verification of the tree as it is now said; an infrastructure fault leaves no verdict."""
+    replayed: Replayed = "no"
+    rounds_left: int = 0
+    stuck: str = ""
+    """Why another repair round is pointless, if it is."""
+    stopped: str = ""
+    """Why the run must end here (stop_after, policy), if it must."""

@@ -1,0 +1,162 @@
+"""One run on disk, typed: the only memory that the team has.
+
+An artefact is fresh if it exists and the hash of what it was made from (paper, its part of the plan, prompt template)
+still matches; the hashes are kept in `inputs.json`. The model's name is not among them: a run that is resumed with
+another model keeps what was paid for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from agentsys.artifacts import FileSpec, Plan, Requirement
+from agentsys.events import EventLog
+from agentsys.files import sha256_bytes, write_atomic
+from agentsys.paper import load_paper
+from agentsys.paper.model import Paper
+from agentsys.plan.files import load_plan
+from agentsys.plan.generated import generated_files
+from agentsys.prompts import template_hash
+from agentsys.rundir import RunDir
+from agentsys.settings import Settings
+
+ANALYSED: frozenset[str] = frozenset({"source", "test"})
+"""Kinds of files that get an analysis; scripts and documents are written from the plan alone."""
+DELIVERED_BY_TOOLING = frozenset({"PAPER_MAP.md", "paper_map.json", "AUDIT.md", "requirements.lock", ".gitignore"})
+"""Files that follow from the others; they do not count when it is asked whether the code has changed."""
+
+
+class Workspace:
+    """Paper, plan, analyses and repository of one run, and whether they are fresh."""
+
+    def __init__(self, run: RunDir, settings: Settings, events: EventLog, request: str = "") -> None:
+        self.run = run
+        self.settings = settings
+        self.events = events
+        self.request = request
+
+    # -- paper and plan ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def paper(self) -> Paper:
+        return load_paper(self.run.paper)
+
+    def plan(self) -> Plan | None:
+        """Return the plan if it is complete and was made from this paper and these prompts."""
+        plan = load_plan(self.run.plan)
+        return plan if plan is not None and self.fresh("plan", self.plan_inputs()) else None
+
+    def the_plan(self) -> Plan:
+        """Return the plan; it must be there."""
+        plan = load_plan(self.run.plan)
+        if plan is None:
+            raise RuntimeError("no plan on disk")
+        return plan
+
+    def plan_inputs(self) -> str:
+        templates = [template_hash(name) for name in ("plan_ledger", "plan_design", "plan_config")]
+        return self._hash(self.paper.sha256, self.request, *templates)
+
+    # -- analyses ------------------------------------------------------------------------------------------------------
+
+    def analysis_file(self, path: str) -> Path:
+        return self.run.analysis / f"{path}.md"
+
+    def analysis(self, path: str) -> str:
+        """Return the analysis of a planned file, or an empty text."""
+        file = self.analysis_file(path)
+        return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+    def analyses_missing(self, plan: Plan) -> list[FileSpec]:
+        """Return the planned files whose analysis is not there or not fresh."""
+        return [
+            spec
+            for spec in plan.files
+            if spec.kind in ANALYSED
+            and not (self.analysis(spec.path) and self.fresh(f"analysis/{spec.path}", self.analysis_inputs(plan, spec)))
+        ]
+
+    def analysis_inputs(self, plan: Plan, spec: FileSpec) -> str:
+        return self._hash(self.paper.sha256, self._share(plan, spec), template_hash("analyse"))
+
+    # -- repository ----------------------------------------------------------------------------------------------------
+
+    def files_missing(self, plan: Plan) -> list[FileSpec]:
+        """Return the planned files that are not written or not fresh."""
+        return [
+            spec
+            for spec in plan.files
+            if not (self.run.repo / spec.path).is_file()
+            or not self.fresh(f"repo/{spec.path}", self.code_inputs(plan, spec))
+        ]
+
+    def generated_missing(self, plan: Plan) -> dict[str, str]:
+        """Return the files made without a model that are not there, or whose part of the plan has changed."""
+        return {
+            path: text
+            for path, text in generated_files(plan).items()
+            if not (self.run.repo / path).is_file() or not self.fresh(f"repo/{path}", self._hash(text))
+        }
+
+    def mark_generated(self, path: str, text: str) -> None:
+        self.mark({f"repo/{path}": self._hash(text)})
+
+    def code_inputs(self, plan: Plan, spec: FileSpec) -> str:
+        return self._hash(self._share(plan, spec), self.analysis(spec.path), template_hash("code"))
+
+    def code_tree(self) -> str:
+        """Return a hash of the repository's files, without results and without what is generated at the end."""
+        lines: list[str] = []
+        for path in sorted(self.repo_files()):
+            if path not in DELIVERED_BY_TOOLING and not path.startswith("results/"):
+                lines.append(f"{path}\0{sha256_bytes((self.run.repo / path).read_bytes())}")
+        return sha256_bytes("\n".join(lines))[:32]
+
+    def repo_files(self) -> list[str]:
+        """Return all regular files of the repository as POSIX paths, without .git and links."""
+        root = self.run.repo
+        found: list[str] = []
+        for folder, names, files in _walk(root):
+            names[:] = [name for name in names if name != ".git" and not (folder / name).is_symlink()]
+            found += [(folder / name).relative_to(root).as_posix() for name in files if not (folder / name).is_symlink()]
+        return found
+
+    # -- freshness -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _inputs(self) -> dict[str, str]:
+        file = self.run.path / "inputs.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+    def fresh(self, artefact: str, inputs: str) -> bool:
+        return self._inputs.get(artefact) == inputs
+
+    def mark(self, entries: Mapping[str, str]) -> None:
+        """Remember what artefacts were made from. Call it after they are on disk."""
+        self._inputs.update(entries)
+        write_atomic(self.run.path / "inputs.json", json.dumps(self._inputs, indent=0, sort_keys=True) + "\n")
+
+    def requirements_of(self, plan: Plan, spec: FileSpec) -> list[Requirement]:
+        return [row for row in plan.requirements if row.id in spec.requirements]
+
+    def _share(self, plan: Plan, spec: FileSpec) -> str:
+        """Return the part of the plan that one file depends on."""
+        rows = [row.model_dump_json() for row in self.requirements_of(plan, spec)]
+        by_path = {other.path: other for other in plan.files}
+        needed = [by_path[name].interface for name in spec.depends_on if name in by_path]
+        configuration = [plan.config_full, plan.config_smoke, plan.package]
+        return json.dumps([spec.model_dump(mode="json"), rows, needed, configuration], default=str)
+
+    @staticmethod
+    def _hash(*parts: str) -> str:
+        return sha256_bytes("\0".join(parts))[:32]
+
+
+def _walk(root: Path) -> Iterable[tuple[Path, list[str], list[str]]]:
+    """`Path.walk`, which Python 3.11 does not have."""
+    for folder, names, files in os.walk(root):
+        yield Path(folder), names, files
