@@ -59,6 +59,50 @@ class PolicyRef(Record):
     sha256: str
 
 
+class Override(Record):
+    """A person let something go on: who, why, and for how much of the run."""
+
+    rule: str
+    who: str = Field(min_length=1)
+    reason: str = Field(min_length=10)
+    ts: str
+    scope: Literal["finding", "run"] = "finding"
+    evidence: Evidence = Field(default_factory=Evidence)
+
+
+class HiddenText(Record):
+    """A run of text in a document that a reader of the page does not see."""
+
+    page: int
+    reason: str = Field(description="`noink`, `tiny`, `off_page`, `covered`, ...")
+    text: str
+    removed: bool = Field(description="True only if the text went into nothing that an agent reads")
+
+
+class IntakeFacts(Record):
+    """What the reader of a document found out about it, for the intake gate."""
+
+    path: str
+    sha256: str
+    format: str = Field(description="`pdf`, `tex`, `md` or `txt`")
+    size: int = Field(ge=0, description="bytes")
+    pages: int = Field(default=1, ge=0)
+    pages_examined: int = Field(default=0, ge=0, description="pages rendered and searched for hidden text; 0 = none")
+    encrypted: bool = False
+    active_content: tuple[str, ...] = Field(default=(), description="`javascript`, `launch`, `open_action`, ...")
+    attachments: int = Field(default=0, ge=0)
+    annotations_given: bool = Field(default=False, description="True if annotations or metadata reach an agent")
+    hidden: tuple[HiddenText, ...] = ()
+    invisible_characters: int = Field(default=0, ge=0, description="zero-width, tag and direction characters removed")
+
+
+class JudgePrompt(Record):
+    """One call of a judge model: the policy in `system`, the material, quoted and marked, in `user`."""
+
+    system: str
+    user: str
+
+
 class Decision(Record):
     """The answer of one gate."""
 
@@ -74,6 +118,8 @@ class Decision(Record):
     policy: PolicyRef
     findings: tuple[Finding, ...] = ()
     scanners: tuple[Scanner, ...] = ()
+    overrides: tuple[Override, ...] = Field(default=(), description="persons' permissions that changed the outcome")
+    note: str = Field(default="", description="one sentence for a reader, e.g. why the status is not `ok`")
 
     @property
     def allows(self) -> bool:

@@ -1,0 +1,210 @@
+"""The policy: rule files read once, and one method for each gate. No gate does input or output beyond reading files."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from agentsys_policies import commands, dependencies, intake, purpose, rulebook, shell
+from agentsys_policies import tree as trees
+from agentsys_policies.decide import decide, finding
+from agentsys_policies.errors import PolicyError
+from agentsys_policies.scan.code import CodeScanner
+from agentsys_policies.scan.labels import LabelTable
+from agentsys_policies.schema import (
+    Decision,
+    Evidence,
+    Finding,
+    Gate,
+    IntakeFacts,
+    JudgePrompt,
+    PolicyRef,
+    Scanner,
+    State,
+)
+from agentsys_policies.text import matchable, quote
+
+
+class Policy:
+    """All gates under one set of rules.
+
+    Go on only where `Decision.allows` is true. `review` is no permission: somebody must look, or the author must do it
+    otherwise; a run without a person treats it as a refusal of that one step. Findings below `review_at` are remarks.
+    """
+
+    def __init__(self, files: dict[str, str], name: str) -> None:
+        self.files = files
+        self.meta = rulebook.parse(rulebook.Meta, self._file("meta.yaml"), "meta.yaml")
+        self.ref = PolicyRef(file=name, version=self.meta.version, sha256=rulebook.digest(files))
+        self.intake_rules = rulebook.parse(rulebook.IntakeRules, self._file("intake.yaml"), "intake.yaml")
+        self.purpose_rules = rulebook.parse(rulebook.PurposeRules, self._file("purpose.yaml"), "purpose.yaml")
+        self.code_rules = rulebook.parse(rulebook.CodeRules, self._file("code.yaml"), "code.yaml")
+        self.text_rules = rulebook.parse(rulebook.PatternRules, self._file("text.yaml"), "text.yaml")
+        self.command_rules = rulebook.parse(rulebook.CommandRules, self._file("commands.yaml"), "commands.yaml")
+        self.package_rules = rulebook.parse(rulebook.PackageRules, self._file("packages.yaml"), "packages.yaml")
+        self.host_rules = rulebook.parse(rulebook.HostRules, self._file("hosts.yaml"), "hosts.yaml")
+        self._table = LabelTable(self.code_rules.labels)
+        self.rules = rulebook.unique_ids(
+            [
+                *self.intake_rules.rules,
+                *self.purpose_rules.rules,
+                *self.purpose_rules.judged,
+                *self.code_rules.rules,
+                *self.text_rules.rules,
+                *self.command_rules.rules,
+                *self.package_rules.rules,
+            ]
+        )
+
+    @classmethod
+    def load(cls, name_or_file: str = "default") -> Policy:
+        """Read the policy of this name, or from a folder. Raises: PolicyError that says what is wrong with it."""
+        if name_or_file == "default":
+            folder = Path(str(importlib.resources.files("agentsys_policies"))) / "rules" / "default"
+        else:
+            folder = Path(name_or_file)
+        return cls(rulebook.read_folder(folder), name_or_file)
+
+    # -- gates ---------------------------------------------------------------------------------------------------------
+
+    def screen_intake(self, document: IntakeFacts) -> Decision:
+        """Judge a document by its limits, its active content and what was done with hidden text."""
+        found, receipt = intake.screen(document, self.intake_rules)
+        return self._decide("intake", document.path, found, sha256=document.sha256, scanners=[receipt])
+
+    def purpose_prompt(self, request: str, excerpt: str, judge: Literal[1, 2] = 1) -> JudgePrompt:
+        """Return what to ask the first or the second judge model about a request and an excerpt of the paper."""
+        return purpose.prompt(self._file("purpose.md"), self._file("purpose_second.md"), request, excerpt, judge)
+
+    def decide_purpose(self, request: str, excerpt: str, answers: Sequence[str]) -> Decision:
+        """Decide on the raw replies of the judges in the order in which they were asked.
+
+        No reply at all means that there is no judge: narrow rules decide, and `screened_by` says `rules`. A reply that
+        has not the form asked for is an error, which neither allows nor blocks. After one reply that is no allow,
+        `needs_second` is true and the decision is `review` until the second reply is there.
+        """
+        marker = purpose.marker_of(request, excerpt)
+        if not answers:
+            found = purpose.floor(self.purpose_rules, request, excerpt)
+            return self._decide("purpose", request or excerpt, found, sha256=marker, screened_by="rules")
+        judgements = [purpose.read_answer(raw, marker, list(self.purpose_rules.categories)) for raw in answers[:2]]
+        read = [item for item in judgements if item is not None]
+        if len(read) != len(judgements):
+            note = "a judge's answer has not the form asked for"
+            return self._purpose(request or excerpt, marker, [], "error", note)
+        outcome, second = purpose.weigh(read)
+        rule = self.rules[{"allow": "purpose.cleared", "review": "purpose.doubt", "block": "purpose.harm"}[outcome]]
+        found = [purpose.judged(rule, item, n) for n, item in enumerate(read, 1) if item.verdict != "allow"]
+        if second:
+            return self._purpose(request or excerpt, marker, found, "incomplete", _SECOND)
+        return self._purpose(request or excerpt, marker, found, "ok", "")
+
+    @staticmethod
+    def needs_second(decision: Decision) -> bool:
+        """True if a purpose decision waits for the second judge (`purpose_prompt(..., judge=2)`)."""
+        return decision.gate == "purpose" and decision.status == "incomplete" and decision.note == _SECOND
+
+    def audit_code(self, root: Path, paths: Sequence[str] | None = None) -> Decision:
+        """Examine every file of a tree, or the named ones; the decision's hash is that of the whole tree."""
+        before = trees.tree_hash(root)
+        found, receipt = self._scanner.tree(root, paths, self.meta.max_file_bytes, self.meta.max_files)
+        if trees.tree_hash(root) != before:
+            raise PolicyError("the files changed while they were examined", "try again when nothing writes to them")
+        return self._decide("code", root.name or ".", found, sha256=before, scanners=[receipt])
+
+    def check_command(self, argv: Sequence[str]) -> Decision:
+        """Decide whether a command may be run; what is not permitted by a rule is not allowed."""
+        text = " ".join(argv)
+        found = commands.check_argv(argv, self._commands) if argv else []
+        status: State = "ok" if argv else "error"
+        return self._decide("command", text, found, status=status, note="" if argv else "there is no command")
+
+    def check_dependencies(self, requirements: Sequence[str]) -> Decision:
+        """Decide whether the lines of a requirements file may be installed."""
+        found = [item for line in requirements for item in dependencies.check(line, self._packages)]
+        receipt = Scanner(name="dependencies", version="1", inputs=len(requirements), examined=len(requirements))
+        return self._decide("dependency", f"{len(requirements)} requirements", found, scanners=[receipt])
+
+    @staticmethod
+    def tree_hash(root: Path) -> str:
+        """Return the hash of a tree; compare it with `Decision.sha256` before anything of it is run."""
+        return trees.tree_hash(root)
+
+    # -- single texts, for `explain` and the rules' own examples -------------------------------------------------------
+
+    def examine_python(self, text: str) -> list[Finding]:
+        """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
+        return self._scanner.python(text)
+
+    def examine_shell(self, text: str) -> list[Finding]:
+        """Return the findings on shell text."""
+        return self._shell_text(text)
+
+    def examine_text(self, rule: rulebook.PatternRule, text: str) -> list[Finding]:
+        """Return the finding of one rule on a text, if it matches."""
+        found = purpose.search(rule, text if rule.id.startswith("text.") else matchable(text))
+        return [finding(rule, Evidence(quote=quote(found)))] if found else []
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _scanner(self) -> CodeScanner:
+        return CodeScanner(self.code_rules, self.text_rules, self._table, self._shell_text)
+
+    @cached_property
+    def _commands(self) -> commands.Commands:
+        return commands.Commands(self.command_rules, self.host_rules, self._python_text, self._shell_text)
+
+    @cached_property
+    def _packages(self) -> dependencies.Packages:
+        return dependencies.Packages(self.package_rules, self.host_rules)
+
+    def _shell_text(self, text: str) -> list[Finding]:
+        return shell.check_text(text, self._commands)
+
+    def _python_text(self, text: str) -> list[Finding]:
+        try:
+            return self._scanner.python(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return [finding(self.rules["command.unparsed"])]
+
+    def _purpose(self, subject: str, marker: str, found: list[Finding], status: State, note: str) -> Decision:
+        by = "judge"
+        return self._decide("purpose", subject, found, sha256=marker, status=status, screened_by=by, note=note)
+
+    def _decide(
+        self,
+        gate: Gate,
+        subject: str,
+        found: Sequence[Finding],
+        *,
+        sha256: str = "",
+        status: State = "ok",
+        scanners: Sequence[Scanner] = (),
+        screened_by: str = "",
+        note: str = "",
+    ) -> Decision:
+        return decide(
+            gate,
+            subject,
+            found,
+            policy=self.ref,
+            meta=self.meta,
+            sha256=sha256,
+            status=status,
+            scanners=scanners,
+            screened_by=screened_by,
+            note=note,
+        )
+
+    def _file(self, name: str) -> str:
+        try:
+            return self.files[name]
+        except KeyError as error:
+            raise PolicyError(f"the policy has no file `{name}`", "a policy folder holds all rule files") from error
+
+
+_SECOND = "a second, independent judgement is needed"

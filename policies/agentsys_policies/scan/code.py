@@ -1,0 +1,138 @@
+"""Code gate: every file of a tree is examined by what it is, or named as not examined."""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentsys_policies.decide import finding
+from agentsys_policies.rulebook import CodeRules, PatternRules
+from agentsys_policies.scan.files import Source, notebook_code, read
+from agentsys_policies.scan.labels import LabelTable
+from agentsys_policies.scan.matching import matches
+from agentsys_policies.scan.program import Hit, Program
+from agentsys_policies.schema import Evidence, Finding, Scanner
+from agentsys_policies.text import quote
+from agentsys_policies.tree import entries
+
+VERSION = "1"
+_DEEPEST = 200
+"""Nesting of brackets from which a program is not parsed: the parser itself would fail."""
+
+
+@dataclass(frozen=True)
+class CodeScanner:
+    """The code rules, prepared; `shell` checks the text of a shell command or script."""
+
+    rules: CodeRules
+    text_rules: PatternRules
+    table: LabelTable
+    shell: Callable[[str], Sequence[Finding]]
+
+    def tree(self, root: Path, paths: Sequence[str] | None, limit: int, most: int) -> tuple[list[Finding], Scanner]:
+        """Examine a tree, or the named files of it."""
+        started = time.perf_counter()
+        found: list[Finding] = []
+        skipped: list[str] = []
+        total = examined = 0
+        for path in _selected(root, paths):
+            total += 1
+            if total > most:
+                skipped.append(f"files after the first {most}")
+                break
+            source = read(root, path, limit)
+            reason = source.reason or self._examine(source, found)
+            if reason:
+                skipped.append(f"{source.path}: {reason}")
+            else:
+                examined += 1
+        ms = (time.perf_counter() - started) * 1000
+        receipt = Scanner(
+            name="code", version=VERSION, inputs=total, examined=examined, skipped=tuple(skipped), ms=round(ms, 1)
+        )
+        return found, receipt
+
+    def _examine(self, source: Source, found: list[Finding]) -> str:
+        """Add the findings of one file; return why it could not be examined, or an empty string."""
+        found += self._text(source)
+        if source.kind == "python":
+            return self._python(source.text, source.path, found)
+        if source.kind == "notebook":
+            try:
+                code = notebook_code(source.text)
+            except (ValueError, RecursionError):
+                return "not a notebook"
+            return self._python(code, source.path, found)
+        return ""
+
+    def _python(self, text: str, path: str, found: list[Finding]) -> str:
+        try:
+            found += self.python(text, path)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return f"not Python that can be parsed ({type(error).__name__})"
+        return ""
+
+    def python(self, text: str, path: str = "") -> list[Finding]:
+        """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
+        if _too_deep(text):
+            raise ValueError("nested too deep")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+        program = Program(tree, self.table)
+        lines = text.splitlines()
+        found = [
+            finding(rule, _place(path, hit, lines), hit.name) for rule, hit in matches(self.rules.rules, program.hits)
+        ]
+        return [*found, *self._commands(program.hits, path, lines)]
+
+    def _commands(self, hits: Sequence[Hit], path: str, lines: list[str]) -> Iterator[Finding]:
+        for hit in hits:
+            if hit.label == "proc.shell":
+                for text in sorted(hit.texts):
+                    for item in self.shell(text):
+                        if item.severity in {"high", "critical"}:
+                            yield item.model_copy(update={"evidence": _place(path, hit, lines)})
+
+    def _text(self, source: Source) -> Iterator[Finding]:
+        for rule in self.text_rules.rules:
+            for pattern in rule.patterns:
+                match = re.search(pattern, source.text)
+                if match:
+                    line = source.text.count("\n", 0, match.start()) + 1
+                    yield finding(rule, Evidence(path=source.path, line=line, quote=_masked(match.group(0))))
+                    break
+
+
+def _masked(text: str) -> str:
+    """A secret is named by its beginning, never repeated."""
+    return quote(f"{text[:6]}…") if len(text) > 8 else quote(text)
+
+
+def _place(path: str, hit: Hit, lines: list[str]) -> Evidence:
+    line = lines[hit.line - 1] if 0 < hit.line <= len(lines) else ""
+    return Evidence(path=path, line=hit.line, column=hit.column, quote=quote(line.strip()))
+
+
+def _selected(root: Path, paths: Sequence[str] | None) -> Iterator[Path]:
+    if paths is None:
+        yield from entries(root)
+        return
+    for name in paths:
+        yield root / name
+
+
+def _too_deep(text: str) -> bool:
+    depth = deepest = 0
+    for char in text:
+        if char in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in ")]}":
+            depth -= 1
+    return deepest > _DEEPEST

@@ -1,0 +1,70 @@
+"""What the scanner knows about an expression: its labels, the texts it can be, and the name it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+NO_LABELS: frozenset[str] = frozenset()
+NO_TEXTS: frozenset[str] = frozenset()
+MOST_TEXTS = 6
+"""Texts that one expression may be; with more, only the labels are kept."""
+LONGEST_TEXT = 20_000
+"""Characters up to which texts are put together."""
+HOLE = "…"
+"""Stands in a text for a part that is not constant."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """An expression, as far as it is known without running it."""
+
+    labels: frozenset[str] = NO_LABELS
+    texts: frozenset[str] = NO_TEXTS
+    name: str = ""
+    """Dotted name, e.g. `os.path.join`; `?.read` for a method of something unknown."""
+    parts: tuple[Value, ...] = field(default=(), compare=False)
+    """Elements of a list or tuple display."""
+
+    def merged(self, other: Value) -> Value:
+        """Either of the two."""
+        if other == self:
+            return self
+        texts = self.texts | other.texts
+        name = self.name if self.name == other.name else self.name or other.name
+        kept = texts if len(texts) <= MOST_TEXTS else self.texts or NO_TEXTS
+        return Value(self.labels | other.labels, kept, name)
+
+    def with_labels(self, labels: frozenset[str]) -> Value:
+        """The same with more labels."""
+        return self if labels <= self.labels else Value(self.labels | labels, self.texts, self.name, self.parts)
+
+
+UNKNOWN = Value()
+
+
+def concatenate(left: Value, right: Value, joint: str = "") -> Value:
+    """Texts of the left followed by those of the right, with `joint` between them."""
+    labels = left.labels | right.labels
+    if not left.texts and not right.texts:
+        return Value(labels)
+    texts = {a + joint + b for a in left.texts or {HOLE} for b in right.texts or {HOLE}}
+    kept = frozenset(text for text in texts if len(text) <= LONGEST_TEXT)
+    return Value(labels, kept if len(kept) <= MOST_TEXTS else NO_TEXTS)
+
+
+def join_paths(values: list[Value]) -> Value:
+    """Join path components as `os.path.join` does."""
+    result = values[0] if values else UNKNOWN
+    for value in values[1:]:
+        if value.texts and all(text.startswith("/") for text in value.texts):
+            result = value.with_labels(result.labels)
+        else:
+            result = concatenate(result, value, "/")
+    return result
+
+
+def union(values: list[Value]) -> frozenset[str]:
+    """Labels of all values together."""
+    if not values:
+        return NO_LABELS
+    return NO_LABELS.union(*(value.labels for value in values))
