@@ -1,0 +1,94 @@
+"""Which place to run untrusted code in: Docker, podman's socket, bubblewrap, or none at all. Never the host itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from agentsys_sandbox.base import Sandbox, SandboxError, Unavailable
+from agentsys_sandbox.spec import SandboxSpec
+
+Backend = Literal["auto", "docker", "podman", "bwrap"]
+BACKENDS: tuple[Backend, ...] = ("docker", "podman", "bwrap")
+_HINT = "start Docker or podman's socket, or install bubblewrap (Linux)"
+
+
+def detect(backend: str = "auto") -> Backend:
+    """Name the first backend that answers, in the order docker, podman, bwrap (bubblewrap).
+
+    Args:
+        backend: `auto`, or the only one to look at.
+
+    Raises: Unavailable with the reason of each backend that was looked at.
+    """
+    reasons: list[str] = []
+    for candidate in _candidates(backend):
+        try:
+            _see(candidate)
+        except SandboxError as error:
+            reasons.append(f"{candidate}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+        else:
+            return candidate
+    raise Unavailable(f"nowhere to run untrusted code: {'; '.join(reasons)}", _HINT)
+
+
+def open_sandbox(spec: SandboxSpec, backend: str = "auto") -> Sandbox:
+    """A sandbox, not yet entered: use it with `async with`.
+
+    Raises: Unavailable where no backend answers.
+    """
+    chosen = detect(backend)
+    if chosen == "bwrap":
+        from agentsys_sandbox.bwrap import BwrapSandbox
+
+        return BwrapSandbox(spec)
+    from agentsys_sandbox.container import DockerSandbox
+    from agentsys_sandbox.engine import Engine
+
+    return DockerSandbox(spec, Engine.connect(_url(chosen)))
+
+
+def _candidates(backend: str) -> tuple[Backend, ...]:
+    if backend == "auto":
+        return BACKENDS
+    chosen: tuple[Backend, ...] = tuple(name for name in BACKENDS if name == backend)
+    if not chosen:
+        raise Unavailable(f"there is no sandbox backend `{backend}`", f"choose `auto` or one of {', '.join(BACKENDS)}")
+    return chosen
+
+
+def _see(backend: Backend) -> None:
+    """Raises: SandboxError where the backend does not answer."""
+    if backend == "bwrap":
+        from agentsys_sandbox.bwrap import probe
+
+        probe()
+        return
+    from agentsys_sandbox.engine import Engine
+
+    Engine.connect(_url(backend)).close()
+
+
+def _url(backend: Backend) -> str:
+    """Where the engine listens; empty takes DOCKER_HOST or the usual socket."""
+    if backend == "podman":
+        return _podman_socket()
+    if os.environ.get("DOCKER_HOST"):
+        return ""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    places = [Path("/var/run/docker.sock"), *([Path(runtime, "docker.sock")] if runtime else [])]
+    places += [Path.home() / ".docker/run/docker.sock", Path.home() / ".docker/desktop/docker.sock"]
+    found = [place for place in places if place.is_socket()]
+    return f"unix://{found[0]}" if found else ""
+
+
+def _podman_socket() -> str:
+    named = os.environ.get("CONTAINER_HOST", "")
+    if named.startswith("unix://"):
+        return named
+    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+    for place in (Path(runtime, "podman/podman.sock"), Path("/run/podman/podman.sock")):
+        if place.is_socket():
+            return f"unix://{place}"
+    raise Unavailable("podman's socket is not there", "`systemctl --user start podman.socket`")

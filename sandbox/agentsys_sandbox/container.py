@@ -1,0 +1,250 @@
+"""The Docker backend: a named volume as work folder, one container to install in, another one to run in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from agentsys_sandbox import transfer
+from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxGone, Unavailable, WeakSandbox
+from agentsys_sandbox.blocking import Threads
+from agentsys_sandbox.box import Box
+from agentsys_sandbox.engine import ContainerPlan, Engine
+from agentsys_sandbox.environment import IMAGE_PATH, install_environment, run_environment
+from agentsys_sandbox.execution import Job
+from agentsys_sandbox.hardening import KEEPER, cpus, host_config, ulimits
+from agentsys_sandbox.images import ensure_image
+from agentsys_sandbox.install import SOCKET_DIR, Installation, Wish, denied
+from agentsys_sandbox.labels import RUN, labels
+from agentsys_sandbox.paths import inside
+from agentsys_sandbox.selfcheck import Expected, check
+from agentsys_sandbox.spec import Control, Description, ExecResult, ExportReport, InstallResult, Outcome, SandboxSpec
+from agentsys_sandbox.transfer import HelperEnd
+
+_HARD_NOFILE = 1024  # what an engine that may not raise limits itself has at least
+
+
+class DockerSandbox:
+    """A sandbox on a Docker engine or podman's compatible socket; the methods are those of `base.Sandbox`."""
+
+    def __init__(self, spec: SandboxSpec, engine: Engine) -> None:
+        self._spec = spec
+        self._engine = engine
+        self._threads = Threads()
+        self._lock = asyncio.Lock()
+        self._name = f"agentsys-{spec.run}-{secrets.token_hex(4)}"
+        self._labels = labels(spec.run, spec.limits.ttl)
+        self._image = ""
+        self._path = IMAGE_PATH
+        self._ulimits = ulimits(spec.limits)
+        self._box: Box | None = None
+        self._boxes = 0
+        self._open = False
+        self._controls: tuple[Control, ...] = ()
+        self._weak = True
+
+    # Life cycle
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            with contextlib.suppress(Unavailable):  # where the engine is gone, the first error says so
+                await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def _start(self) -> None:
+        self._image = await self._threads.call(ensure_image, self._engine, self._spec.image)
+        environment = await self._threads.call(self._engine.image_environment, self._image)
+        self._path = environment.get("PATH") or IMAGE_PATH
+        await self._threads.call(self._engine.create_volume, self._name, self._labels)
+        self._open = True
+        box = await self._ready()
+        await self._check(box)
+
+    async def _check(self, box: Box) -> None:
+        """Look whether the confinement asked for is there. Raises: WeakSandbox."""
+        limits, info = self._spec.limits, self._engine.info
+        expected = Expected(limits.memory, limits.pids, cpus(limits, info), limits.tmp, limits.shm, self._ulimits)
+        found = await check(box.helper, expected)
+        self._controls, self._weak = found.controls, bool(found.missing)
+        if found.missing and not self._spec.allow_weak:
+            names = ", ".join(f"`{each.name}`" for each in found.missing)
+            remedies = "; ".join(dict.fromkeys(each.remedy for each in found.missing if each.remedy))
+            raise WeakSandbox(f"the sandbox is weaker than demanded, not effective: {names}", remedies)
+
+    async def _close(self) -> None:
+        """Remove every trace, also where one step fails."""
+        self._open = False
+        try:
+            if self._box is not None:
+                await self._box.remove()
+        finally:
+            self._box = None
+            await self._threads.call(self._engine.remove_volume, self._name)
+            self._threads.close()
+
+    async def _ready(self) -> Box:
+        """The container of the run phase: a new one where there is none, or the last one is not to be used again."""
+        if not self._open:
+            raise SandboxGone("the sandbox is not open")
+        if self._box is not None and self._box.usable:
+            return self._box
+        if self._box is not None:
+            old, self._box = self._box, None
+            await old.remove()
+        environment = run_environment(self._cpus, self._path)
+        box = await self._started(environment, {})
+        self._box = box
+        return box
+
+    async def _started(self, environment: Mapping[str, str], binds: Mapping[str, str]) -> Box:
+        """A new container on the volume. Raises: SandboxGone, Unavailable."""
+        volumes = await self._threads.call(self._engine.volumes, f"{RUN}={self._spec.run}")
+        if self._name not in {volume.name for volume in volumes}:
+            # The engine would make an empty one without a word, and the work would seem to be gone.
+            raise SandboxGone("the work folder of the sandbox was removed from outside", "open a new sandbox")
+        try:
+            return await self._attempt(environment, binds)
+        except Unavailable as error:
+            if "rlimit" not in error.message or self._ulimits["nofile"] <= _HARD_NOFILE:
+                raise
+            # An engine without the right to raise limits refuses more than its own.
+            self._ulimits = {**self._ulimits, "nofile": _HARD_NOFILE}
+            return await self._attempt(environment, binds)
+
+    async def _attempt(self, environment: Mapping[str, str], binds: Mapping[str, str]) -> Box:
+        self._boxes += 1
+        limits = self._spec.limits
+        plan = ContainerPlan(
+            name=f"{self._name}-{self._boxes}",
+            image=self._image,
+            command=("sleep", str(math.ceil(limits.ttl))),
+            user=KEEPER,
+            labels=self._labels,
+            environment=environment,
+            host=host_config(limits, self._engine.info, gpu=self._spec.gpu),
+            volume=self._name,
+            volume_path=WORK,
+            binds=binds,
+            ulimits=self._ulimits,
+        )
+        box = Box(self._engine, self._threads, plan, limits.disk)
+        await box.start()
+        return box
+
+    @property
+    def _cpus(self) -> float:
+        return cpus(self._spec.limits, self._engine.info)
+
+    # Programs
+
+    async def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = REPO,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout: float = 600.0,
+        max_output: int = 8 << 20,
+        on_output: OnOutput | None = None,
+    ) -> ExecResult:
+        """Run a program in the run phase."""
+        environment = run_environment(self._cpus, self._path, env)
+        job = Job(tuple(argv), inside(cwd), environment, stdin, timeout, max_output, on_output)
+        async with self._lock:
+            box = await self._ready()
+            return await box.run(job)
+
+    async def install(
+        self,
+        requirements: Sequence[str] = (),
+        *,
+        constraints: Sequence[str] = (),
+        project: bool = False,
+        timeout: float = 600.0,
+        on_output: OnOutput | None = None,
+    ) -> InstallResult:
+        """Make the environment afresh, in a container that only the package index can be reached from."""
+        reason = denied([*requirements, *constraints])
+        if reason:
+            return InstallResult(ExecResult(Outcome.DENIED_BY_POLICY, None, b"", b"", 0.0, message=reason))
+        if not self._engine.info.local:
+            raise Unavailable("installing on a remote engine is not supported yet", "use an engine on this machine")
+        from agentsys_sandbox.gateway import Gateway
+
+        async with self._lock:
+            has_project = project and await transfer.read_file(self._helper, f"{REPO}/pyproject.toml", 1) is not None
+            async with Gateway(cache_dir=self._spec.cache_dir) as gateway:
+                environment = install_environment(self._cpus, self._path)
+                box = await self._started(environment, {str(gateway.socket_dir): SOCKET_DIR})
+                try:
+                    wish = Wish(tuple(requirements), tuple(constraints), has_project, timeout, on_output)
+                    return await Installation(box, gateway, environment).run(wish)
+                finally:
+                    await box.remove()
+
+    # Files
+
+    async def _helper(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        max_output: int = 1 << 20,
+        flood: int | None = None,
+        on_output: OnOutput | None = None,
+    ) -> HelperEnd:
+        box = await self._ready()
+        return await box.helper(argv, stdin=stdin, max_output=max_output, flood=flood, on_output=on_output)
+
+    async def write_files(self, files: Mapping[str, bytes], *, root: str = REPO) -> None:
+        """Write files below `root`, making folders; `.sh` files become executable."""
+        async with self._lock:
+            await transfer.write_files(self._helper, files, root)
+
+    async def remove(self, paths: Sequence[str], *, root: str = REPO) -> None:
+        """Remove files or folders below `root`; absent ones are no error."""
+        async with self._lock:
+            await transfer.remove(self._helper, paths, root)
+
+    async def read_file(self, path: str, *, max_bytes: int = 1 << 20) -> bytes | None:
+        """The first `max_bytes` bytes of a regular file below `WORK`; None where there is none."""
+        async with self._lock:
+            return await transfer.read_file(self._helper, path, max_bytes)
+
+    async def export(
+        self, paths: Sequence[str], dest: Path, *, max_files: int = 2000, max_bytes: int = 200 << 20
+    ) -> ExportReport:
+        """Copy regular files and folders to `dest`, each at its path relative to `WORK`."""
+        async with self._lock:
+            return await transfer.export(self._helper, paths, dest, max_files, max_bytes)
+
+    # Looking at it
+
+    async def health(self) -> bool:
+        """True if the container of the run phase still starts a program."""
+        try:
+            async with self._lock:
+                end = await self._helper(("/bin/sh", "-c", "echo alive"))
+        except (SandboxGone, Unavailable):
+            return False
+        return end.exit_code == 0 and end.stdout == b"alive\n"
+
+    def describe(self) -> Description:
+        """What this is, with the controls seen when it was opened."""
+        info = self._engine.info
+        return Description(info.name, info.version, self._weak, self._controls)

@@ -1,0 +1,51 @@
+"""Counters of the kernel for one container, read from inside: killed for memory, refused for processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_FILES = {
+    "/sys/fs/cgroup/memory/memory.oom_control": "oom",  # cgroup v1
+    "/sys/fs/cgroup/memory.events": "oom",  # cgroup v2
+    "/sys/fs/cgroup/pids/pids.events": "pids",
+    "/sys/fs/cgroup/pids.events": "pids",
+}
+_DONE = "done"
+_READ = (
+    "for f in "
+    + " ".join(_FILES)
+    + '; do if [ -r "$f" ]; then while read -r k v; do echo "$f $k $v"; done < "$f"; fi; done; '
+    f"echo {_DONE}"
+)
+READ = ("/bin/sh", "-c", _READ)
+"""Prints the counters with shell builtins only: it needs no further process, which may be refused."""
+SWEEP = ("/bin/sh", "-c", f"kill -s KILL -- -1; {_READ}")
+"""Ends every process of the same user but itself, then prints the counters."""
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Totals since the container started."""
+
+    oom_kills: int = 0
+    pids_refused: int = 0
+
+    def since(self, before: Counters) -> Counters:
+        """What was added since an earlier reading."""
+        return Counters(self.oom_kills - before.oom_kills, self.pids_refused - before.pids_refused)
+
+
+def parse(output: bytes) -> Counters | None:
+    """Read what `READ` or `SWEEP` printed; None where it did not come to its end or the memory counter is missing."""
+    lines = output.decode("ascii", "replace").split("\n")
+    if _DONE not in lines:
+        return None
+    found: dict[tuple[str, str], int] = {}
+    for line in lines:
+        name, _, rest = line.partition(" ")
+        key, _, value = rest.partition(" ")
+        if name in _FILES and value.isdigit():
+            found[_FILES[name], key] = int(value)
+    if ("oom", "oom_kill") not in found:
+        return None
+    return Counters(found["oom", "oom_kill"], found.get(("pids", "max"), 0))

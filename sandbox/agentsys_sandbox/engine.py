@@ -1,0 +1,372 @@
+"""The Docker engine, or podman's compatible socket: the only module that touches the Docker SDK.
+
+Everything here blocks; callers run it in threads. Transient faults of the daemon are retried here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeVar
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from agentsys_sandbox.base import ImageMissing, SandboxGone, Unavailable
+
+_T = TypeVar("_T")
+_CONNECT_SECONDS = 10
+_CALL_SECONDS = 60
+_READ_MOST = 1 << 20
+_START_HINT = "start the Docker engine, check that you may use its socket, or install bubblewrap"
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What the engine says of itself."""
+
+    name: str
+    version: str
+    cpus: int
+    memory: int
+    cgroup_version: str
+    security_options: tuple[str, ...]
+    runtimes: tuple[str, ...]
+    local: bool
+    """True where the engine sees this machine's files, so that folders can be mounted."""
+
+
+@dataclass(frozen=True)
+class ContainerPlan:
+    """One container: everything the engine is asked for."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    user: str
+    labels: Mapping[str, str]
+    environment: Mapping[str, str]
+    host: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Keyword arguments of the SDK's host configuration."""
+    volume: str = ""
+    """Named volume to mount at `volume_path`."""
+    volume_path: str = ""
+    binds: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Host folder -> folder inside, read-only."""
+    ulimits: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True)
+class ContainerState:
+    """Whether the first process of a container lives."""
+
+    running: bool
+    oom_killed: bool
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A container or volume in a listing."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
+class ExecStream:
+    """The two-way connection to a program started in a container."""
+
+    def __init__(self, raw: Any) -> None:
+        # The SDK hands out the raw socket, but bytes that came in one piece with the HTTP header are still in the
+        # buffered reader above it: read from there, or output is lost on a busy machine.
+        response = getattr(raw, "_response", None)
+        self._raw = raw
+        self._reader: Any = response.raw._fp.fp if response is not None else raw
+        self._socket: Any = getattr(raw, "_sock", raw)
+        self._socket.settimeout(None)
+
+    def read(self) -> bytes:
+        """Block until bytes come, then take what else is there; empty at the end, also after `abort`."""
+        found = [self._read_some()]
+        size = len(found[0])
+        while found[-1] and size < _READ_MOST and select.select([self._socket], [], [], 0)[0]:
+            found.append(self._read_some())
+            size += len(found[-1])
+        return b"".join(found)
+
+    def _read_some(self) -> bytes:
+        try:
+            data: bytes = self._reader.read1(1 << 16) if hasattr(self._reader, "read1") else self._raw.recv(1 << 16)
+        except (OSError, ValueError):  # reset by the engine, or closed by `abort`
+            return b""
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send all of the program's input and its end. A program that does not read it is no error."""
+        try:
+            self._socket.sendall(data)
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def abort(self) -> None:
+        """End the connection; a blocked `read` or `write` in another thread returns."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Free the connection; call it when nobody reads or writes any more."""
+        for part in (self._reader, self._raw, self._socket):
+            try:
+                part.close()
+            except OSError:
+                continue
+
+
+class Engine:
+    """One engine endpoint. Use `connect`."""
+
+    def __init__(self, api: Any, info: EngineInfo) -> None:
+        self._api = api
+        self.info = info
+
+    @classmethod
+    def connect(cls, base_url: str = "") -> Engine:
+        """Connect and see that it answers.
+
+        Args:
+            base_url: as `unix:///run/podman/podman.sock`; empty takes DOCKER_HOST or the usual socket.
+
+        Raises: Unavailable.
+        """
+        import docker
+
+        sdk: Any = docker
+        options: dict[str, Any] = {"base_url": base_url} if base_url else sdk.utils.kwargs_from_env()
+        where = options.get("base_url") or "unix:///var/run/docker.sock"
+        try:
+            api: Any = sdk.APIClient(**options, version="auto", timeout=_CONNECT_SECONDS, max_pool_size=64)
+            facts, version = api.info(), api.version()
+        except _errors() as error:
+            raise Unavailable(f"no Docker engine answers at `{where}`: {_reason(error)}", _START_HINT) from error
+        api.timeout = _CALL_SECONDS
+        return cls(api, _read_info(facts, version, local=where.startswith(("unix://", "http+unix://"))))
+
+    def close(self) -> None:
+        """Close the connections to the engine."""
+        self._api.close()
+
+    # Images (the protocol that `images.ensure_image` needs)
+
+    def has_image(self, reference: str) -> bool:
+        """True if the image is there."""
+        return self._find(lambda: self._api.inspect_image(reference)) is not None
+
+    def image_environment(self, reference: str) -> dict[str, str]:
+        """The environment variables that an image sets. Raises: ImageMissing."""
+        found: Any = self._find(lambda: self._api.inspect_image(reference))
+        if found is None:
+            raise ImageMissing(f"the base image `{reference}` is not there", "run `agentsys sandbox build`")
+        config: Any = found.get("Config") or {}
+        pairs: list[str] = config.get("Env") or []
+        return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+
+    def import_image(self, tar: Iterable[bytes], repository: str, tag: str, changes: Iterable[str]) -> None:
+        """Make an image of a tar of its root file system. Raises: Unavailable."""
+        with _translated("cannot make the base image"):
+            answer: str = self._api.import_image_from_stream(tar, repository=repository, tag=tag, changes=list(changes))
+        if '"error"' in answer:
+            raise Unavailable(f"the engine refused the base image: {answer[-300:].strip()}")
+
+    def build_image(self, context: BinaryIO, dockerfile: str, tag: str) -> None:
+        """Build an image from a tar with its recipe, which may pull from a registry. Raises: Unavailable."""
+        with _translated(f"cannot build `{tag}`"):
+            lines: Any = self._api.build(
+                fileobj=context, custom_context=True, dockerfile=dockerfile, tag=tag, rm=True, forcerm=True, decode=True
+            )
+            failures = [str(line["error"]) for line in lines if "error" in line]
+        if failures:
+            raise Unavailable(f"cannot build `{tag}`: {' '.join(failures)[-300:]}")
+
+    # Volumes
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a named volume (no error if it is there)."""
+        with _translated(f"cannot create the volume `{name}`"):
+            _retried(lambda: self._api.create_volume(name, labels=dict(labels)))
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume; an absent one is no error."""
+        self._find(lambda: self._api.remove_volume(name, force=True))
+
+    def volumes(self, label: str) -> list[Named]:
+        """Volumes that carry a label."""
+        found: Any = self._find(lambda: self._api.volumes(filters={"label": label}))
+        return _named(found["Volumes"] if found else None, "Name")
+
+    # Containers
+
+    def create(self, plan: ContainerPlan) -> str:
+        """Create a container; return its id. Raises: ImageMissing, Unavailable."""
+        with _translated("cannot create the sandbox container"):
+            host = dict(plan.host)
+            host["ulimits"] = [{"Name": name, "Soft": most, "Hard": most} for name, most in plan.ulimits.items()]
+            host["mounts"] = self._mounts(plan)
+            made = self._api.create_container(
+                image=plan.image,
+                entrypoint=[plan.command[0]],
+                command=list(plan.command[1:]),
+                name=plan.name,
+                hostname="sandbox",
+                user=plan.user,
+                working_dir="/",
+                environment=dict(plan.environment),
+                labels=dict(plan.labels),
+                host_config=self._api.create_host_config(**host),
+                use_config_proxy=False,  # the user's proxy variables may hold a password
+            )
+        return str(made["Id"])
+
+    @staticmethod
+    def _mounts(plan: ContainerPlan) -> list[Any]:
+        from docker import types
+
+        mount: Any = types.Mount
+        found: list[Any] = [mount(target=plan.volume_path, source=plan.volume, type="volume")] if plan.volume else []
+        found += [mount(target=inside, source=path, type="bind", read_only=True) for path, inside in plan.binds.items()]
+        return found
+
+    def start(self, container: str) -> None:
+        """Start a container. Raises: SandboxGone, Unavailable."""
+        with _translated("cannot start the sandbox container"):
+            _retried(lambda: self._api.start(container))
+
+    def kill(self, container: str) -> None:
+        """Kill all of its processes at once; one that is stopped or absent is no error."""
+        self._find(lambda: self._api.kill(container), gone=(404, 409))
+
+    def remove(self, container: str) -> None:
+        """Remove a container, running or not; an absent one is no error."""
+        self._find(lambda: self._api.remove_container(container, force=True, v=True), gone=(404, 409))
+
+    def state(self, container: str) -> ContainerState | None:
+        """How a container is; None where it does not exist."""
+        found = self._find(lambda: self._api.inspect_container(container))
+        if found is None:
+            return None
+        state: Any = found["State"]
+        labels: Any = found["Config"].get("Labels") or {}
+        running = bool(state.get("Running")) and not state.get("Paused")
+        return ContainerState(running, bool(state.get("OOMKilled")), labels)
+
+    def containers(self, label: str) -> list[Named]:
+        """Containers that carry a label, stopped ones too."""
+        return _named(self._find(lambda: self._api.containers(all=True, filters={"label": label})), "Id")
+
+    # Programs
+
+    def start_exec(
+        self, container: str, argv: list[str], *, user: str, environment: Mapping[str, str], stdin: bool
+    ) -> tuple[str, ExecStream]:
+        """Start a program; return its id and the connection. Raises: SandboxGone, Unavailable."""
+        with _translated("cannot start a program in the sandbox"):
+            # Always in `/`: a working folder that the code under test controls may be a link into another namespace
+            # (CVE-2024-21626). The program changes its folder itself, from inside.
+            made = self._api.exec_create(
+                container, argv, stdin=stdin, user=user, environment=dict(environment), workdir="/"
+            )
+            return made["Id"], ExecStream(self._api.exec_start(made["Id"], socket=True))
+
+    def exec_state(self, exec_id: str) -> tuple[bool, int | None]:
+        """Whether a program runs, and its exit code; (False, None) where the engine knows it no more."""
+        found = self._find(lambda: self._api.exec_inspect(exec_id))
+        return (bool(found["Running"]), found["ExitCode"]) if found else (False, None)
+
+    def _find(self, call: Callable[[], Any], gone: tuple[int, ...] = (404,)) -> Any:
+        """Call with retries; None where the engine answers that the thing is not there."""
+        from docker.errors import APIError
+
+        with _translated("the Docker engine failed"):
+            try:
+                return _retried(call)
+            except APIError as error:
+                if _status(error) in gone:
+                    return None
+                raise
+
+
+def _read_info(facts: Mapping[str, Any], version: Mapping[str, Any], *, local: bool) -> EngineInfo:
+    parts: list[Any] = version.get("Components") or []
+    podman = any("podman" in str(each.get("Name", "")).lower() for each in parts)
+    return EngineInfo(
+        name="podman" if podman else "docker",
+        version=str(version.get("Version", "")),
+        cpus=int(facts.get("NCPU") or 1),
+        memory=int(facts.get("MemTotal") or 0),
+        cgroup_version=str(facts.get("CgroupVersion") or "1"),
+        security_options=tuple(facts.get("SecurityOptions") or ()),
+        runtimes=tuple(facts.get("Runtimes") or ()),
+        local=local,
+    )
+
+
+def _named(rows: Any, key: str) -> list[Named]:
+    return [Named(str(row[key]), row.get("Labels") or {}) for row in rows or ()]
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What the SDK raises when the engine fails: its own errors, those of requests, and of the socket."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    return (DockerException, RequestException, OSError)
+
+
+def _status(error: BaseException) -> int:
+    response = getattr(error, "response", None)
+    return int(getattr(response, "status_code", 0) or 0)
+
+
+def _transient(error: BaseException) -> bool:
+    """A lost connection, a time-out, an engine that is starting, a volume still being let go: worth another try."""
+    from requests.exceptions import ConnectionError as Lost
+    from requests.exceptions import Timeout
+
+    return isinstance(error, Lost | Timeout) or _status(error) == 503 or "volume is in use" in str(error)
+
+
+def _retried(call: Callable[[], _T]) -> _T:
+    policy: Any = Retrying(
+        retry=retry_if_exception(_transient),
+        stop=stop_after_attempt(3),
+        wait=wait_random_exponential(multiplier=0.2, max=2),
+        reraise=True,
+    )
+    return policy(call)
+
+
+def _reason(error: BaseException) -> str:
+    explanation: Any = getattr(error, "explanation", None)
+    text = str(explanation or error)
+    return " ".join(text.split())[:300]
+
+
+@contextmanager
+def _translated(what: str) -> Generator[None]:
+    """Turn the SDK's errors into ours."""
+    from docker.errors import ImageNotFound, NotFound
+
+    try:
+        yield
+    except ImageNotFound as error:
+        raise ImageMissing(f"{what}: {_reason(error)}", "run `agentsys sandbox build`") from error
+    except NotFound as error:
+        raise SandboxGone(f"{what}: {_reason(error)}", "the sandbox was removed from outside") from error
+    except _errors() as error:
+        if _status(error) == 409 and "not running" in _reason(error):
+            raise SandboxGone(f"{what}: {_reason(error)}", "the sandbox was stopped from outside") from error
+        raise Unavailable(f"{what}: {_reason(error)}", _START_HINT) from error

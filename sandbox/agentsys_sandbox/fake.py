@@ -1,0 +1,186 @@
+"""A sandbox without a sandbox, for tests: files in memory, answers from a script, and an error when that runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxGone
+from agentsys_sandbox.install import denied
+from agentsys_sandbox.paths import inside, relative
+from agentsys_sandbox.spec import Description, ExecResult, ExportReport, InstallResult, Outcome
+
+
+class ScriptRanOut(AssertionError):
+    """More was asked of the fake than its script holds: the test, or the code under test, is wrong."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One `exec` or `install` that was made."""
+
+    kind: str
+    argv: tuple[str, ...]
+    cwd: str = REPO
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    stdin: bytes = b""
+
+
+Files = dict[str, bytes]
+"""Absolute path -> content."""
+Answer = ExecResult | InstallResult | Callable[[Call, Files], ExecResult]
+"""A fixed result, or a function that may look at the call and change the files."""
+
+
+@dataclass
+class Script:
+    """Answers in order. `default`, where given, answers everything after the last one."""
+
+    answers: list[Answer] = field(default_factory=list[Answer])
+    default: Answer | None = None
+
+    def take(self, call: Call) -> Answer:
+        """The next answer. Raises: ScriptRanOut."""
+        if self.answers:
+            return self.answers.pop(0)
+        if self.default is None:
+            raise ScriptRanOut(f"no answer left for {call.kind} {' '.join(call.argv)}")
+        return self.default
+
+
+def passed(stdout: bytes = b"", seconds: float = 0.1) -> ExecResult:
+    """A program that returned 0."""
+    return ExecResult(Outcome.OK, 0, stdout, b"", seconds)
+
+
+def failed(stderr: bytes = b"", code: int = 1, outcome: Outcome = Outcome.NONZERO, seconds: float = 0.1) -> ExecResult:
+    """A program that ended badly."""
+    return ExecResult(outcome, code if outcome is Outcome.NONZERO else None, b"", stderr, seconds)
+
+
+class FakeSandbox:
+    """The methods of `base.Sandbox`. Files are kept and checked like real ones; nothing is ever run.
+
+    Args:
+        script: what `exec` and `install` answer, in the order of the calls.
+    """
+
+    def __init__(self, script: Script | Iterable[Answer] = ()) -> None:
+        self.script = script if isinstance(script, Script) else Script(list(script))
+        self.files: Files = {}
+        self.calls: list[Call] = []
+        self.open = False
+
+    async def __aenter__(self) -> Self:
+        self.open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.open = False
+        self.files.clear()
+
+    def _answer(self, call: Call) -> ExecResult | InstallResult:
+        self._check_open()
+        self.calls.append(call)
+        answer = self.script.take(call)
+        return answer(call, self.files) if callable(answer) else answer
+
+    def _check_open(self) -> None:
+        if not self.open:
+            raise SandboxGone("the sandbox is not open")
+
+    async def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = REPO,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout: float = 600.0,
+        max_output: int = 8 << 20,
+        on_output: OnOutput | None = None,
+    ) -> ExecResult:
+        """The script's next answer."""
+        answer = self._answer(Call("exec", tuple(argv), inside(cwd), dict(env or {}), stdin))
+        result = answer.result if isinstance(answer, InstallResult) else answer
+        if on_output is not None:
+            for name, data in (("stdout", result.stdout), ("stderr", result.stderr)):
+                if data:
+                    on_output(name, data)
+        return result
+
+    async def install(
+        self,
+        requirements: Sequence[str] = (),
+        *,
+        constraints: Sequence[str] = (),
+        project: bool = False,
+        timeout: float = 600.0,
+        on_output: OnOutput | None = None,
+    ) -> InstallResult:
+        """The script's next answer, except for requirements that every backend refuses."""
+        self._check_open()
+        reason = denied([*requirements, *constraints])
+        if reason:
+            return InstallResult(ExecResult(Outcome.DENIED_BY_POLICY, None, b"", b"", 0.0, message=reason))
+        answer = self._answer(Call("install", (*requirements, *(["-e", REPO] if project else []))))
+        return answer if isinstance(answer, InstallResult) else InstallResult(answer)
+
+    async def write_files(self, files: Mapping[str, bytes], *, root: str = REPO) -> None:
+        """Keep files below `root`."""
+        self._check_open()
+        self.files |= {inside(relative(name), inside(root)): data for name, data in files.items()}
+
+    async def remove(self, paths: Sequence[str], *, root: str = REPO) -> None:
+        """Forget files and folders below `root`."""
+        self._check_open()
+        for path in paths:
+            target = inside(relative(path), inside(root))
+            for name in [name for name in self.files if _at_or_below(name, target)]:
+                del self.files[name]
+
+    async def read_file(self, path: str, *, max_bytes: int = 1 << 20) -> bytes | None:
+        """The first `max_bytes` bytes of a file that was written."""
+        self._check_open()
+        data = self.files.get(inside(path))
+        return None if data is None else data[:max_bytes]
+
+    async def export(
+        self, paths: Sequence[str], dest: Path, *, max_files: int = 2000, max_bytes: int = 200 << 20
+    ) -> ExportReport:
+        """Write files to `dest`, each at its path relative to `WORK`."""
+        self._check_open()
+        written: list[str] = []
+        dropped: list[tuple[str, str]] = []
+        for target in (inside(path) for path in paths):
+            found = sorted(name for name in self.files if _at_or_below(name, target))
+            if not found:
+                dropped.append((target.removeprefix(f"{WORK}/"), "not there"))
+            for name in found:
+                short = name.removeprefix(f"{WORK}/")
+                if len(written) >= max_files or len(self.files[name]) > max_bytes:
+                    dropped.append((short, "over the limit"))
+                    continue
+                max_bytes -= len(self.files[name])
+                place = dest / short
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(self.files[name])
+                written.append(short)
+        return ExportReport(tuple(written), tuple(dropped))
+
+    async def health(self) -> bool:
+        """True while it is open."""
+        return self.open
+
+    def describe(self) -> Description:
+        """A fake confines nothing and says so."""
+        return Description("fake", "0", weak=True)
+
+
+def _at_or_below(name: str, folder: str) -> bool:
+    return name == folder or name.startswith(f"{folder}/")

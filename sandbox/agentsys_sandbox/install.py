@@ -1,0 +1,158 @@
+"""The installation of requirements from the package index, in a container of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from agentsys_sandbox.base import REPO, VENV, WORK, OnOutput
+from agentsys_sandbox.box import Box
+from agentsys_sandbox.environment import UV
+from agentsys_sandbox.execution import Job
+from agentsys_sandbox.gateway import Gateway, forwarder_command
+from agentsys_sandbox.spec import ExecResult, InstallResult, Outcome, Package
+
+PYTHON = f"{VENV}/bin/python"
+SOCKET_DIR = "/run/agentsys"
+"""Where the folder with the gateway's socket is mounted."""
+REQUIREMENTS = "/tmp/requirements.txt"
+CONSTRAINTS = "/tmp/constraints.txt"
+LIST = (UV, "pip", "list", "--python", PYTHON, "--format", "json")
+STORE = ("/bin/sh", "-c", 'cat > "$1"', "sh")
+"""Followed by a path: stores the input there."""
+_MOST_PACKAGES = 5000
+_COMMENT = re.compile(r"(^|\s)#.*$")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to install; the arguments of `base.Sandbox.install`. `limit` in seconds."""
+
+    requirements: tuple[str, ...]
+    constraints: tuple[str, ...]
+    project: bool
+    limit: float
+    on_output: OnOutput | None
+
+
+class Installation:
+    """One installation in a started container that has the gateway's socket mounted at `SOCKET_DIR`."""
+
+    def __init__(self, box: Box, gateway: Gateway, environment: Mapping[str, str]) -> None:
+        self._box = box
+        self._gateway = gateway
+        self._environment = environment
+
+    async def run(self, wish: Wish) -> InstallResult:
+        """Make `VENV` afresh and install. Raises: SandboxGone, Unavailable."""
+        deadline = time.monotonic() + wish.limit
+        await self._box.helper((*STORE, REQUIREMENTS), stdin=_lines(wish.requirements))
+        await self._box.helper((*STORE, CONSTRAINTS), stdin=_lines(wish.constraints))
+        result = await self._step(make_venv("python3"), wish, deadline)
+        if result.ok and (wish.requirements or wish.project):
+            result = _joined(result, await self._step(pip_install(wish), wish, deadline))
+        if not result.ok:
+            return InstallResult(self._blamed(result))
+        listing = await self._box.helper(LIST, max_output=4 << 20)
+        return InstallResult(result, packages(listing.stdout, self._hashes()))
+
+    async def _step(self, argv: list[str], wish: Wish, deadline: float) -> ExecResult:
+        wrapped = forwarder_command(f"{SOCKET_DIR}/index.sock", argv)
+        limit = max(1.0, deadline - time.monotonic())
+        return await self._box.run(Job(wrapped, WORK, self._environment, b"", limit, on_output=wish.on_output))
+
+    def _blamed(self, result: ExecResult) -> ExecResult:
+        """A failure while the index could not be reached is not the requirements' fault."""
+        faults = self._gateway.faults
+        if not faults or result.outcome is not Outcome.NONZERO:
+            return result
+        message = f"the package index could not be read: {'; '.join(faults[:3])}"
+        return replace(result, outcome=Outcome.INFRA_ERROR, message=message)
+
+    def _hashes(self) -> dict[tuple[str, str], str]:
+        """(canonical name, version) -> SHA-256 of the file that was handed out."""
+        found: dict[tuple[str, str], str] = {}
+        for entry in self._gateway.log:
+            if entry["method"] == "GET" and entry["sha256"]:
+                found[canonical(str(entry["package"])), str(entry["version"])] = str(entry["sha256"])
+        return found
+
+
+def denied(lines: Iterable[str]) -> str:
+    """Name a requirement that cannot come from the package index, with the reason; empty where there is none.
+
+    Direct URLs, version control and local paths would reach around the index, and pip options would change it. They are
+    answered here at once, because inside they would only run into time-outs.
+    """
+    for line in lines:
+        text = _COMMENT.sub("", line).strip()
+        if any(letter in line for letter in "\r\n\0\\"):
+            return f"`{line!r}` is not one requirement on one line"
+        if text.startswith("-"):
+            return f"`{text}` is an option, not a requirement"
+        if "://" in text or text.startswith((".", "/", "~")) or re.search(r"@\s*[./~]", text):
+            return f"`{text}` asks for a place outside the package index"
+    return ""
+
+
+def make_venv(python: str) -> list[str]:
+    """Make `VENV` afresh on the image's own Python; no other site-packages are seen from it."""
+    return [UV, "venv", "--clear", "--no-project", "--python", python, VENV]
+
+
+def pip_install(wish: Wish) -> list[str]:
+    """Install what was stored at `REQUIREMENTS`, and the project itself."""
+    argv = [UV, "pip", "install", "--python", PYTHON]
+    argv += ["-r", REQUIREMENTS] if wish.requirements else []
+    argv += ["-c", CONSTRAINTS] if wish.constraints else []
+    return argv + (["-e", REPO] if wish.project else [])
+
+
+def packages(listing: bytes, hashes: Mapping[tuple[str, str], str]) -> tuple[Package, ...]:
+    """Read `uv pip list --format json`.
+
+    Args:
+        listing: output, not to be trusted: the environment was filled by what was installed.
+        hashes: (canonical name, version) -> SHA-256 of the file that the gateway handed out.
+    """
+    try:
+        rows: Any = json.loads(listing)
+    except ValueError:
+        return ()
+    if not isinstance(rows, list):
+        return ()
+    found: list[Package] = []
+    for row in cast(Sequence[Any], rows)[:_MOST_PACKAGES]:
+        name, version = _text(row, "name"), _text(row, "version")
+        if name and version:
+            found.append(Package(name, version, hashes.get((canonical(name), version), "")))
+    return tuple(found)
+
+
+def canonical(name: str) -> str:
+    """The normal form of a distribution name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _text(row: Any, key: str) -> str:
+    value: Any = cast(Mapping[str, Any], row).get(key) if isinstance(row, dict) else None
+    return value if isinstance(value, str) and len(value) <= 200 and value.isprintable() else ""
+
+
+def _lines(requirements: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in requirements).encode()
+
+
+def _joined(first: ExecResult, second: ExecResult) -> ExecResult:
+    """Two steps as one result: the output of both, the outcome of the second."""
+    return replace(
+        second,
+        stdout=first.stdout + second.stdout,
+        stderr=first.stderr + second.stderr,
+        seconds=first.seconds + second.seconds,
+        cut=first.cut + second.cut,
+    )

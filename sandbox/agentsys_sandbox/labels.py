@@ -1,0 +1,78 @@
+"""Labels on containers and volumes: whose they are, and until when."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+RUN = "agentsys.run"
+PID = "agentsys.pid"
+PID_START = "agentsys.pid-start"
+OWNER = "agentsys.owner"
+STARTED = "agentsys.started"
+TTL = "agentsys.ttl"
+
+
+def labels(run: str, ttl: float) -> dict[str, str]:
+    """Labels of everything that a sandbox of this process makes.
+
+    Args:
+        run: id of the run.
+        ttl: seconds after which it may be removed whoever owns it.
+    """
+    pid = os.getpid()
+    return {
+        RUN: run,
+        PID: str(pid),
+        PID_START: process_start(pid) or "",
+        OWNER: machine(),
+        STARTED: f"{time.time():.0f}",
+        TTL: f"{ttl:.0f}",
+    }
+
+
+def process_start(pid: int) -> str | None:
+    """Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); None where there is none.
+
+    A process id alone is used again; together with its start time it names one process.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    after_name = stat.rpartition(")")[2].split()
+    return after_name[19] if len(after_name) > 19 else None
+
+
+def machine() -> str:
+    """This boot of this machine, and the namespace that its process ids are counted in.
+
+    An engine can be shared: a process id means nothing to another machine, or in another container.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return "unknown"
+
+
+def abandoned(found: Mapping[str, str], now: float) -> str:
+    """Say why something with these labels may be removed; empty where it is still in use.
+
+    Args:
+        found: the labels.
+        now: seconds since the epoch.
+    """
+    try:
+        over = now > float(found[STARTED]) + float(found[TTL])
+        pid = int(found[PID])
+    except (KeyError, ValueError):
+        return ""  # not ours, or of another version: leave it alone
+    if over:
+        return "its time to live is over"
+    same_machine = found.get(OWNER) == machine() != "unknown"
+    if same_machine and process_start(pid) != found.get(PID_START):
+        return f"its owner, process {pid}, is gone"
+    return ""

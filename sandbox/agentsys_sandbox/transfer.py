@@ -1,0 +1,151 @@
+"""Files into and out of a sandbox, by small programs that run inside it as the code's own user.
+
+The engine's archive calls would do it as root of the host, on a tree that untrusted code has shaped; a link there can
+lead at most to what the sandbox may see anyway.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
+
+from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxError
+from agentsys_sandbox.paths import inside, relative
+from agentsys_sandbox.spec import ExportReport
+from agentsys_sandbox.unpack import Entry, choose_entries, unpack
+
+_REAL = 'realpath -e -- "$p" 2>/dev/null'
+_WRITE = (
+    '[ ! -L "$1" ] && mkdir -p -- "$1" && [ "$(realpath -e -- "$1")" = "$1" ] || exit 3; '
+    'exec tar -x --no-same-owner --unlink-first -f - -C "$1"'
+)
+_REMOVE = 'for p; do [ -L "$p" ] || [ ! -e "$p" ] || chmod -R u+rwX -- "$p" 2>/dev/null; rm -rf -- "$p" || exit 1; done'
+_READ = f'p=$1; [ "$({_REAL})" = "$p" ] && [ -f "$p" ] || exit 3; exec head -c "$2" -- "$p"'
+_LIST = (
+    'for p; do if [ -L "$p" ]; then printf "l 0 %s\\0" "$p"; elif [ ! -e "$p" ]; then printf "absent 0 %s\\0" "$p"; '
+    f'elif [ "$({_REAL})" != "$p" ]; then printf "l 0 %s\\0" "$p"; '
+    'else find -P "$p" -printf "%y %s %p\\0" || true; fi; done'
+)
+_PACK = ("tar", "-c", "--no-recursion", "--hard-dereference", "--null", "-T", "-", "-f", "-", "-C", "/")
+_LISTING_MAX = 32 << 20
+
+
+@dataclass(frozen=True)
+class HelperEnd:
+    """How a helper program ended."""
+
+    exit_code: int | None
+    stdout: bytes
+    stderr: bytes
+    cut: int
+
+
+class Helper(Protocol):
+    """Runs a small trusted program of the image as the code's user; `flood` bounds its output in bytes."""
+
+    async def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        max_output: int = 1 << 20,
+        flood: int | None = None,
+        on_output: OnOutput | None = None,
+    ) -> HelperEnd: ...
+
+
+async def write_files(helper: Helper, files: Mapping[str, bytes], root: str = REPO) -> None:
+    """Write files below `root`. Raises: BadPath, SandboxError where the tree inside does not let them be written."""
+    root = inside(root)
+    archive = _tar({relative(name): data for name, data in files.items()})
+    end = await helper(["/bin/sh", "-c", _WRITE, "sh", root], stdin=archive)
+    if end.exit_code != 0:
+        raise SandboxError(f"files could not be written below `{root}`: {_said(end)}", "remove what stands in the way")
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    """An archive with an entry for each folder, so that a link in a folder's place is replaced, not followed."""
+    folders = {str(parent) for name in files for parent in PurePosixPath(name).parents} - {"."}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for folder in sorted(folders):
+            archive.addfile(_header(folder, tarfile.DIRTYPE, 0o755))
+        for name, data in files.items():
+            header = _header(name, tarfile.REGTYPE, 0o755 if name.endswith(".sh") else 0o644)
+            header.size = len(data)
+            archive.addfile(header, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _header(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
+    header = tarfile.TarInfo(name)
+    header.type, header.mode, header.mtime = kind, mode, int(time.time())
+    return header
+
+
+async def remove(helper: Helper, paths: Sequence[str], root: str = REPO) -> None:
+    """Remove files or folders below `root`, but never `root` itself. Raises: BadPath, SandboxError."""
+    targets = [inside(relative(path), inside(root)) for path in paths]
+    if not targets:
+        return
+    end = await helper(["/bin/sh", "-c", _REMOVE, "sh", *targets])
+    if end.exit_code != 0:
+        raise SandboxError(f"files could not be removed below `{root}`: {_said(end)}")
+
+
+async def read_file(helper: Helper, path: str, max_bytes: int) -> bytes | None:
+    """The first `max_bytes` bytes of a regular file; None where there is none, or a link leads to it."""
+    argv = ["/bin/sh", "-c", _READ, "sh", inside(path), str(max_bytes)]
+    end = await helper(argv, max_output=max_bytes, flood=max_bytes + (1 << 20))
+    return end.stdout if end.exit_code == 0 and not end.cut else None
+
+
+async def export(helper: Helper, paths: Sequence[str], dest: Path, max_files: int, max_bytes: int) -> ExportReport:
+    """Copy regular files and folders to `dest`, each at its path relative to `WORK`.
+
+    Lists first and fetches only what will be kept: one sparse file of terabytes costs nothing.
+    """
+    targets = [inside(path) for path in paths]
+    if not targets:
+        return ExportReport(())
+    end = await helper(["/bin/sh", "-c", _LIST, "sh", *targets], max_output=_LISTING_MAX, flood=2 * _LISTING_MAX)
+    if end.exit_code != 0 or end.cut:
+        return ExportReport((), ((", ".join(targets), "too many files to list"),))
+    wanted, dropped = choose_entries(_entries(end.stdout), max_files, max_bytes)
+    with tempfile.TemporaryFile() as spool:
+        await _pack(helper, wanted, spool, max_bytes)
+        written, refused = unpack(spool, dest, {entry.path for entry in wanted}, max_bytes)
+    return ExportReport(written, (*dropped, *refused))
+
+
+def _entries(listing: bytes) -> list[Entry]:
+    found: list[Entry] = []
+    for line in listing.split(b"\0")[:-1]:
+        kind, size, name = line.decode("utf-8", "surrogateescape").split(" ", 2)
+        found.append(Entry(kind, int(size), name.removeprefix(WORK).lstrip("/")))
+    return found
+
+
+async def _pack(helper: Helper, wanted: Sequence[Entry], spool: BinaryIO, max_bytes: int) -> None:
+    names = "".join(f"{WORK[1:]}/{entry.path}\0" for entry in wanted).encode()
+    if not names:
+        return
+    overhead = (len(wanted) + 40) * 4096  # headers, long names, padding
+
+    def keep(stream: str, data: bytes) -> None:
+        if stream == "stdout":
+            spool.write(data)
+
+    await helper(_PACK, stdin=names, max_output=1 << 16, flood=max_bytes + overhead, on_output=keep)
+
+
+def _said(end: HelperEnd) -> str:
+    from agentsys_sandbox.text import clean
+
+    return " ".join(clean(end.stderr).split())[:300] or f"exit code {end.exit_code}"
