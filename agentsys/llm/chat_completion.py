@@ -1,6 +1,12 @@
-"""The body of a chat completion as an answer. Endpoints differ in what they leave out, so every field is optional."""
+"""The body of a chat completion as an answer. Endpoints differ in what they leave out, so every field is optional.
+
+A streamed body (server-sent events) is read as a whole too: some endpoints answer in no other way, and a stream keeps
+long calls alive behind gateways that cut idle connections.
+"""
 
 from __future__ import annotations
+
+import re
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -52,12 +58,14 @@ class _Message(_Lenient):
 class _Choice(_Lenient):
     finish_reason: str | None = None
     message: _Message | None = None
+    delta: _Message | None = None
 
 
 class _Completion(_Lenient):
     model: str | None = None
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
+    error: object = None
 
 
 def read_completion(body: str, *, key_name: str, redactor: Redactor) -> Reply:
@@ -67,22 +75,43 @@ def read_completion(body: str, *, key_name: str, redactor: Redactor) -> Reply:
 
     Raises: WrongPage for a body that is not a completion; Transient or Fatal for an error object inside it.
     """
+    events = _events(body)
+    chunks = [_chunk(event, key_name, redactor) for event in events or [body]]
+    choices = [chunk.choices[0] for chunk in chunks if chunk.choices]
+    if not events and chunks[0].choices is None:
+        raise page_fault(body)
+    messages = [choice.message or choice.delta or _Message() for choice in choices]
+    text = "".join(_text(message) for message in messages)
+    refusal = "".join(message.refusal or "" for message in messages)
+    reason = next((choice.finish_reason for choice in reversed(choices) if choice.finish_reason), "")
+    finish = _FINISH.get(reason.lower(), "unknown")
+    if refusal and not text:
+        text, finish = refusal, "refused"
+    usage = next((chunk.usage for chunk in reversed(chunks) if chunk.usage), None)
+    model = next((chunk.model for chunk in chunks if chunk.model), "")
+    return Reply(redactor.text(clean(text)), finish, _usage(usage), model)
+
+
+def _events(body: str) -> list[str]:
+    """Return the data of a stream's events, or nothing if the body is no stream. An event that is cut off is dropped:
+    the missing end is noticed by the missing finish reason."""
+    lines = re.split(r"\r\n|\n|\r", body)  # not splitlines: answers may hold other line separators
+    first = next((line for line in lines if line.strip()), "")
+    if not first.startswith(("data:", "event:", ":")):
+        return []
+    data = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
+    whole = data if body.endswith(("\n", "\r")) else data[:-1]
+    return [event for event in whole if event and event != "[DONE]"] or ["{}"]
+
+
+def _chunk(body: str, key_name: str, redactor: Redactor) -> _Completion:
     try:
         data = _Completion.model_validate_json(body)
     except ValidationError as error:
         raise page_fault(body) from error
-    if data.choices is None:
-        fields = error_of(body)
-        if "error" in body[:200] and fields:
-            raise status_fault(_code(fields), body, {}, key_name=key_name, redactor=redactor)
-        raise page_fault(body)
-    choice = data.choices[0] if data.choices else _Choice()
-    message = choice.message or _Message()
-    finish = _FINISH.get((choice.finish_reason or "").lower(), "unknown")
-    text = _text(message)
-    if message.refusal and not text:
-        text, finish = message.refusal, "refused"
-    return Reply(redactor.text(clean(text)), finish, _usage(data.usage), data.model or "")
+    if data.error and not data.choices:
+        raise status_fault(_code(error_of(body)), body, {}, key_name=key_name, redactor=redactor)
+    return data
 
 
 def _text(message: _Message) -> str:

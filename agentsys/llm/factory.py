@@ -13,13 +13,14 @@ from agentsys.events import EventLog
 from agentsys.llm.guard import STAGES, GuardedModel, emit_retry
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.prices import price_of
 from agentsys.llm.replay import ReplayProvider
 from agentsys.llm.source import LiveSource, Source
 from agentsys.llm.store import Store
-from agentsys.llm.types import CallKey, Provider
+from agentsys.llm.types import CallKey, Provider, Usage
 from agentsys.settings import Settings
 
-_RESERVED = ("model", "messages", "system", "stream", "n", "tools", "extra_headers", "extra_query")
+_RESERVED = ("model", "messages", "system", "n", "tools", "extra_headers", "extra_query")
 """Fields of a request that are ours; headers may hold secrets, which are not settings."""
 
 
@@ -29,6 +30,7 @@ def build_model(
     events: EventLog,
     *,
     deadline: float | None = None,
+    backoff: float = 2.0,
     environ: Mapping[str, str] | None = None,
 ) -> GuardedModel:
     """Return the model of a run.
@@ -36,13 +38,14 @@ def build_model(
     Args:
         llm_dir: the run's `llm/` folder; calls that lie there are not asked again, and their tokens count.
         deadline: time of `time.monotonic()` at which the run's time is up; None has no limit.
+        backoff: seconds of the first pause after a transient fault.
         environ: where keys are read; None takes the process's environment.
 
     Raises: PrerequisiteError if a model name, a key, a package or the recording is missing.
     """
     store = Store(llm_dir)
     ledger = Ledger(llm_dir / "ledger.jsonl", store)
-    limits = Limits(settings.budget, settings.max_tokens, deadline)
+    limits = Limits(settings.budget, settings.max_tokens, deadline, free=settings.replay is not None)
     source: Source
     if settings.replay is not None:
         source = ReplayProvider(
@@ -58,6 +61,7 @@ def build_model(
             lambda key, fault, wait: emit_retry(events, key, fault, wait),
             attempts=settings.attempts,
             concurrency=settings.concurrency,
+            backoff=backoff,
         )
     return GuardedModel(source, store, ledger, limits, events)
 
@@ -75,6 +79,8 @@ def build_providers(settings: Settings, environ: Mapping[str, str]) -> dict[str,
         )
     models: dict[str, str] = {"": settings.model}
     models.update({str(role): name for role, name in settings.agent_models.items()})
+    if settings.budget is not None:
+        _check_prices(set(models.values()))
     shared = {name: _provider(name, settings, environ) for name in set(models.values())}
     return {role: shared[name] for role, name in models.items()}
 
@@ -93,6 +99,8 @@ def _provider(model: str, settings: Settings, environ: Mapping[str, str]) -> Pro
         from agentsys.llm import anthropic_provider
 
         url = settings.base_url or environ.get("ANTHROPIC_BASE_URL", "")
+        if "stream" in params:
+            raise PrerequisiteError("`model_params` may not set `stream` for Anthropic's API", "remove it")
         key = _key(anthropic_provider.KEY_NAME, url, model, environ)
         return anthropic_provider.AnthropicProvider(model, api_key=key, base_url=url, params=params, timeout=timeout)
     from agentsys.llm import openai_provider
@@ -103,7 +111,15 @@ def _provider(model: str, settings: Settings, environ: Mapping[str, str]) -> Pro
 
 
 def _key(name: str, url: str, model: str, environ: Mapping[str, str]) -> str:
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        # The address is not quoted: it may hold a password.
+        raise PrerequisiteError(
+            "the endpoint's address is not an http address",
+            "write it as `https://host/v1` in OPENAI_BASE_URL or `base_url`",
+        )
     key = environ.get(name, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise PrerequisiteError(f"the environment variable {name} holds no valid key", "copy the key again")
     if not key and not is_local(url):
         raise PrerequisiteError(
             f"the environment variable {name} is not set, which model `{model}` needs",
@@ -120,6 +136,15 @@ def is_local(url: str) -> bool:
     except ValueError:
         return bool(host) and ("." not in host or host.endswith((".local", ".internal", ".lan", ".localhost")))
     return address.is_loopback or address.is_private
+
+
+def _check_prices(models: set[str]) -> None:
+    unknown = ", ".join(sorted(f"`{name}`" for name in models if price_of(name, Usage(1, 0, 1)) is None))
+    if unknown:
+        raise PrerequisiteError(
+            f"the price of {unknown} is unknown, so `--budget` cannot be kept",
+            "limit the tokens with `--max-tokens` instead of `--budget`",
+        )
 
 
 def _check_parameters(params: Mapping[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from itertools import count
 from typing import TypeVar
@@ -49,6 +50,7 @@ class GuardedModel:
         self._limits = limits
         self._events = events
         self._limit_told = False
+        self._asking: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def ask(self, role: str, item: str, prompt: Prompt, parse: Callable[[str], T]) -> T:
         """Return `parse(answer)`; see `Model`.
@@ -58,6 +60,10 @@ class GuardedModel:
 
         Raises: ProviderError, LimitReached; PrerequisiteError where a replayed answer is missing.
         """
+        async with self._asking.setdefault((role, item), asyncio.Lock()):  # the second of two equals finds it stored
+            return await self._ask(role, item, prompt, parse)
+
+    async def _ask(self, role: str, item: str, prompt: Prompt, parse: Callable[[str], T]) -> T:
         hashes = section_hashes(prompt)
         feedback: tuple[tuple[str, str], ...] = ()
         asked = False
@@ -78,7 +84,7 @@ class GuardedModel:
                     f"`{role}` got no usable answer for `{item}` in {TRIES} tries; the last fault: {fault}",
                     f"read the answers in `{self._store.path(key).parent}`; `agentsys resume` asks again",
                 )
-            self._emit_retry(key, fault, 0.0)
+            emit_retry(self._events, key, fault, 0.0)
             feedback = (*feedback[2 - TRIES :], (_excerpt(recording), _demand(fault)))
         raise AssertionError("unreachable")
 
@@ -134,9 +140,6 @@ class GuardedModel:
             finish=line.finish,
         )
         return recording
-
-    def _emit_retry(self, key: CallKey, fault: str, wait: float) -> None:
-        emit_retry(self._events, key, fault, wait)
 
     def _emit_limit(self, error: LimitReached) -> None:
         if not self._limit_told:  # many calls meet the same limit at once

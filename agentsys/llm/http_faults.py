@@ -55,6 +55,8 @@ def error_of(body: str) -> dict[str, object]:
         data: object = json.loads(body)
     except ValueError:
         return {}
+    if isinstance(data, list) and data:  # Gemini wraps the object into a list
+        data = cast("list[object]", data)[0]
     if not isinstance(data, dict):
         return {}
     fields = cast("dict[str, object]", data)

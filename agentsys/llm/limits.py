@@ -17,12 +17,15 @@ class Limits:
     """What a run may use, earlier processes of the same run included.
 
     `budget` is in US dollars; `max_tokens` counts prompt and completion together; `deadline` is a time of
-    `time.monotonic()`. None has no limit.
+    `time.monotonic()`. None has no limit. Requests under way at the same time are not foreseen: they may go beyond a
+    limit by as many calls as run at once.
     """
 
     budget: float | None = None
     max_tokens: int | None = None
     deadline: float | None = None
+    free: bool = False
+    """Nothing is paid (a replay), so an unknown price is no obstacle."""
 
     def check(self, ledger: Ledger) -> None:
         """Let one more request through.
@@ -37,8 +40,8 @@ class Limits:
             )
         if self.budget is None:
             return
-        cost = ledger.cost
-        if cost is None:
+        cost = sum(line.price or 0.0 for line in ledger.lines)
+        if ledger.cost is None and not self.free:
             models = ", ".join(sorted({f"`{line.model}`" for line in ledger.lines if line.price is None}))
             raise PrerequisiteError(
                 f"the price of {models} is unknown, so `--budget` cannot be kept",
@@ -52,7 +55,10 @@ class Limits:
     def check_time(self) -> None:
         """Raises: LimitReached if the time is up."""
         if self.remaining <= 0:
-            raise LimitReached("the time limit of the run is reached", f"raise `--time-limit` {_RESUME}")
+            raise self.time_up()
+
+    def time_up(self) -> LimitReached:
+        return LimitReached("the time limit of the run is reached", f"raise `--time-limit` {_RESUME}")
 
     @property
     def remaining(self) -> float:

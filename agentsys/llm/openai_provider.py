@@ -14,14 +14,21 @@ from agentsys.llm.render import base64_png, body_parameters, estimate, join, tur
 from agentsys.llm.types import Prompt, Reply, Usage
 
 if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletionContentPartParam, ChatCompletionMessageParam
+    from openai.types.chat import (
+        ChatCompletionContentPartParam,
+        ChatCompletionContentPartTextParam,
+        ChatCompletionMessageParam,
+    )
 
 KEY_NAME = "OPENAI_API_KEY"
 
 
 class OpenAIProvider:
-    """One request for each call, not streamed: a body that ends early is an error of the transport, never half an
-    answer, and the usage always comes along.
+    """One request for each call, read to its end before anything is used.
+
+    Not streamed by default: a body that ends early is then an error of the transport, never half an answer, and the
+    usage always comes along. `stream: true` in the parameters asks for a stream, `prompt_cache_options` marks the end
+    of the prompt's prefix as a cache breakpoint.
 
     Args:
         model: name as the endpoint knows it.
@@ -38,6 +45,8 @@ class OpenAIProvider:
 
         self.model = model
         self._params = body_parameters(params)
+        if self._params.get("stream"):
+            self._params.setdefault("stream_options", {"include_usage": True})
         self._timeout = timeout
         self._redactor = Redactor([api_key])
         self._client = AsyncOpenAI(api_key=api_key or "none", base_url=base_url or None, max_retries=0, timeout=timeout)
@@ -50,7 +59,7 @@ class OpenAIProvider:
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout):
-                body = await self._post(messages(prompt, feedback))
+                body = await self._post(messages(prompt, feedback, breakpoint="prompt_cache_options" in self._params))
         except TimeoutError as error:
             raise Transient(f"no answer within {self._timeout:g} s", hint="raise `call_timeout`") from error
         reply = read_completion(body, key_name=KEY_NAME, redactor=self._redactor)
@@ -82,11 +91,19 @@ class OpenAIProvider:
         await self._client.close()
 
 
-def messages(prompt: Prompt, feedback: tuple[tuple[str, str], ...] = ()) -> list[ChatCompletionMessageParam]:
+def messages(
+    prompt: Prompt, feedback: tuple[tuple[str, str], ...] = (), *, breakpoint: bool = False
+) -> list[ChatCompletionMessageParam]:
     """Return the chat: the prefix as system message, then the question, then each earlier answer with its fault."""
     chat: list[ChatCompletionMessageParam] = []
     if prompt.prefix:
-        chat.append({"role": "system", "content": join(prompt.prefix)})
+        text = join(prompt.prefix)
+        block: ChatCompletionContentPartTextParam = {
+            "type": "text",
+            "text": text,
+            "prompt_cache_breakpoint": {"mode": "explicit"},
+        }
+        chat.append({"role": "system", "content": [block] if breakpoint else text})
     chat.append({"role": "user", "content": _question(prompt)})
     for answer, fault in feedback:
         chat.append({"role": "assistant", "content": turn(answer)})

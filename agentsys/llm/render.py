@@ -12,7 +12,7 @@ CHARS_PER_TOKEN = 4
 
 def join(parts: tuple[Part, ...]) -> str:
     """Return the sections' texts, separated by empty lines and nothing else."""
-    return "\n\n".join(part.text for part in parts)
+    return clean("\n\n".join(part.text for part in parts))
 
 
 def base64_png(png: bytes) -> str:
@@ -21,7 +21,7 @@ def base64_png(png: bytes) -> str:
 
 def turn(answer: str) -> str:
     """Return an earlier answer as a chat turn; providers reject empty ones."""
-    return answer if answer.strip() else "(no answer)"
+    return clean(answer) if answer.strip() else "(no answer)"
 
 
 def clean(text: str) -> str:

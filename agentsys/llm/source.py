@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from agentsys.errors import LimitReached, ProviderError
 from agentsys.llm.faults import Fatal, ProviderFault, Transient, WrongPage
@@ -54,7 +62,7 @@ class LiveSource:
         *,
         attempts: int,
         concurrency: int,
-        backoff: float = 1.0,
+        backoff: float = 2.0,
     ) -> None:
         self._providers = providers
         self._limits = limits
@@ -62,7 +70,7 @@ class LiveSource:
         self._on_retry = on_retry
         self._attempts = attempts
         self._slots = asyncio.Semaphore(concurrency)
-        self._jitter = wait_exponential_jitter(initial=backoff, max=60.0, jitter=backoff)
+        self._backoff = wait_exponential(multiplier=backoff, max=60.0) + wait_random(0.0, backoff)
 
     def model_of(self, role: str) -> str:
         return self._provider(role).model
@@ -106,17 +114,19 @@ class LiveSource:
         async with self._slots:
             self._limits.check(self._ledger)
             remaining = self._limits.remaining
+            deadline = asyncio.timeout(None if remaining == math.inf else remaining)
             try:
-                async with asyncio.timeout(None if remaining == float("inf") else remaining):
+                async with deadline:
                     return await provider.complete(prompt, feedback=feedback)
-            except TimeoutError:
-                self._limits.check_time()
+            except TimeoutError as error:
+                if deadline.expired():
+                    raise self._limits.time_up() from error
                 raise
 
     def _wait(self, state: RetryCallState) -> float:
         fault = _fault(state)
         asked = fault.retry_after if fault is not None else None
-        return self._jitter(state) if asked is None else asked
+        return self._backoff(state) if asked is None else asked
 
     def _pause(self, key: CallKey, state: RetryCallState) -> None:
         """Say what happened; a pause that would last too long, or beyond the deadline, is not begun."""
