@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*/README.md")])
 
 
+STATUSES: tuple[str, ...] = get_args(Status)
+EVENT_TYPES: tuple[str, ...] = get_args(EventType)
+
+
 def page(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
@@ -55,16 +59,15 @@ def test_every_option_named_beside_a_setting_exists() -> None:
 
 def test_every_event_and_stage_is_documented() -> None:
     text = page("docs/run-directory.md")
-    assert [name for name in (*get_args(EventType), *STAGES) if f"`{name}`" not in text] == []
+    assert [name for name in (*EVENT_TYPES, *STAGES) if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("name", ["docs/exit-codes.md", "README.md"])
 def test_every_status_stands_beside_its_exit_code(name: str) -> None:
     text = page(name)
-    for status in get_args(Status):
-        if status == "running":
-            continue
-        assert re.search(rf"^\| [\d, ]*\b{EXIT_CODES[status]}\b[\d, ]* \| `{status}`", text, re.MULTILINE), status
+    assert set(STATUSES) == {*EXIT_CODES, "running"}
+    for status, code in EXIT_CODES.items():
+        assert re.search(rf"^\| [\d, ]*\b{code}\b[\d, ]* \| `{status}`", text, re.MULTILINE), status
 
 
 def test_the_readme_is_short_and_begins_with_a_result() -> None:
@@ -77,7 +80,8 @@ def test_the_readme_is_short_and_begins_with_a_result() -> None:
 @pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_links_lead_to_files_that_are_there(file: Path) -> None:
     text = re.sub(r"```.*?```", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
-    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
+    found: list[str] = re.findall(r"\]\(([^)\s]+)\)", text)
+    targets = [target.partition("#")[0] for target in found if "://" not in target]
     assert [target for target in targets if target and not (file.parent / target).exists()] == []
 
 
@@ -86,7 +90,7 @@ def test_every_command_in_the_readme_exists() -> None:
 
     from agentsys.cli.app import app
 
-    commands = set(re.findall(r"^\| `agentsys ([a-z]+)", page("README.md"), re.MULTILINE))
+    commands: set[str] = set(re.findall(r"^\| `agentsys ([a-z]+)", page("README.md"), re.MULTILINE))
     assert "implement" in commands
     shown = CliRunner().invoke(app, ["--help"]).output
     assert [name for name in sorted(commands) if not re.search(rf"^\W*{name}\b", shown, re.MULTILINE)] == []
@@ -94,6 +98,6 @@ def test_every_command_in_the_readme_exists() -> None:
 
 def test_every_make_target_is_explained() -> None:
     makefile = page("Makefile")
-    targets = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
+    targets: list[str] = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
     assert {"setup", "demo", "test", "lint", "bench"} <= set(targets)
     assert [name for name in targets if not re.search(rf"^{name}:.*  ## \w", makefile, re.MULTILINE)] == []
