@@ -1,0 +1,13 @@
+"""Long texts, cut in the middle with the count of what was left out."""
+
+from __future__ import annotations
+
+
+def cut(text: str, limit: int) -> str:
+    """Return at most about `limit` characters: the head, a line with what is missing, and twice as much of the tail."""
+    if len(text) <= limit:
+        return text
+    head = limit // 3
+    tail = limit - head
+    left_out = len(text) - head - tail
+    return f"{text[:head]}\n... {left_out} characters left out ...\n{text[-tail:]}"

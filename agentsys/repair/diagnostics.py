@@ -1,0 +1,71 @@
+"""All diagnostics of a round: without repetitions, root causes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from agentsys.artifacts import CHECKS, CheckName, Diagnostic, DiagnosticKind
+from agentsys.repair.classify import diagnose
+from agentsys.repair.cut import cut
+from agentsys.repair.known import Known
+from agentsys.repair.tracebacks import parse_faults
+
+ORDER: tuple[DiagnosticKind, ...] = (
+    "syntax",
+    "missing_file",
+    "missing_dependency",
+    "bad_pin",
+    "wrong_import",
+    "install",
+    "import",
+    "type",
+    "oom",
+    "timeout",
+    "runtime",
+    "test",
+    "no_test",
+    "output",
+    "result",
+    "audit",
+)
+"""Kinds by how likely they are the cause of the others."""
+
+
+def order_and_merge(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Merge what is the same fault, and sort by root cause.
+
+    Of several sightings the one with the most frames is kept; its message ends with `[3 times: a, b, c]`.
+    """
+    groups: dict[str, list[Diagnostic]] = {}
+    for item in found:
+        groups.setdefault(item.fingerprint, []).append(item)
+    merged = [_merge(items) for items in groups.values()]
+    return tuple(sorted(merged, key=_rank))
+
+
+def _merge(items: Sequence[Diagnostic]) -> Diagnostic:
+    best = max(items, key=lambda item: (len(item.frames), bool(item.path), -CHECKS.index(item.check)))
+    if len(items) == 1:
+        return best
+    where = dict.fromkeys(_sighting(item) for item in items)
+    names = ", ".join(list(where)[:6]) + (", ..." if len(where) > 6 else "")
+    names = names.replace("[", "(").replace("]", ")")
+    return best.model_copy(update={"message": f"{best.message} [{len(items)} times: {names}]"})
+
+
+def _sighting(item: Diagnostic) -> str:
+    test = item.detail.partition("\n")[0] if item.check == "pytest" else ""
+    return test[:100] or (f"{item.check} {item.path}" if item.path else item.check)
+
+
+def _rank(item: Diagnostic) -> tuple[int, int, str, int]:
+    return (ORDER.index(item.kind), CHECKS.index(item.check), item.path, item.line or 0)
+
+
+def from_output(text: str, check: CheckName, default: DiagnosticKind, known: Known) -> Diagnostic | None:
+    """Return the diagnostic of a program that ended with a traceback, or None where its output holds none."""
+    faults = parse_faults(text, known.root)
+    if not faults:
+        return None
+    found = diagnose(faults[-1], check, default, known)
+    return found.model_copy(update={"detail": cut(text.strip(), 4000)})

@@ -1,0 +1,83 @@
+"""Names: which distribution of the package index brings an import, where the two differ."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+DISTRIBUTION_OF: dict[str, str] = {
+    "absl": "absl-py",
+    "attr": "attrs",
+    "Bio": "biopython",
+    "bs4": "beautifulsoup4",
+    "community": "python-louvain",
+    "Crypto": "pycryptodome",
+    "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "faiss": "faiss-cpu",
+    "fitz": "pymupdf",
+    "git": "gitpython",
+    "github": "pygithub",
+    "google.protobuf": "protobuf",
+    "grpc": "grpcio",
+    "gym": "gymnasium",
+    "hydra": "hydra-core",
+    "igraph": "python-igraph",
+    "IPython": "ipython",
+    "jwt": "pyjwt",
+    "Levenshtein": "python-levenshtein",
+    "lightning": "lightning",
+    "magic": "python-magic",
+    "mpl_toolkits": "matplotlib",
+    "msgpack": "msgpack",
+    "nacl": "pynacl",
+    "OpenGL": "pyopengl",
+    "osgeo": "gdal",
+    "past": "future",
+    "PIL": "pillow",
+    "pkg_resources": "setuptools",
+    "pl_bolts": "lightning-bolts",
+    "progressbar": "progressbar2",
+    "psycopg2": "psycopg2-binary",
+    "pylab": "matplotlib",
+    "pytorch_lightning": "pytorch-lightning",
+    "ruamel": "ruamel.yaml",
+    "sentence_transformers": "sentence-transformers",
+    "serial": "pyserial",
+    "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
+    "skopt": "scikit-optimize",
+    "socks": "pysocks",
+    "tensorboard": "tensorboard",
+    "tensorflow_datasets": "tensorflow-datasets",
+    "tensorflow_probability": "tensorflow-probability",
+    "torch_geometric": "torch-geometric",
+    "torch_scatter": "torch-scatter",
+    "umap": "umap-learn",
+    "usb": "pyusb",
+    "wx": "wxpython",
+    "xdg": "pyxdg",
+    "yaml": "pyyaml",
+    "zmq": "pyzmq",
+}
+"""Import name to distribution name. Others are taken as equal, with `_` as `-`."""
+
+
+def distribution_of(module: str) -> str:
+    """Return the distribution that most likely brings the import `module` (dotted or not)."""
+    if module in DISTRIBUTION_OF:
+        return DISTRIBUTION_OF[module]
+    top = module.partition(".")[0]
+    return DISTRIBUTION_OF.get(top, normal_name(top))
+
+
+def normal_name(name: str) -> str:
+    """Return a distribution's name in the index's normal form: lower case, runs of `-_.` as one `-`."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def is_stdlib(module: str) -> bool:
+    """True if the top of `module` belongs to Python itself."""
+    return module.partition(".")[0] in sys.stdlib_module_names

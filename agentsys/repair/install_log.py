@@ -1,0 +1,94 @@
+"""What uv and pip say when an installation fails: a fault of the requirements, of a build, or of the world."""
+
+from __future__ import annotations
+
+import re
+
+from agentsys.artifacts import Diagnostic
+from agentsys.repair.cut import cut
+from agentsys.repair.distributions import normal_name
+from agentsys.repair.known import Known
+
+_INFRASTRUCTURE = re.compile(
+    r"dns error|failed to lookup address|name resolution|invalid peer certificate|CERTIFICATE_VERIFY_FAILED"
+    r"|SSLCertVerificationError|UnknownIssuer|client error \(Connect\)|Connection (refused|reset|aborted|timed out)"
+    r"|NewConnectionError|Read timed out|operation timed out|Could not connect|Network is unreachable"
+    r"|HTTP status (server error|client error \(429)|50[0234] (Server Error|Bad Gateway|Service)|Failed to establish"
+    r"|error sending request|connection closed before message completed|IncompleteRead",
+    re.IGNORECASE,
+)
+_NAME = r"([A-Za-z0-9][\w.-]*(?:\[[\w,.-]+\])?)"
+_ANY_PIN = _NAME + r"\s*([=<>!~][^\s,]*(?:,[=<>!~][^\s,]*)*)"
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"Because " + _NAME + r" was not found in the package registry"), "there is no distribution `{0}`"),
+    (re.compile(r"there (?:is|are) no versions? of " + _NAME + r"()(?=[=<>!~ ])"), "no version of `{0}` fits"),
+    (re.compile(r"No matching distribution found for " + _NAME), "no version of `{0}` fits"),
+    (re.compile(r"[Ff]ailed to (?:download and )?build `?" + _NAME), "`{0}` could not be built from its source"),
+    (re.compile(r"Failed building wheel for " + _NAME), "`{0}` could not be built from its source"),
+    (re.compile(r"Failed to parse: `" + _NAME), "the requirement for `{0}` is not valid"),
+    (re.compile(r"Invalid requirement: '?" + _NAME), "the requirement for `{0}` is not valid"),
+    (re.compile(r"[Hh]ash(?:es)? mismatch (?:for|in) `?" + _NAME), "the hash of `{0}` does not match"),
+    (re.compile(r"Because " + _ANY_PIN + r" depends on"), "`{0}` conflicts with other requirements"),
+    (re.compile(r"^\s*([A-Za-z0-9][\w.-]*) \S+ depends on", re.MULTILINE), "`{0}` conflicts with other requirements"),
+    (re.compile(r"Because you require " + _NAME), "`{0}` conflicts with other requirements"),
+)
+_PYTHON = re.compile(
+    r"(?:Requires-Python|requires[- ]Python|depends on Python|Python\s*[<>=]=?\s*3\.\d+)", re.IGNORECASE
+)
+
+
+def is_infrastructure(text: str) -> bool:
+    """True where the network or the index failed, not the requirements.
+
+    pip prints `No matching distribution found` after a refused connection too, so this is asked first.
+    """
+    return _INFRASTRUCTURE.search(text) is not None
+
+
+def diagnose_install(text: str, known: Known, path: str = "requirements.txt") -> Diagnostic:
+    """Return the one diagnostic of a failed installation.
+
+    Args:
+        path: file that holds the requirements.
+    """
+    flat = re.sub(r"\s*\n\s+(?=[a-z`(])", " ", text)
+    for pattern, message in _PATTERNS:
+        match = pattern.search(flat)
+        if match:
+            name = normal_name(match[1].partition("[")[0])
+            said = message.format(name)
+            if _PYTHON.search(flat) and "no version" in said:
+                said += " this Python version"
+            return _diagnostic("bad_pin", said, name, text, known, path)
+    return _diagnostic("install", _last_line(text), "", text, known, path)
+
+
+def _diagnostic(kind: str, message: str, symbol: str, text: str, known: Known, path: str) -> Diagnostic:
+    line = _line_of(symbol, path, known)
+    return Diagnostic.model_validate(
+        {
+            "kind": kind,
+            "check": "install",
+            "message": message,
+            "path": path,
+            "line": line,
+            "symbol": symbol,
+            "detail": cut(text.strip(), 4000),
+            "requirements": known.requirements(path),
+        }
+    )
+
+
+def _line_of(symbol: str, path: str, known: Known) -> int | None:
+    text = known.texts.get(path, "")
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r"\s*[\"']?([A-Za-z0-9][\w.-]*)", line)
+        if symbol and match and normal_name(match[1]) == symbol:
+            return number
+    return None
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error")]
+    return (errors or lines or ["the installation failed without a word"])[-1][:300]

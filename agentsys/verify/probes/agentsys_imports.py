@@ -1,0 +1,105 @@
+"""Runs inside the sandbox: imports modules one after another and writes what happened to each.
+
+Usage: python agentsys_imports.py JOB OUT. JOB is JSON: {"path": [...], "modules": [{"name", "file", "folder"}, ...]}.
+OUT gets a JSON line when a module is started and one when it is done, so that a module that ends the process is named.
+The parent never imports anything itself; the child goes on after a module that ended the process before it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+Module = dict[str, str]
+
+
+def main(argv: list[str]) -> int:
+    job_file, out = argv[1], Path(argv[2])
+    job: dict[str, Any] = json.loads(Path(job_file).read_text(encoding="utf-8"))
+    if argv[3:]:
+        return import_from(job, out, int(argv[3]))
+    position = 0
+    while position < len(job["modules"]):
+        ended = subprocess.run([sys.executable, __file__, job_file, str(out), str(position)], check=False)
+        done, crashed = count(out)
+        if crashed:
+            write(out, {"done": done, "ok": False, "crash": ended.returncode})
+            done += 1
+        if done <= position:
+            return 1
+        position = done
+    return 0
+
+
+def import_from(job: dict[str, Any], out: Path, start: int) -> int:
+    """Import the modules from number `start` on; they see neither this script's arguments nor its folder."""
+    here = sys.path[0]
+    sys.argv = [""]
+    sys.path[:] = [*job["path"], *[item for item in sys.path if item != here]]
+    modules: list[Module] = job["modules"]
+    for position in range(start, len(modules)):
+        write(out, {"start": position})
+        began = time.monotonic()
+        line: dict[str, object] = {"done": position, "ok": True}
+        try:
+            load(modules[position])
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - SystemExit while importing is a finding like any other
+            line["ok"] = False
+            line["error"] = traceback.format_exc()[-20000:]
+        line["seconds"] = round(time.monotonic() - began, 3)
+        write(out, line)
+    return 0
+
+
+def load(module: Module) -> None:
+    folder = module["folder"]
+    if folder and folder not in sys.path:
+        sys.path.insert(0, folder)
+    imported = importlib.import_module(module["name"])
+    origin = getattr(imported, "__file__", None) or ""
+    if origin == module["file"]:
+        return
+    if folder:
+        load_by_path(module)
+    else:
+        raise ImportError(f"`{module['name']}` is imported from {origin or 'nowhere'}, not from the repository")
+
+
+def load_by_path(module: Module) -> None:
+    """Two test folders may hold files of the same name; the second is loaded by its path."""
+    name = "agentsys_" + "".join(char if char.isalnum() else "_" for char in module["file"])
+    spec = importlib.util.spec_from_file_location(name, module["file"])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"`{module['file']}` cannot be loaded")
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[name] = loaded
+    spec.loader.exec_module(loaded)
+
+
+def write(out: Path, line: dict[str, object]) -> None:
+    with out.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def count(out: Path) -> tuple[int, bool]:
+    """Return how many modules are done, and whether the next one was started and never finished."""
+    started = done = -1
+    if out.exists():
+        for text in out.read_text(encoding="utf-8").splitlines():
+            line: dict[str, Any] = json.loads(text)
+            started = max(started, int(line.get("start", -1)))
+            done = max(done, int(line.get("done", -1)))
+    return done + 1, started > done
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

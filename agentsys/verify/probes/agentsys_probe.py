@@ -1,0 +1,137 @@
+"""Runs inside the sandbox as a pytest plugin: which functions of the method each test executed.
+
+The environment variable AGENTSYS_PROBE holds the path of a JSON file {"out": ..., "files": {absolute path: relative}}.
+It is taken out of the environment before any code under test is imported. OUT gets a JSON line for each test that is
+started, one for each that is done, one for each module that could not be collected, and one at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from types import CodeType
+from typing import Any, TextIO
+
+OPTIMIZED = 0x1  # co_flags of functions; modules and class bodies do not have it
+TOOL = 4  # of sys.monitoring; 0 to 3 and 5 belong to debuggers, coverage, profilers and optimisers
+MOST = 400
+
+
+class Recorder:
+    """Collects the functions that run between `start` and `stop`, in all threads."""
+
+    def __init__(self, files: dict[str, str]) -> None:
+        self.files = files
+        self.seen: set[str] = set()
+
+    def note(self, code: CodeType) -> None:
+        if code.co_filename in self.files and code.co_flags & OPTIMIZED:
+            self.seen.add(f"{self.files[code.co_filename]}:{code.co_qualname}")
+
+    def start(self) -> None:
+        self.seen = set()
+
+    def stop(self) -> list[str]:
+        return sorted(self.seen)
+
+
+class Tracer(Recorder):
+    """Python 3.11: call events; through the profile hook where something else (coverage) already traces."""
+
+    def start(self) -> None:
+        super().start()
+        self.other = sys.gettrace() is not None
+        self.hook(self.on_event)
+
+    def stop(self) -> list[str]:
+        self.hook(None)
+        return super().stop()
+
+    def hook(self, function: Any) -> None:
+        if self.other:
+            threading.setprofile(function)
+            sys.setprofile(function)
+        else:
+            threading.settrace(function)
+            sys.settrace(function)
+
+    def on_event(self, frame: Any, event: str, argument: object) -> None:
+        if event == "call":
+            self.note(frame.f_code)
+
+
+class Monitor(Recorder):
+    """Python 3.12 and later: each function reports its first call, then costs nothing."""
+
+    def __init__(self, files: dict[str, str]) -> None:
+        super().__init__(files)
+        self.monitoring: Any = getattr(sys, "monitoring")  # noqa: B009 - Python 3.11 has no such attribute
+        self.monitoring.use_tool_id(TOOL, "agentsys")
+        self.monitoring.register_callback(TOOL, self.monitoring.events.PY_START, self.on_start)
+
+    def start(self) -> None:
+        super().start()
+        self.monitoring.restart_events()
+        self.monitoring.set_events(TOOL, self.monitoring.events.PY_START)
+
+    def stop(self) -> list[str]:
+        self.monitoring.set_events(TOOL, 0)
+        return super().stop()
+
+    def on_start(self, code: CodeType, offset: int) -> object:
+        self.note(code)
+        return self.monitoring.DISABLE
+
+
+class Probe:
+    """The plugin: it watches, and changes nothing. The parameters' names are pytest's."""
+
+    def __init__(self, out: TextIO, files: dict[str, str]) -> None:
+        self.out = out
+        self.recorder = Monitor(files) if hasattr(sys, "monitoring") else Tracer(files)
+        self.outcomes: dict[str, str] = {}
+        self.collected = 0
+
+    def write(self, line: dict[str, object]) -> None:
+        self.out.write(json.dumps(line) + "\n")
+        self.out.flush()
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self.write({"collect": report.nodeid, "error": str(report.longrepr)[-8000:]})
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        self.collected = len(session.items)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.outcomes[nodeid] = "passed"
+        self.write({"start": nodeid})
+        self.recorder.start()
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.outcomes[report.nodeid] = "failed"
+        elif report.skipped and self.outcomes.get(report.nodeid) != "failed":
+            self.outcomes[report.nodeid] = "skipped"
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        functions = self.recorder.stop()
+        outcome = self.outcomes.get(nodeid, "failed")
+        self.write({"done": nodeid, "outcome": outcome, "count": len(functions), "functions": functions[:MOST]})
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        counts = dict(Counter(self.outcomes.values()))
+        self.write({"finish": int(exitstatus), "collected": self.collected, "counts": counts})
+
+
+def pytest_configure(config: Any) -> None:
+    path = os.environ.pop("AGENTSYS_PROBE", "")
+    if not path:
+        return
+    job: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    out = Path(job["out"]).open("a", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    config.pluginmanager.register(Probe(out, job["files"]), "agentsys-probe-run")

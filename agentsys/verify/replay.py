@@ -1,0 +1,53 @@
+"""The replay: what git holds, in a brand-new sandbox, installed from the repository's own pins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from agentsys.artifacts import Plan, Verdict
+from agentsys.events import EventLog
+from agentsys.repair.gitrepo import GitRepo
+from agentsys.verify.run import Audit, Job, SandboxFactory, run_job
+from agentsys.verify.upload import is_source
+
+LOCK = "requirements.lock"
+"""What the verified environment held, one pin a line; written by agentsys."""
+
+
+async def replay(
+    repo: Path,
+    sandbox_factory: SandboxFactory,
+    *,
+    round: int,
+    out: Path,
+    plan: Plan,
+    timeout: float,  # noqa: ASYNC109 - of each command in the sandbox
+    events: EventLog,
+    audit: Audit | None = None,
+    profile: str = "smoke",
+    commit: str = "HEAD",
+    tree: str = "",
+) -> Verdict:
+    """Verify a commit from nothing but its files: no constraints from outside, no working tree, a new sandbox.
+
+    Args:
+        repo: the delivered git repository; it is not changed.
+        round: number of the round that is replayed.
+        out: folder for the logs, two below the run directory (`rounds/replay`).
+        tree: how the caller names this tree; empty takes the hash of the files.
+
+    Versions that requirements.txt leaves open are taken from the repository's requirements.lock, if it has one.
+
+    Raises: GitError where `repo` is not a repository or the commit is not there.
+    """
+    files = {name: data for name, data in GitRepo(repo).files(commit).items() if is_source(name)}
+    pins = tuple(_pins(files.get(LOCK, b"").decode("utf-8", "replace")))
+    job = Job(repo, files, out, plan, events, round, timeout, pins, profile, "replay", keep_results=False, tree=tree)
+    return await run_job(job, sandbox_factory, audit)
+
+
+def _pins(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line.strip()

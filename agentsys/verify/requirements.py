@@ -1,0 +1,122 @@
+"""The repository's own requirements: requirements files and pyproject.toml, read without running anything."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from agentsys.artifacts import Diagnostic
+from agentsys.repair.known import Known
+
+FILES = ("requirements.txt", "requirements-dev.txt", "requirements-test.txt", "requirements_dev.txt")
+_EXTRAS = ("dev", "test", "tests", "testing")
+_INDEX_OPTION = re.compile(r"^(-i|--index-url|--extra-index-url|--find-links|-f|--trusted-host|--no-index|--pre)\b")
+_INCLUDE = re.compile(r"^(?:-r|--requirement)[ =]\s*(\S+)$")
+_HASH = re.compile(r"\s+--hash=\S+")
+
+
+@dataclass
+class Requirements:
+    """What the repository says it needs."""
+
+    lines: list[str] = field(default_factory=list[str])
+    project: bool = False
+    """True where pyproject.toml describes an installable project."""
+    source: str = ""
+    """File that most lines came from."""
+    ignored: list[str] = field(default_factory=list[str])
+    """Index options: packages come from the sandbox's index only."""
+    faults: list[Diagnostic] = field(default_factory=list[Diagnostic])
+
+
+def read_requirements(files: Mapping[str, bytes], known: Known) -> Requirements:
+    """Collect the requirement lines of the repository, with a diagnostic for each line that is not valid."""
+    found = Requirements()
+    seen: set[str] = set()
+    for name in FILES:
+        if name in files:
+            found.source = found.source or name
+            _read_file(name, files, found, known, seen)
+    if "pyproject.toml" in files:
+        _read_project(files["pyproject.toml"], found, known)
+    return found
+
+
+def _read_file(name: str, files: Mapping[str, bytes], found: Requirements, known: Known, seen: set[str]) -> None:
+    if name in seen:
+        return
+    seen.add(name)
+    text = files[name].decode("utf-8", "replace").replace("\\\n", " ")
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = re.sub(r"(^|\s)#.*$", "", raw).strip()
+        include = _INCLUDE.match(line)
+        if not line:
+            continue
+        if include:
+            target = str(PurePosixPath(name).parent / include[1])
+            if target in files:
+                _read_file(target, files, found, known, seen)
+            else:
+                found.faults.append(_fault(name, number, f"`{include[1]}` does not exist", line, known))
+        elif _INDEX_OPTION.match(line):
+            found.ignored.append(line)
+        elif re.match(r"^(-e|--editable)[ =]\s*\.(\[[\w,]+\])?$|^\.(\[[\w,]+\])?$", line):
+            found.project = found.project or "pyproject.toml" in files
+        else:
+            _add(_HASH.sub("", line), name, number, found, known)
+
+
+def _add(line: str, name: str, number: int | None, found: Requirements, known: Known) -> None:
+    try:
+        Requirement(line)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        found.faults.append(_fault(name, number, f"`{line[:100]}` is not a valid requirement: {reason}", line, known))
+        return
+    if line not in found.lines:
+        found.lines.append(line)
+
+
+def _read_project(data: bytes, found: Requirements, known: Known) -> None:
+    try:
+        document = tomllib.loads(data.decode("utf-8", "replace"))
+    except tomllib.TOMLDecodeError as error:
+        fault = _fault("pyproject.toml", None, f"pyproject.toml is not valid TOML: {error}", "", known)
+        found.faults.append(fault.model_copy(update={"kind": "syntax"}))
+        return
+    project = _table(document.get("project"))
+    found.project = found.project or "build-system" in document or "name" in project
+    if found.project and not found.source:
+        found.source = "pyproject.toml"
+    extras = _table(project.get("optional-dependencies"))
+    groups = _table(document.get("dependency-groups"))
+    for table in (extras, groups):
+        for name in _EXTRAS:
+            for item in _strings(table.get(name)):
+                _add(item, "pyproject.toml", None, found, known)
+
+
+def _table(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in cast("list[object]", value) if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _fault(path: str, line: int | None, message: str, symbol: str, known: Known) -> Diagnostic:
+    return Diagnostic(
+        kind="bad_pin",
+        check="install",
+        message=message,
+        path=path,
+        line=line,
+        symbol=symbol[:100],
+        requirements=known.requirements(path),
+    )

@@ -1,0 +1,95 @@
+"""Check 6: the results file holds a measured value, or a reason, for each number of the paper."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from agentsys.artifacts import Diagnostic, Plan
+from agentsys.verify.bench import Bench, Found
+from agentsys.verify.results_file import Results, ResultsError, parse_results
+from agentsys.verify.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT
+from agentsys_sandbox.base import REPO
+
+_EXPORT = "export"
+
+
+async def check_results(bench: Bench) -> Found:
+    """Read the results of the smoke run and export its folder to the logs."""
+    raw = await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS)
+    if raw is None:
+        return Found(bench.check("results", "not_run", "there is no results file to look at"))
+    log = bench.log("results.json", raw)
+    try:
+        results = parse_results(raw)
+    except ResultsError as error:
+        found = _fault(bench, f"{RESULTS_FILE}: {error}", RESULTS_FILE)
+        return Found(bench.check("results", "failed", found.message, log=log), (found,))
+    faults = judge_results(results, bench.plan)
+    if faults:
+        diagnostics = tuple(_fault(bench, message, key) for key, message in faults)
+        return Found(bench.check("results", "failed", faults[0][1], log=log), diagnostics)
+    dropped = await _export(bench)
+    keys = {item.result_key for item in bench.plan.expected if item.result_key}
+    given = sum(1 for key in keys if results.value(key) is not None)
+    note = (
+        f"{results.numbers()} numbers; {given} of the paper's {len(keys)} measured, {len(keys) - given} not attempted"
+    )
+    return Found(bench.check("results", "passed", note + (f"; {dropped} files dropped" if dropped else ""), log=log))
+
+
+def judge_results(results: Results, plan: Plan) -> list[tuple[str, str]]:
+    """Return (key, fault) for each number of the paper that has neither a value nor a reason."""
+    faults: list[tuple[str, str]] = []
+    for key in dict.fromkeys(item.result_key for item in plan.expected if item.result_key):
+        if results.value(key) is None and not results.reason(key):
+            faults.append((key, f"`{key}` has neither a finite number nor a reason in `not_attempted`"))
+    if not faults and results.numbers() == 0:
+        faults.append(("", "no number was measured"))
+    return faults
+
+
+async def _export(bench: Bench) -> int:
+    """Copy the results folder out of the sandbox through its filter; return how many members were dropped."""
+    target = bench.out / _EXPORT
+    if target.exists():
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    report = await bench.sandbox.export([f"{REPO}/results"], target)
+    bench.exported = next((file.parent for file in sorted(target.rglob("results.json"))), None)
+    return len(report.dropped)
+
+
+def keep_results(exported: Path, repo: Path) -> list[str]:
+    """Replace `results/` of the repository by what a run exported; return the paths written.
+
+    Hidden files such as `.gitkeep` stay. Only regular files are copied; links are not followed.
+    """
+    target = repo / "results"
+    if target.is_symlink():
+        target.unlink()
+    target.mkdir(exist_ok=True)
+    for entry in target.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif not entry.name.startswith("."):
+            entry.unlink()
+    written: list[str] = []
+    for file in sorted(exported.rglob("*")):
+        if file.is_file() and not file.is_symlink():
+            place = target / file.relative_to(exported)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place, follow_symlinks=False)
+            written.append(place.relative_to(repo).as_posix())
+    return written
+
+
+def _fault(bench: Bench, message: str, symbol: str) -> Diagnostic:
+    return Diagnostic(
+        kind="result",
+        check="results",
+        message=message,
+        path=SCRIPT,
+        symbol=symbol,
+        requirements=bench.known.requirements(SCRIPT),
+    )

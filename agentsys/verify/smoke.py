@@ -1,0 +1,86 @@
+"""Check 5: `reproduce.sh` runs the smoke profile to its end and writes the results file."""
+
+from __future__ import annotations
+
+import re
+
+from agentsys.artifacts import Diagnostic
+from agentsys.repair.cut import cut
+from agentsys.repair.diagnostics import from_output
+from agentsys.verify.bench import Bench, Found, log_text, outcome_diagnostic
+from agentsys_sandbox.base import REPO
+from agentsys_sandbox.spec import ExecResult
+
+SCRIPT = "reproduce.sh"
+RESULTS_FILE = "results/results.json"
+MAX_RESULTS = 16 << 20
+
+_SHELL = re.compile(rf"^{re.escape(SCRIPT)}: line (\d+): (.+)$", re.MULTILINE)
+_NO_FILE = re.compile(r"can't open file '([^']+)'|bash: ([^:\s]+): No such file or directory")
+
+
+async def check_smoke(bench: Bench) -> Found:
+    """Remove old results, run `bash reproduce.sh PROFILE` at the root, and look for the new file."""
+    if SCRIPT not in bench.files:
+        return _missing_script(bench)
+    await bench.sandbox.remove(["results"])
+    await bench.place_repo()
+    result = await bench.run("smoke", ["bash", SCRIPT, bench.profile], tool=True)
+    log = bench.log("run.log", log_text(result))
+    if not result.ok:
+        found = _diagnose(bench, result)
+        return Found(bench.check("smoke", "failed", found.message, result=result, log=log), (found,))
+    if await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) is None:
+        found = _no_results(bench, result)
+        return Found(bench.check("smoke", "failed", found.message, result=result, log=log), (found,))
+    note = f"the {bench.profile} profile ended after {result.seconds:.1f} s and wrote {RESULTS_FILE}"
+    return Found(bench.check("smoke", "passed", note, result=result, log=log))
+
+
+def _diagnose(bench: Bench, result: ExecResult) -> Diagnostic:
+    what = f"`{SCRIPT} {bench.profile}`"
+    limit = outcome_diagnostic("smoke", result, what, path=SCRIPT)
+    if limit:
+        return limit.model_copy(update={"requirements": bench.known.requirements(SCRIPT)})
+    text = result.text()
+    fault = from_output(text, "smoke", "runtime", bench.known)
+    if fault:
+        return fault
+    kind, message, line, symbol = "runtime", f"{what} ended with exit code {result.exit_code}", None, ""
+    missing = _NO_FILE.search(text)
+    shell = _SHELL.search(text)
+    if missing:
+        name = (missing[1] or missing[2]).removeprefix(f"{REPO}/")
+        kind, message, symbol = "missing_file", f"`{name}` does not exist", name
+    elif shell:
+        kind = "syntax" if "syntax error" in shell[2] else "runtime"
+        line, message = int(shell[1]), shell[2].strip()
+    return Diagnostic.model_validate(
+        {
+            "kind": kind,
+            "check": "smoke",
+            "message": message,
+            "path": SCRIPT,
+            "line": line,
+            "symbol": symbol,
+            "detail": cut(text.strip(), 4000),
+            "requirements": bench.known.requirements(SCRIPT),
+        }
+    )
+
+
+def _missing_script(bench: Bench) -> Found:
+    message = f"`{SCRIPT}` does not exist"
+    found = Diagnostic(kind="missing_file", check="smoke", message=message, path=SCRIPT, symbol=SCRIPT)
+    return Found(bench.check("smoke", "failed", message), (found,))
+
+
+def _no_results(bench: Bench, result: ExecResult) -> Diagnostic:
+    return Diagnostic(
+        kind="result",
+        check="smoke",
+        message=f"`{SCRIPT} {bench.profile}` ended without writing {RESULTS_FILE}",
+        path=SCRIPT,
+        detail=cut(result.text().strip(), 3000),
+        requirements=bench.known.requirements(SCRIPT),
+    )
