@@ -1,0 +1,74 @@
+"""The command line: which commands there are, and the one door through which the program ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from agentsys.cli import implement, resume
+from agentsys.cli.door import leave
+from agentsys.errors import AgentsysError
+
+EXIT_CODE_TABLE = """\b
+exit codes:
+    0  verified: the repository was replayed from scratch (or the command did its work)
+    1  internal error, with a traceback
+    2  wrong usage, or the paper cannot be read
+    3  configuration, or something on this machine is missing
+    4  the model provider failed after retries
+    5  finished, not verified; the repository is delivered as it is
+    6  refused by the safety policy
+    7  a limit on money, tokens or time is used up; resumable
+  130  interrupted by Ctrl-C; resumable
+  143  interrupted by SIGTERM; resumable
+"""
+
+app = typer.Typer(
+    name="agentsys",
+    help="Read a scientific paper and deliver a code repository that was run, repaired and replayed in a sandbox.",
+    epilog=EXIT_CODE_TABLE,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    # Locals in a traceback would show keys.
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from agentsys import __version__
+
+        typer.echo(f"agentsys {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Read a scientific paper and deliver a code repository that was run, repaired and replayed in a sandbox."""
+
+
+for _module in (implement, resume):
+    _module.register(app)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; ends with SystemExit.
+
+    Args:
+        argv: arguments without the program's name; the process's own by default.
+    """
+    try:
+        app(args=None if argv is None else list(argv), prog_name="agentsys")
+    except AgentsysError as error:
+        leave(error)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,88 @@
+"""`agentsys implement PAPER`: from a paper to a verified repository."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from agentsys.cli import options as opt
+from agentsys.cli.running import Prepared, run_to_end
+from agentsys.events import Subscriber
+from agentsys.settings_layers import load_settings
+
+if TYPE_CHECKING:
+    from agentsys.pipeline import RunResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("implement", short_help="Turn a paper into a verified repository.")(implement)
+
+
+def implement(
+    paper: Annotated[Path, typer.Argument(help="The paper: .pdf, .tex, .tar.gz, .md or .txt.", metavar="PAPER")],
+    out: opt.RunsDir = None,
+    model: opt.ModelName = None,
+    max_rounds: opt.MaxRounds = None,
+    request: Annotated[str, typer.Option(help="What matters to you, in your own words.", metavar="TEXT")] = "",
+    stop_after: Annotated[
+        Literal["read", "plan", "analyse", "code"] | None, typer.Option(help="End after this stage.")
+    ] = None,
+    budget: opt.Budget = None,
+    max_tokens: opt.MaxTokens = None,
+    time_limit: opt.TimeLimit = None,
+    round_timeout: opt.RoundTimeout = None,
+    sandbox: Annotated[
+        Literal["auto", "docker", "podman", "bwrap"] | None, typer.Option(help="Where the code is run.")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="`default`, `strict`, or a file that adds rules.", metavar="NAME")
+    ] = None,
+    display: opt.DisplayOption = None,
+    json: opt.Json = False,
+    verbose: opt.Verbose = False,
+    quiet: opt.Quiet = False,
+    config: opt.Config = None,
+    sets: opt.Sets = None,
+    env_file: opt.EnvFile = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Take the model's answers from this recording; needs no key.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Read a paper and deliver a code repository that was installed, run, repaired and replayed in a sandbox.
+
+    Exit code 0 means verified, and nothing else does; `agentsys --help` lists the others. Standard output holds the
+    summary, standard error the progress. A run that was stopped goes on with `agentsys resume`.
+    """
+
+    def flags() -> dict[str, object]:
+        return {
+            "runs_dir": out,
+            "model": model,
+            "max_rounds": max_rounds,
+            "stop_after": stop_after,
+            "budget": budget,
+            "max_tokens": max_tokens,
+            "time_limit": opt.seconds_of(time_limit),
+            "round_timeout": opt.seconds_of(round_timeout),
+            "backend": sandbox,
+            "policy": policy,
+            "display": "quiet" if quiet else display,
+            "replay": replay,
+        }
+
+    def prepare() -> Prepared:
+        opt.use_env_file(env_file)
+        settings, sources = load_settings(flags=flags(), sets=sets or (), config=config)
+
+        async def start(subscribers: Sequence[Subscriber]) -> RunResult:
+            from agentsys import pipeline
+
+            return await pipeline.implement(paper, settings, request=request, sources=sources, subscribers=subscribers)
+
+        return Prepared(settings, start)
+
+    run_to_end(prepare, json=json, verbose=verbose)

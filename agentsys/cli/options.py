@@ -1,0 +1,58 @@
+"""Options that several commands share, and how they become settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from agentsys.settings_layers import load_settings
+from agentsys.settings_text import duration, read_env_file
+
+DisplayChoice = Literal["auto", "live", "plain", "quiet"]
+
+RunsDir = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", "-o", "--out", help="Folder that holds the run directories.", metavar="DIR"),
+]
+MaxRounds = Annotated[int | None, typer.Option(help="Repair rounds after the first verification.", metavar="N")]
+ModelName = Annotated[
+    str | None, typer.Option("--model", "-m", help="Model, as its provider calls it.", metavar="NAME")
+]
+Budget = Annotated[float | None, typer.Option(help="Stop before more US dollars are spent.", metavar="USD")]
+MaxTokens = Annotated[int | None, typer.Option(help="Stop before more tokens are used.", metavar="N")]
+TimeLimit = Annotated[str | None, typer.Option(help="Stop after this wall-clock time.", metavar="2h")]
+RoundTimeout = Annotated[str | None, typer.Option(help="Longest time of one command in the sandbox.", metavar="20m")]
+DisplayOption = Annotated[DisplayChoice | None, typer.Option(help="How progress is shown on standard error.")]
+Json = Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output, and nothing else there.")]
+JsonRows = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more of what agents and programs say.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings only.")]
+Config = Annotated[Path | None, typer.Option(help="A configuration file on top of the usual ones.", metavar="FILE")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", help="Set any setting; may be repeated.", metavar="KEY.PATH=VALUE")
+]
+EnvFile = Annotated[
+    Path | None, typer.Option(help="Read KEY=VALUE lines into the environment; never done unasked.", metavar="FILE")
+]
+RunName = Annotated[
+    str, typer.Argument(help="Id, unique part of an id, or path; the latest by default.", metavar="RUN")
+]
+
+
+def use_env_file(path: Path | None) -> None:
+    """Put the variables of `--env-file` into the environment; they win over what is there."""
+    if path is not None:
+        os.environ.update(read_env_file(path))
+
+
+def seconds_of(text: str | None) -> float | None:
+    """Return the seconds of a duration option that was given."""
+    return None if text is None else duration(text)
+
+
+def runs_dir_of(path: Path | None) -> Path:
+    """Return the folder of the runs: the option's, or the settings'."""
+    return path if path is not None else load_settings()[0].runs_dir

@@ -1,0 +1,96 @@
+"""`agentsys resume [RUN]`: go on where a run stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from agentsys.cli import options as opt
+from agentsys.cli.running import Prepared, run_to_end
+from agentsys.errors import UsageError
+from agentsys.events import Subscriber
+from agentsys.rundir import RunDir, all_runs, find
+from agentsys.runrecord import RunRecord
+from agentsys.settings_layers import load_settings, resume_settings
+
+if TYPE_CHECKING:
+    from agentsys.pipeline import RunResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("resume", short_help="Go on with a run that stopped.")(resume)
+
+
+def resume(
+    run: opt.RunName = "",
+    runs_dir: opt.RunsDir = None,
+    model: opt.ModelName = None,
+    max_rounds: opt.MaxRounds = None,
+    budget: opt.Budget = None,
+    max_tokens: opt.MaxTokens = None,
+    time_limit: opt.TimeLimit = None,
+    round_timeout: opt.RoundTimeout = None,
+    display: opt.DisplayOption = None,
+    json: opt.Json = False,
+    verbose: opt.Verbose = False,
+    quiet: opt.Quiet = False,
+    sets: opt.Sets = None,
+    env_file: opt.EnvFile = None,
+) -> None:
+    """Go on with a run that was stopped, hit a limit, or was not verified.
+
+    What lies on disk and is still fresh is used again; no model is asked twice. The run keeps its own settings;
+    options change single ones, for example `--budget` after a limit or `--max-rounds` for more repairs.
+    """
+
+    def flags() -> dict[str, object]:
+        return {
+            "model": model,
+            "max_rounds": max_rounds,
+            "budget": budget,
+            "max_tokens": max_tokens,
+            "time_limit": opt.seconds_of(time_limit),
+            "round_timeout": opt.seconds_of(round_timeout),
+        }
+
+    def prepare() -> Prepared:
+        opt.use_env_file(env_file)
+        here, _ = load_settings(flags={"runs_dir": runs_dir, "display": "quiet" if quiet else display})
+        chosen = find(here.runs_dir, run) if run else latest_resumable(here.runs_dir)
+        record = chosen.state()
+        _check(record)
+        stored, _ = resume_settings(record, flags=flags(), sets=sets or ())
+        settings = stored.model_copy(update={"display": here.display, "runs_dir": chosen.path.parent})
+
+        async def start(subscribers: Sequence[Subscriber]) -> RunResult:
+            from agentsys import pipeline
+
+            return await pipeline.resume(chosen, settings, subscribers=subscribers)
+
+        return Prepared(settings, start)
+
+    run_to_end(prepare, json=json, verbose=verbose)
+
+
+def latest_resumable(runs_dir: Path) -> RunDir:
+    """Return the latest run that is neither verified nor under way.
+
+    Raises: UsageError if there is none.
+    """
+    for candidate in reversed(all_runs(runs_dir)):
+        if candidate.state().status not in ("verified", "running"):
+            return candidate
+    raise UsageError(f"there is no run to resume in `{runs_dir}`", "`agentsys runs list` shows all runs")
+
+
+def _check(record: RunRecord) -> None:
+    if record.status == "running":
+        raise UsageError(
+            f"run `{record.id}` is under way in process {record.pid}", "wait for it, or stop it, then try again"
+        )
+    if record.status == "verified":
+        raise UsageError(f"run `{record.id}` is verified; there is nothing to resume", "start a new run for new work")

@@ -1,0 +1,86 @@
+"""What `implement` and `resume` have in common: a display, signals, the summary, the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from agentsys.cli.door import leave, problem
+from agentsys.cli.supervise import Stop, supervise
+from agentsys.display.base import Display, open_display
+from agentsys.display.jsonl import JsonDisplay, own_stdout
+from agentsys.errors import EXIT_CODES, AgentsysError, Interrupted
+from agentsys.events import Subscriber
+from agentsys.settings import Settings
+
+if TYPE_CHECKING:
+    from agentsys.pipeline import RunResult
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to begin: its settings, and what starts it."""
+
+    settings: Settings
+    start: Callable[[Sequence[Subscriber]], Coroutine[Any, Any, RunResult]]
+
+
+def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) -> NoReturn:
+    """Prepare and run the pipeline under a display, print the summary and exit with the run's code.
+
+    Under `json` the events are all that standard output holds, also when the preparation fails.
+    """
+    try:
+        prepared = prepare()
+    except AgentsysError as error:
+        if json:
+            with own_stdout() as stream:
+                _complete(JsonDisplay(stream), error)
+        leave(error)
+    stop = Stop()
+    if json or prepared.settings.display == "json":
+        with own_stdout() as stream:
+            result = _run(prepared, JsonDisplay(stream), stop)
+    else:
+        result = _run(prepared, open_display(prepared.settings.display, verbose=verbose), stop)
+        _print_summary(result)
+    raise typer.Exit(exit_code(result, stop))
+
+
+def _run(prepared: Prepared, display: Display, stop: Stop) -> RunResult:
+    try:
+        with display:
+            return supervise(lambda: prepared.start([display]), stop)
+    except AgentsysError as error:
+        if isinstance(error, Interrupted):
+            error.exit_code = stop.exit_code
+        if isinstance(display, JsonDisplay):
+            _complete(display, error)
+        leave(error)
+
+
+def _complete(display: JsonDisplay, error: AgentsysError) -> None:
+    display.failed(problem(error), error.status, error.exit_code)
+
+
+def exit_code(result: RunResult, stop: Stop) -> int:
+    """Return the exit code of a finished run; 0 only where the evidence for `verified` is on disk."""
+    from agentsys.report.data import collect
+    from agentsys.report.verdict import effective_status
+
+    record = result.record
+    if record.status == "interrupted":
+        return stop.exit_code
+    if record.status == "verified":
+        return EXIT_CODES[effective_status(collect(result.run))]
+    return record.exit_code if record.exit_code else EXIT_CODES.get(record.status, 1)
+
+
+def _print_summary(result: RunResult) -> None:
+    from agentsys.report.data import collect
+    from agentsys.report.summary import summary
+
+    typer.echo(summary(collect(result.run)))

@@ -1,0 +1,47 @@
+"""What every display is: a subscriber of events with a beginning and an end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol, TextIO
+
+from agentsys.events import Event
+
+Clock = Callable[[], float]
+"""Seconds of a clock that never goes back."""
+DisplayName = Literal["auto", "live", "plain", "quiet", "json"]
+
+
+class Display(AbstractContextManager["Display", None], Protocol):
+    """Shows events; entering starts it, leaving puts the terminal back as it was."""
+
+    def __call__(self, event: Event) -> None: ...
+
+
+def choose(name: DisplayName, stream: TextIO, env: dict[str, str] | None = None) -> Literal["live", "plain", "quiet"]:
+    """Return which display `auto` stands for: the live table only where a terminal can redraw it."""
+    if name in ("live", "plain", "quiet"):
+        return name
+    environment = os.environ if env is None else env
+    able = stream.isatty() and environment.get("TERM", "") not in ("", "dumb") and not environment.get("CI")
+    return "live" if able else "plain"
+
+
+def open_display(name: DisplayName, *, verbose: bool = False, stream: TextIO | None = None) -> Display:
+    """Make the display that `name` stands for, on standard error unless `stream` is given."""
+    target = stream or sys.stderr
+    chosen = choose(name, target)
+    if chosen == "live":
+        from agentsys.display.live import LiveDisplay
+
+        return LiveDisplay(target, verbose=verbose)
+    if chosen == "plain":
+        from agentsys.display.plain import PlainDisplay
+
+        return PlainDisplay(target, verbose=verbose)
+    from agentsys.display.quiet import QuietDisplay
+
+    return QuietDisplay(target)

@@ -1,0 +1,169 @@
+"""Collects what a run left on disk. Everything may be missing: a run can end anywhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from agentsys.artifacts import Diagnosis, MeasuredResult, Plan, Verdict
+from agentsys.errors import UsageError
+from agentsys.report.measured import measured_rows
+from agentsys.report.reading import Problems, read_bytes, read_json, read_model, read_text, walk_files
+from agentsys.rundir import RunDir
+from agentsys.runrecord import RunRecord
+
+if TYPE_CHECKING:
+    from agentsys_policies.schema import Decision, Finding
+
+CODE_SUFFIXES = frozenset({".py", ".sh", ".toml", ".yaml", ".yml", ".cfg", ".md", ".txt", ".ipynb", ".json"})
+PATCH_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class RoundData:
+    """One verification and the repair that followed it."""
+
+    number: int
+    verdict: Verdict | None = None
+    diagnosis: Diagnosis | None = None
+    patch: str = ""
+    rolled_back: bool = False
+
+
+@dataclass(frozen=True)
+class RepoFile:
+    """One delivered file."""
+
+    path: str
+    lines: int
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """A run as it lies on disk."""
+
+    path: Path
+    record: RunRecord
+    plan: Plan | None = None
+    rounds: tuple[RoundData, ...] = ()
+    replay: Verdict | None = None
+    measured: tuple[MeasuredResult, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    files: tuple[RepoFile, ...] = ()
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def repo(self) -> Path:
+        """Folder of the deliverable."""
+        return self.path / "repo"
+
+    @property
+    def lines(self) -> int:
+        """Lines of all text files delivered."""
+        return sum(file.lines for file in self.files)
+
+    @property
+    def last_verdict(self) -> Verdict | None:
+        """The latest verification that could be done."""
+        found = [item.verdict for item in self.rounds if item.verdict is not None]
+        return found[-1] if found else None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Findings of all gates, without repetitions by later rounds."""
+        unique = {(item.rule, item.evidence.path, item.message): item for d in self.decisions for item in d.findings}
+        return tuple(unique.values())
+
+    @property
+    def severities(self) -> Counter[str]:
+        """Findings by severity."""
+        return Counter(item.severity for item in self.findings)
+
+    @property
+    def duration(self) -> float | None:
+        """Wall time in seconds, of all stages or from start to finish; None if unknown."""
+        if self.record.seconds:
+            return sum(self.record.seconds.values())
+        try:
+            ends = (datetime.fromisoformat(self.record.started), datetime.fromisoformat(self.record.finished))
+        except ValueError:
+            return None
+        return (ends[1] - ends[0]).total_seconds()
+
+
+def collect(run: RunDir) -> ReportData:
+    """Read a run.
+
+    Raises: UsageError if run.json is missing or unreadable; everything else may be missing.
+    """
+    problems = Problems()
+    record = _record(run)
+    plan = read_model(run.plan / "plan.json", Plan, problems)
+    results = read_json(run.repo / "results" / "results.json", problems)
+    return ReportData(
+        path=run.path,
+        record=record,
+        plan=plan,
+        rounds=_rounds(run, problems),
+        replay=read_model(run.rounds / "replay" / "verdict.json", Verdict, problems),
+        measured=measured_rows(plan.expected if plan else (), results),
+        decisions=_decisions(run.audit, problems),
+        files=tuple(_files(run.repo)),
+        problems=tuple(problems),
+    )
+
+
+def _record(run: RunDir) -> RunRecord:
+    try:
+        return run.state()
+    except OSError as error:
+        raise UsageError(
+            f"`{run.path}` is no run directory: {error.strerror}", "`agentsys runs list` shows runs"
+        ) from error
+    except ValidationError as error:
+        raise UsageError(f"`{run.record_file}` is damaged: {error.errors()[0]['msg']}") from error
+
+
+def _rounds(run: RunDir, problems: Problems) -> tuple[RoundData, ...]:
+    folders = sorted(path for path in run.rounds.glob("[0-9]*") if path.is_dir() and path.name.isdecimal())
+    return tuple(
+        RoundData(
+            number=int(folder.name),
+            verdict=read_model(folder / "verdict.json", Verdict, problems),
+            diagnosis=read_model(folder / "diagnosis.json", Diagnosis, problems),
+            patch=read_text(folder / "patch.diff", problems, PATCH_LIMIT),
+            rolled_back=(folder / "rollback.json").is_file(),
+        )
+        for folder in folders
+    )
+
+
+def _decisions(folder: Path, problems: Problems) -> tuple[Decision, ...]:
+    from agentsys_policies.schema import Decision
+
+    found: list[Decision] = []
+    for path in sorted(folder.glob("*.json")):
+        raw = read_bytes(path, problems)
+        # Other records (a manifest, a bill of materials) lie in the same folder.
+        if raw is None or b'"gate"' not in raw:
+            continue
+        decision = read_model(path, Decision, problems)
+        if decision is not None:
+            found.append(decision)
+    return tuple(found)
+
+
+def _files(repo: Path) -> list[RepoFile]:
+    found: list[RepoFile] = []
+    for path in walk_files(repo):
+        lines = 0
+        if path.suffix in CODE_SUFFIXES:
+            raw = read_bytes(path, Problems()) or b""
+            lines = raw.count(b"\n") + (not raw.endswith(b"\n") and bool(raw))
+        found.append(RepoFile(path.relative_to(repo).as_posix(), lines))
+    return found

@@ -1,0 +1,132 @@
+"""The summary that ends every run: at most 20 lines, the verdict first, the paths and the next command last."""
+
+from __future__ import annotations
+
+from agentsys.artifacts import MeasuredResult
+from agentsys.display.clean import clean_line
+from agentsys.display.numbers import count, dollars, seconds
+from agentsys.report.data import ReportData
+from agentsys.report.verdict import headline, next_command
+
+MAX_LINES = 20
+MAX_NUMBERS = 4
+
+
+def summary(data: ReportData) -> str:
+    """Return the summary as plain text without a line break at its end."""
+    lines = [headline(data)]
+    rows = [
+        ("paper", clean_line(data.record.title, 90)),
+        ("checks", _checks(data)),
+        ("ledger", _ledger(data)),
+        *_numbers(data),
+        ("rounds", _rounds(data)),
+        ("usage", _usage(data)),
+        ("code", _code(data)),
+        ("safety", _safety(data)),
+        ("sandbox", _sandbox(data)),
+        ("note", _note(data)),
+        ("repo", str(data.repo) if data.files else ""),
+        ("report", _report(data)),
+        ("run", str(data.path)),
+        ("next", next_command(data)),
+    ]
+    lines += [f"  {name:<8} {clean_line(text, 400)}" for name, text in rows if text]
+    return "\n".join(lines[:MAX_LINES])
+
+
+def number_words(row: MeasuredResult) -> str:
+    """Return `accuracy [Table 2]: paper 0.912, here 0.874 (smoke)`; a number that was not measured says so."""
+    item = row.expected
+    unit = f" {item.unit}" if item.unit else ""
+    place = item.place.label or item.place.section
+    here = f"here {row.measured:g}{unit} ({row.scale})" if row.measured is not None else row.note
+    return clean_line(f"{item.metric} [{place}]: paper {item.value:g}{unit}, {here}", 110)
+
+
+def _checks(data: ReportData) -> str:
+    verdict = data.last_verdict
+    if verdict is None:
+        return "none was done"
+    words = [f"{check.name} {check.state.replace('_', ' ')}" for check in verdict.checks]
+    return ", ".join(words)
+
+
+def _ledger(data: ReportData) -> str:
+    if data.plan is None:
+        return "there is no plan yet"
+    states = [item.status for item in data.plan.requirements]
+    words = [f"{states.count(state)} {word}" for state, word in _STATES if states.count(state)]
+    return f"{len(states)} requirements: {', '.join(words)}"
+
+
+_STATES = (("paper", "stated by the paper"), ("inferred", "inferred"), ("unresolved", "unresolved"))
+
+
+def _numbers(data: ReportData) -> list[tuple[str, str]]:
+    if not data.measured:
+        return [("numbers", "the plan names no number of the paper")] if data.plan else []
+    done = [row for row in data.measured if row.measured is not None]
+    rows = [("numbers", f"{len(done)} of {len(data.measured)} numbers of the paper were measured here")]
+    shown = [*done, *(row for row in data.measured if row.measured is None)]
+    rows += [("", number_words(row)) for row in shown[:MAX_NUMBERS]]
+    if len(shown) > MAX_NUMBERS:
+        rows[0] = ("numbers", f"{rows[0][1]}; the first {MAX_NUMBERS}:")
+    return rows
+
+
+def _rounds(data: ReportData) -> str:
+    if not data.rounds:
+        return ""
+    repairs = sum(1 for item in data.rounds if item.patch)
+    back = sum(1 for item in data.rounds if item.rolled_back)
+    words = f"{len(data.rounds)} verifications, {repairs} repairs"
+    return f"{words}, {back} rolled back" if back else words
+
+
+def _usage(data: ReportData) -> str:
+    used = data.record.usage
+    parts = [
+        f"{used.calls} calls",
+        f"{count(used.prompt)} tokens in ({count(used.cached)} cached)",
+        f"{count(used.completion)} out",
+        "price unknown" if used.cost is None else dollars(used.cost),
+    ]
+    if data.duration is not None:
+        parts.append(seconds(int(data.duration)))
+    return ", ".join(parts)
+
+
+def _code(data: ReportData) -> str:
+    return f"{len(data.files)} files, {data.lines} lines" if data.files else "nothing was written yet"
+
+
+def _safety(data: ReportData) -> str:
+    if not data.decisions:
+        return "nothing was screened yet"
+    order = ("critical", "high", "medium", "low", "info")
+    counts = [f"{data.severities[name]} {name}" for name in order if data.severities[name]]
+    open_gates = [d.gate for d in data.decisions if not d.allows]
+    found = f"{len(data.findings)} findings ({', '.join(counts)})" if counts else "no finding"
+    return f"{found} in {len(data.decisions)} decisions" + (
+        f"; not allowed: {', '.join(sorted(set(open_gates)))}" if open_gates else ""
+    )
+
+
+def _sandbox(data: ReportData) -> str:
+    verdicts = [item.verdict for item in data.rounds if item.verdict is not None]
+    weak = data.record.weak_sandbox or any(verdict.weak for verdict in verdicts)
+    backend = data.record.backend or next((verdict.backend for verdict in verdicts if verdict.backend), "")
+    if weak:
+        return f"{backend or 'unknown'}: WEAK, it isolates less than Docker does"
+    return backend
+
+
+def _note(data: ReportData) -> str:
+    if data.record.recording:
+        return f"the model's answers were replayed from {data.record.recording}"
+    return f"{len(data.problems)} files could not be read: {data.problems[0]}" if data.problems else ""
+
+
+def _report(data: ReportData) -> str:
+    return next((str(path) for name in ("report.html", "report.md") if (path := data.path / name).is_file()), "")

@@ -1,0 +1,118 @@
+"""The verdict of a run in one sentence, and what to do next. Only evidence on disk makes it `verified`."""
+
+from __future__ import annotations
+
+import shlex
+
+from agentsys.artifacts import Check, Verdict
+from agentsys.display.clean import clean_line
+from agentsys.errors import Status
+from agentsys.report.data import ReportData
+
+
+def effective_status(data: ReportData) -> Status:
+    """Return the run's status; a `verified` without its evidence counts as unverified."""
+    if data.record.status == "verified" and missing_evidence(data):
+        return "unverified"
+    return data.record.status
+
+
+def missing_evidence(data: ReportData) -> str:
+    """Return what speaks against `verified`; empty where every piece of evidence is there."""
+    if data.last_verdict is None:
+        return "no verification is on disk"
+    if not any(item.verdict is not None and item.verdict.passed for item in data.rounds):
+        return "no verification passed every check"
+    if data.replay is None:
+        return "the replay in a fresh sandbox is not on disk"
+    if not replay_passed(data.replay):
+        return f"the replay in a fresh sandbox failed: {failed_checks(data.replay)}"
+    return ""
+
+
+def replay_passed(replay: Verdict) -> bool:
+    """True if the replay executed something and none of its checks failed."""
+    states = [check.state for check in replay.checks]
+    return not replay.infra and "passed" in states and all(state == "passed" for state in states)
+
+
+def headline(data: ReportData) -> str:
+    """Return the verdict, first line of every report."""
+    record, status = data.record, effective_status(data)
+    reason = clean_line(record.reason, 300)
+    if status == "verified":
+        return f"verified: every check passed in {_rounds(data)}, and again in a new sandbox without network"
+    if record.status == "verified":
+        return f"not verified: run.json says verified, but {missing_evidence(data)}"
+    if status == "unverified":
+        return f"not verified: {_open_ends(data) or reason or 'no verification passed every check'}"
+    if status == "blocked":
+        return f"refused by the safety policy: {reason or 'no reason is recorded'}"
+    if status == "limit":
+        return f"stopped at a limit: {reason or 'no reason is recorded'}"
+    if status == "interrupted":
+        return f"interrupted during {clean_line(record.stage, 20)}" + (f": {reason}" if reason else "")
+    if status == "running":
+        return f"still running: {clean_line(record.stage, 20)}"
+    words = {
+        "provider_error": "the model provider failed",
+        "config_error": "stopped, something is missing",
+        "internal_error": "stopped by an internal error",
+    }
+    return f"{words[status]}: {reason or 'no reason is recorded'}"
+
+
+def failed_checks(verdict: Verdict) -> str:
+    """Return the checks that did not pass, with what they saw."""
+    if verdict.infra:
+        return clean_line(verdict.infra, 200)
+    bad = [check for check in verdict.checks if check.state != "passed"]
+    return "; ".join(check_words(check) for check in bad) or "a check is missing"
+
+
+def check_words(check: Check) -> str:
+    """Return `pytest failed (11 of 12 passed)`."""
+    words = f"{check.name} {check.state.replace('_', ' ')}"
+    return f"{words} ({clean_line(check.note, 80)})" if check.note else words
+
+
+def next_command(data: ReportData) -> str:
+    """Return the command that goes on from here; empty where nothing is left to do."""
+    run = shlex.quote(data.record.id)
+    status = effective_status(data)
+    if status == "unverified":
+        more = max(_setting(data, "max_rounds", 5) + 3, data.record.rounds + 3)
+        return f"agentsys resume {run} --max-rounds {more}"
+    if status == "limit":
+        return f"agentsys resume {run} --{_limit_flag(data)} MORE"
+    if status in ("interrupted", "provider_error", "config_error", "internal_error"):
+        return f"agentsys resume {run}"
+    if status == "blocked":
+        return f"agentsys report {run} --format md    (rule ids and the words they matched)"
+    return ""
+
+
+def _limit_flag(data: ReportData) -> str:
+    reason = data.record.reason.lower()
+    if "token" in reason:
+        return "max-tokens"
+    return "time-limit" if "time" in reason else "budget"
+
+
+def _setting(data: ReportData, key: str, default: int) -> int:
+    item = data.record.settings.get(key)
+    return item.value if item is not None and isinstance(item.value, int) else default
+
+
+def _rounds(data: ReportData) -> str:
+    number = max([data.record.rounds, *(item.number for item in data.rounds)], default=0)
+    return f"round {number}"
+
+
+def _open_ends(data: ReportData) -> str:
+    verdict = data.last_verdict
+    if verdict is None:
+        return ""
+    if verdict.passed:
+        return f"the replay failed: {failed_checks(data.replay)}" if data.replay else "the replay was not done"
+    return failed_checks(verdict)
