@@ -20,9 +20,10 @@ from agentsys_sandbox.environment import IMAGE_PATH, install_environment, run_en
 from agentsys_sandbox.execution import Job
 from agentsys_sandbox.hardening import KEEPER, cpus, host_config, ulimits
 from agentsys_sandbox.images import ensure_image
-from agentsys_sandbox.install import SOCKET_DIR, Installation, Wish, denied
+from agentsys_sandbox.install import SOCKET_DIR, Installation, Wish
 from agentsys_sandbox.labels import RUN, labels
 from agentsys_sandbox.paths import inside
+from agentsys_sandbox.requirements import denied
 from agentsys_sandbox.selfcheck import Expected, check
 from agentsys_sandbox.spec import Control, Description, ExecResult, ExportReport, InstallResult, Outcome, SandboxSpec
 from agentsys_sandbox.transfer import HelperEnd
@@ -73,6 +74,7 @@ class DockerSandbox:
         self._open = True
         box = await self._ready()
         await self._check(box)
+        await box.helper(("mkdir", "-p", REPO))
 
     async def _check(self, box: Box) -> None:
         """Look whether the confinement asked for is there. Raises: WeakSandbox."""

@@ -119,7 +119,13 @@ class Execution:
             loop.run_in_executor(pool, stream.write, job.stdin)
         pump = asyncio.create_task(_pump(pool, stream, capture, job.on_output))
         try:
-            return await self._wait(pump, job, exec_id, start)
+            stopped = await self._wait(pump, job, exec_id, start)
+            if not stopped and pump.done() and pump.result():
+                # Nobody reads any more: let the engine drop the output first, or it waits ten seconds to deliver it.
+                stream.abort()
+                await self._kill()
+                stopped = "output_limit"
+            return stopped
         except BaseException:
             await self._kill()
             raise
@@ -154,9 +160,6 @@ class Execution:
                 if not pump.done():
                     await self._sweep()
                     return ""
-        if pump.result():
-            await self._kill()
-            return "output_limit"
         return ""
 
     async def _runs(self, exec_id: str) -> bool:

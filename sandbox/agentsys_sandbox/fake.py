@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxGone
-from agentsys_sandbox.install import denied
 from agentsys_sandbox.paths import inside, relative
+from agentsys_sandbox.requirements import denied
 from agentsys_sandbox.spec import Description, ExecResult, ExportReport, InstallResult, Outcome
 
 
@@ -109,9 +109,8 @@ class FakeSandbox:
         answer = self._answer(Call("exec", tuple(argv), inside(cwd), dict(env or {}), stdin))
         result = answer.result if isinstance(answer, InstallResult) else answer
         if on_output is not None:
-            for name, data in (("stdout", result.stdout), ("stderr", result.stderr)):
-                if data:
-                    on_output(name, data)
+            on_output("stdout", result.stdout)
+            on_output("stderr", result.stderr)
         return result
 
     async def install(

@@ -25,7 +25,6 @@ LIST = (UV, "pip", "list", "--python", PYTHON, "--format", "json")
 STORE = ("/bin/sh", "-c", 'cat > "$1"', "sh")
 """Followed by a path: stores the input there."""
 _MOST_PACKAGES = 5000
-_COMMENT = re.compile(r"(^|\s)#.*$")
 
 
 @dataclass(frozen=True)
@@ -80,23 +79,6 @@ class Installation:
             if entry["method"] == "GET" and entry["sha256"]:
                 found[canonical(str(entry["package"])), str(entry["version"])] = str(entry["sha256"])
         return found
-
-
-def denied(lines: Iterable[str]) -> str:
-    """Name a requirement that cannot come from the package index, with the reason; empty where there is none.
-
-    Direct URLs, version control and local paths would reach around the index, and pip options would change it. They are
-    answered here at once, because inside they would only run into time-outs.
-    """
-    for line in lines:
-        text = _COMMENT.sub("", line).strip()
-        if any(letter in line for letter in "\r\n\0\\"):
-            return f"`{line!r}` is not one requirement on one line"
-        if text.startswith("-"):
-            return f"`{text}` is an option, not a requirement"
-        if "://" in text or text.startswith((".", "/", "~")) or re.search(r"@\s*[./~]", text):
-            return f"`{text}` asks for a place outside the package index"
-    return ""
 
 
 def make_venv(python: str) -> list[str]:
