@@ -73,7 +73,9 @@ class Experiment(Artifact):
     name: str
     what: str
     full: str = Field(description="what the full profile runs, and what it needs (data, hardware, hours)")
-    smoke: str = Field(description="what the smoke profile runs: the same code path in seconds on a CPU, without network")
+    smoke: str = Field(
+        description="what the smoke profile runs: the same code path in seconds on a CPU, without network"
+    )
 
 
 class Dependency(Artifact):

@@ -14,6 +14,7 @@ from agentsys.agents.debugger import Debugger
 from agentsys.agents.planner import Planner
 from agentsys.agents.reporter import Ending, Reporter
 from agentsys.agents.verifier import Verifier
+from agentsys.errors import PrerequisiteError
 from agentsys.events import EventLog
 from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
@@ -26,8 +27,11 @@ from agentsys.snapshot import snapshot
 from agentsys.team.router import Speaker, next_speaker
 from agentsys.workspace import Workspace
 from agentsys_policies.engine import Policy
+from agentsys_policies.errors import PolicyError
 from agentsys_policies.record import AuditRecord
-from agentsys_sandbox import Limits, Sandbox, SandboxSpec, open_sandbox
+from agentsys_sandbox.base import Sandbox
+from agentsys_sandbox.choose import open_sandbox
+from agentsys_sandbox.spec import Limits, SandboxSpec
 
 
 @dataclass
@@ -82,7 +86,7 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         rounds=Rounds(run),
         model=model,
         git=git,
-        policy=Policy.load(settings.policy),
+        policy=_policy(settings.policy),
         audit=AuditRecord(run.audit),
         open_sandbox=sandbox,
         constraints=_constraints(settings),
@@ -99,6 +103,13 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         Reporter(context, ending),
     ]
     return Team(colleagues, context, ending, model)
+
+
+def _policy(name: str) -> Policy:
+    try:
+        return Policy.load(name)
+    except PolicyError as error:
+        raise PrerequisiteError(str(error), error.hint) from error
 
 
 def _constraints(settings: Settings) -> tuple[str, ...]:

@@ -30,7 +30,18 @@ EventType = Literal[
     "error",
 ]
 Stage = Literal["read", "screen", "plan", "analyse", "code", "audit", "verify", "debug", "replay", "report"]
-STAGES: tuple[Stage, ...] = ("read", "screen", "plan", "analyse", "code", "audit", "verify", "debug", "replay", "report")
+STAGES: tuple[Stage, ...] = (
+    "read",
+    "screen",
+    "plan",
+    "analyse",
+    "code",
+    "audit",
+    "verify",
+    "debug",
+    "replay",
+    "report",
+)
 
 Event = Mapping[str, object]
 """`{"v":1,"seq":17,"ts":"...Z","run":"...","type":"...","stage":"...","round":2,"data":{...}}`"""

@@ -105,10 +105,7 @@ class RecordKeeper:
         )
 
     def _write_report(self) -> None:
-        from agentsys.report import write_reports
-
-        if self.record.status != "internal_error":
-            write_reports(self._run)
+        """The last of all: what a person reads."""
 
     def _close_stage(self) -> None:
         if self._stage is not None:

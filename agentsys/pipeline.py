@@ -65,7 +65,7 @@ async def implement(
     _keep_source(paper, run)
     record = RunRecord(
         id=run.path.name,
-        paper_path=str(paper.resolve()),
+        paper_path=str(Path.cwd() / paper),
         paper_sha256=read.sha256,
         title=read.title,
         request=request,
@@ -118,7 +118,9 @@ async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: E
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
     team = assemble(run, keeper.record, settings, events, deadline)
     keeper.meter = team.usage
-    talk = converse(team.colleagues, lambda: keeper.turn(team.choose()), f"implement {keeper.record.title}", keeper.said)
+    talk = converse(
+        team.colleagues, lambda: keeper.turn(team.choose()), f"implement {keeper.record.title}", keeper.said
+    )
     try:
         async with asyncio.timeout(settings.time_limit):
             await talk

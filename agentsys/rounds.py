@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from agentsys.artifacts import Diagnosis, Diagnostic, Owner, Verdict
+from agentsys.artifacts import Artifact, Diagnosis, Diagnostic, Owner, Verdict
 from agentsys.files import write_atomic
 from agentsys.rundir import RunDir
 
@@ -23,6 +23,13 @@ REPEATS_CHANGE = 2
 """The same root cause this many times changes the approach."""
 REPEATS_STOP = 3
 """The same root cause this many times ends the repairs."""
+
+
+class Handover(Artifact):
+    """Who still has to act on a diagnosis, and on which commit it was made."""
+
+    pending: tuple[Owner, ...] = ()
+    base: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,17 +64,15 @@ class Rounds:
         folder = self._run.round(number)
         verdict = Verdict.model_validate_json((folder / "verdict.json").read_bytes())
         diagnosis_file, handover_file = folder / "diagnosis.json", folder / "handover.json"
-        diagnosis = (
-            Diagnosis.model_validate_json(diagnosis_file.read_bytes()) if diagnosis_file.is_file() else None
-        )
-        handover = json.loads(handover_file.read_text()) if handover_file.is_file() else {}
+        diagnosis = Diagnosis.model_validate_json(diagnosis_file.read_bytes()) if diagnosis_file.is_file() else None
+        handover = Handover.model_validate_json(handover_file.read_bytes()) if handover_file.is_file() else Handover()
         return Round(
             number=number,
             verdict=verdict,
             rolled_back=(folder / "rollback.json").is_file(),
             diagnosis=diagnosis,
-            pending=tuple(handover.get("pending", ())),
-            base=str(handover.get("base", "")),
+            pending=handover.pending,
+            base=handover.base,
         )
 
     def write_verdict(self, verdict: Verdict) -> None:
@@ -84,8 +89,8 @@ class Rounds:
 
     def write_handover(self, number: int, pending: tuple[Owner, ...], base: str) -> None:
         """Replace who still has to act."""
-        data = json.dumps({"pending": list(pending), "base": base}, indent=1) + "\n"
-        write_atomic(self._run.round(number) / "handover.json", data)
+        handover = Handover(pending=pending, base=base)
+        write_atomic(self._run.round(number) / "handover.json", handover.model_dump_json(indent=1) + "\n")
 
     # -- judgement -----------------------------------------------------------------------------------------------------
 

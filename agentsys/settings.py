@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+AgentName = Literal["planner", "analyzer", "coder", "debugger", "auditor"]
+
 
 class Settings(BaseModel):
     """Everything that changes how a run behaves. Secrets are not settings: keys come from the environment only."""
@@ -19,11 +21,9 @@ class Settings(BaseModel):
     """`auto`: Anthropic's SDK for `claude-*` without OPENAI_BASE_URL, otherwise any OpenAI-compatible endpoint."""
     base_url: str = ""
     """Endpoint; empty takes OPENAI_BASE_URL, then the SDK's default."""
-    model_params: dict[str, object] = Field(default_factory=dict)
+    model_params: dict[str, object] = Field(default_factory=dict[str, object])
     """Passed to the provider as they are: temperature, reasoning_effort, max_completion_tokens, extra_body ..."""
-    agent_models: dict[Literal["planner", "analyzer", "coder", "debugger", "auditor"], str] = Field(
-        default_factory=dict
-    )
+    agent_models: dict[AgentName, str] = Field(default_factory=dict[AgentName, str])
     """Another model for single agents."""
     concurrency: int = Field(default=4, ge=1, le=64)
     """Model calls under way at the same time."""

@@ -8,8 +8,7 @@ another model keeps what was paid for.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from agentsys.plan.generated import generated_files
 from agentsys.prompts import template_hash
 from agentsys.rundir import RunDir
 from agentsys.settings import Settings
+from agentsys.verify.upload import read_tree, tree_hash
 
 ANALYSED: frozenset[str] = frozenset({"source", "test"})
 """Kinds of files that get an analysis; scripts and documents are written from the plan alone."""
@@ -110,20 +110,12 @@ class Workspace:
 
     def code_tree(self) -> str:
         """Return a hash of the repository's files, without results and without what is generated at the end."""
-        lines: list[str] = []
-        for path in sorted(self.repo_files()):
-            if path not in DELIVERED_BY_TOOLING and not path.startswith("results/"):
-                lines.append(f"{path}\0{sha256_bytes((self.run.repo / path).read_bytes())}")
-        return sha256_bytes("\n".join(lines))[:32]
+        files = read_tree(self.run.repo)
+        return tree_hash({path: data for path, data in files.items() if path not in DELIVERED_BY_TOOLING})
 
     def repo_files(self) -> list[str]:
-        """Return all regular files of the repository as POSIX paths, without .git and links."""
-        root = self.run.repo
-        found: list[str] = []
-        for folder, names, files in _walk(root):
-            names[:] = [name for name in names if name != ".git" and not (folder / name).is_symlink()]
-            found += [(folder / name).relative_to(root).as_posix() for name in files if not (folder / name).is_symlink()]
-        return found
+        """Return the repository's own files as POSIX paths."""
+        return sorted(read_tree(self.run.repo))
 
     # -- freshness -----------------------------------------------------------------------------------------------------
 
@@ -154,9 +146,3 @@ class Workspace:
     @staticmethod
     def _hash(*parts: str) -> str:
         return sha256_bytes("\0".join(parts))[:32]
-
-
-def _walk(root: Path) -> Iterable[tuple[Path, list[str], list[str]]]:
-    """`Path.walk`, which Python 3.11 does not have."""
-    for folder, names, files in os.walk(root):
-        yield Path(folder), names, files

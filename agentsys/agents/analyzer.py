@@ -44,7 +44,7 @@ class Analyzer:
         return f"{len(todo)} files analysed"
 
     async def _again(self, plan: Plan, last: Round, diagnosis: Diagnosis) -> str:
-        """Analyse again the files of a diagnosis; each answer is kept beside the round before it replaces the old one."""
+        """Analyse again what a diagnosis names; answers are kept beside the round before they replace the old ones."""
         context = self._context
         specs = [spec for spec in plan.files if spec.path in {row.path for row in diagnosis.instructions}]
         folder = context.ws.run.round(last.number) / "analysis"

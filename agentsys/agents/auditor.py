@@ -11,8 +11,10 @@ from agentsys.files import write_atomic
 from agentsys.llm.client import AnswerError
 from agentsys.llm.types import Part, Prompt
 from agentsys.paper.query import excerpt
-from agentsys.repair.requirements import requirement_lines
+from agentsys.repair.known import Known
 from agentsys.snapshot import audited_tree
+from agentsys.verify.requirements import read_requirements
+from agentsys.verify.upload import read_tree
 from agentsys_policies.schema import Decision
 
 EXCERPT_CHARS = 6000
@@ -63,14 +65,20 @@ class Auditor:
         """Ask the judge once, and a second time, independently, where the policy wants that."""
         context = self._context
         words = excerpt(context.ws.paper, EXCERPT_CHARS)
-        policy, request = context.policy, context.ws.request
+        policy, request, seed = context.policy, context.ws.request, context.ws.paper.sha256
+
+        def parse(text: str) -> str:
+            if not policy.reads_answer(request, words, text, seed=seed):
+                raise AnswerError("answer with the one JSON object asked for, and repeat its marker")
+            return text
+
         answers: list[str] = []
-        decision = policy.decide_purpose(request, words, answers)
+        decision = policy.decide_purpose(request, words, answers, seed=seed)
         for judge in (1, 2):
-            asked = policy.purpose_prompt(request, words, judge)
+            asked = policy.purpose_prompt(request, words, judge, seed=seed)
             prompt = Prompt(prefix=(Part("policy", asked.system),), body=(Part("subject", asked.user),))
-            answers.append(await context.model.ask(self.name, f"purpose-{judge}", prompt, _words))
-            decision = policy.decide_purpose(request, words, answers)
+            answers.append(await context.model.ask(self.name, f"purpose-{judge}", prompt, parse))
+            decision = policy.decide_purpose(request, words, answers, seed=seed)
             if not policy.needs_second(decision):
                 break
         return decision
@@ -81,7 +89,9 @@ class Auditor:
         context, ws = self._context, self._context.ws
         tree = ws.code_tree()
         code = context.policy.audit_code(ws.run.repo)
-        dependencies = context.policy.check_dependencies(requirement_lines(ws.run.repo))
+        files = read_tree(ws.run.repo)
+        needed = read_requirements(files, Known(files=frozenset(files), plan=ws.the_plan(), texts={}))
+        dependencies = context.policy.check_dependencies(needed.lines)
         commands = context.policy.check_command(("bash", "reproduce.sh", "smoke"))
         decisions = (code, dependencies, commands)
         data = {"tree": tree, "decisions": [decision.model_dump(mode="json") for decision in decisions]}
@@ -109,16 +119,13 @@ class Auditor:
 
 
 def refusal(decision: Decision) -> tuple[str, str]:
-    """Return message and hint for a decision that does not allow to go on: which rule, on which words, how to appeal."""
+    """Return message and hint for a decision that stops the run: which rule, on which words, how to appeal."""
     if not decision.findings:
-        return f"the safety policy could not decide on the {decision.gate} ({decision.status})", "run it again with a model endpoint that answers"
+        return (
+            f"the safety policy could not decide on the {decision.gate} ({decision.status})",
+            "run it again with a model endpoint that answers",
+        )
     worst = decision.findings[0]
     quote = f", on the words “{worst.evidence.quote}”" if worst.evidence.quote else ""
     hint = worst.remedy or "a person may appeal; see docs on the safety policy"
     return f"refused by rule `{worst.rule}`: {worst.message}{quote}", hint
-
-
-def _words(text: str) -> str:
-    if not text.strip():
-        raise AnswerError("the answer is empty")
-    return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentsys.agents.context import Context, fan_out
-from agentsys.agents.diagnosis import diagnostics_text
+from agentsys.agents.diagnosis import diagnostics_text, feedback
 from agentsys.agents.interfaces import interface_digest, planned_names, top_level_names
 from agentsys.artifacts import Diagnosis, FileSpec, Plan
 from agentsys.files import write_atomic
@@ -12,10 +12,11 @@ from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Part, Prompt
 from agentsys.plan.rules import levels
 from agentsys.prompts import render
-from agentsys.repair.edits import check_text
+from agentsys.repair.edits import Change
 from agentsys.repair.errors import EditError
-from agentsys.repair.guard import weakening
+from agentsys.repair.guard import review_changes
 from agentsys.repair.paths import safe_path
+from agentsys.repair.textcheck import check_text
 from agentsys.rounds import Round
 
 
@@ -130,7 +131,7 @@ class Coder:
 
         def parse(answer: str) -> str:
             text = _accept(spec, answer)
-            if reasons := weakening({spec.path: current}, {spec.path: text}, plan):
+            if reasons := review_changes({spec.path: Change(current, text)}, plan):
                 raise AnswerError("the change is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
             return text
 
@@ -144,7 +145,7 @@ def _accept(spec: FileSpec, answer: str) -> str:
     try:
         check_text(spec.path, text)
     except EditError as error:
-        raise AnswerError(str(error)) from error
+        raise AnswerError(feedback(error)) from error
     if spec.path.endswith(".py") and (missing := planned_names(spec.interface) - top_level_names(text)):
         raise AnswerError(f"the agreed interface of `{spec.path}` is not there: {', '.join(sorted(missing))} missing")
     return text

@@ -124,7 +124,9 @@ class Context:
 
     def other_sections(self, shown: Iterable[str]) -> str:
         found = self._section_ids(shown)
-        rest = [section for section in self.ws.paper.sections if section.id not in found and section.kind != "references"]
+        rest = [
+            section for section in self.ws.paper.sections if section.id not in found and section.kind != "references"
+        ]
         return "; ".join(f"{section.number} {section.title}".strip() for section in rest)
 
     def quote(self, text: str) -> str:

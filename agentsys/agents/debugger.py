@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from agentsys.agents.context import Context
-from agentsys.agents.diagnosis import checks_text, cut, diagnostics_text
+from agentsys.agents.diagnosis import checks_text, cut, diagnostics_text, feedback
 from agentsys.agents.history import history_text, implicated_files, settle
 from agentsys.agents.interfaces import interface_digest
 from agentsys.artifacts import Diagnosis, FileInstruction, Owner, Plan
@@ -17,9 +17,10 @@ from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
 from agentsys.prompts import render
-from agentsys.repair.edits import EDIT_FORMAT, Patch, apply_patch, parse_patch, plan_patch
+from agentsys.repair.edit_format import EDIT_FORMAT
+from agentsys.repair.edits import Patch, parse_edits, prepare
 from agentsys.repair.errors import EditError
-from agentsys.repair.guard import weakening
+from agentsys.repair.guard import review
 from agentsys.rounds import REPEATS_CHANGE, Round
 
 MAX_SOURCE = 24_000
@@ -46,7 +47,7 @@ class Finding:
 
 
 class Debugger:
-    """Makes one diagnosis a round; the repository is first put back to its best state if the last round made it worse."""
+    """Makes one diagnosis a round; if the last round made things worse, the best state is put back first."""
 
     name = "debugger"
     description = "finds the root cause of failing checks, repairs it, or hands over to the colleague who must act"
@@ -86,18 +87,18 @@ class Debugger:
         note = "rolled back, then " if rolled else ""
         if finding.patch is None:
             return f"round {last.number}: {note}handed to the {answer.owner}: {answer.cause[:160]}"
-        changed = apply_patch(context.ws.run.repo, finding.patch)
-        write_atomic(context.ws.run.round(last.number) / "patch.diff", finding.patch.diff)
+        finding.patch.write()
+        write_atomic(context.ws.run.round(last.number) / "patch.diff", finding.patch.diff())
         context.git.commit(f"Round {last.number}: {answer.cause[:160]}")
         context.rounds.write_handover(last.number, (), base)
-        return f"round {last.number}: {note}{', '.join(changed)[:120]}: {answer.cause[:120]}"
+        return f"round {last.number}: {note}{', '.join(finding.patch.paths)[:120]}: {answer.cause[:120]}"
 
     async def _ask(self, plan: Plan, last: Round, current: Round) -> Finding:
         context = self._context
         repeats = context.rounds.repeats(current.verdict.diagnostics)
         wide = repeats + 1 >= REPEATS_CHANGE
-        before = [item.diagnosis.owner for item in context.rounds.all() if item.diagnosis is not None][-1:]
-        refused = before[0] if wide and before else None
+        before = [item.diagnosis for item in context.rounds.all() if item.diagnosis is not None]
+        refused = before[-1].owner if wide and before else None
         prompt = self._prompt(plan, last, current, wide=wide, refused=refused)
 
         def parse(text: str) -> Finding:
@@ -108,16 +109,18 @@ class Debugger:
     def _parse(self, plan: Plan, text: str, refused: Owner | None) -> Finding:
         answer = extract_json(text, DiagnosisAnswer)
         if refused is not None and answer.owner == refused:
-            raise AnswerError(f"the {refused} has tried this root cause already without success; another colleague must act")
+            raise AnswerError(
+                f"the {refused} has tried this root cause already without success; another colleague must act"
+            )
         if answer.owner != "debugger":
             _check_handover(answer, plan)
             return Finding(answer, None)
         repo = self._context.ws.run.repo
         try:
-            patch = plan_patch(repo, parse_patch(text))
+            patch = prepare(repo, parse_edits(text))
         except EditError as error:
-            raise AnswerError(str(error)) from error
-        if reasons := weakening(patch.before, patch.after, plan):
+            raise AnswerError(feedback(error)) from error
+        if reasons := review(patch, plan):
             raise AnswerError("the edit is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
         return Finding(answer, patch)
 
@@ -131,8 +134,8 @@ class Debugger:
         approach = ""
         if refused is not None:
             approach = (
-                f"The same root cause was met before and the {refused}'s attempt did not cure it. Look wider: the paper's words and the "
-                f"analyses are given below. The owner may not be `{refused}` this time."
+                f"The same root cause was met before and the {refused}'s attempt did not cure it. Look wider: the "
+                f"paper's words and the analyses are given below. The owner may not be `{refused}` this time."
             )
         task = render(
             "debug",

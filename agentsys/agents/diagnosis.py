@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentsys.artifacts import Diagnosis, Diagnostic, Verdict
+from agentsys.repair.errors import EditError
 
 MAX_DIAGNOSTICS = 12
 MAX_DETAIL = 2500
@@ -29,13 +30,20 @@ def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
 
 def checks_text(verdict: Verdict) -> str:
     """Return one line a check."""
-    return "\n".join(f"{check.name}: {check.state}{' — ' + check.note if check.note else ''}" for check in verdict.checks)
+    return "\n".join(
+        f"{check.name}: {check.state}{' — ' + check.note if check.note else ''}" for check in verdict.checks
+    )
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
     """Return cause and instructions."""
     lines = [diagnosis.cause, *(f"- `{row.path}`: {row.instruction}" for row in diagnosis.instructions)]
     return "\n".join(lines)
+
+
+def feedback(error: EditError) -> str:
+    """Return what a model is told about an answer that cannot be applied."""
+    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def cut(text: str, limit: int) -> str:

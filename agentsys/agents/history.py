@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from agentsys.agents.context import Context
 from agentsys.artifacts import Diagnostic, Plan
@@ -30,7 +31,7 @@ def settle(context: Context) -> bool:
 def history_text(rounds: Sequence[Round]) -> str:
     """Return one line for each earlier diagnosis: who acted, on what, and what came of it."""
     lines: list[str] = []
-    for item, after in zip(rounds, rounds[1:], strict=False):
+    for item, after in pairwise(rounds):
         if item.diagnosis is None:
             continue
         if after.rolled_back:
@@ -43,7 +44,7 @@ def history_text(rounds: Sequence[Round]) -> str:
 
 
 def implicated_files(context: Context, plan: Plan, diagnostics: Sequence[Diagnostic], *, wide: bool) -> list[str]:
-    """Return the files that the leading diagnostics name, deepest frame first; with `wide`, also what they depend on."""
+    """Return the files that the leading diagnostics name, deepest frame first; `wide` adds what they depend on."""
     found: list[str] = []
 
     def add(path: str) -> None:

@@ -16,7 +16,11 @@ def intake_facts(paper: Paper, folder: Path) -> IntakeFacts:
     audit = paper.audit
     active = [
         name
-        for name, there in (("javascript", audit.javascript), ("launch", audit.launch), ("open_action", audit.open_action))
+        for name, there in (
+            ("javascript", audit.javascript),
+            ("launch", audit.launch),
+            ("open_action", audit.open_action),
+        )
         if there
     ]
     sources = [file for file in folder.glob("source.*") if file.is_file()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pydantic import BaseModel
 
@@ -69,7 +69,10 @@ class Planner:
         plan = compose(ledger, design, config)
         save_plan(context.ws.run.plan, plan)
         context.ws.mark({"plan": context.ws.plan_inputs()})
-        return f"plan: {len(plan.requirements)} requirements, {len(plan.files)} files, {len(plan.expected)} expected results"
+        return (
+            f"plan: {len(plan.requirements)} requirements, {len(plan.files)} files, "
+            f"{len(plan.expected)} expected results"
+        )
 
     async def _ask(self, item: str, model: type[M], problems: Callable[[M], list[str]], task: str) -> M:
         context = self._context
@@ -110,7 +113,9 @@ class Planner:
             fence=context.fence,
             diagnosis=diagnosis_text(diagnosis),
             diagnostics=context.quote(diagnostics_text(current.verdict.diagnostics)),
-            files=json.dumps([spec.model_dump(mode="json") for spec in plan.files if not named or spec.path in named], indent=1),
+            files=json.dumps(
+                [spec.model_dump(mode="json") for spec in plan.files if not named or spec.path in named], indent=1
+            ),
             dependencies=json.dumps([row.model_dump(mode="json") for row in plan.dependencies]),
         )
         prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
@@ -154,7 +159,7 @@ def _keys(config: object, prefix: str = "") -> set[str]:
     if not isinstance(config, dict):
         return set()
     found: set[str] = set()
-    for key, value in config.items():  # pyright: ignore[reportUnknownVariableType]
+    for key, value in cast("dict[str, object]", config).items():
         name = f"{prefix}{key}"
         found |= {name} | _keys(value, name + ".")
     return found

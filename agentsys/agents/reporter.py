@@ -21,7 +21,7 @@ class Ending:
 
 
 class Reporter:
-    """Reads the status off the disk. It is `verified` only if the replay in a fresh sandbox passed on this very tree."""
+    """Reads the status off the disk: `verified` only if the replay in a fresh sandbox passed on this very tree."""
 
     name = "reporter"
     description = "delivers the repository and says what is verified and what is not"
@@ -61,6 +61,8 @@ class Reporter:
             ending.reason = f"the safety policy refuses the code: {current.verdict.diagnostics[0].message}"
         else:
             why = state.stuck or "the repair rounds are used up"
-            ending.reason = f"{', '.join(failed) or 'checks'} failed ({len(current.verdict.diagnostics)} diagnostics); {why}"
+            ending.reason = (
+                f"{', '.join(failed) or 'checks'} failed ({len(current.verdict.diagnostics)} diagnostics); {why}"
+            )
             more = context.settings.max_rounds + 3
             ending.hint = f"try `agentsys resume {context.ws.run.path.name} --max-rounds {more}`, or another model"

@@ -14,10 +14,11 @@ from agentsys.snapshot import audited_tree
 from agentsys.verify.replay import replay
 from agentsys.verify.run import verify
 from agentsys_policies.schema import Decision
+from agentsys_sandbox.base import SandboxError
 
 
 class Verifier:
-    """Says what is true. Executes only a tree that the audit allows; an infrastructure fault ends the run, not the code."""
+    """Says what is true. Executes only what the audit allows; an infrastructure fault is never the code's."""
 
     name = "verifier"
     description = "installs, imports, type-checks, tests and runs the repository in the sandbox"
@@ -32,9 +33,12 @@ class Verifier:
         if audited_tree(context.ws) != tree:
             raise InternalError("a tree that was not audited reached the sandbox")
         current = context.rounds.of_tree(tree)
-        if current is not None and current.verdict.passed:
-            return await self._replay(plan, tree, current.number)
-        return await self._verify(plan, tree)
+        try:
+            if current is not None and current.verdict.passed:
+                return await self._replay(plan, tree, current.number)
+            return await self._verify(plan, tree)
+        except SandboxError as error:
+            raise SandboxUnavailable(error.message, error.hint or "see `agentsys doctor`") from error
 
     async def _verify(self, plan: Plan, tree: str) -> str:
         context = self._context
@@ -57,8 +61,7 @@ class Verifier:
                 timeout=context.settings.round_timeout,
                 constraints=context.constraints,
                 events=context.events,
-                audit=audit,
-                audit_diagnostics=findings,
+                audit=(audit, findings),
             )
         return self._close(number, folder, verdict)
 
@@ -96,16 +99,13 @@ class Verifier:
         verdict = await replay(
             context.ws.run.repo,
             context.open_sandbox,
-            files=context.git.tracked_files(),
             round=number,
             out=folder,
             plan=plan,
             tree=tree,
             timeout=context.settings.round_timeout,
-            constraints=context.constraints,
             events=context.events,
-            audit=audit,
-            audit_diagnostics=findings,
+            audit=(audit, findings),
         )
         if verdict.infra:
             return self._close(number, folder, verdict)
@@ -143,7 +143,9 @@ def _as_diagnostics(decision: Decision) -> list[Diagnostic]:
     ]
     if rows:
         return rows
-    message = f"the {decision.gate} gate says {decision.decision} ({decision.status}): {decision.note or decision.subject}"
+    message = (
+        f"the {decision.gate} gate says {decision.decision} ({decision.status}): {decision.note or decision.subject}"
+    )
     return [Diagnostic(kind="audit", check="audit", message=message)]
 
 

@@ -43,10 +43,14 @@ def load_plan(folder: Path) -> Plan | None:
     try:
         plan = _compose(folder)
     except (ValidationError, yaml.YAMLError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"the plan in `{folder}` is damaged: {str(error)[:300]}", "correct the file or remove the folder `plan`") from error
+        raise UsageError(
+            f"the plan in `{folder}` is damaged: {str(error)[:300]}", "correct the file or remove the folder `plan`"
+        ) from error
     problems = plan_problems(plan)
     if problems:
-        raise UsageError(f"the plan in `{folder}` does not hold: {problems[0]}", "correct the file or remove the folder `plan`")
+        raise UsageError(
+            f"the plan in `{folder}` does not hold: {problems[0]}", "correct the file or remove the folder `plan`"
+        )
     composed = plan.model_dump_json(indent=1) + "\n"
     if (folder / "plan.json").read_text(encoding="utf-8") != composed:
         write_atomic(folder / "plan.json", composed)

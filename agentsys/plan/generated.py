@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 import yaml
+from pydantic import BaseModel
 
-from agentsys.artifacts import Plan
+from agentsys.artifacts import PaperPlace, Plan
 
 GITIGNORE = "__pycache__/\n*.pyc\n.pytest_cache/\n.venv/\nvenv/\n"
 
@@ -53,32 +54,44 @@ def yaml_text(config: Mapping[str, object]) -> str:
     return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=110)
 
 
-def paper_map(plan: Plan, present: Iterable[str]) -> tuple[str, str]:
-    """Return PAPER_MAP.md and paper_map.json: requirement -> place in the paper -> file, and whether the file is there.
+class MapRow(BaseModel):
+    """One requirement and where it went; what was not looked at (evidence of the run) is not claimed."""
 
-    What is not looked at here (tests, evidence of the run) is not claimed.
-    """
+    id: str
+    what: str
+    kind: str
+    status: str
+    place: PaperPlace
+    owner: str
+    """Empty where the file is not there."""
+    files: list[str]
+    tests: list[str]
+
+
+def paper_map(plan: Plan, present: Iterable[str]) -> tuple[str, str]:
+    """Return PAPER_MAP.md and paper_map.json: requirement -> place in the paper -> files that are there."""
     there = set(present)
-    tests = {spec.path: spec.requirements for spec in plan.files if spec.kind == "test"}
-    rows: list[dict[str, object]] = []
+    tests = {spec.path for spec in plan.files if spec.kind == "test"}
+    rows: list[MapRow] = []
     for row in plan.requirements:
         touched = [spec.path for spec in plan.files if row.id in spec.requirements and spec.path in there]
         rows.append(
-            {
-                "id": row.id,
-                "what": row.what,
-                "kind": row.kind,
-                "status": row.status,
-                "place": row.place.model_dump(mode="json"),
-                "owner": row.owner if row.owner in there else "",
-                "files": [path for path in touched if path not in tests],
-                "tests": [path for path in touched if path in tests],
-            }
+            MapRow(
+                id=row.id,
+                what=row.what,
+                kind=row.kind,
+                status=row.status,
+                place=row.place,
+                owner=row.owner if row.owner in there else "",
+                files=[path for path in touched if path not in tests],
+                tests=[path for path in touched if path in tests],
+            )
         )
-    return _map_table(rows), json.dumps({"version": 1, "requirements": rows}, indent=1, ensure_ascii=False) + "\n"
+    data = {"version": 1, "requirements": [row.model_dump(mode="json") for row in rows]}
+    return _map_table(rows), json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def _map_table(rows: list[dict[str, object]]) -> str:
+def _map_table(rows: list[MapRow]) -> str:
     lines = [
         "# Where the paper is in the code",
         "",
@@ -86,13 +99,9 @@ def _map_table(rows: list[dict[str, object]]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        place = row["place"]
-        assert isinstance(place, dict)
-        where = ", ".join(str(part) for part in (place["section"], place["label"]) if part)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        if place["page"]:
-            where += f" (p. {place['page']})"
-        tests = row["tests"]
-        assert isinstance(tests, list)
-        cells = (row["id"], row["what"], where, row["status"], row["owner"] or "not written", ", ".join(map(str, tests)))  # pyright: ignore[reportUnknownArgumentType]
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+        where = ", ".join(part for part in (row.place.section, row.place.label) if part)
+        if row.place.page:
+            where += f" (p. {row.place.page})"
+        cells = (row.id, row.what, where, row.status, row.owner or "not written", ", ".join(row.tests))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

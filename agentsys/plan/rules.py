@@ -21,7 +21,9 @@ def ledger_problems(ledger: LedgerAnswer) -> list[str]:
     names = {row.name for row in ledger.experiments}
     for row in ledger.expected:
         if row.experiment not in names:
-            problems.append(f"expected result {row.id} names the experiment `{row.experiment}`, which is not in the list")
+            problems.append(
+                f"expected result {row.id} names the experiment `{row.experiment}`, which is not in the list"
+            )
         if not re.fullmatch(r"[A-Za-z_]\w*", row.result_key):
             problems.append(f"result_key `{row.result_key}` of {row.id} is not an identifier")
     problems += [f"result_key `{name}` stands twice" for name in _twice(row.result_key for row in ledger.expected)]
@@ -33,7 +35,9 @@ def design_problems(design: DesignAnswer, ledger: LedgerAnswer) -> list[str]:
     known = {row.id for row in ledger.requirements}
     owned = {rid for spec in design.files for rid in spec.requirements}
     problems = file_problems(design.files, design.package)
-    problems += [f"requirement {rid} has no owner: name it in `requirements` of a file" for rid in sorted(known - owned)]
+    problems += [
+        f"requirement {rid} has no owner: name it in `requirements` of a file" for rid in sorted(known - owned)
+    ]
     problems += [f"`requirements` names {rid}, which is not in the ledger" for rid in sorted(owned - known)]
     problems += dependency_problems(design.dependencies)
     return problems
@@ -68,7 +72,9 @@ def file_problems(files: Sequence[FileSpec], package: str) -> list[str]:
 
 def _must_be_there(files: Sequence[FileSpec], package: str) -> list[str]:
     paths = {spec.path for spec in files}
-    problems = [f"`{name}` is missing from the list of files" for name in ("reproduce.sh", "README.md") if name not in paths]
+    problems = [
+        f"`{name}` is missing from the list of files" for name in ("reproduce.sh", "README.md") if name not in paths
+    ]
     inside = (f"{package}/", f"src/{package}/")
     if not any(path.startswith(inside) and path.endswith(".py") for path in paths):
         problems.append(f"no file lies under the package folder `{package}/`")

@@ -75,18 +75,29 @@ class Policy:
         found, receipt = intake.screen(document, self.intake_rules)
         return self._decide("intake", document.path, found, sha256=document.sha256, scanners=[receipt])
 
-    def purpose_prompt(self, request: str, excerpt: str, judge: Literal[1, 2] = 1) -> JudgePrompt:
-        """Return what to ask the first or the second judge model about a request and an excerpt of the paper."""
-        return purpose.prompt(self._file("purpose.md"), self._file("purpose_second.md"), request, excerpt, judge)
+    def purpose_prompt(
+        self, request: str, excerpt: str, judge: Literal[1, 2] = 1, *, seed: str = ""
+    ) -> JudgePrompt:
+        """Return what to ask the first or the second judge model about a request and an excerpt of the paper.
 
-    def decide_purpose(self, request: str, excerpt: str, answers: Sequence[str]) -> Decision:
+        `seed` is the document's hash, from which the marker is made; pass the same to `decide_purpose`.
+        """
+        first, second = self._file("purpose.md"), self._file("purpose_second.md")
+        return purpose.prompt(first, second, request, excerpt, judge, seed)
+
+    def reads_answer(self, request: str, excerpt: str, answer: str, *, seed: str = "") -> bool:
+        """True if a judge's reply has the form asked for, so that it can be asked again where it has not."""
+        marker = purpose.marker_of(request, excerpt, seed)
+        return purpose.read_answer(answer, marker, list(self.purpose_rules.categories)) is not None
+
+    def decide_purpose(self, request: str, excerpt: str, answers: Sequence[str], *, seed: str = "") -> Decision:
         """Decide on the raw replies of the judges in the order in which they were asked.
 
         No reply at all means that there is no judge: narrow rules decide, and `screened_by` says `rules`. A reply that
         has not the form asked for is an error, which neither allows nor blocks. After one reply that is no allow,
         `needs_second` is true and the decision is `review` until the second reply is there.
         """
-        marker = purpose.marker_of(request, excerpt)
+        marker = purpose.marker_of(request, excerpt, seed)
         if not answers:
             found = purpose.floor(self.purpose_rules, request, excerpt)
             return self._decide("purpose", request or excerpt, found, sha256=marker, screened_by="rules")

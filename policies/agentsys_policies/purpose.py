@@ -39,14 +39,19 @@ class Judgement(BaseModel):
     reason: str = Field(max_length=1200)
 
 
-def marker_of(request: str, excerpt: str) -> str:
-    """Return the marker for this material: 32 hexadecimal digits that the material cannot contain."""
-    return hashlib.sha256(f"agentsys purpose\0{request}\0{excerpt}".encode()).hexdigest()[:32]
+def marker_of(request: str, excerpt: str, seed: str = "") -> str:
+    """Return the marker for this material: 32 hexadecimal digits that the material cannot contain.
+
+    Args:
+        seed: hash of the whole document, which no author can write into it; empty takes the excerpt itself. With it,
+            the marker stays the same when the excerpt is cut differently.
+    """
+    return hashlib.sha256(f"agentsys purpose\0{request}\0{seed or excerpt}".encode()).hexdigest()[:32]
 
 
-def prompt(policy: str, second: str, request: str, excerpt: str, judge: Literal[1, 2]) -> JudgePrompt:
+def prompt(policy: str, second: str, request: str, excerpt: str, judge: Literal[1, 2], seed: str = "") -> JudgePrompt:
     """Build the prompt of the first or the second, independent judge."""
-    marker = marker_of(request, excerpt)
+    marker = marker_of(request, excerpt, seed)
     system = f"{policy.strip()}\n\n{second.strip()}\n" if judge == 2 else f"{policy.strip()}\n"
     parts = (_block("request of the user", request, marker), _block("excerpt of the paper", excerpt, marker))
     ask = f'Judge the material above by the policy. Answer with the JSON object alone; its "marker" is "{marker}".'

@@ -79,7 +79,7 @@ def classify(name: str, raw: bytes) -> Source:
     if raw.startswith(_IMAGES):
         return Source(name, "binary", "")
     kind = _kind(low, suffix, raw[:200])
-    if kind == "data" and suffix in _OPAQUE or kind == "pth" and b"\0" in raw:
+    if (kind == "data" and suffix in _OPAQUE) or (kind == "pth" and b"\0" in raw):
         return Source(name, "opaque", "", "a binary file that may hold a program")
     try:
         text = raw.decode("utf-8-sig")

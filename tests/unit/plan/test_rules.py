@@ -1,0 +1,119 @@
+"""What a plan must satisfy beyond its types."""
+
+from __future__ import annotations
+
+import pytest
+from agentsys.artifacts import Dependency, FileSpec, PaperPlace
+from agentsys.plan.answers import DesignAnswer, LedgerAnswer, clean_design
+from agentsys.plan.rules import design_problems, find_cycle, ledger_problems, levels
+
+PLACE = PaperPlace(section="3")
+
+
+def ledger(**changes: object) -> LedgerAnswer:
+    data: dict[str, object] = {
+        "summary": "a plan",
+        "requirements": [
+            {"id": "R1", "what": "a loss", "place": {"section": "3"}},
+            {"id": "R2", "what": "a test", "place": {"section": "4"}},
+        ],
+        "experiments": [{"name": "toy", "what": "w", "full": "f", "smoke": "s"}],
+        "expected": [],
+    }
+    return LedgerAnswer.model_validate(data | changes)
+
+
+def design(files: list[FileSpec] | None = None, **changes: object) -> DesignAnswer:
+    planned = files or [
+        FileSpec(path="pkg/loss.py", purpose="p", requirements=("R1",)),
+        FileSpec(path="tests/test_loss.py", kind="test", purpose="p", depends_on=("pkg/loss.py",), requirements=("R2",)),
+        FileSpec(path="reproduce.sh", kind="script", purpose="p"),
+        FileSpec(path="README.md", kind="doc", purpose="p"),
+    ]
+    return DesignAnswer(package="pkg", architecture="a", files=tuple(planned), **changes)  # type: ignore[arg-type]
+
+
+def with_file(path: str, **changes: object) -> DesignAnswer:
+    base = design()
+    spec = FileSpec(path=path, purpose="p", **changes)  # type: ignore[arg-type]
+    return base.model_copy(update={"files": (*base.files, spec)})
+
+
+def test_a_sound_design_has_no_problem():
+    assert design_problems(design(), ledger()) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "../x.py", "pkg/../../x.py", ".git/hooks/pre-commit", "nul", "a" * 300 + ".py", "x\x00.py", "pkg/./x.py"],
+)
+def test_a_hostile_file_name_is_a_problem(path: str):
+    assert any("file path" in problem for problem in design_problems(with_file(path), ledger()))
+
+
+def test_a_cycle_is_named_with_its_files():
+    looped = with_file("pkg/a.py", depends_on=("pkg/b.py",))
+    looped = looped.model_copy(
+        update={"files": (*looped.files, FileSpec(path="pkg/b.py", purpose="p", depends_on=("pkg/a.py",)))}
+    )
+    problems = design_problems(looped, ledger())
+    assert any("circle" in problem and "pkg/a.py" in problem and "pkg/b.py" in problem for problem in problems)
+
+
+def test_a_requirement_without_owner_is_a_problem():
+    orphaned = [spec.model_copy(update={"requirements": ()}) for spec in design().files]
+    problems = design_problems(design(orphaned), ledger())
+    assert [problem for problem in problems if "R1 has no owner" in problem]
+
+
+def test_an_unknown_requirement_and_an_unknown_dependency_are_problems():
+    problems = design_problems(with_file("pkg/x.py", requirements=("R9",), depends_on=("pkg/none.py",)), ledger())
+    assert any("R9" in problem for problem in problems)
+    assert any("pkg/none.py" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("missing", ["reproduce.sh", "README.md", "tests/test_loss.py", "pkg/loss.py"])
+def test_the_files_that_verification_needs_must_be_planned(missing: str):
+    rest = [
+        spec.model_copy(update={"depends_on": (), "requirements": ("R1", "R2")})
+        for spec in design().files
+        if spec.path != missing
+    ]
+    assert design_problems(design(rest), ledger())
+
+
+@pytest.mark.parametrize("name", ["evil @ https://example.invalid/x.whl", "--index-url=http://x", "two words"])
+def test_a_dependency_is_a_name_and_a_specifier_and_nothing_else(name: str):
+    assert design_problems(design(dependencies=(Dependency(name=name),)), ledger())
+
+
+def test_names_that_differ_in_case_only_are_a_problem():
+    assert any("twice" in problem for problem in design_problems(with_file("PKG/loss.py"), ledger()))
+
+
+def test_result_keys_are_identifiers_and_experiments_are_known():
+    row = {"id": "E1", "experiment": "none", "metric": "m", "value": 1, "place": {"section": "5"}, "result_key": "a b"}
+    problems = ledger_problems(ledger(expected=[row]))
+    assert any("not in the list" in problem for problem in problems)
+    assert any("identifier" in problem for problem in problems)
+
+
+def test_what_the_tooling_writes_is_taken_out_of_a_design_and_pytest_is_put_in():
+    files = [*design().files, FileSpec(path="requirements.txt", kind="requirements", purpose="p")]
+    files[0] = files[0].model_copy(update={"depends_on": ("requirements.txt",)})
+    cleaned = clean_design(design(files))
+    assert "requirements.txt" not in [spec.path for spec in cleaned.files]
+    assert cleaned.files[0].depends_on == ()
+    assert [row.name for row in cleaned.dependencies] == ["pytest"]
+
+
+def test_levels_put_every_file_after_what_it_needs():
+    order = levels(design().files)
+    assert [spec.path for spec in order[0]] == ["pkg/loss.py", "reproduce.sh", "README.md"]
+    assert [spec.path for spec in order[1]] == ["tests/test_loss.py"]
+
+
+def test_find_cycle_returns_the_cycle_closed():
+    cycle = find_cycle({"a": ["b"], "b": ["c"], "c": ["b"]})
+    assert cycle[0] == cycle[-1] and set(cycle) == {"b", "c"}
+    assert find_cycle({"a": ["b"], "b": []}) == []
