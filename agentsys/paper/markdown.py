@@ -37,15 +37,20 @@ def read_markdown(text: str, name: str, sha256: str, *, plain: bool = False) -> 
     builder.close()
     title = title or next((line.strip("# ") for line in text.splitlines() if line.strip()), "")[:200]
     return Paper(
-        source=name, sha256=sha256, format="text" if plain else "markdown", parser="agentsys markdown 1", title=title,
-        abstract=abstract_of(builder.sections), sections=tuple(builder.sections),
+        source=name,
+        sha256=sha256,
+        format="text" if plain else "markdown",
+        parser="agentsys markdown 1",
+        title=title,
+        abstract=abstract_of(builder.sections),
+        sections=tuple(builder.sections),
         references=tuple(
             Reference(raw=block.text)
             for section in builder.sections
             if section.kind == "references"
             for block in section.blocks
         ),
-    )  # fmt: skip
+    )
 
 
 def chunks(text: str) -> Iterator[str]:
@@ -111,15 +116,24 @@ def _block(
     if image or (caption and caption["kind"].lower().startswith("fig")):
         words = "\n".join(stripped.splitlines()[1:]).strip() if image else stripped
         label = _CAPTION.match(words)
-        return Figure(id=identity, label=label["label"] if label else "", caption=words or image["alt"] if image else words,
-                      source=source)  # fmt: skip
+        return Figure(
+            id=identity,
+            label=label["label"] if label else "",
+            caption=words or image["alt"] if image else words,
+            source=source,
+        )
     if stripped.startswith("|") or stripped.lower().startswith(("<table", "<html><body><table")):
         return _table(stripped, identity, source)
     if _ITEM.match(stripped):
         items = re.split(r"\n(?=\s*(?:[-*+•]|\d{1,2}[.)])\s+)", stripped)
         ordered = stripped[:1].isdigit()
-        return ListBlock(id=identity, items=tuple(_ITEM.sub("", item) for item in items), ordered=ordered, text=stripped,
-                         source=source)  # fmt: skip
+        return ListBlock(
+            id=identity,
+            items=tuple(_ITEM.sub("", item) for item in items),
+            ordered=ordered,
+            text=stripped,
+            source=source,
+        )
     return Paragraph(id=identity, text=re.sub(r"\s*\n\s*", " ", stripped), source=source)
 
 

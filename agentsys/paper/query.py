@@ -52,7 +52,7 @@ def summary_rows(paper: Paper) -> list[tuple[str, str]]:
     doubtful = sum(not item.trusted for item in equations)
     hidden = sum(page.hidden_chars for page in paper.pages)
     searched = f"{hidden} characters" if paper.audit.checked else f"{hidden} characters, not every page was searched"
-    rows = [
+    return [
         ("title", paper.title or "not found"),
         ("format", f"{paper.format} ({paper.parser})"),
         ("pages", str(len(paper.pages)) if paper.pages else "-"),
@@ -66,4 +66,3 @@ def summary_rows(paper: Paper) -> list[tuple[str, str]]:
         ("warnings", str(len(paper.warnings))),
         ("seconds", f"{paper.seconds:.1f}"),
     ]
-    return rows

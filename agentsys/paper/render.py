@@ -38,10 +38,7 @@ def _choose(paper: Paper, wanted: Collection[str] | None) -> tuple[list[Section]
     left: list[Section] = []
     inside: set[str] = set()
     for section in paper.sections:
-        if wanted is None:
-            show = section.kind not in LEFT_OUT
-        else:
-            show = section.id in wanted or section.parent in inside
+        show = section.kind not in LEFT_OUT if wanted is None else section.id in wanted or section.parent in inside
         if show:
             inside.add(section.id)
         (shown if show else left).append(section)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(\n[ \t]*)?")
+_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)(%)")
 _IF = re.compile(r"\\(?:iffalse|iftrue|if[a-zA-Z@]*|else|fi)(?![a-zA-Z@])")
 
 
@@ -27,20 +27,15 @@ def _outside_verbatim(text: str) -> str:
 
 
 def _comments(text: str) -> str:
-    lines: list[str] = []
+    """Drop `%` comments; TeX also eats the line end after one, and the line if nothing else is on it."""
+    parts: list[str] = []
     for line in text.split("\n"):
-        cut = re.sub(r"(?<!\\)((?:\\\\)*)%.*", r"\1%", line)
-        if (cut.endswith("%") and cut != line) or (line.endswith("%") and not line.endswith("\\%")):
-            # TeX eats the line end after a comment.
-            lines.append((cut[:-1], True))  # type: ignore[arg-type]
-        else:
-            lines.append((cut, False))  # type: ignore[arg-type]
-    result = ""
-    for content, comment in lines:  # type: ignore[misc]
-        if comment and not content.strip():
-            continue
-        result += content + ("" if comment else "\n")
-    return result
+        match = _COMMENT.search(line)
+        if match is None:
+            parts.append(line + "\n")
+        elif line[: match.start(2)].strip():
+            parts.append(line[: match.start(2)])
+    return "".join(parts)
 
 
 def _dead_branches(text: str) -> str:

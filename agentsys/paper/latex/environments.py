@@ -8,8 +8,19 @@ from collections.abc import Callable
 from agentsys.paper.latex import scan
 from agentsys.paper.model import Algorithm, AlgorithmLine, Block, Code, Equation, Figure, ListBlock, Table
 
-_EQUATIONS = {"equation", "align", "gather", "multline", "eqnarray", "displaymath", "math", "alignat", "flalign", "dmath",
-              "subequations"}  # fmt: skip
+_EQUATIONS = {
+    "equation",
+    "align",
+    "gather",
+    "multline",
+    "eqnarray",
+    "displaymath",
+    "math",
+    "alignat",
+    "flalign",
+    "dmath",
+    "subequations",
+}
 _MANY = {"align", "gather", "eqnarray", "alignat", "flalign"}
 
 
@@ -155,8 +166,14 @@ def _algorithm(content: str, next_id: Callable[[], str], counters: dict[str, int
         ):
             depth += 1
     words = f"Algorithm {label}: {caption}" if label else caption
-    return Algorithm(id=next_id(), label=label, caption=words, lines=tuple(lines),
-                     text="\n".join(line.text for line in lines), source="latex")  # fmt: skip
+    return Algorithm(
+        id=next_id(),
+        label=label,
+        caption=words,
+        lines=tuple(lines),
+        text="\n".join(line.text for line in lines),
+        source="latex",
+    )
 
 
 def _list(bare: str, content: str, next_id: Callable[[], str]) -> ListBlock:

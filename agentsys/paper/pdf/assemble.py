@@ -57,9 +57,15 @@ def assemble(document: RawDocument, raw_pages: list[RawPage]) -> Assembled:
 def _info(page: Page) -> PageInfo:
     raw = page.raw
     return PageInfo(
-        number=page.number, width=page.width, height=page.height, columns=page.columns, chars=raw.chars,
-        unmapped=raw.unmapped, hidden_chars=raw.hidden_chars, scanned=raw.chars < 50 and bool(raw.images),
-    )  # fmt: skip
+        number=page.number,
+        width=page.width,
+        height=page.height,
+        columns=page.columns,
+        chars=raw.chars,
+        unmapped=raw.unmapped,
+        hidden_chars=raw.hidden_chars,
+        scanned=raw.chars < 50 and bool(raw.images),
+    )
 
 
 def _title(pages: list[Page], body: Body, document: RawDocument) -> tuple[str, list[Line]]:
@@ -188,7 +194,7 @@ def _numbered_sections(sections: list[tuple[Heading | None, list[Block]]]) -> li
                 parent=parent,
                 kind=kind,
                 blocks=tuple(blocks),
-            )  # fmt: skip
+            )
         )
     return result
 

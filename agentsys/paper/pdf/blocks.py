@@ -33,18 +33,24 @@ class BlockBuilder:
         caption_lines = page.lines[caption.first : caption.last + 1]
         words = join_lines(caption_lines, self.vocabulary)
         box = box_of([*lines, *caption_lines])
-        common = {"id": self.next_id(), "page": page.number, "bbox": box}
+        identity = self.next_id()
         raw = tuple(tidy(line.text) for line in lines)
+        text = "\n".join(raw)
+        base = {
+            "id": identity,
+            "page": page.number,
+            "bbox": box,
+            "label": caption.label,
+            "caption": words,
+            "text": text,
+        }
         if caption.kind == "table":
             rows = tuple(tuple(tidy(cell) for cell in row) for row in floats.rows_of(lines))
-            return Table(
-                **common, label=caption.label, caption=words, rows=rows, raw_lines=raw, text="\n".join(raw),
-                confidence=0.8 if rows else 0.3,
-            )  # fmt: skip
+            confidence = 0.8 if rows else 0.3
+            return Table.model_validate({**base, "rows": rows, "raw_lines": raw, "confidence": confidence})
         if caption.kind == "algorithm":
-            steps = _indented(lines)
-            return Algorithm(**common, label=caption.label, caption=words, lines=steps, text="\n".join(raw))
-        return Figure(**common, label=caption.label, caption=words, text="\n".join(raw))
+            return Algorithm.model_validate({**base, "lines": _indented(lines)})
+        return Figure.model_validate(base)
 
     def text_blocks(self, page: Page, lines: Sequence[Line]) -> list[Block]:
         """Make paragraphs, lists and equations of consecutive lines of one page."""
@@ -144,17 +150,20 @@ def _indented_line(line: Line, left: float) -> bool:
 
 def column_of(page: Page, line: Line) -> tuple[float, float]:
     """Return left and right edge in points of the column that a line stands in."""
+    on_right = page.columns == 2 and line.box[0] > page.width / 2 - 12
+    if on_right not in page.edges:
+        page.edges[on_right] = _column_edges(page, on_right)
+    return page.edges[on_right] or (line.box[0], line.box[2])
+
+
+def _column_edges(page: Page, on_right: bool) -> tuple[float, float] | None:
     lines = [item for item in page.lines if len(item.plain) > 15]
     if page.columns == 2:
-        middle = page.width / 2
-        on_right = line.box[0] > middle - 12
-        lines = [
-            item
-            for item in lines
-            if (item.box[0] > middle - 12) == on_right and item.box[2] - item.box[0] < 0.55 * page.width
-        ]
+        start = page.width / 2 - 12
+        narrow = [item for item in lines if item.box[2] - item.box[0] < 0.55 * page.width]
+        lines = [item for item in narrow if (item.box[0] > start) == on_right]
     if not lines:
-        return line.box[0], line.box[2]
+        return None
     return _edge([item.box[0] for item in lines], low=True), _edge([item.box[2] for item in lines], low=False)
 
 

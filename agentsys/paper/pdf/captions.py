@@ -82,10 +82,7 @@ def _apart(before: Line, line: Line, body: Body) -> bool:
 
 def _extent(page: Page, index: int, body: Body, taken: set[int], kind: Kind) -> int:
     line = page.lines[index]
-    if kind == "algorithm":
-        limit = 2
-    else:
-        limit = 40
+    limit = 2 if kind == "algorithm" else 40
     last = index
     tight = 0.0
     for position in range(index + 1, min(index + limit, len(page.lines))):
@@ -102,10 +99,10 @@ def _extent(page: Page, index: int, body: Body, taken: set[int], kind: Kind) -> 
         short = page.lines[last].box[2] < _right(page, index, last) - 0.06 * page.width
         if short and last > index and re.search(r"[.!?)]$", page.lines[last].plain):
             break
-        if last == index and short and _right(page, index, position) - page.lines[last].box[2] > 0.1 * page.width:
+        much = _right(page, index, position) - page.lines[last].box[2] > 0.1 * page.width
+        if last == index and short and much and re.search(r"[.!?]$", line.plain):
             # A one-line caption ends well before the next line does: what follows is something else.
-            if re.search(r"[.!?]$", line.plain):
-                break
+            break
         tight = min(tight, gap) if tight else gap
         last = position
     return last

@@ -12,6 +12,8 @@ from agentsys.paper.pdf.extract import Emit, open_document
 from agentsys.paper.pdf.worker import MAX_SIDE
 
 MAX_PIXELS = 25_000_000
+_PAPER: list[float] = [0.0] * 12 + [255.0] * 244
+"""Grey levels that count as white paper become 0."""
 
 
 def run(data: bytes, job: dict[str, Any], emit: Emit) -> None:
@@ -45,7 +47,7 @@ def _cut(picture: Image.Image, box: list[float], *, trim: bool) -> Image.Image |
     if not trim:
         return part
     ink = ImageChops.difference(part, Image.new("RGB", part.size, "white")).convert("L")
-    inner = ink.point([0 if value < 12 else 255 for value in range(256)]).getbbox()
+    inner = ink.point(_PAPER).getbbox()  # pyright: ignore[reportUnknownMemberType]
     if inner is None:
         return None
     margin = 6

@@ -11,10 +11,42 @@ NUMBER = re.compile(r"(?:^|\s)\((?P<number>(?:[A-Z]\.?)?\d{1,3}(?:\.\d{1,3})?[a-
 _OPERATORS = set("=<>≤≥≈∼≜≡∝∈∑∏∫√∂∇±×·∗→←↦⊤⊙⊗⊕∀∃∞|‖+−∪∩⊂⊆≠≪≫⟨⟩∥≃≅∆")
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _FUNCTIONS = {
-    "max", "min", "log", "exp", "softmax", "arg", "argmax", "argmin", "sup", "inf", "lim", "tanh", "sin", "cos", "det",
-    "where", "for", "and", "all", "with", "subject", "otherwise", "clip", "var", "cov", "relu", "sigmoid", "concat",
-    "head", "minimize", "maximize", "trace", "diag", "sign", "mean",
-}  # fmt: skip
+    "max",
+    "min",
+    "log",
+    "exp",
+    "softmax",
+    "arg",
+    "argmax",
+    "argmin",
+    "sup",
+    "inf",
+    "lim",
+    "tanh",
+    "sin",
+    "cos",
+    "det",
+    "where",
+    "for",
+    "and",
+    "all",
+    "with",
+    "subject",
+    "otherwise",
+    "clip",
+    "var",
+    "cov",
+    "relu",
+    "sigmoid",
+    "concat",
+    "head",
+    "minimize",
+    "maximize",
+    "trace",
+    "diag",
+    "sign",
+    "mean",
+}
 
 
 def is_display(line: Line, left: float, right: float, body: Body) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pypdfium2 as pdfium
-
 from agentsys.paper.pdf import glyphs, ink, inspect
+from agentsys.paper.pdf.engine import Document, pdfium
 from agentsys.paper.pdf.worker import MAX_SIDE
 
 MAX_CHARS = 50_000
@@ -28,7 +27,7 @@ def run(data: bytes, job: dict[str, Any], emit: Emit) -> None:
         emit(_page(document, index))
 
 
-def open_document(data: bytes, password: str, emit: Emit) -> pdfium.PdfDocument | None:
+def open_document(data: bytes, password: str, emit: Emit) -> Document | None:
     """Open a PDF; on failure emit the reason and return None."""
     try:
         return pdfium.PdfDocument(data, password=password or None)
@@ -39,16 +38,16 @@ def open_document(data: bytes, password: str, emit: Emit) -> pdfium.PdfDocument 
         return None
 
 
-def _page(document: pdfium.PdfDocument, index: int) -> dict[str, Any]:
+def _page(document: Document, index: int) -> dict[str, Any]:
     record: dict[str, Any] = {"kind": "page", "number": index + 1, "lines": [], "notes": []}
     try:
         page = document[index]
     except pdfium.PdfiumError:
         return {**record, "width": 0.0, "height": 0.0, "notes": ["page cannot be loaded"]}
     width, height = page.get_size()
+    if not 0 < min(width, height) <= max(width, height) <= MAX_SIDE:
+        return {**record, "width": 0.0, "height": 0.0, "notes": ["page is larger than the format allows; not read"]}
     record |= {"width": width, "height": height}
-    if not 0 < max(width, height) <= MAX_SIDE:
-        record["notes"].append("page is larger than the format allows")
     text = page.get_textpage()
     chars, note = glyphs.read(page, text, MAX_CHARS)
     if note:
@@ -56,7 +55,7 @@ def _page(document: pdfium.PdfDocument, index: int) -> dict[str, Any]:
     checked, hidden = ink.find_hidden(page, chars, width, height)
     record |= {"ink_checked": checked, "hidden": ink.report(chars, hidden)}
     record["hidden_chars"] = len(hidden)
-    record |= glyphs.to_lines(chars, hidden)
+    record |= glyphs.to_lines(chars, hidden.keys())
     record |= inspect.page_facts(page, height)
     text.close()
     page.close()

@@ -8,8 +8,8 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
-import pypdfium2 as pdfium
-import pypdfium2.raw as raw
+from agentsys.paper.pdf import engine
+from agentsys.paper.pdf.engine import raw
 
 SOFT_HYPHENS = {0x02, 0xAD, 0xFFFE}
 
@@ -48,7 +48,7 @@ class Char:
 class Affine:
     """Page space to points from the top left corner of the page as shown."""
 
-    def __init__(self, page: pdfium.PdfPage) -> None:
+    def __init__(self, page: engine.Page) -> None:
         width, height = page.get_size()
         scale = 1000
         x, y = ctypes.c_int(), ctypes.c_int()
@@ -74,7 +74,7 @@ class Affine:
         return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
-def read(page: pdfium.PdfPage, text: pdfium.PdfTextPage, limit: int) -> tuple[list[Char], str]:
+def read(page: engine.Page, text: engine.TextPage, limit: int) -> tuple[list[Char], str]:
     """Return the page's characters in PDFium's order, and a note if there were more than `limit`."""
     affine = Affine(page)
     reader = _Reader(text, affine)
@@ -92,7 +92,7 @@ def read(page: pdfium.PdfPage, text: pdfium.PdfTextPage, limit: int) -> tuple[li
 class _Reader:
     """Buffers for the calls, made once a page: four calls into PDFium for each character."""
 
-    def __init__(self, text: pdfium.PdfTextPage, affine: Affine) -> None:
+    def __init__(self, text: engine.TextPage, affine: Affine) -> None:
         self.handle = text.raw
         self.affine = affine
         self.edges = [ctypes.c_double() for _ in range(4)]

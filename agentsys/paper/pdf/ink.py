@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-import pypdfium2 as pdfium
-from PIL import Image
-
+from agentsys.paper.pdf import engine
 from agentsys.paper.pdf.glyphs import Char
 
 DPI = 144
@@ -19,28 +17,38 @@ MAX_REPORT = 2_000
 """Characters of hidden text that are reported of one page."""
 
 
-def find_hidden(page: pdfium.PdfPage, chars: list[Char], width: float, height: float) -> tuple[bool, dict[int, str]]:
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """Grey levels of a rendered page, row by row."""
+
+    data: bytes
+    stride: int
+    width: int
+    height: int
+    scale: float
+
+
+def find_hidden(page: engine.Page, chars: list[Char], width: float, height: float) -> tuple[bool, dict[int, str]]:
     """Return whether the page could be rendered, and index -> reason of every hidden character."""
     hidden: dict[int, str] = {}
     picture = _render(page, width, height)
-    scale = picture.width / width if picture else 1.0
     for index, char in enumerate(chars):
         if char.style is None or char.kind in "sn":
             continue
         reason = _geometry(char, width, height)
-        if not reason and picture and not _has_ink(picture, char, scale):
+        if not reason and picture and not _has_ink(picture, char):
             reason = "no ink"
         if reason:
             hidden[index] = reason
     return picture is not None, hidden
 
 
-def _render(page: pdfium.PdfPage, width: float, height: float) -> Image.Image | None:
+def _render(page: engine.Page, width: float, height: float) -> _Picture | None:
     scale = DPI / 72
     if not width > 0 or not height > 0 or width * height * scale * scale > MAX_PIXELS:
         return None
     bitmap = page.render(scale=scale, grayscale=True, may_draw_forms=False, draw_annots=False)
-    return bitmap.to_pil()
+    return _Picture(bytes(bitmap.buffer), bitmap.stride, bitmap.width, bitmap.height, scale)
 
 
 def _geometry(char: Char, width: float, height: float) -> str:
@@ -52,23 +60,31 @@ def _geometry(char: Char, width: float, height: float) -> str:
     return ""
 
 
-def _has_ink(picture: Image.Image, char: Char, scale: float) -> bool:
-    box = (
-        max(int(char.x0 * scale) - 1, 0),
-        max(int(char.y0 * scale) - 1, 0),
-        min(int(char.x1 * scale) + 2, picture.width),
-        min(int(char.y1 * scale) + 2, picture.height),
-    )
-    if box[2] <= box[0] or box[3] <= box[1]:
+def _has_ink(picture: _Picture, char: Char) -> bool:
+    """True if grey levels differ inside the glyph's box, one pixel around it included."""
+    x0 = max(int(char.x0 * picture.scale) - 1, 0)
+    y0 = max(int(char.y0 * picture.scale) - 1, 0)
+    x1 = min(int(char.x1 * picture.scale) + 2, picture.width)
+    y1 = min(int(char.y1 * picture.scale) + 2, picture.height)
+    if x1 <= x0 or y1 <= y0:
         return False
-    low, high = picture.crop(box).getextrema()
-    return high - low >= CONTRAST  # type: ignore[operator]
+    low, high = 255, 0
+    middle = (y0 + y1) // 2
+    # From the middle: there the first row decides for nearly every glyph.
+    for row in (*range(middle, y1), *range(middle - 1, y0 - 1, -1)):
+        start = row * picture.stride
+        levels = picture.data[start + x0 : start + x1]
+        least, most = min(levels), max(levels)
+        low, high = least if least < low else low, most if most > high else high
+        if high - low >= CONTRAST:
+            return True
+    return False
 
 
-def report(chars: list[Char], hidden: dict[int, str]) -> list[list[Any]]:
-    """Return hidden runs as `[reason, x0, y0, x1, y1, text]`."""
-    runs: list[list[Any]] = []
-    last = -2
+def report(chars: list[Char], hidden: dict[int, str]) -> list[tuple[str, list[float], str]]:
+    """Return hidden runs as `(reason, box, text)`."""
+    runs: list[tuple[str, list[float], list[str]]] = []
+    follows = False
     gap = ""
     for index, char in enumerate(chars):
         if char.kind in "sn":
@@ -76,18 +92,18 @@ def report(chars: list[Char], hidden: dict[int, str]) -> list[list[Any]]:
             continue
         reason = hidden.get(index)
         if reason is None:
-            last = -2
-            gap = ""
-            continue
-        if runs and last >= 0 and runs[-1][0] == reason:
-            run = runs[-1]
-            if len(run[5]) < MAX_REPORT:
-                run[5] += gap + char.text
-            run[1], run[2] = min(run[1], char.x0), min(run[2], char.y0)
-            run[3], run[4] = max(run[3], char.x1), max(run[4], char.y1)
+            follows = False
+        elif follows and runs[-1][0] == reason:
+            _extend(runs[-1], char, gap)
         else:
-            runs.append([reason, char.x0, char.y0, char.x1, char.y1, char.text])
-        last, gap = index, ""
-    for run in runs:
-        run[1:5] = [round(value, 1) for value in run[1:5]]
-    return runs
+            runs.append((reason, [char.x0, char.y0, char.x1, char.y1], [char.text]))
+            follows = True
+        gap = ""
+    return [(reason, [round(value, 1) for value in box], "".join(text)) for reason, box, text in runs]
+
+
+def _extend(run: tuple[str, list[float], list[str]], char: Char, gap: str) -> None:
+    _, box, text = run
+    if len(text) < MAX_REPORT:
+        text.append(gap + char.text)
+    box[:] = [min(box[0], char.x0), min(box[1], char.y0), max(box[2], char.x1), max(box[3], char.y1)]

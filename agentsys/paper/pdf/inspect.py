@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from typing import Any
 
-import pypdfium2 as pdfium
-import pypdfium2.raw as raw
-
+from agentsys.paper.pdf.engine import Document, Page, pdfium, raw
 from agentsys.paper.pdf.glyphs import Affine
 
 MAX_OUTLINE = 500
 MAX_OBJECTS = 5_000
+MAX_ANNOTATIONS = 500
 
 
-def document_facts(document: pdfium.PdfDocument, data: bytes) -> dict[str, Any]:
+def document_facts(document: Document, data: bytes) -> dict[str, Any]:
     """Return `metadata`, `outline`, `embedded`, and the active parts whose names occur in the file."""
     return {
         "metadata": {key: value[:500] for key, value in document.get_metadata_dict().items() if value},
@@ -27,13 +27,13 @@ def document_facts(document: pdfium.PdfDocument, data: bytes) -> dict[str, Any]:
     }
 
 
-def _has_javascript(document: pdfium.PdfDocument, data: bytes) -> bool:
+def _has_javascript(document: Document, data: bytes) -> bool:
     return (
         raw.FPDFDoc_GetJavaScriptActionCount(document) > 0 or re.search(rb"/JavaScript\b|/JS\s*[(<]", data) is not None
     )
 
 
-def _outline(document: pdfium.PdfDocument) -> list[list[Any]]:
+def _outline(document: Document) -> list[list[Any]]:
     entries: list[list[Any]] = []
     for item in document.get_toc(max_depth=6):
         title = item.get_title()
@@ -45,12 +45,40 @@ def _outline(document: pdfium.PdfDocument) -> list[list[Any]]:
     return entries
 
 
-def _embedded(document: pdfium.PdfDocument) -> list[str]:
+def _embedded(document: Document) -> list[str]:
     count = min(max(document.count_attachments(), 0), 50)
     return [document.get_attachment(index).get_name()[:200] for index in range(count)]
 
 
-def page_facts(page: pdfium.PdfPage, height: float) -> dict[str, Any]:
+def page_annotations(page: Page) -> list[tuple[str, list[float], str]]:
+    """Return the words of annotations and form fields as `(reason, box, text)`: they are not page text."""
+    affine = Affine(page)
+    found: list[tuple[str, list[float], str]] = []
+    for index in range(min(raw.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
+        handle = raw.FPDFPage_GetAnnot(page, index)
+        if not handle:
+            continue
+        kind = raw.FPDFAnnot_GetSubtype(handle)
+        text = " ".join(filter(None, (_annotation_string(handle, key) for key in (b"Contents", b"RC", b"V", b"TU"))))
+        if text and kind != raw.FPDF_ANNOT_LINK:
+            rectangle = raw.FS_RECTF()
+            raw.FPDFAnnot_GetRect(handle, rectangle)
+            box = affine.box(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
+            found.append((f"annotation {kind}", [round(min(max(value, -2e4), 2e4), 1) for value in box], text))
+        raw.FPDFPage_CloseAnnot(handle)
+    return found
+
+
+def _annotation_string(handle: Any, key: bytes) -> str:
+    length = raw.FPDFAnnot_GetStringValue(handle, key, None, 0)
+    if not 2 < length <= 20_000:
+        return ""
+    buffer = ctypes.create_string_buffer(length)
+    raw.FPDFAnnot_GetStringValue(handle, key, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), length)
+    return buffer.raw[: length - 2].decode("utf-16-le", "replace")
+
+
+def page_facts(page: Page, height: float) -> dict[str, Any]:
     """Return `rules` (thin horizontal lines), `drawings` (boxes of everything else drawn) and `images`."""
     affine = Affine(page)
     rules: list[list[float]] = []
@@ -73,4 +101,4 @@ def page_facts(page: pdfium.PdfPage, height: float) -> dict[str, Any]:
             rules.append(rounded)
         elif wide > 1 or tall > 1:
             drawings.append(rounded)
-    return {"rules": rules, "drawings": drawings, "images": images}
+    return {"rules": rules, "drawings": drawings, "images": images, "annotations": page_annotations(page)}

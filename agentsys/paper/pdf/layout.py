@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from agentsys.paper.pdf.lines import Line
 from agentsys.paper.pdf.wire import RawPage
@@ -22,6 +23,8 @@ class Page:
     columns: int = 1
     aside: list[Line] = field(default_factory=list[Line])
     """Lines that are not part of the flow: rotated text."""
+    edges: dict[bool, tuple[float, float] | None] = field(default_factory=dict[bool, "tuple[float, float] | None"])
+    """Left and right edge of the columns in points; key: the right one of two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def _line_numbers(page: Page) -> set[int]:
     found: set[int] = set()
     for lines in columns.values():
         values = [int(line.plain) for line in lines]
-        steps = sum(after - before == 1 for before, after in zip(values, values[1:], strict=False))
+        steps = sum(after - before == 1 for before, after in pairwise(values))
         outside = all(line.box[2] < 0.13 * page.width or line.box[0] > 0.87 * page.width for line in lines)
         if len(lines) >= 10 and steps >= 0.9 * (len(lines) - 1) and outside:
             found |= {id(line) for line in lines}
@@ -99,7 +102,7 @@ def body_style(pages: list[Page]) -> Body:
     size = sizes.most_common(1)[0][0] if sizes else 10.0
     gaps: Counter[float] = Counter()
     for page in pages:
-        for line, after in zip(page.lines, page.lines[1:], strict=False):
+        for line, after in pairwise(page.lines):
             if abs(line.size - size) < 0.3 and len(line.plain) > 20:
                 fonts[line.font.name] += len(line.plain)
                 gap = after.base - line.base

@@ -11,7 +11,8 @@ from agentsys.paper.pdf.wire import RawPage
 BOLD = re.compile(r"bold|black|heavy|semib|demi|medi(?!um.*ital)|CMBX|SFBX|SFCC|LMRoman.*-Bold|-B\b|\bCMB", re.I)
 ITALIC = re.compile(r"ital|obli|slant|CMTI|CMSL|SFTI|SFSL|-It\b|ReguItal", re.I)
 MATH = re.compile(
-    r"CM(MI|SY|EX|BSY|MIB)|MSAM|MSBM|LMMath|LatinModernMath|STIX.*Math|Cambria ?Math|rsfs|eufm|esint|txmi|txsy|pxmi|pxsy|MTMI|MTSY|MTEX|(?:^|\+)Symbol",
+    r"CM(MI|SY|EX|BSY|MIB)|MSAM|MSBM|LMMath|LatinModernMath|STIX.*Math|Cambria ?Math|rsfs|eufm|esint"
+    r"|txmi|txsy|pxmi|pxsy|MTMI|MTSY|MTEX|(?:^|\+)Symbol",
     re.I,
 )
 MONO = re.compile(r"CMTT|SFTT|mono|courier|typewriter|consol|LMTT|Inconsolata|NimbusMon", re.I)
@@ -102,7 +103,7 @@ class Line:
 def with_scripts(spans: list[Span], base: float, size: float) -> str:
     """Join spans; small ones above or below the baseline become `^{..}` and `_{..}`."""
     parts: list[str] = []
-    state, level = "", base
+    state = ""
     for span in spans:
         shift = base - span.base
         small = span.size < 0.86 * size
@@ -117,7 +118,7 @@ def with_scripts(spans: list[Span], base: float, size: float) -> str:
         elif span.space:
             parts.append(" ")
         parts.append(span.text)
-        state, level = kind, span.base
+        state = kind
     if state:
         parts.append("}")
     return re.sub(r"\s+", " ", "".join(parts)).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -125,13 +126,8 @@ def _death(child: subprocess.Popen[bytes]) -> str:
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         # The child leads its own process group: nothing it started survives.
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     if child.stdout is not None:
         child.stdout.close()
     child.wait()
-
-
-ProgressHook = Callable[[int, int], None]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import IO, Any
 
 from agentsys.errors import PaperError
 from agentsys.paper.model import Audit, HiddenText, Paper, Paragraph
@@ -32,6 +34,8 @@ def read_pdf(data: bytes, name: str, sha256: str, options: ReadOptions) -> Paper
     if document.pages == 0 or not pages:
         raise PaperError("the PDF has no pages", "it may be damaged; download it again")
     result = assemble(document, pages)
+    if not any(section.blocks for section in result.sections):
+        raise _no_text(pages)
     abstract = " ".join(
         block.text
         for section in result.sections
@@ -60,7 +64,7 @@ def collect(data: bytes, options: ReadOptions) -> tuple[wire.RawDocument, list[w
     job: dict[str, Any] = {"task": "read", "password": options.password, "max_pages": options.max_pages}
     document: wire.RawDocument | None = None
     pages: list[wire.RawPage] = []
-    with _as_file(data) as file:
+    with as_file(data) as file:
         for record in process.run_worker(file, job, timeout=options.timeout):
             match record["kind"]:
                 case "error":
@@ -76,14 +80,23 @@ def collect(data: bytes, options: ReadOptions) -> tuple[wire.RawDocument, list[w
     return document, pages
 
 
-def _as_file(data: bytes) -> io.BufferedRandom:
+@contextmanager
+def as_file(data: bytes) -> Generator[IO[bytes]]:
     """An anonymous file with the bytes: the child reads exactly what was hashed."""
-    import tempfile
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
 
-    file = tempfile.TemporaryFile()
-    file.write(data)
-    file.seek(0)
-    return file  # type: ignore[return-value]
+
+def _no_text(pages: list[wire.RawPage]) -> PaperError:
+    if any(page.images for page in pages):
+        return PaperError(
+            "the PDF holds pictures of pages and no text",
+            "recognise the text with `--ocr`, or give a PDF with text",
+            exit_code=3,
+        )
+    return PaperError("the PDF shows no text", "give another copy of the paper, or its LaTeX source")
 
 
 def _error(record: dict[str, Any]) -> PaperError:
@@ -108,14 +121,14 @@ def _warnings(document: wire.RawDocument, pages: list[wire.RawPage], options: Re
 def _audit(document: wire.RawDocument, pages: list[wire.RawPage]) -> Audit:
     return Audit(
         hidden_text=tuple(
-            HiddenText(page=page.number, bbox=tuple(box), reason=reason, text=text)
+            HiddenText(page=page.number, bbox=box, reason=reason, text=text)
             for page in pages
-            for reason, *box, text in page.hidden
+            for reason, box, text in page.hidden
         ),
         annotations=tuple(
-            HiddenText(page=page.number, bbox=tuple(box), reason=reason, text=text)
+            HiddenText(page=page.number, bbox=box, reason=reason, text=text)
             for page in pages
-            for reason, *box, text in page.annotations
+            for reason, box, text in page.annotations
         ),
         metadata=dict(document.metadata),
         embedded_files=tuple(document.embedded),

@@ -47,10 +47,10 @@ class RawPage(_Record):
     lines: Annotated[list[RawLine], Field(max_length=60_000)] = []
     chars: Count = 0
     unmapped: Count = 0
-    hidden: list[tuple[Text, Number, Number, Number, Number, Text]] = []
+    hidden: list[tuple[Text, RawBox, Text]] = []
     hidden_chars: Count = 0
     ink_checked: bool = False
-    annotations: list[tuple[Text, Number, Number, Number, Number, Text]] = []
+    annotations: list[tuple[Text, RawBox, Text]] = []
     rules: list[RawBox] = []
     drawings: list[RawBox] = []
     images: list[RawBox] = []
