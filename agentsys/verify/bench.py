@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files as resource_files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from agentsys.artifacts import Check, CheckName, CheckState, Diagnostic, Plan
 from agentsys.events import EventLog, Stage
 from agentsys.files import write_atomic
 from agentsys.repair.cut import cut
 from agentsys.repair.known import Known
-from agentsys_sandbox.base import WORK, Sandbox
+from agentsys_sandbox.base import REPO, WORK, Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
 
 PROBES = f"{WORK}/agentsys-probe"
@@ -68,7 +68,8 @@ class Bench:
         return self.files.get(path, b"").decode("utf-8", "replace")
 
     async def place_repo(self) -> None:
-        """Put the repository's files back as they were handed in, whatever a run has done to them."""
+        """Put the repository back as it was handed in: what an earlier check changed or left behind is gone."""
+        await self.sandbox.remove([PurePosixPath(REPO).name], root=WORK)
         await self.sandbox.write_files(self.files)
 
     async def place_probe(self, name: str, extra: Mapping[str, bytes] | None = None) -> None:

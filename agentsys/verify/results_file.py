@@ -29,14 +29,13 @@ class Results:
     def value(self, key: str) -> float | None:
         """Return the number under `key`, flat or dotted; None where there is none."""
         found = self.data[key] if key in self.data else _dotted(self.data, key)
-        if isinstance(found, dict):
-            found = cast("dict[str, object]", found).get("value")
+        table = _table(found)
+        found = table.get("value") if table is not None else found
         return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
     def reason(self, key: str) -> str:
         """Return why `key` was not attempted, or ``."""
-        reasons = self.data.get(NOT_ATTEMPTED)
-        found = cast("dict[str, object]", reasons).get(key) if isinstance(reasons, dict) else None
+        found = (_table(self.data.get(NOT_ATTEMPTED)) or {}).get(key)
         return found.strip() if isinstance(found, str) else ""
 
     def words(self, key: str) -> str:
@@ -78,10 +77,15 @@ def _refuse(word: str) -> NoReturn:
 def _dotted(data: dict[str, object], key: str) -> object:
     found: object = data
     for part in key.split("."):
-        if not isinstance(found, dict):
+        table = _table(found)
+        if table is None:
             return None
-        found = cast("dict[str, object]", found).get(part)
+        found = table.get(part)
     return found
+
+
+def _table(value: object) -> dict[str, object] | None:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
 def _leaves(value: object, depth: int = 0) -> Iterator[object]:

@@ -24,7 +24,7 @@ from agentsys.verify.results import check_results, keep_results
 from agentsys.verify.smoke import check_smoke
 from agentsys.verify.typecheck import check_types
 from agentsys.verify.upload import read_tree, tree_hash
-from agentsys_sandbox.base import REPO, WORK, Sandbox, SandboxGone, Unavailable
+from agentsys_sandbox.base import Sandbox, SandboxGone, Unavailable
 
 SandboxFactory = Callable[[], Sandbox]
 AuditResult = tuple[Check, Sequence[Diagnostic]]
@@ -163,7 +163,6 @@ async def _checks(job: Job, sandbox: Sandbox) -> _State:
     description = sandbox.describe()
     state = _State(backend=description.backend, weak=description.weak)
     bench = _bench(job, sandbox)
-    await sandbox.remove([REPO], root=WORK)
     await bench.place_repo()
     found = state.found
     found["install"] = await check_install(bench)

@@ -20,10 +20,9 @@ _NO_FILE = re.compile(r"can't open file '([^']+)'|bash: ([^:\s]+): No such file 
 
 
 async def check_smoke(bench: Bench) -> Found:
-    """Remove old results, run `bash reproduce.sh PROFILE` at the root, and look for the new file."""
+    """Put back the repository without results, run `bash reproduce.sh PROFILE` at the root, and look for the new file."""
     if SCRIPT not in bench.files:
         return _missing_script(bench)
-    await bench.sandbox.remove(["results"])
     await bench.place_repo()
     result = await bench.run("smoke", ["bash", SCRIPT, bench.profile], tool=True)
     log = bench.log("run.log", log_text(result))

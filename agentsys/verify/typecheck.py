@@ -33,11 +33,15 @@ async def check_types(bench: Bench) -> Found:
         raise Infrastructure(f"pyright: no report: {cut(result.text().strip(), 300)}")
     silenced, ignores = _comments(bench, python)
     found = (*silenced, *report.diagnostics, *_incomplete(report, len(python)))
-    files = "1 file" if report.files == 1 else f"{report.files} files"
-    note = f"{report.errors} errors in {files}" + (f"; {ignores} lines are excepted by comments" if ignores else "")
+    note = f"{_count(report.errors, 'error')} in {_count(report.files, 'file')}"
+    note += f"; {_count(ignores, 'line')} excepted by comments" if ignores else ""
     agreed = report.errors == 0 and result.exit_code == 0
     state = "passed" if agreed and not found else "failed"
     return Found(bench.check("pyright", state, note, result=result, log=log), found)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _config(bench: Bench) -> bytes:

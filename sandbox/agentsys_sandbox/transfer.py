@@ -23,7 +23,7 @@ from agentsys_sandbox.unpack import Entry, choose_entries, unpack
 _REAL = 'realpath -e -- "$p" 2>/dev/null'
 _WRITE = (
     '[ ! -L "$1" ] && mkdir -p -- "$1" && [ "$(realpath -e -- "$1")" = "$1" ] || exit 3; '
-    'exec tar -x --no-same-owner --unlink-first -f - -C "$1"'
+    'exec tar -x --no-same-owner -f - -C "$1"'
 )
 _REMOVE = 'for p; do [ -L "$p" ] || [ ! -e "$p" ] || chmod -R u+rwX -- "$p" 2>/dev/null; rm -rf -- "$p" || exit 1; done'
 _READ = f'p=$1; [ "$({_REAL})" = "$p" ] && [ -f "$p" ] || exit 3; exec head -c "$2" -- "$p"'
