@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentsys_policies.decide import finding
+from agentsys_policies.decide import finding, rank
 from agentsys_policies.rulebook import CodeRules, PatternRules
 from agentsys_policies.scan.files import Source, notebook_code, read
 from agentsys_policies.scan.labels import LabelTable
@@ -93,11 +93,9 @@ class CodeScanner:
 
     def _commands(self, hits: Sequence[Hit], path: str, lines: list[str]) -> Iterator[Finding]:
         for hit in hits:
-            if hit.label == "proc.shell":
-                for text in sorted(hit.texts):
-                    for item in self.shell(text):
-                        if item.severity in {"high", "critical"}:
-                            yield item.model_copy(update={"evidence": _place(path, hit, lines)})
+            texts = sorted(hit.texts) if hit.label == "proc.shell" else _shell_argument(hit)
+            for item in (item for text in texts for item in self.shell(text) if rank(item.severity) >= rank("high")):
+                yield item.model_copy(update={"evidence": _place(path, hit, lines)})
 
     def _text(self, source: Source) -> Iterator[Finding]:
         for rule in self.text_rules.rules:
@@ -107,6 +105,13 @@ class CodeScanner:
                     line = source.text.count("\n", 0, match.start()) + 1
                     yield finding(rule, Evidence(path=source.path, line=line, quote=_masked(match.group(0))))
                     break
+
+
+def _shell_argument(hit: Hit) -> list[str]:
+    """The text behind `-c` of a shell that is started with a list of words."""
+    words = hit.argv
+    shell = hit.label == "exec.process" and len(words) > 2 and words[0].rpartition("/")[2] in {"sh", "bash", "zsh"}
+    return [words[2]] if shell and words[1].startswith("-") and words[1].endswith("c") else []
 
 
 def _masked(text: str) -> str:

@@ -9,26 +9,14 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from agentsys_policies.scan import known
 from agentsys_policies.scan.labels import LabelTable
-from agentsys_policies.scan.values import (
-    HOLE,
-    NO_LABELS,
-    NO_TEXTS,
-    UNKNOWN,
-    Value,
-    concatenate,
-    join_paths,
-    union,
-)
+from agentsys_policies.scan.values import NO_LABELS, NO_TEXTS, UNKNOWN, Value, concatenate, join_paths, union
 
-PASSES = 4
-_PURE = frozenset({"len", "isinstance", "issubclass", "hasattr", "id", "hash", "type", "bool", "callable", "range"})
-_SAME_TEXT = frozenset(
-    {"str", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.fspath", "os.path.expanduser"}
-    | {"os.path.abspath", "os.path.realpath", "os.path.normpath", "os.path.expandvars", "list", "tuple", "dict"}
-    | {"?.expanduser", "?.resolve", "?.absolute", "?.encode", "?.decode", "?.strip", "?.as_posix", "bytes", "?.items"}
-)
-_GROWS = frozenset({"append", "extend", "add", "update", "insert", "write", "appendleft", "setdefault", "put"})
+PASSES = 5
+_DANGEROUS = frozenset({"exec.code", "exec.process"})
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -43,31 +31,31 @@ class Hit:
     carried: frozenset[str] = NO_LABELS
     """Labels of the data that reaches the call."""
     texts: frozenset[str] = NO_TEXTS
-    """Constant texts among its arguments."""
+    """Texts that its first argument can be."""
+    argv: tuple[str, ...] = ()
+    """Its first argument, where that is a list of words."""
 
 
 class Program:
-    """One parsed file and what was found in it."""
+    """One parsed file; `hits` are the labelled places in it."""
 
     def __init__(self, tree: ast.Module, table: LabelTable) -> None:
-        self.tree = tree
         self._table = table
         self._slots: dict[str, Value] = {}
         self._aliases: dict[str, str] = {}
-        self._functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        self._functions: dict[str, Function] = {}
         self._locals: dict[str, frozenset[str]] = {}
         self._changed = False
-        self._record = False
         self._scope = ""
+        self._endless = 0
         self.hits: list[Hit] = []
         self._collect(tree)
         for _ in range(PASSES):
             self._changed = False
+            self.hits = []
             self._body(tree.body)
             if not self._changed:
                 break
-        self._record = True
-        self._body(tree.body)
 
     # -- names ---------------------------------------------------------------------------------------------------------
 
@@ -80,12 +68,12 @@ class Program:
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 for item in node.names:
                     self._aliases[item.asname or item.name] = f"{node.module}.{item.name}"
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            elif isinstance(node, _FUNCTIONS):
                 self._functions[node.name] = node
-                self._locals[node.name] = _assigned(node)
+                self._locals[node.name] = self._locals.get(node.name, NO_LABELS) | _assigned(node)
 
     def _key(self, name: str) -> str:
-        return f"{self._scope}:{name}" if name in self._locals.get(self._scope, frozenset()) else f":{name}"
+        return f"{self._scope}:{name}" if name in self._locals.get(self._scope, NO_LABELS) else f":{name}"
 
     def _set(self, key: str, value: Value) -> None:
         old = self._slots.get(key)
@@ -94,14 +82,13 @@ class Program:
             self._slots[key] = new
             self._changed = True
 
-    def _hit(self, labels: frozenset[str], node: ast.AST, name: str, values: list[Value]) -> None:
-        if not self._record or not labels:
+    def _hit(self, labels: frozenset[str], node: ast.AST, name: str, values: list[Value], first: Value = UNKNOWN) -> None:
+        if not labels:
             return
-        carried = union(values)
-        texts = frozenset(text for value in values for item in (value, *value.parts) for text in item.texts)
         line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0) + 1
-        for label in sorted(labels):
-            self.hits.append(Hit(label, line, column, self._scope, name, carried, texts))
+        carried, argv = union(values), known.texts_of(first)
+        for label in labels:
+            self.hits.append(Hit(label, line, column, self._scope, name, carried, first.texts, argv))
 
     # -- statements ----------------------------------------------------------------------------------------------------
 
@@ -113,20 +100,23 @@ class Program:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._function(node)
-            case ast.ClassDef():
-                for item in [*node.bases, *(word.value for word in node.keywords), *node.decorator_list]:
-                    self._value(item)
-                self._body(node.body)
             case ast.Assign():
                 value = self._value(node.value)
                 for target in node.targets:
                     self._bind(target, value)
-            case ast.AnnAssign() | ast.AugAssign():
+            case ast.AnnAssign():
                 if node.value is not None:
                     self._bind(node.target, self._value(node.value))
+            case ast.AugAssign():
+                self._augment(node)
             case ast.For() | ast.AsyncFor():
-                self._bind(node.target, self._value(node.iter))
+                self._bind(node.target, self._value(node.iter).element())
                 self._body([*node.body, *node.orelse])
+            case ast.While():
+                self._value(node.test)
+                self._endless += known.is_true(node.test)
+                self._body([*node.body, *node.orelse])
+                self._endless -= known.is_true(node.test)
             case ast.With() | ast.AsyncWith():
                 for item in node.items:
                     value = self._value(item.context_expr)
@@ -134,8 +124,7 @@ class Program:
                         self._bind(item.optional_vars, value)
                 self._body(node.body)
             case ast.Return():
-                if node.value is not None:
-                    self._set(f"{self._scope}>", self._value(node.value))
+                self._return(node)
             case ast.Import() | ast.ImportFrom():
                 self._import(node)
             case _:
@@ -150,45 +139,68 @@ class Program:
             else:
                 self._children(child)
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    def _function(self, node: Function) -> None:
         for item in [*node.decorator_list, *node.args.defaults, *(x for x in node.args.kw_defaults if x is not None)]:
             self._value(item)
-        outer, self._scope = self._scope, node.name
+        outer, endless = self._scope, self._endless
+        self._scope, self._endless = node.name, 0
         names = [item.arg for item in [*node.args.posonlyargs, *node.args.args]]
         for name, default in zip(reversed(names), reversed(node.args.defaults), strict=False):
             self._set(self._key(name), self._value(default))
         self._body(node.body)
-        self._scope = outer
+        self._scope, self._endless = outer, endless
+
+    def _return(self, node: ast.Return) -> None:
+        if node.value is None:
+            return
+        value = self._value(node.value)
+        self._set(f"{self._scope}>", Value(value.labels, value.texts, value.name))
+        if self._scope in {"__reduce__", "__reduce_ex__"} and value.parts:
+            dangerous = self._table.call(value.parts[0].name) & _DANGEROUS
+            self._hit(frozenset({"pickle.command"}) if dangerous else NO_LABELS, node, value.parts[0].name, [])
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         if isinstance(node, ast.ImportFrom) and node.level:
             return
-        for item in node.names:
-            name = item.name if isinstance(node, ast.Import) else f"{node.module}.{item.name}"
+        module = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names = [item.name if isinstance(node, ast.Import) else f"{node.module}.{item.name}" for item in node.names]
+        for name in [*module, *names]:
             self._hit(self._table.module(name), node, f"import {name}", [])
+
+    def _augment(self, node: ast.AugAssign) -> None:
+        value = self._value(node.value)
+        if isinstance(node.op, ast.Add) and isinstance(node.target, ast.Name):
+            old = self._slots.get(self._key(node.target.id), UNKNOWN)
+            both = concatenate(old, value)
+            value = both if len(old.texts) == 1 and not self._endless else Value(both.labels)
+        self._bind(node.target, Value(value.labels, value.texts))
 
     def _bind(self, target: ast.expr, value: Value) -> None:
         match target:
             case ast.Name():
+                self._hit(self._table.attribute(f"={target.id}"), target, target.id, [value])
                 self._set(self._key(target.id), value)
             case ast.Tuple() | ast.List():
-                parts = value.parts if len(value.parts) == len(target.elts) else (value,) * len(target.elts)
+                fits = len(value.parts) == len(target.elts)
+                parts = value.parts if fits else (Value(value.labels),) * len(target.elts)
                 for item, part in zip(target.elts, parts, strict=True):
                     self._bind(item, part)
             case ast.Starred():
                 self._bind(target.value, value)
             case ast.Attribute():
+                self._bind_attribute(target, value)
+            case ast.Subscript() if not _is_environ(target.value):
                 base = self._value(target.value)
-                dotted = f"{base.name}.{target.attr}" if base.name else ""
-                self._hit(self._table.attribute(f"={dotted}") if dotted else NO_LABELS, target, dotted, [value])
-                self._set(f".{target.attr}", Value(value.labels, value.texts))
-            case ast.Subscript():
-                base = self._value(target.value)
-                if base.name:
-                    self._hit(self._table.attribute(f"={base.name}"), target, base.name, [value])
-                self._grow(target.value, value.labels | self._value(target.slice).labels)
+                self._grow(target.value, value.labels | self._value(target.slice).labels | base.labels)
             case _:
-                self._value(target)
+                pass
+
+    def _bind_attribute(self, target: ast.Attribute, value: Value) -> None:
+        base = self._value(target.value)
+        if base.name and not base.name.startswith("?"):
+            dotted = f"{base.name}.{target.attr}"
+            self._hit(self._table.attribute(f"={dotted}"), target, dotted, [value])
+        self._set(f".{target.attr}", Value(value.labels, value.texts))
 
     def _grow(self, target: ast.expr, labels: frozenset[str]) -> None:
         if labels and isinstance(target, ast.Name):
@@ -234,8 +246,9 @@ class Program:
                 self._children(node)
                 return UNKNOWN
             case _:
-                values = [self._value(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
-                return Value(union(values))
+                return Value(
+                    union([self._value(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)])
+                )
 
     def _constant(self, node: ast.Constant) -> Value:
         text = node.value
@@ -249,7 +262,7 @@ class Program:
 
     def _name(self, node: ast.Name) -> Value:
         found = self._slots.get(self._key(node.id), UNKNOWN)
-        if found.name or node.id in self._locals.get(self._scope, frozenset()):
+        if found.name or node.id in self._locals.get(self._scope, NO_LABELS):
             return found
         return Value(found.labels, found.texts, self._aliases.get(node.id, node.id), found.parts)
 
@@ -259,12 +272,14 @@ class Program:
         labels = self._table.attribute(name)
         self._hit(labels, node, name, [])
         stored = self._slots.get(f".{node.attr}", UNKNOWN)
-        return Value(base.labels | labels | stored.labels, stored.texts, name)
+        return Value(base.labels | labels | stored.labels, stored.texts, name, base=base.texts)
 
     def _binary(self, node: ast.BinOp) -> Value:
         left, right = self._value(node.left), self._value(node.right)
         if isinstance(node.op, ast.Add):
-            return self._relabel(concatenate(left, right), node)
+            parts = left.parts + right.parts
+            whole = concatenate(left, right)
+            return self._relabel(Value(whole.labels, whole.texts, parts=parts), node)
         if isinstance(node.op, ast.Div) and (left.texts or right.texts):
             return self._relabel(join_paths([left, right]), node)
         if isinstance(node.op, ast.Mod) and left.texts:
@@ -279,13 +294,14 @@ class Program:
         return self._relabel(result, node)
 
     def _relabel(self, value: Value, node: ast.AST) -> Value:
+        """Add the labels of a text that was put together."""
         labels = NO_LABELS.union(*(self._table.string(text) for text in value.texts)) - value.labels
         self._hit(labels, node, next(iter(value.texts), ""), [])
         return value.with_labels(labels)
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
         for part in node.generators:
-            self._bind(part.target, self._value(part.iter))
+            self._bind(part.target, self._value(part.iter).element())
             for test in part.ifs:
                 self._value(test)
         if isinstance(node, ast.DictComp):
@@ -295,16 +311,17 @@ class Program:
     def _subscript(self, node: ast.Subscript) -> Value:
         key = self._value(node.slice)
         if _is_environ(node.value):
-            labels = self._table.call("os.getenv") | key.labels
-            self._hit(self._table.call("os.getenv"), node, "os.environ[...]", [key])
-            return Value(labels)
+            return Value(key.labels)
         base = self._value(node.value)
-        name = ""
         if base.name and len(key.texts) == 1:
-            name = _module_entry(base.name, next(iter(key.texts)))
-        elif base.texts and isinstance(node.slice, ast.Slice) and _is_reversed(node.slice):
-            return Value(base.labels, frozenset(text[::-1] for text in base.texts))
-        return Value(base.labels | key.labels, base.texts if base.parts else NO_TEXTS, name)
+            name = known.entry(base.name, next(iter(key.texts)))
+            if name:
+                self._computed(name, node, [node.slice])
+                return Value(name=name)
+        if base.texts and isinstance(node.slice, ast.Slice) and _is_reversed(node.slice):
+            return self._relabel(Value(base.labels, frozenset(text[::-1] for text in base.texts)), node)
+        element = base.element()
+        return Value(base.labels | key.labels, element.texts)
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
@@ -315,95 +332,59 @@ class Program:
             function = self._value(node.func)
         values = [self._value(item) for item in node.args]
         words = {word.arg or "**": self._value(word.value) for word in node.keywords}
-        everything = [*values, *words.values()]
-        name = function.name
-        named = self._by_name(name, values)
-        if named is not None:
-            return named
-        labels = self._table.call(name) if name else NO_LABELS
-        labels |= self._derived(name, node, words)
-        receiver = Value(function.labels, self._receiver_texts(node))
-        self._hit(labels, node, name, [*everything, receiver])
-        self._pass_on(node, name, values, words)
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _GROWS:
-            self._grow(node.func.value, union(everything))
-        if name in _PURE:
+        name, everything = function.name, [*values, *words.values()]
+        built = known.named(name, values)
+        if built:
+            self._computed(built, node, node.args)
+            return Value(union(values), name=built)
+        labels = self._labels(name, node)
+        first = values[0] if values else words.get("args", UNKNOWN)
+        self._hit(labels, node, name, [*everything, function], first)
+        self._effects(node, name, values, words, labels)
+        if name in known.NUMBERS:
             return UNKNOWN
-        return self._result(node, name, function, values, everything, labels)
-
-    def _result(
-        self,
-        node: ast.Call,
-        name: str,
-        function: Value,
-        values: list[Value],
-        everything: list[Value],
-        labels: frozenset[str],
-    ) -> Value:
-        flowing = labels | union(everything) | function.labels
-        short = f"?.{name.rpartition('.')[2]}"
-        if name in {"os.path.join", "?.joinpath"} or short == "?.joinpath":
-            return self._relabel(join_paths(values).with_labels(flowing), node)
-        if name in _SAME_TEXT or short in _SAME_TEXT:
-            source = values[0] if values and short not in _SAME_TEXT else Value(texts=self._receiver_texts(node))
-            return Value(flowing, source.texts or (values[0].texts if values else NO_TEXTS))
-        if name.endswith("Path.home"):
-            return Value(flowing, frozenset({"~"}))
-        if short == "?.join" and values and values[0].parts:
-            result = Value(texts=frozenset({""}))
-            for part in values[0].parts:
-                result = concatenate(result, part)
-            return self._relabel(result.with_labels(flowing), node)
-        if short == "?.replace" and len(values) == 2 and values[0].texts and values[1].texts:
-            old, new = next(iter(values[0].texts)), next(iter(values[1].texts))
-            texts = frozenset(text.replace(old, new) for text in self._receiver_texts(node) if old)
-            return self._relabel(Value(flowing, texts), node)
-        if short == "?.format":
-            return Value(flowing, self._receiver_texts(node))
         if name in self._functions:
             returned = self._slots.get(f"{name}>", UNKNOWN)
-            return Value(returned.labels | labels, returned.texts)
-        return Value(flowing, name=f"{name}()" if name and not name.startswith("?") else "")
+            return Value(returned.labels | labels, returned.texts, returned.name)
+        flowing = labels | union(everything) | function.labels
+        result = known.result(name, function, values, flowing)
+        if result is not None:
+            return self._relabel(result, node)
+        return Value(flowing, name=f"{name}()" if name and len(name) < 200 else "")
 
-    def _receiver_texts(self, node: ast.Call) -> frozenset[str]:
-        if not isinstance(node.func, ast.Attribute):
-            return NO_TEXTS
-        record, self._record = self._record, False
-        texts = self._value(node.func.value).texts
-        self._record = record
-        return texts
-
-    def _by_name(self, name: str, values: list[Value]) -> Value | None:
-        """Names that a call builds: `getattr(os, "system")`, `__import__("os")`, `importlib.import_module("os")`."""
-        if (
-            name in {"getattr", "builtins.getattr"}
-            and len(values) >= 2
-            and values[0].name
-            and len(values[1].texts) == 1
-        ):
-            built = f"{values[0].name}.{next(iter(values[1].texts))}"
-            return Value(values[0].labels | values[1].labels, name=built)
-        if (
-            name in {"__import__", "builtins.__import__", "importlib.import_module"}
-            and values
-            and len(values[0].texts) == 1
-        ):
-            return Value(name=next(iter(values[0].texts)))
-        return None
-
-    def _derived(self, name: str, node: ast.Call, words: dict[str, Value]) -> frozenset[str]:
-        """Labels that depend on more than the name."""
+    def _labels(self, name: str, node: ast.Call) -> frozenset[str]:
+        """Labels of a call: those of its name, and those that depend on its arguments."""
+        labels = self._table.call(name) if name else NO_LABELS
         found: set[str] = set()
         shell = next((word.value for word in node.keywords if word.arg == "shell"), None)
-        if name.startswith("subprocess.") and isinstance(shell, ast.Constant) and shell.value is True:
+        if "exec.process" in labels and isinstance(shell, ast.Constant) and shell.value:
             found.add("proc.shell")
-        if name == "open" or name.endswith((".open", "os.fdopen")):
-            mode = next(iter(words["mode"].texts), "") if "mode" in words else _mode(node, name)
-            found.add("file.write" if set(mode) & set("wax+") else "file.read")
-        return frozenset(found)
+        if known.opens_file(name):
+            found.add("file.write" if set(known.mode_of(node, name)) & set("wax+") else "file.read")
+        if known.makes_executable(name, node):
+            found.add("file.executable")
+        if "proc.fork" in labels and self._endless:
+            found.add("loop.fork")
+        return labels | found
 
-    def _pass_on(self, node: ast.Call, name: str, values: list[Value], words: dict[str, Value]) -> None:
-        function = self._functions.get(name) or self._functions.get(name.rpartition(".")[2] if "self." in name else "")
+    def _computed(self, name: str, node: ast.AST, pieces: list[ast.expr]) -> None:
+        """A dangerous function whose name does not stand in the program as it is."""
+        plain = all(isinstance(piece, ast.Constant | ast.Name | ast.Attribute) for piece in pieces)
+        if not plain or "__" in name:
+            dangerous = self._table.call(name) & _DANGEROUS
+            self._hit(frozenset({"name.computed"}) if dangerous else NO_LABELS, node, name, [])
+
+    def _effects(
+        self, node: ast.Call, name: str, values: list[Value], words: dict[str, Value], labels: frozenset[str]
+    ) -> None:
+        """What a call does to names: it fills parameters, puts data into its object, or names a downloaded file."""
+        if isinstance(node.func, ast.Attribute) and node.func.attr in known.GROWS:
+            self._grow(node.func.value, union([*values, *words.values()]))
+        if "net.download" in labels:
+            for argument in node.args[1:]:
+                self._grow(argument, frozenset({"net.fetch"}))
+        short = name.rpartition(".")[2]
+        function = self._functions.get(name) or (self._functions.get(short) if name.startswith(("self.", "cls.")) else None)
         if function is None:
             return
         names = [item.arg for item in [*function.args.posonlyargs, *function.args.args]]
@@ -413,7 +394,7 @@ class Program:
             self._set(f"{function.name}:{parameter}", value)
 
 
-def _assigned(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+def _assigned(function: Function) -> frozenset[str]:
     arguments = function.args
     names = {item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
     names |= {item.arg for item in (arguments.vararg, arguments.kwarg) if item is not None}
@@ -431,23 +412,4 @@ def _is_environ(node: ast.expr) -> bool:
 
 
 def _is_reversed(node: ast.Slice) -> bool:
-    step = node.step
-    return isinstance(step, ast.UnaryOp) and isinstance(step.op, ast.USub)
-
-
-def _module_entry(base: str, key: str) -> str:
-    if base == "sys.modules":
-        return key
-    if base in {"__builtins__.__dict__", "builtins.__dict__", "__builtins__", "globals()", "vars()"}:
-        return key
-    return ""
-
-
-def _mode(node: ast.Call, name: str) -> str:
-    position = 1 if name in {"open", "io.open", "builtins.open", "codecs.open", "gzip.open"} else 0
-    if len(node.args) > position:
-        value = node.args[position]
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            return value.value
-        return HOLE
-    return "r"
+    return isinstance(node.step, ast.UnaryOp) and isinstance(node.step.op, ast.USub)

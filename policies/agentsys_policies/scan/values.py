@@ -24,6 +24,8 @@ class Value:
     """Dotted name, e.g. `os.path.join`; `?.read` for a method of something unknown."""
     parts: tuple[Value, ...] = field(default=(), compare=False)
     """Elements of a list or tuple display."""
+    base: frozenset[str] = field(default=NO_TEXTS, compare=False)
+    """Of an attribute: the texts of the object that it belongs to."""
 
     def merged(self, other: Value) -> Value:
         """Either of the two."""
@@ -37,6 +39,13 @@ class Value:
     def with_labels(self, labels: frozenset[str]) -> Value:
         """The same with more labels."""
         return self if labels <= self.labels else Value(self.labels | labels, self.texts, self.name, self.parts)
+
+    def element(self) -> Value:
+        """Any one of its elements."""
+        result = Value(self.labels)
+        for part in self.parts[:MOST_TEXTS]:
+            result = result.merged(part)
+        return result
 
 
 UNKNOWN = Value()

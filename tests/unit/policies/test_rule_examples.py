@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from agentsys_policies.engine import Policy
 from agentsys_policies.rulebook import CodeRule, PatternRule, Rule
 from agentsys_policies.schema import Finding
