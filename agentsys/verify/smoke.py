@@ -20,7 +20,7 @@ _NO_FILE = re.compile(r"can't open file '([^']+)'|bash: ([^:\s]+): No such file 
 
 
 async def check_smoke(bench: Bench) -> Found:
-    """Put back the repository without results, run `bash reproduce.sh PROFILE` at the root, and look for the new file."""
+    """Run `bash reproduce.sh PROFILE` at the root of the fresh repository, and look for the results file."""
     if SCRIPT not in bench.files:
         return _missing_script(bench)
     await bench.place_repo()
