@@ -41,7 +41,12 @@ ABOVE_WORKERS = ("agents", "cli", "display", "pipeline", "report", "team")
 
 PROCESS_STARTERS = {
     "agentsys.paper.pdf.process": "reads a PDF in a child process with hard limits",
+    "agentsys.repair.gitrepo": "runs git in the generated repository, with hooks and filters off",
+    "agentsys.repair.textcheck": "asks `bash -n` whether a script parses; nothing of it is executed",
     "agentsys.verify.probes.agentsys_imports": "runs inside the sandbox, never on this machine",
+    "agentsys_sandbox.bwrap_box": "starts bubblewrap",
+    "agentsys_sandbox.bwrap_command": "asks which of its options the installed bubblewrap knows",
+    "agentsys_sandbox.bwrap_reap": "removes folders that belong to the sandbox's own user",
     "agentsys_sandbox.forwarder": "runs inside the sandbox, never on this machine",
     "agentsys_sandbox.hostlibs": "asks `ldd` and `ldconfig` which libraries an interpreter needs",
     "agentsys_sandbox.rootfs": "asks an interpreter of this machine where its files lie",
