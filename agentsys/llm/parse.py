@@ -16,6 +16,10 @@ from agentsys.llm.render import clean
 M = TypeVar("M", bound=BaseModel)
 
 _THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_OBJECT = re.compile(r'\{\s*["}]')
+_END = re.compile(r"[\s`]*\Z")
+_MAX_OBJECTS = 2000
+"""Places where an object may begin that are tried; a fault takes time in proportion to its place."""
 _MAX_FAULTS = 8
 """Faults of one answer that the model is told at once."""
 
@@ -72,17 +76,23 @@ def _objects(text: str) -> tuple[list[dict[str, object]], str]:
     text = repair_escapes(text)
     found: list[tuple[int, dict[str, object]]] = []
     reach, fault = 0, ""
-    at = text.find("{")
-    while at >= 0:
+    tries, at = 0, _next_object(text, 0)
+    while at >= 0 and tries < _MAX_OBJECTS:
+        tries += 1
         end, value, wrong = _decode(text, at)
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict):
             found.append((end - at, cast("dict[str, object]", value)))
         elif end - at > max(reach, 1):
             reach, fault = end - at, wrong
         # What was read before the fault belongs to the broken object: no part of it is the answer.
-        at = text.find("{", max(end, at + 1))
+        at = _next_object(text, max(end, at + 1))
     found = [(size, value) for size, value in found if size >= reach]
     return [value for _, value in sorted(found, key=lambda pair: -pair[0])], fault
+
+
+def _next_object(text: str, start: int) -> int:
+    match = _OBJECT.search(text, start)
+    return match.start() if match else -1
 
 
 def _decode(text: str, at: int) -> tuple[int, object, str]:
@@ -91,7 +101,7 @@ def _decode(text: str, at: int) -> tuple[int, object, str]:
         value, end = _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
         # A missing bracket is noticed at the end, an unterminated string where it began.
-        if error.msg.startswith("Unterminated") or not text[error.pos :].strip(" \n\t`"):
+        if error.msg.startswith("Unterminated") or _END.match(text, error.pos):
             return len(text), None, "the JSON ends too early, so it seems to be cut off"
         line = text.count("\n", at, error.pos) + 1
         near = text[max(at, error.pos - 20) : error.pos + 20]

@@ -1,0 +1,116 @@
+"""HTTP errors sorted into transient and final ones."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from agentsys.llm.faults import Fatal, Transient
+from agentsys.llm.http_faults import error_of, retry_after, status_fault
+from agentsys.llm.redact import Redactor
+
+SECRET = "test-key-0123456789"
+
+
+def fault_of(status: int, headers: dict[str, str] | None = None, **error: object) -> Exception:
+    body = json.dumps({"error": error})
+    return status_fault(status, body, headers or {}, key_name="OPENAI_API_KEY", redactor=Redactor([SECRET]))
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (400, {}, Fatal),
+        (401, {}, Fatal),
+        (402, {}, Fatal),
+        (403, {}, Fatal),
+        (404, {}, Fatal),
+        (413, {}, Fatal),
+        (422, {}, Fatal),
+        (408, {}, Transient),
+        (409, {}, Transient),
+        (429, {}, Transient),
+        (429, {"message": "You exceeded your current quota per minute"}, Transient),
+        (429, {"code": "insufficient_quota"}, Fatal),
+        (429, {"type": "insufficient_quota"}, Fatal),
+        (500, {}, Transient),
+        (502, {}, Transient),
+        (503, {}, Transient),
+        (529, {}, Transient),
+    ],
+)
+def test_only_faults_that_may_pass_are_transient(status: int, error: dict[str, object], kind: type[Exception]) -> None:
+    assert type(fault_of(status, **error)) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ({"param": "temperature", "message": "Unsupported value"}, "`temperature`"),
+        ({"code": "context_length_exceeded", "message": "maximum context length is 8192"}, "context window"),
+        ({"message": "prompt is too long: 300000 tokens"}, "context window"),
+        ({"message": "whatever"}, "`model_params`"),
+    ],
+)
+def test_rejected_request_says_what_to_change(error: dict[str, object], hint: str) -> None:
+    fault = fault_of(400, **error)
+    assert isinstance(fault, Fatal)
+    assert hint in fault.hint
+
+
+def test_words_of_the_endpoint_are_one_short_line_without_keys() -> None:
+    fault = fault_of(401, message=f"bad\n\x1b[31mkey\x1b[0m {SECRET} or sk-proj-abcdefgh1234 {'x' * 1000}")
+    text = str(fault)
+    assert SECRET not in text
+    assert "sk-proj" not in text
+    assert "\x1b" not in text
+    assert "\n" not in text
+    assert len(text) < 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
+    ],
+)
+def test_retry_after_is_read_in_its_forms_and_nonsense_is_ignored(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_retry_after_as_a_date_counts_from_now() -> None:
+    when = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    seconds = retry_after({"retry-after": when})
+    assert seconds is not None
+    assert 3500 < seconds <= 3600
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('{"error": {"message": "a"}}', "a"),
+        ('[{"error": {"message": "a"}}]', "a"),
+        ('{"error": "a"}', "a"),
+        ('{"message": "a"}', "a"),
+        ("<html>", None),
+        ("", None),
+        ("3", None),
+        ("[]", None),
+        ('{"error": [1]}', None),
+    ],
+)
+def test_error_object_is_found_in_the_forms_that_endpoints_use(body: str, message: str | None) -> None:
+    assert error_of(body).get("message") == message
