@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -49,7 +48,7 @@ PROCESS_STARTERS = {
     "agentsys_sandbox.bwrap_reap": "removes folders that belong to the sandbox's own user",
     "agentsys_sandbox.forwarder": "runs inside the sandbox, never on this machine",
     "agentsys_sandbox.hostlibs": "asks `ldd` and `ldconfig` which libraries an interpreter needs",
-    "agentsys_sandbox.rootfs": "asks an interpreter of this machine where its files lie",
+    "agentsys_sandbox.rootfs": "compiles the copied standard library, isolated",
 }
 """The only modules that may start a process, each with its reason."""
 
@@ -100,11 +99,14 @@ def _called(node: ast.Call) -> str:
     return ast.unparse(node.func)
 
 
-def edges() -> Iterator[tuple[str, str]]:
+@cache
+def edges() -> tuple[tuple[str, str], ...]:
     """Every (module, imported name) of the project."""
-    for module, file in modules().items():
-        for name in imports(module, tree(file), is_package=file.name == "__init__.py"):
-            yield module, name
+    return tuple(
+        (module, name)
+        for module, file in modules().items()
+        for name in sorted(imports(module, tree(file), is_package=file.name == "__init__.py"))
+    )
 
 
 def within(name: str, *places: str) -> bool:
