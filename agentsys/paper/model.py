@@ -86,6 +86,7 @@ class Figure(BlockBase):
     label: str = ""
     caption: str = ""
     image: str | None = None
+    rows: tuple[tuple[str, ...], ...] = Field(default=(), description="cells, where the figure is a typeset table")
     citing: tuple[str, ...] = Field(default=(), description="ids of the paragraphs that mention it")
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 
-from agentsys.paper.model import Block, PageInfo, Paragraph, Reference, Section, SectionKind
-from agentsys.paper.pdf import captions, floats, headings, layout
-from agentsys.paper.pdf.blocks import BlockBuilder
+from agentsys.paper.model import Block, PageInfo, Reference, Section, SectionKind
+from agentsys.paper.pdf import captions, headings, layout
+from agentsys.paper.pdf.blocks import BlockBuilder, Stream
 from agentsys.paper.pdf.headings import Heading
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, page_lines
 from agentsys.paper.pdf.references import split_references
+from agentsys.paper.pdf.regions import find_regions
 from agentsys.paper.pdf.wire import RawDocument, RawPage
-from agentsys.paper.pdf.words import Vocabulary, tidy
+from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 
 
 class Assembled:
@@ -25,6 +26,7 @@ class Assembled:
         self.references: list[Reference] = []
         self.pages: list[PageInfo] = []
         self.furniture: list[str] = []
+        self.footnotes: list[str] = []
 
 
 def assemble(document: RawDocument, raw_pages: list[RawPage]) -> Assembled:
@@ -43,8 +45,7 @@ def assemble(document: RawDocument, raw_pages: list[RawPage]) -> Assembled:
     result.title, title_lines = _title(pages, body, document)
     result.authors = _authors(pages, title_lines, flow[first] if found else None)
     result.sections = _sections(pages, flow, found, builder, body)
-    if not found:
-        return result
+    result.footnotes = builder.footnotes
     result.references = [
         reference
         for section in result.sections
@@ -107,65 +108,28 @@ def _sections(
 ) -> list[Section]:
     starts = {heading.first: heading for heading in found}
     covered = {index for heading in found for index in range(heading.first, heading.last + 1)}
-    sections: list[tuple[Heading | None, list[Block]]] = [(None, [])]
+    streams: list[tuple[Heading | None, Stream]] = [(None, Stream())]
     offset = 0
     for page in pages:
-        _page(page, offset, starts, covered, sections, builder, body)
+        taken = {index - offset for index in covered if offset <= index < offset + len(page.lines)}
+        regions = find_regions(page, captions.find_captions(page, body, taken), taken, body)
+        first = {caption.first: position for position, caption in enumerate(regions.captions)}
+        builder.footnotes.extend(
+            join_lines([page.lines[index] for index in note], builder.vocabulary) for note in regions.footnotes
+        )
+        for index, line in enumerate(page.lines):
+            heading = starts.get(index + offset)
+            if heading is not None:
+                streams.append((heading, Stream()))
+            if index in first:
+                position = first[index]
+                streams[-1][1].put_float(builder.float_blocks(page, regions, position))
+            if index not in taken and index not in regions.used:
+                streams[-1][1].lines.append(line)
         offset += len(page.lines)
+    by_number = {page.number: page for page in pages}
+    sections = [(heading, builder.stream_blocks(stream, by_number)) for heading, stream in streams]
     return _numbered_sections(sections)
-
-
-def _page(
-    page: Page,
-    offset: int,
-    starts: dict[int, Heading],
-    covered: set[int],
-    sections: list[tuple[Heading | None, list[Block]]],
-    builder: BlockBuilder,
-    body: Body,
-) -> None:
-    taken = {index - offset for index in covered if offset <= index < offset + len(page.lines)}
-    found = captions.find_captions(page, body, taken)
-    owned = floats.assign(page, found, body, taken)
-    owner = {index: position for position, indices in owned.items() for index in indices}
-    first = {caption.first: position for position, caption in enumerate(found)}
-    caption_lines = {index for caption in found for index in range(caption.first, caption.last + 1)}
-    pending: list[Line] = []
-
-    def close() -> None:
-        if pending:
-            _append(sections[-1][1], builder.text_blocks(page, pending), builder)
-            pending.clear()
-
-    for index, line in enumerate(page.lines):
-        heading = starts.get(index + offset)
-        if heading is not None:
-            close()
-            sections.append((heading, []))
-        if index in first:
-            close()
-            position = first[index]
-            sections[-1][1].append(builder.float_block(page, found[position], owned.get(position, [])))
-        if index in taken or index in owner or index in caption_lines:
-            continue
-        pending.append(line)
-    close()
-
-
-def _append(blocks: list[Block], more: list[Block], builder: BlockBuilder) -> None:
-    """Add blocks; a paragraph that a page break cut in two is made whole."""
-    last = next((block for block in reversed(blocks) if isinstance(block, Paragraph)), None)
-    if more and last is not None and isinstance(more[0], Paragraph) and last.page != more[0].page:
-        open_end = not re.search(r"[.:!?”\"]$", last.text)
-        if open_end and re.match(r"[a-z(\[,]", more[0].text):
-            joined = (
-                builder.vocabulary.join(last.text, more[0].text)
-                if re.search(r"\w-$", last.text)
-                else f"{last.text} {more[0].text}"
-            )
-            blocks[blocks.index(last)] = last.model_copy(update={"text": joined})
-            more = more[1:]
-    blocks.extend(more)
 
 
 def _numbered_sections(sections: list[tuple[Heading | None, list[Block]]]) -> list[Section]:

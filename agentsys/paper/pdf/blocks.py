@@ -6,13 +6,25 @@ import re
 from collections.abc import Sequence
 
 from agentsys.paper.model import Algorithm, AlgorithmLine, Block, Box, Equation, Figure, ListBlock, Paragraph, Table
-from agentsys.paper.pdf import equations, floats
-from agentsys.paper.pdf.captions import Caption
+from agentsys.paper.pdf import cells, equations
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line
+from agentsys.paper.pdf.regions import Regions
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 
 BULLET = re.compile(r"^(?:[•‣◦▪–∗·●○■]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+(?=\S)")
+
+
+class Stream:
+    """The running text of a section, and the floats that stand in it."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.floats: list[tuple[int, list[Block]]] = []
+
+    def put_float(self, blocks: list[Block]) -> None:
+        """Place a float after the text read so far."""
+        self.floats.append((len(self.lines), blocks))
 
 
 class BlockBuilder:
@@ -21,52 +33,76 @@ class BlockBuilder:
     def __init__(self, body: Body, vocabulary: Vocabulary) -> None:
         self.body = body
         self.vocabulary = vocabulary
+        self.footnotes: list[str] = []
         self.count = 0
 
     def next_id(self) -> str:
         self.count += 1
         return f"b{self.count}"
 
-    def float_block(self, page: Page, caption: Caption, owned: list[int]) -> Block:
-        """Make the block of a caption and its lines."""
-        lines = [page.lines[index] for index in owned]
+    def float_blocks(self, page: Page, regions: Regions, position: int) -> list[Block]:
+        """Make the block of a caption and its lines; numbered equations in a table follow it."""
+        caption = regions.captions[position]
+        lines = [page.lines[index] for index in regions.owned[position]]
         caption_lines = page.lines[caption.first : caption.last + 1]
         words = join_lines(caption_lines, self.vocabulary)
-        box = box_of([*lines, *caption_lines])
-        identity = self.next_id()
         raw = tuple(tidy(line.text) for line in lines)
-        text = "\n".join(raw)
         base = {
-            "id": identity,
+            "id": self.next_id(),
             "page": page.number,
-            "bbox": box,
+            "bbox": box_of([*lines, *caption_lines]),
             "label": caption.label,
             "caption": words,
-            "text": text,
+            "text": "\n".join(raw),
         }
+        rows = tuple(tuple(tidy(cell) for cell in row) for row in cells.table_rows(lines))
         if caption.kind == "table":
-            rows = tuple(tuple(tidy(cell) for cell in row) for row in floats.rows_of(lines))
             confidence = 0.8 if rows else 0.3
-            return Table.model_validate({**base, "rows": rows, "raw_lines": raw, "confidence": confidence})
+            table = Table.model_validate({**base, "rows": rows, "raw_lines": raw, "confidence": confidence})
+            return [table, *self._equations_in(page, lines)]
         if caption.kind == "algorithm":
-            return Algorithm.model_validate({**base, "lines": _indented(lines)})
-        return Figure.model_validate(base)
+            return [Algorithm.model_validate({**base, "lines": _indented(lines)})]
+        tabular = sum(len(row) >= 3 for row in rows) >= max(3, 0.6 * len(rows)) and not page.raw.images
+        return [Figure.model_validate({**base, "rows": rows if tabular else ()})]
 
-    def text_blocks(self, page: Page, lines: Sequence[Line]) -> list[Block]:
-        """Make paragraphs, lists and equations of consecutive lines of one page."""
+    def _equations_in(self, page: Page, lines: list[Line]) -> list[Block]:
+        """Numbered equations that are typeset as rows of a table."""
+        found: list[Block] = []
+        for line in lines:
+            _, right = column_of(page, line)
+            if equations.numbered(line, right) and equations.math_share(line) > 0.2:
+                found.append(self._equation(page, [line]))
+        return found
+
+    def stream_blocks(self, stream: Stream, pages: dict[int, Page]) -> list[Block]:
+        """Make the blocks of a section; a float stands after the block in which it was met."""
         blocks: list[Block] = []
-        for kind, group in split(page, lines, self.body):
-            if kind == "equation":
-                blocks.append(self._equation(page, group))
-            elif kind == "item" and blocks and isinstance(blocks[-1], ListBlock):
-                blocks[-1] = self._more(blocks[-1], group)
-            elif kind == "item":
-                blocks.append(self._list(page, group))
-            else:
-                text = join_lines(group, self.vocabulary)
-                if text:
-                    blocks.append(Paragraph(id=self.next_id(), page=page.number, bbox=box_of(group), text=text))
+        waiting = list(stream.floats)
+        done = 0
+        for kind, group in split(pages, stream.lines, self.body):
+            self._add(blocks, kind, group, pages)
+            done += len(group)
+            while waiting and waiting[0][0] < done:
+                blocks.extend(waiting.pop(0)[1])
+        for _, floats in waiting:
+            blocks.extend(floats)
         return blocks
+
+    def _add(self, blocks: list[Block], kind: str, group: list[Line], pages: dict[int, Page]) -> None:
+        page = pages[group[0].page]
+        if kind == "equation":
+            blocks.extend(
+                self._equation(page, part) for part in equations.by_number(group, column_of(page, group[0])[1])
+            )
+        elif kind == "item" and blocks and isinstance(blocks[-1], ListBlock):
+            blocks[-1] = self._more(blocks[-1], group)
+        elif kind == "item":
+            blocks.append(self._list(page, group))
+        else:
+            text = join_lines(group, self.vocabulary)
+            if text:
+                here = [line for line in group if line.page == page.number]
+                blocks.append(Paragraph(id=self.next_id(), page=page.number, bbox=box_of(here), text=text))
 
     def _equation(self, page: Page, lines: list[Line]) -> Equation:
         _, right = column_of(page, lines[-1])
@@ -88,20 +124,19 @@ class BlockBuilder:
         return block.model_copy(update={"items": items, "text": f"{block.text}\n{text}"})
 
 
-def split(page: Page, lines: Sequence[Line], body: Body) -> list[tuple[str, list[Line]]]:
+def split(pages: dict[int, Page], lines: Sequence[Line], body: Body) -> list[tuple[str, list[Line]]]:
     """Return `(kind, lines)` groups, kind `paragraph`, `item` or `equation`."""
     groups: list[tuple[str, list[Line]]] = []
     for line in lines:
+        page = pages[line.page]
         left, right = column_of(page, line)
         last_kind, last = groups[-1] if groups else ("", [])
         if equations.is_display(line, left, right, body):
-            near = bool(last) and last[-1].base - 3 * body.leading < line.base < last[-1].base + 1.9 * body.leading
-            closed = bool(last) and equations.numbered(last[-1], right)
-            if last_kind == "equation" and near and not closed:
+            if last_kind == "equation" and _beside(line, last, body):
                 last.append(line)
             else:
                 groups.append(("equation", [line]))
-        elif last_kind == "equation" and _fragment(line, last[-1], body):
+        elif last_kind == "equation" and _fragment(line, last, body):
             last.append(line)
         elif BULLET.match(line.plain) and _starts_item(line, last, left, body):
             groups.append(("item", [line]))
@@ -112,9 +147,21 @@ def split(page: Page, lines: Sequence[Line], body: Body) -> list[tuple[str, list
     return groups
 
 
-def _fragment(line: Line, last: Line, body: Body) -> bool:
-    """True for a small piece (limits of a sum, a denominator) beside an equation."""
-    return len(line.plain) <= 12 and abs(line.base - last.base) < 1.3 * body.leading and not line.plain[-1:].isalpha()
+def _beside(line: Line, group: list[Line], body: Body) -> bool:
+    """True where a line of mathematics stands within the height of a group, or close to it."""
+    if group[-1].page != line.page:
+        return False
+    top, bottom = min(item.box[1] for item in group), max(item.box[3] for item in group)
+    return top - 1.2 * body.leading < line.box[3] and line.box[1] < bottom + 1.2 * body.leading
+
+
+def _fragment(line: Line, group: list[Line], body: Body) -> bool:
+    """True for a small piece (limits of a sum, a denominator, a bracket) beside an equation."""
+    if group[-1].page != line.page or len(line.plain) > 12:
+        return False
+    top, bottom = min(item.box[1] for item in group), max(item.box[3] for item in group)
+    inside = top - 0.4 * body.leading < line.box[1] and line.box[3] < bottom + 0.8 * body.leading
+    return inside and not re.search(r"[a-z]{3}", line.plain)
 
 
 def _starts_item(line: Line, last: list[Line], left: float, body: Body) -> bool:
@@ -131,7 +178,7 @@ def _continues(page: Page, group: list[Line], line: Line, left: float, right: fl
     gap = line.base - last.base
     if abs(line.size - last.size) > 0.6:
         return False
-    if gap < 0:
+    if gap < 0 or line.page != last.page:
         # The top of the next column: a paragraph goes on unless it was finished.
         return not re.search(r"[.:!?]$", last.plain) or (
             last.box[2] > column_of(page, last)[1] - 3 and not _indented_line(line, left)

@@ -105,3 +105,16 @@ def _number_start(line: Line) -> float | None:
         if span.text.startswith("("):
             return span.x0 - line.spans[position - 1].x1
     return None
+
+
+def by_number(lines: list[Line], right: float) -> list[list[Line]]:
+    """Split a group so that each part has at most one number: a line goes to the number nearest in height."""
+    marks = [line for line in lines if numbered(line, right)]
+    if len(marks) < 2:
+        return [lines]
+    parts: dict[int, list[Line]] = {position: [] for position in range(len(marks))}
+    for line in lines:
+        middle = (line.box[1] + line.box[3]) / 2
+        nearest = min(parts, key=lambda position: abs((marks[position].box[1] + marks[position].box[3]) / 2 - middle))
+        parts[nearest].append(line)
+    return [part for part in parts.values() if part]

@@ -54,6 +54,7 @@ def read_pdf(data: bytes, name: str, sha256: str, options: ReadOptions) -> Paper
         sections=tuple(result.sections),
         references=tuple(result.references),
         pages=tuple(result.pages),
+        footnotes=tuple(result.footnotes),
         warnings=tuple(_warnings(document, pages, options)),
         audit=_audit(document, pages),
     )

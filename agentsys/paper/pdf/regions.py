@@ -1,0 +1,230 @@
+"""Which lines belong to a table, an algorithm, a figure or a footnote: by place on the page, not by stream order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from agentsys.paper.model import Box
+from agentsys.paper.pdf import cells
+from agentsys.paper.pdf.captions import Caption
+from agentsys.paper.pdf.layout import Body, Page
+from agentsys.paper.pdf.lines import Line
+
+NEAR = 45.0
+"""Farthest distance in points of a table's first rule from its caption."""
+
+
+@dataclass(slots=True)
+class Regions:
+    """What is not running text on one page; indices into the page's lines."""
+
+    captions: list[Caption]
+    owned: dict[int, list[int]] = field(default_factory=dict[int, "list[int]"])
+    """Position of a caption -> its lines."""
+    boxes: dict[int, Box] = field(default_factory=dict[int, Box])
+    """Position of a caption -> the float's box without the caption."""
+    footnotes: list[list[int]] = field(default_factory=list["list[int]"])
+    used: set[int] = field(default_factory=set[int])
+    """Lines that are caption, float or footnote."""
+
+
+def find_regions(page: Page, captions: list[Caption], headings: set[int], body: Body) -> Regions:
+    """Give every line of the page that is not running text to what it belongs to."""
+    regions = Regions(captions)
+    for caption in captions:
+        regions.used.update(range(caption.first, caption.last + 1))
+    finder = _Finder(page, regions, headings, body)
+    order = sorted(range(len(captions)), key=lambda item: captions[item].kind == "figure")
+    for position in order:
+        lines, box = finder.float_of(captions[position])
+        regions.owned[position] = sorted(lines)
+        regions.boxes[position] = box
+        regions.used.update(lines)
+    regions.footnotes = _footnotes(page, regions.used | headings, body)
+    for note in regions.footnotes:
+        regions.used.update(note)
+    return regions
+
+
+class _Finder:
+    def __init__(self, page: Page, regions: Regions, headings: set[int], body: Body) -> None:
+        self.page = page
+        self.regions = regions
+        self.headings = headings
+        self.body = body
+
+    def float_of(self, caption: Caption) -> tuple[list[int], Box]:
+        """Return the lines of a caption's float, and its box."""
+        top, bottom = self._caption_box(caption)
+        left, right = self._column(caption)
+        if caption.kind != "figure":
+            ruled = self._ruled(caption, left, right, top, bottom)
+            if ruled is not None:
+                return self._inside(ruled), ruled
+        above = self._run(caption, left, right, top, up=True)
+        below = self._run(caption, left, right, bottom, up=False)
+        if caption.kind == "figure":
+            chosen = below if self._empty(above) and not self._empty(below) else above
+        else:
+            chosen = below if len(below[0]) >= len(above[0]) else above
+        return chosen
+
+    def _caption_box(self, caption: Caption) -> tuple[float, float]:
+        lines = self.page.lines[caption.first : caption.last + 1]
+        return min(line.box[1] for line in lines), max(line.box[3] for line in lines)
+
+    def _column(self, caption: Caption) -> tuple[float, float]:
+        lines = self.page.lines[caption.first : caption.last + 1]
+        x0, x1 = min(line.box[0] for line in lines), max(line.box[2] for line in lines)
+        middle = self.page.width / 2
+        if self.page.columns == 2 and x1 < middle + 10:
+            return 0.0, middle
+        if self.page.columns == 2 and x0 > middle - 10:
+            return middle, self.page.width
+        return 0.0, self.page.width
+
+    def _ruled(self, caption: Caption, left: float, right: float, top: float, bottom: float) -> Box | None:
+        """The box from the first to the last of the rules of equal extent beside a caption."""
+        groups: dict[tuple[int, int], list[Box]] = {}
+        for rule in self.page.raw.rules:
+            if rule[0] >= left - 4 and rule[2] <= right + 4 and rule[2] - rule[0] > 50:
+                groups.setdefault((round(rule[0] / 3), round(rule[2] / 3)), []).append(rule)
+        best: Box | None = None
+        for rules in groups.values():
+            rules.sort(key=lambda rule: rule[1])
+            for side in (_chain(rules, bottom, down=True), _chain(rules, top, down=False)):
+                if len(side) < 2:
+                    continue
+                box = (side[0][0], min(r[1] for r in side), side[0][2], max(r[3] for r in side))
+                if self._clean(box, caption) and (best is None or box[3] - box[1] > best[3] - best[1]):
+                    best = box
+        return best
+
+    def _clean(self, box: Box, caption: Caption) -> bool:
+        """True if the box holds lines, and no heading, other caption or long stretch of prose."""
+        inside = self._inside(box)
+        if not inside:
+            return False
+        foreign = set(inside) & (self.headings | self.regions.used)
+        if foreign:
+            return False
+        prose = sum(self._solid(self.page.lines[index]) for index in inside)
+        return caption.kind == "algorithm" or prose <= 0.5 * len(inside)
+
+    def _inside(self, box: Box) -> list[int]:
+        found: list[int] = []
+        for index, line in enumerate(self.page.lines):
+            x, y = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
+            if box[0] - 6 <= x <= box[2] + 6 and box[1] - 1 <= y <= box[3] + 1 and index not in self.regions.used:
+                found.append(index)
+        return found
+
+    def _run(self, caption: Caption, left: float, right: float, edge: float, *, up: bool) -> tuple[list[int], Box]:
+        """Lines from the caption to the nearest running text, heading or caption."""
+        candidates: list[tuple[float, int]] = []
+        for index, line in enumerate(self.page.lines):
+            middle = (line.box[0] + line.box[2]) / 2
+            beyond = line.box[3] <= edge + 2 if up else line.box[1] >= edge - 2
+            crosses = line.box[0] < right - 20 and line.box[2] > left + 20
+            if beyond and (left <= middle <= right or crosses) and not caption.first <= index <= caption.last:
+                candidates.append((-line.box[3] if up else line.box[1], index))
+        found: list[int] = []
+        stop = 0.0 if up else self.page.height
+        last = edge
+        for _, index in sorted(candidates):
+            line = self.page.lines[index]
+            near_edge = line.box[3] if up else line.box[1]
+            if self._stops(index, line, caption, abs(last - near_edge)):
+                stop = near_edge
+                break
+            found.append(index)
+            last = line.box[1] if up else line.box[3]
+        if not found and caption.kind != "figure":
+            return [], (left, edge, right, edge)
+        x0, x1 = max(left, 20.0), min(right, self.page.width - 20.0)
+        return found, (x0, stop, x1, edge) if up else (x0, edge, x1, stop)
+
+    def _stops(self, index: int, line: Line, caption: Caption, gap: float) -> bool:
+        if index in self.headings or index in self.regions.used:
+            return True
+        if caption.kind == "figure":
+            return self._solid(line)
+        if gap > 2.2 * self.body.leading:
+            return True
+        if caption.kind == "algorithm":
+            return (
+                self._solid(line)
+                and not re.match(r"^\s*\(?\d{1,2}[.:)]?\s", line.plain)
+                and abs(line.size - self.body.size) < 0.2
+            )
+        return self._solid(line)
+
+    def _solid(self, line: Line) -> bool:
+        """True for running text: a long line of words in the size of the body."""
+        width = line.box[2] - line.box[0]
+        column = self.page.width * (0.24 if self.page.columns == 2 else 0.45)
+        words = [word for word in line.plain.split() if re.search(r"[A-Za-z]{2}", word)]
+        if abs(line.size - self.body.size) > 0.45 or len(words) < 4:
+            return False
+        return width > column and len(cells.split(line)) <= 1
+
+    def _empty(self, region: tuple[list[int], Box]) -> bool:
+        lines, box = region
+        if box[3] - box[1] < 25:
+            return True
+        drawn = [*self.page.raw.images, *self.page.raw.drawings]
+        hits = sum(
+            item[0] < box[2] and item[2] > box[0] and item[1] < box[3] - 2 and item[3] > box[1] + 2 for item in drawn
+        )
+        return not hits and len(lines) < 2
+
+
+def _chain(rules: list[Box], edge: float, *, down: bool) -> list[Box]:
+    """Rules on one side of `edge`, the first of them near."""
+    side = [rule for rule in rules if (rule[1] >= edge - 3 if down else rule[3] <= edge + 3)]
+    side = side if down else side[::-1]
+    if not side or abs((side[0][1] if down else side[0][3]) - edge) > NEAR:
+        return []
+    return side
+
+
+def _footnotes(page: Page, used: set[int], body: Body) -> list[list[int]]:
+    """Runs of small lines at the foot of a column, the first of which begins with a mark."""
+    notes: list[list[int]] = []
+    middle = page.width / 2
+    halves = [(0.0, middle), (middle, page.width)] if page.columns == 2 else [(0.0, page.width)]
+    for left, right in halves:
+        column = [
+            index
+            for index, line in enumerate(page.lines)
+            if left <= (line.box[0] + line.box[2]) / 2 < right and index not in used
+        ]
+        column.sort(key=lambda index: page.lines[index].base, reverse=True)
+        run: list[int] = []
+        for index in column:
+            line = page.lines[index]
+            if not 0.6 * body.size < line.size < 0.955 * body.size and not _marked(line):
+                break
+            run.append(index)
+        while run and not _marked(page.lines[run[-1]]):
+            run.pop()
+        notes.extend(_split_notes(page, run[::-1]))
+    return notes
+
+
+def _split_notes(page: Page, run: list[int]) -> list[list[int]]:
+    notes: list[list[int]] = []
+    for index in run:
+        if not notes or _marked(page.lines[index]):
+            notes.append([])
+        notes[-1].append(index)
+    return notes
+
+
+def _marked(line: Line) -> bool:
+    """True for a line that begins with a raised number or sign."""
+    first = line.spans[0]
+    raised = first.size < 0.85 * line.size and first.base < line.base - 0.15 * line.size
+    small_mark = re.match(r"^(?:\d{1,2}|[*∗†‡§¶])(?=\s*[A-Z(h])", line.plain)
+    return bool(small_mark) and (raised or first.text[:1] in "*∗†‡§¶")
