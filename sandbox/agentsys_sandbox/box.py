@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentsys_sandbox import counters
-from agentsys_sandbox.base import OnOutput, SandboxGone
+from agentsys_sandbox.base import WORK, OnOutput, SandboxGone
 from agentsys_sandbox.blocking import Threads
 from agentsys_sandbox.counters import Counters
 from agentsys_sandbox.engine import ContainerPlan, Engine
@@ -19,7 +19,9 @@ from agentsys_sandbox.transfer import HelperEnd
 
 _HELPER_SECONDS = 60.0
 _PROBE_SECONDS = 15.0
-_DU = ("du", "-s", "-B1", "/work")
+_DU = ("/bin/sh", "-c", f"du -s -B1 {WORK}; du -s --inodes {WORK}")
+_MOST_FILES = 2_000_000
+"""Files and folders in the work folder: empty ones take no bytes, but the host's file system runs out of entries."""
 
 
 class Box:
@@ -175,8 +177,8 @@ class Box:
             end = await self.helper(_DU, limit=_PROBE_SECONDS, beside=True)
         except SandboxGone:
             return False
-        size = end.stdout.split(b"\t")[0]
-        return size.isdigit() and int(size) > self._disk
+        found = [int(line.split(b"\t")[0]) for line in end.stdout.splitlines() if line.split(b"\t")[0].isdigit()]
+        return any(size > most for size, most in zip(found, (self._disk, _MOST_FILES), strict=False))
 
 
 async def _leave() -> None:

@@ -60,4 +60,4 @@ def _below(path: str, root: str) -> str:
 
 def _shown(path: str) -> str:
     safe = path if len(path) <= 200 else path[:197] + "..."
-    return safe.encode("ascii", "backslashreplace").decode() if not safe.isprintable() else safe
+    return safe if safe.isprintable() else safe.encode("unicode_escape").decode()

@@ -1,0 +1,83 @@
+"""Sandboxes for the live tests: small limits, one run id for each test, and a look at what stays behind."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import pytest
+
+from agentsys_sandbox.base import Sandbox, SandboxError
+from agentsys_sandbox.choose import detect, open_sandbox
+from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.labels import RUN
+from agentsys_sandbox.spec import ExecResult, Limits, SandboxSpec
+
+MIB = 1 << 20
+SMALL = Limits(
+    memory=256 * MIB, cpus=1.0, pids=64, disk=512 * MIB, open_files=256, tmp=64 * MIB, shm=64 * MIB, ttl=600.0
+)
+BACKENDS = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("bwrap", marks=pytest.mark.bwrap)]
+
+
+@cache
+def missing(backend: str) -> str:
+    """Why a backend cannot be used here; empty where it can."""
+    try:
+        detect(backend)
+    except SandboxError as error:
+        return error.message
+    return ""
+
+
+def need(backend: str) -> None:
+    """Skip the test where the backend is not there."""
+    if missing(backend):
+        pytest.skip(missing(backend))
+
+
+@dataclass
+class Place:
+    """A backend to open sandboxes on, under one run id."""
+
+    backend: str
+    run: str = field(default_factory=lambda: f"t{secrets.token_hex(4)}")
+
+    @asynccontextmanager
+    async def open(self, limits: Limits = SMALL, **changes: object) -> AsyncIterator[Sandbox]:
+        """Open one; `changes` are fields of the limits."""
+        spec = SandboxSpec(run=self.run, limits=replace(limits, **changes), allow_weak=self.backend == "bwrap")
+        async with open_sandbox(spec, self.backend) as sandbox:
+            yield sandbox
+
+    def residue(self) -> list[str]:
+        """Containers and volumes of this run that are still there."""
+        if self.backend != "docker":
+            return []
+        engine = Engine.connect()
+        try:
+            label = f"{RUN}={self.run}"
+            return [each.name for each in (*engine.containers(label), *engine.volumes(label))]
+        finally:
+            engine.close()
+
+
+async def python(sandbox: Sandbox, code: str, *, timeout: float = 30.0, **options: object) -> ExecResult:
+    """Run a piece of Python in the sandbox."""
+    return await sandbox.exec(["python3", "-c", code], timeout=timeout, **options)  # type: ignore[arg-type]
+
+
+async def others(sandbox: Sandbox) -> int:
+    """How many processes of the code's user run, besides the one that counts."""
+    code = (
+        "import os; me=os.getuid(); n=0\n"
+        "for p in os.listdir('/proc'):\n"
+        "    try: n += p.isdigit() and int(p) not in (1, os.getpid()) and os.stat('/proc/'+p).st_uid == me"
+        " and b'(python3) Z' not in open(f'/proc/{p}/stat','rb').read()\n"
+        "    except OSError: pass\n"
+        "print(n)"
+    )
+    return int((await python(sandbox, code)).stdout)

@@ -1,0 +1,175 @@
+"""Code in a sandbox sees nothing of the host, changes nothing outside its work folder, and reaches no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live.sandboxes import Place, python
+
+from agentsys_sandbox.base import Sandbox
+from agentsys_sandbox.spec import Outcome
+
+
+@pytest.fixture
+def canary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A secret in the places where secrets lie: the environment, the home folder, the package manager's settings."""
+    secret = f"canary-{secrets.token_hex(12)}"
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "HTTPS_PROXY", "SSH_AUTH_SOCK", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, f"http://user:{secret}@127.0.0.1:9/")
+    home = tmp_path / "home"
+    for place in (".netrc", ".ssh/id_ed25519", ".config/pip/pip.conf", ".docker/config.json"):
+        (home / place).parent.mkdir(parents=True, exist_ok=True)
+        (home / place).write_text(json.dumps({"proxies": {"default": {"httpsProxy": f"http://{secret}@127.0.0.1:9"}}}))
+    monkeypatch.setenv("HOME", str(home))
+    return secret
+
+
+@pytest.mark.usefixtures("canary")
+async def test_no_secret_of_the_host_is_visible(canary: str, place: Place) -> None:
+    code = (
+        "import os, sys\nneedle = sys.stdin.buffer.read(); hits = []\n"
+        "for p in os.listdir('/proc'):\n"
+        "    for n in ('environ', 'cmdline', 'mounts'):\n"
+        "        try: data = open(f'/proc/{p}/{n}', 'rb').read()\n"
+        "        except OSError: continue\n"
+        "        if needle in data: hits.append((p, n))\n"
+        "for top in ('/root', '/home', '/etc', '/run', '/var', '/tmp', '/mnt', '/srv', '/opt/agentsys/pyright/package.json'):\n"
+        "    for folder, _, names in os.walk(top):\n"
+        "        for name in names:\n"
+        "            path = os.path.join(folder, name)\n"
+        "            try:\n"
+        "                if os.path.isfile(path) and needle in open(path, 'rb').read(): hits.append(path)\n"
+        "            except OSError: pass\n"
+        "print(hits)"
+    )
+    async with place.open() as box:
+        result = await python(box, code, stdin=canary.encode())
+        assert result.stdout == b"[]\n", result
+
+
+async def test_the_environment_is_a_fixed_list(box: Sandbox) -> None:
+    names = set(json.loads((await python(box, "import os, json; print(json.dumps(dict(os.environ)))")).stdout))
+    threads = {f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "BLIS")}
+    known = {"HOME", "LANG", "LC_ALL", "PATH", "PYTHONUNBUFFERED", "TERM", "TMPDIR", "VIRTUAL_ENV", "MPLBACKEND"}
+    assert threads | known <= names
+    # Those that a shell or an engine sets by itself.
+    assert names - threads - known <= {"HOSTNAME", "PWD", "OLDPWD", "SHLVL", "_", "container"}
+
+
+async def test_nothing_outside_the_work_and_temporary_folders_can_be_written(box: Sandbox) -> None:
+    code = (
+        "import os\n"
+        "for path in ('/x', '/etc/x', '/usr/x', '/opt/agentsys/x', '/root/x', '/var/x', '/etc/passwd', '/usr/local/bin/python3',\n"
+        "             '/proc/sys/kernel/core_pattern', '/sys/kernel/x', '/proc/sysrq-trigger'):\n"
+        "    try: open(path, 'ab'); print(path)\n"
+        "    except OSError: pass"
+    )
+    result = await python(box, code)
+    assert (result.outcome, result.stdout) == (Outcome.OK, b"")
+
+
+ATTEMPTS = {
+    "become root": "os.setuid(0)",
+    "give a file away": "open('/work/f','w').close(); os.chown('/work/f', 0, 0)",
+    "make a device": "os.mknod('/work/dev', 0o020666, os.makedev(1, 5))",
+    "change the root folder": "os.chroot('/work')",
+    "mount": "call(libc.mount(b'none', b'/tmp', b'tmpfs', 0, None))",
+    "leave for a user namespace": "call(libc.unshare(0x10000000))",
+    "leave for a network namespace": "call(libc.unshare(0x40000000))",
+    "trace the first process": "call(libc.ptrace(16, 1, 0, 0))",
+    "read the memory of the first process": "open('/proc/1/mem', 'rb').read(1)",
+    "see the first process's files": "os.listdir('/proc/1/fd')",
+    "open a raw socket": "socket.socket(2, 3, 1)",
+    "open a packet socket": "socket.socket(17, 3, 0)",
+    "reboot": "call(libc.reboot(0))",
+    "set the host name": "call(libc.sethostname(b'x', 1))",
+    "raise its limits": "resource.setrlimit(resource.RLIMIT_NOFILE, (1 << 20, 1 << 20))",
+}
+
+
+@pytest.mark.parametrize("code", ATTEMPTS.values(), ids=ATTEMPTS)
+async def test_what_needs_privileges_is_refused(box: Sandbox, code: str) -> None:
+    program = (
+        "import ctypes, os, resource, socket\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "def call(result):\n    if result < 0: raise OSError(ctypes.get_errno(), 'refused')\n"
+        f"try: {code}\nexcept (OSError, ValueError): print('refused')\nelse: print('done')"
+    )
+    assert (await python(box, program)).stdout == b"refused\n"
+
+
+async def test_a_setuid_program_gives_no_other_user(box: Sandbox) -> None:
+    code = "cp $(command -v id) /work/id && chmod 6777 /work/id && /work/id -u; find / -xdev -perm -4000 -exec {} \\; 2>/dev/null; true"
+    result = await box.exec(["sh", "-c", code], timeout=60)
+    first = result.stdout.split()[0]
+    assert first == (await box.exec(["id", "-u"], timeout=20)).stdout.strip() != b"0"
+
+
+async def test_no_engine_socket_is_in_reach(box: Sandbox) -> None:
+    code = "find / -xdev -type s 2>/dev/null; ls /var/run/docker.sock /run/docker.sock /run/agentsys/index.sock 2>/dev/null; true"
+    assert (await box.exec(["sh", "-c", code], timeout=60)).stdout == b""
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    """A service on the host's own loopback that no sandbox may reach."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+# 192.0.2.0/24 and 2001:db8::/32 are for documentation; there is no route to them, or to anything, inside.
+NETWORK = {
+    "the host's loopback": "socket.create_connection(('127.0.0.1', PORT), 2)",
+    "TCP": "socket.create_connection(('192.0.2.1', 80), 2)",
+    "UDP": "socket.socket(2, 2).sendto(b'x', ('192.0.2.1', 53))",
+    "IPv6": "socket.create_connection(('2001:db8::1', 80), 2)",
+    "names": "socket.getaddrinfo('agentsys.invalid', 80)",
+}
+
+
+@pytest.mark.parametrize("code", NETWORK.values(), ids=NETWORK)
+async def test_the_run_phase_has_no_network(box: Sandbox, listener: int, code: str) -> None:
+    program = f"import socket\nPORT={listener}\ntry: {code}\nexcept OSError as e: print('refused')\nelse: print('reached')"
+    assert (await python(box, program, timeout=20)).stdout == b"refused\n"
+
+
+async def test_sandboxes_do_not_see_each_other(place: Place) -> None:
+    async with place.open() as one, place.open() as other:
+        await one.write_files({"secret.txt": b"mine"})
+        found = await other.exec(["sh", "-c", "find / -xdev -name secret.txt 2>/dev/null; ls /work/repo"], timeout=60)
+        assert found.stdout == b""
+        assert await other.read_file("/work/repo/secret.txt") is None
+
+
+async def test_nothing_of_a_program_runs_on_the_host_as_root(box: Sandbox) -> None:
+    """Looks from the host: the sandbox's marked process has no root identity of this machine's init namespaces."""
+    mark = f"mark-{secrets.token_hex(8)}"
+    before = {name for name in os.listdir("/proc") if name.isdigit()}
+    seen: list[str] = []
+
+    def look(stream: str, data: bytes) -> None:
+        for name in {name for name in os.listdir("/proc") if name.isdigit()} - before:
+            try:
+                if mark.encode() in Path(f"/proc/{name}/cmdline").read_bytes():
+                    lines = Path(f"/proc/{name}/status").read_text().splitlines()
+                    seen.extend(line.split()[1] for line in lines if line.startswith("Uid:"))
+            except OSError:
+                continue
+
+    await box.exec(["python3", "-c", "import time; print('up', flush=True); time.sleep(0.5)", mark], on_output=look, timeout=20)
+    assert seen
+    assert "0" not in seen
+
+
+async def test_the_description_names_each_control_and_tells_the_truth_about_missing_ones(box: Sandbox) -> None:
+    found = box.describe()
+    assert found.backend
+    assert found.controls
+    effective = {control.name for control in found.controls if control.effective}
+    assert "no network" in effective
+    assert all(control.detail or control.remedy for control in found.controls if not control.effective)

@@ -1,0 +1,163 @@
+"""Programs that behave badly end with the right outcome, in time, and leave a sandbox that still works."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from live.sandboxes import MIB, Place, others, python
+
+from agentsys_sandbox.base import Sandbox
+from agentsys_sandbox.spec import Outcome
+
+
+async def works(box: Sandbox) -> bool:
+    """True if a fresh program runs, and nothing of the last one does."""
+    result = await python(box, "print('still here')")
+    return result.ok and result.stdout == b"still here\n" and await others(box) == 0
+
+
+async def test_a_program_that_ends_well_is_ok_and_both_streams_are_kept_apart(box: Sandbox) -> None:
+    result = await python(box, "import sys; print('out'); print('err', file=sys.stderr)")
+    assert (result.outcome, result.exit_code) == (Outcome.OK, 0)
+    assert (result.stdout, result.stderr) == (b"out\n", b"err\n")
+
+
+@pytest.mark.parametrize("code", [1, 2, 124, 125, 126, 127, 137, 139, 143, 255])
+async def test_any_exit_code_that_a_program_chooses_is_nonzero_and_nothing_else(box: Sandbox, code: int) -> None:
+    result = await box.exec(["sh", "-c", f"exit {code}"], timeout=20)
+    assert (result.outcome, result.exit_code) == (Outcome.NONZERO, code)
+
+
+@pytest.mark.parametrize("argv", [["no-such-program"], ["/etc/passwd"], ["/"]])
+async def test_what_cannot_be_started_is_start_failed(box: Sandbox, argv: list[str]) -> None:
+    result = await box.exec(argv, timeout=20)
+    assert result.outcome is Outcome.START_FAILED
+    assert result.message
+
+
+async def test_a_working_folder_that_is_not_there_is_start_failed(box: Sandbox) -> None:
+    assert (await box.exec(["true"], cwd="/work/nowhere", timeout=20)).outcome is Outcome.START_FAILED
+
+
+async def test_input_reaches_the_program_and_ends(box: Sandbox) -> None:
+    data = bytes(range(256)) * 20_000
+    result = await python(box, "import sys; print(len(sys.stdin.buffer.read()))", stdin=data)
+    assert result.stdout == b"%d\n" % len(data)
+
+
+async def test_input_that_nobody_reads_does_no_harm(box: Sandbox) -> None:
+    assert (await python(box, "print('done')", stdin=b"x" * (8 * MIB))).stdout == b"done\n"
+
+
+async def test_without_input_a_read_comes_to_an_end(box: Sandbox) -> None:
+    assert (await python(box, "import sys; print(repr(sys.stdin.read()))")).stdout == b"''\n"
+
+
+async def test_variables_reach_the_program(box: Sandbox) -> None:
+    result = await python(box, "import os; print(os.environ['ANSWER'], os.environ['HOME'])", env={"ANSWER": "6 x 7"})
+    assert result.stdout == b"6 x 7 /tmp\n"
+
+
+async def test_output_comes_while_the_program_runs(box: Sandbox) -> None:
+    seen: list[float] = []
+    await python(
+        box,
+        "import time\nfor i in range(3): print(i, flush=True); time.sleep(0.4)",
+        on_output=lambda name, data: seen.append(time.monotonic()),
+    )
+    assert seen[-1] - seen[0] > 0.5
+
+
+LOOPS = {
+    "an infinite loop": "while True: pass",
+    "a program that ignores SIGTERM": "import signal,time; signal.signal(15, 1); signal.signal(2, 1); time.sleep(600)",
+    "a daemon that left its session": (
+        "import os,time\nif os.fork()==0:\n os.setsid()\n if os.fork()==0:\n  time.sleep(600)\ntime.sleep(600)"
+    ),
+    "a fork bomb": "import os\nwhile True:\n try: os.fork()\n except OSError: pass",
+}
+
+
+@pytest.mark.parametrize("code", LOOPS.values(), ids=LOOPS)
+async def test_a_program_over_its_time_is_stopped_with_everything_it_started(box: Sandbox, code: str) -> None:
+    start = time.monotonic()
+    result = await python(box, f"print('begun', flush=True)\n{code}", timeout=2.0)
+    assert result.outcome is Outcome.TIMEOUT
+    assert result.exit_code is None
+    assert result.stdout == b"begun\n"
+    assert time.monotonic() - start < 15
+    assert await works(box)
+
+
+async def test_a_daemon_that_holds_the_output_open_does_not_hold_the_result_back(box: Sandbox) -> None:
+    code = "import os,time\nprint('parent done', flush=True)\nif os.fork()==0:\n os.setsid(); time.sleep(600)"
+    start = time.monotonic()
+    result = await python(box, code, timeout=60)
+    assert (result.outcome, result.stdout) == (Outcome.OK, b"parent done\n")
+    assert time.monotonic() - start < 20
+    assert await works(box)
+
+
+async def test_threads_without_end_meet_the_process_limit(box: Sandbox) -> None:
+    code = "import threading,time\nfor _ in range(500): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    result = await python(box, code)
+    assert result.outcome is Outcome.PIDS_LIMIT
+    assert b"can't start new thread" in result.stderr
+    assert await works(box)
+
+
+async def test_children_that_nobody_waits_for_are_reaped(box: Sandbox) -> None:
+    code = "import os\nfor _ in range(300):\n p=os.fork()\n if p==0:\n  os._exit(0)\n if _ % 30 == 0:\n  os.waitpid(-1, 0)"
+    await python(box, code)
+    assert await works(box)
+
+
+async def test_killing_everything_in_reach_leaves_the_sandbox_alive(box: Sandbox) -> None:
+    result = await python(box, "import os; os.kill(-1, 9); print('alone')")
+    assert result.outcome in (Outcome.OK, Outcome.NONZERO)
+    assert await works(box)
+
+
+async def test_the_first_process_cannot_be_killed(box: Sandbox) -> None:
+    result = await box.exec(["sh", "-c", "kill -9 1; kill -TERM 1; echo tried"], timeout=20)
+    assert result.stdout == b"tried\n"
+    assert await works(box)
+
+
+async def test_a_flood_of_output_is_stopped_and_counted(box: Sandbox) -> None:
+    start = time.monotonic()
+    result = await python(box, "while True: print('y' * 4000)", max_output=1000, timeout=120)
+    assert result.outcome is Outcome.OUTPUT_LIMIT
+    assert len(result.stdout) < 1200
+    assert result.cut > 50 * MIB
+    assert time.monotonic() - start < 60
+    assert await works(box)
+
+
+async def test_one_very_long_line_keeps_its_head_and_tail(box: Sandbox) -> None:
+    result = await python(box, "print('a' + 'x' * 20_000_000 + 'z')", max_output=4000)
+    assert result.ok
+    assert result.stdout.startswith(b"ax")
+    assert result.stdout.endswith(b"xz\n")
+    assert result.cut == 20_000_003 - 4000
+
+
+async def test_invalid_text_and_control_sequences_do_no_harm(box: Sandbox) -> None:
+    result = await python(box, r"import sys; sys.stdout.buffer.write(b'a\xff\x00\x1b[31mred\x1b]0;title\x07\r\nb\x9b2J')")
+    assert result.stdout == b"a\xff\x00\x1b[31mred\x1b]0;title\x07\r\nb\x9b2J"
+    assert result.text() == "a\ufffdred\nb\ufffd2J"
+
+
+async def test_an_argument_that_the_kernel_refuses_is_no_crash(box: Sandbox) -> None:
+    result = await box.exec(["echo", "x" * 200_000], timeout=20)
+    assert result.outcome in (Outcome.START_FAILED, Outcome.NONZERO)
+    assert await works(box)
+
+
+async def test_names_that_cannot_be_variables_are_refused(place: Place) -> None:
+    from agentsys_sandbox.base import SandboxError
+
+    async with place.open() as sandbox:
+        with pytest.raises(SandboxError, match="environment variable"):
+            await sandbox.exec(["true"], env={"A=B": "1"})
