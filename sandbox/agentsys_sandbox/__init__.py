@@ -27,9 +27,9 @@ if TYPE_CHECKING:
         Unavailable,
         WeakSandbox,
     )
-    from agentsys_sandbox.choose import detect, open_sandbox
+    from agentsys_sandbox.choose import connect, detect, inspect, open_sandbox
     from agentsys_sandbox.fake import FakeSandbox, Script
-    from agentsys_sandbox.reap import Leftover, find_leftovers, remove_leftovers
+    from agentsys_sandbox.reap import Cleaned, Leftover, clean_up
     from agentsys_sandbox.spec import (
         Control,
         Description,
@@ -48,6 +48,7 @@ __all__ = [
     "REPO",
     "VENV",
     "WORK",
+    "Cleaned",
     "Control",
     "Description",
     "ExecResult",
@@ -68,17 +69,18 @@ __all__ = [
     "Unavailable",
     "WeakSandbox",
     "clean",
+    "clean_up",
+    "connect",
     "detect",
-    "find_leftovers",
+    "inspect",
     "open_sandbox",
-    "remove_leftovers",
 ]
 
 _MODULES = {
     "base": "PYRIGHT REPO VENV WORK ImageMissing OnOutput Sandbox SandboxError SandboxGone Unavailable WeakSandbox",
-    "choose": "detect open_sandbox",
+    "choose": "connect detect inspect open_sandbox",
     "fake": "FakeSandbox Script",
-    "reap": "Leftover find_leftovers remove_leftovers",
+    "reap": "Cleaned Leftover clean_up",
     "spec": "Control Description ExecResult ExportReport InstallResult Limits Outcome Package SandboxSpec",
     "text": "clean",
 }

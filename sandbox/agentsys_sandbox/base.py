@@ -107,13 +107,22 @@ class Sandbox(Protocol):
         ...
 
     async def read_file(self, path: str, *, max_bytes: int = 1 << 20) -> bytes | None:
-        """Read a regular file below `WORK`; None where there is none. Never follows links, never blocks."""
+        """Read the first `max_bytes` bytes of a regular file below `WORK`; None where there is none.
+
+        Never follows links, never blocks. A relative path starts at `WORK`.
+        """
         ...
 
     async def export(
         self, paths: Sequence[str], dest: Path, *, max_files: int = 2000, max_bytes: int = 200 << 20
     ) -> ExportReport:
-        """Copy files and folders below `WORK` to `dest`: regular files and folders only, the rest is dropped and named."""
+        """Copy files and folders to `dest`, each at its path relative to `WORK`.
+
+        Only regular files and folders come out; the rest is dropped and named.
+
+        Args:
+            paths: below `WORK`; relative ones start there.
+        """
         ...
 
     async def health(self) -> bool:

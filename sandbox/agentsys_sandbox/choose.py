@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from agentsys_sandbox.base import Sandbox, SandboxError, Unavailable
-from agentsys_sandbox.spec import SandboxSpec
+from agentsys_sandbox.spec import Description, Limits, SandboxSpec
+
+if TYPE_CHECKING:
+    from agentsys_sandbox.engine import Engine
 
 Backend = Literal["auto", "docker", "podman", "bwrap"]
 BACKENDS: tuple[Backend, ...] = ("docker", "podman", "bwrap")
@@ -44,9 +47,31 @@ def open_sandbox(spec: SandboxSpec, backend: str = "auto") -> Sandbox:
 
         return BwrapSandbox(spec)
     from agentsys_sandbox.container import DockerSandbox
+
+    return DockerSandbox(spec, connect(chosen))
+
+
+def connect(backend: str = "docker") -> Engine:
+    """The engine of a backend, for building images and cleaning up. Blocks.
+
+    Args:
+        backend: `docker` or `podman`.
+
+    Raises: Unavailable.
+    """
     from agentsys_sandbox.engine import Engine
 
-    return DockerSandbox(spec, Engine.connect(_url(chosen)))
+    return Engine.connect(_podman_socket() if backend == "podman" else _docker_url())
+
+
+async def inspect(backend: str = "auto") -> Description:
+    """Open a throw-away sandbox, compare its confinement with what was asked for, and remove it.
+
+    Raises: Unavailable.
+    """
+    spec = SandboxSpec(run="check", limits=Limits(memory=512 << 20, cpus=1.0, pids=64, ttl=300.0), allow_weak=True)
+    async with open_sandbox(spec, backend) as sandbox:
+        return sandbox.describe()
 
 
 def _candidates(backend: str) -> tuple[Backend, ...]:
@@ -65,15 +90,11 @@ def _see(backend: Backend) -> None:
 
         probe()
         return
-    from agentsys_sandbox.engine import Engine
-
-    Engine.connect(_url(backend)).close()
+    connect(backend).close()
 
 
-def _url(backend: Backend) -> str:
+def _docker_url() -> str:
     """Where the engine listens; empty takes DOCKER_HOST or the usual socket."""
-    if backend == "podman":
-        return _podman_socket()
     if os.environ.get("DOCKER_HOST"):
         return ""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")

@@ -23,6 +23,7 @@ from agentsys_sandbox.images import ensure_image
 from agentsys_sandbox.install import SOCKET_DIR, Installation, Wish
 from agentsys_sandbox.labels import RUN, labels
 from agentsys_sandbox.paths import inside
+from agentsys_sandbox.reap import on_engine
 from agentsys_sandbox.requirements import denied
 from agentsys_sandbox.selfcheck import Expected, check
 from agentsys_sandbox.spec import Control, Description, ExecResult, ExportReport, InstallResult, Outcome, SandboxSpec
@@ -70,11 +71,17 @@ class DockerSandbox:
         self._image = await self._threads.call(ensure_image, self._engine, self._spec.image)
         environment = await self._threads.call(self._engine.image_environment, self._image)
         self._path = environment.get("PATH") or IMAGE_PATH
+        await self._threads.call(self._sweep)
         await self._threads.call(self._engine.create_volume, self._name, self._labels)
         self._open = True
         box = await self._ready()
         await self._check(box)
         await box.helper(("mkdir", "-p", REPO))
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left here: it holds memory and disk that this one may need."""
+        for leftover in on_engine(self._engine):
+            leftover.remove()
 
     async def _check(self, box: Box) -> None:
         """Look whether the confinement asked for is there. Raises: WeakSandbox."""

@@ -1,55 +1,104 @@
-"""What dead or overdue runs left on an engine, found by label, and its removal."""
+"""What dead or overdue runs left behind, found by label on every backend, and its removal."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
+from agentsys_sandbox.base import SandboxError
+from agentsys_sandbox.choose import connect
 from agentsys_sandbox.engine import Engine, Named
 from agentsys_sandbox.labels import RUN, abandoned
-
-Kind = Literal["container", "volume"]
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something to remove, and why."""
+    """Something to remove, and why. `kind` is `container`, `volume` or `folder`."""
 
-    kind: Kind
+    backend: str
+    kind: str
     name: str
     run: str
     reason: str
+    remove: Callable[[], None]
+    """Blocks. What is gone by then is no error. Raises: SandboxError."""
 
 
-def find_leftovers(engine: Engine, *, everything: bool = False, now: float | None = None) -> tuple[Leftover, ...]:
-    """Containers, then volumes, whose owner is gone or whose time is over. Blocks.
+@dataclass(frozen=True)
+class Cleaned:
+    """What was found, what could not be removed, and which backends were not looked at, each with the reason."""
+
+    found: tuple[Leftover, ...]
+    kept: tuple[tuple[Leftover, str], ...]
+    not_looked_at: tuple[tuple[str, str], ...]
+
+
+def clean_up(*, dry_run: bool = False, everything: bool = False) -> Cleaned:
+    """Remove leftovers on all backends that answer. Blocks.
 
     Args:
-        everything: those of living owners too; for the person who knows that nothing runs.
-        now: seconds since the epoch; None takes the clock.
+        dry_run: only look.
+        everything: remove what belongs to living owners too; for a person who knows that nothing of worth runs.
+    """
+    found: list[Leftover] = []
+    kept: list[tuple[Leftover, str]] = []
+    missed: list[tuple[str, str]] = []
+    for backend in ("docker", "podman"):
+        try:
+            engine = connect(backend)
+        except SandboxError as error:
+            missed.append((backend, error.message))
+            continue
+        try:
+            found += (listed := on_engine(engine, everything=everything))
+            kept += [] if dry_run else _removed(listed)
+        except SandboxError as error:
+            missed.append((backend, error.message))
+        finally:
+            engine.close()
+    try:
+        found += (folders := on_bubblewrap())
+        kept += [] if dry_run else _removed(folders)
+    except SandboxError as error:
+        missed.append(("bwrap", error.message))
+    return Cleaned(tuple(found), tuple(kept), tuple(missed))
+
+
+def on_engine(engine: Engine, *, everything: bool = False, now: float | None = None) -> list[Leftover]:
+    """Containers, then volumes, whose owner is gone or whose time is over; in the order in which they can be removed.
 
     Raises: Unavailable.
     """
     moment = time.time() if now is None else now
-    kinds: tuple[tuple[Kind, list[Named]], ...] = (
-        ("container", engine.containers(RUN)),
-        ("volume", engine.volumes(RUN)),
-    )
-    found = [_judge(kind, each, moment, everything) for kind, listed in kinds for each in listed]
-    return tuple(each for each in found if each.reason)
+
+    def judge(kind: str, each: Named, remove: Callable[[str], None]) -> Leftover:
+        reason = abandoned(each.labels, moment) or ("asked for" if everything else "")
+        name, run = each.name, each.labels.get(RUN, "")
+        return Leftover(engine.info.name, kind, name, run, reason, partial(remove, name))
+
+    found = [judge("container", each, engine.remove) for each in engine.containers(RUN)]
+    found += [judge("volume", each, engine.remove_volume) for each in engine.volumes(RUN)]
+    return [each for each in found if each.reason]
 
 
-def _judge(kind: Kind, found: Named, now: float, everything: bool) -> Leftover:
-    reason = abandoned(found.labels, now) or ("asked for" if everything else "")
-    return Leftover(kind, found.name, found.labels.get(RUN, ""), reason)
+def on_bubblewrap() -> list[Leftover]:
+    """Folders of bubblewrap sandboxes whose owner is gone or whose time is over. Raises: Unavailable."""
+    from agentsys_sandbox import bwrap_reap
+
+    return [
+        Leftover("bwrap", "folder", each.name, each.run, each.reason, partial(bwrap_reap.remove, each))
+        for each in bwrap_reap.leftovers()
+    ]
 
 
-def remove_leftovers(engine: Engine, leftovers: Iterable[Leftover]) -> None:
-    """Remove them; what is gone by then is no error. Blocks. Raises: Unavailable."""
+def _removed(leftovers: list[Leftover]) -> list[tuple[Leftover, str]]:
+    """Remove them; return those that stayed, with the reason."""
+    kept: list[tuple[Leftover, str]] = []
     for each in leftovers:
-        if each.kind == "container":
-            engine.remove(each.name)
-        else:
-            engine.remove_volume(each.name)
+        try:
+            each.remove()
+        except SandboxError as error:
+            kept.append((each, error.message))
+    return kept

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from live.sandboxes import BACKENDS, Place, need
 
 from agentsys_sandbox.base import Sandbox
+from live.sandboxes import BACKENDS, Place, need
 
 
 @pytest.fixture(params=BACKENDS)

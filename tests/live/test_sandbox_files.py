@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from live.sandboxes import Place, python
 
 from agentsys_sandbox.base import Sandbox, SandboxError, SandboxGone
 from agentsys_sandbox.fake import FakeSandbox
+from live.sandboxes import Place, python
 
 
 async def test_files_arrive_with_their_folders_and_scripts_can_be_run(box: Sandbox) -> None:
@@ -54,9 +53,13 @@ async def test_a_path_that_leaves_the_folder_is_refused_everywhere(place: Place,
 
 
 async def test_a_link_in_the_way_is_replaced_and_not_followed(box: Sandbox) -> None:
-    await python(box, "import os; os.mkdir('/work/other'); os.symlink('/work/other', 'd'); os.symlink('/work/other/f', 'f')")
+    await python(
+        box, "import os; os.mkdir('/work/other'); os.symlink('/work/other', 'd'); os.symlink('/work/other/f', 'f')"
+    )
     await box.write_files({"d/x": b"1", "f": b"2"})
-    assert (await python(box, "import os; print(os.listdir('/work/other'), os.path.islink('d'))")).stdout == b"[] False\n"
+    assert (
+        await python(box, "import os; print(os.listdir('/work/other'), os.path.islink('d'))")
+    ).stdout == b"[] False\n"
     assert await box.read_file("repo/d/x") == b"1"
 
 
@@ -75,7 +78,8 @@ async def test_removing_takes_folders_and_unreadable_things_and_forgives_absent_
 
 async def test_reading_never_follows_links_and_never_blocks(box: Sandbox) -> None:
     code = (
-        "import os\nos.symlink('/etc/passwd', 'link'); os.mkfifo('pipe'); os.mkdir('dir'); os.symlink('dir', 'dirlink')\n"
+        "import os\nos.symlink('/etc/passwd', 'link'); os.mkfifo('pipe'); os.mkdir('dir')\n"
+        "os.symlink('dir', 'dirlink')\n"
         "open('dir/f','w').write('x'); os.symlink('/proc/self/environ', 'proc'); os.symlink('loop', 'loop')\n"
         "open('secret','w').close(); os.chmod('secret', 0)"
     )
@@ -140,8 +144,8 @@ async def test_links_that_stand_in_the_destination_are_not_followed(box: Sandbox
     outside.mkdir()
     (outside / "f").write_text("mine")
     (tmp_path / "dest/repo").mkdir(parents=True)
-    os.symlink(outside, tmp_path / "dest/repo/d")
-    os.symlink(outside / "f", tmp_path / "dest/repo/g")
+    (tmp_path / "dest/repo/d").symlink_to(outside)
+    (tmp_path / "dest/repo/g").symlink_to(outside / "f")
     report = await box.export(["repo"], tmp_path / "dest")
     assert (outside / "f").read_text() == "mine"
     assert [name for name, _ in report.dropped] == ["repo/d", "repo/d/f"]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live.sandboxes import Place, python
 
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import Outcome
+from live.sandboxes import Place, python
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ async def test_no_secret_of_the_host_is_visible(canary: str, place: Place) -> No
         "        try: data = open(f'/proc/{p}/{n}', 'rb').read()\n"
         "        except OSError: continue\n"
         "        if needle in data: hits.append((p, n))\n"
-        "for top in ('/root', '/home', '/etc', '/run', '/var', '/tmp', '/mnt', '/srv', '/opt/agentsys/pyright/package.json'):\n"
+        "for top in ('/root', '/home', '/etc', '/run', '/var', '/tmp', '/mnt', '/srv'):\n"
         "    for folder, _, names in os.walk(top):\n"
         "        for name in names:\n"
         "            path = os.path.join(folder, name)\n"
@@ -65,8 +64,8 @@ async def test_the_environment_is_a_fixed_list(box: Sandbox) -> None:
 async def test_nothing_outside_the_work_and_temporary_folders_can_be_written(box: Sandbox) -> None:
     code = (
         "import os\n"
-        "for path in ('/x', '/etc/x', '/usr/x', '/opt/agentsys/x', '/root/x', '/var/x', '/etc/passwd', '/usr/local/bin/python3',\n"
-        "             '/proc/sys/kernel/core_pattern', '/sys/kernel/x', '/proc/sysrq-trigger'):\n"
+        "for path in ('/x', '/etc/x', '/usr/x', '/opt/agentsys/x', '/root/x', '/var/x', '/etc/passwd',\n"
+        "             '/usr/local/bin/python3', '/proc/sys/kernel/core_pattern', '/sys/kernel/x', '/proc/sysrq-trigger'):\n"
         "    try: open(path, 'ab'); print(path)\n"
         "    except OSError: pass"
     )
@@ -104,14 +103,16 @@ async def test_what_needs_privileges_is_refused(box: Sandbox, code: str) -> None
 
 
 async def test_a_setuid_program_gives_no_other_user(box: Sandbox) -> None:
-    code = "cp $(command -v id) /work/id && chmod 6777 /work/id && /work/id -u; find / -xdev -perm -4000 -exec {} \\; 2>/dev/null; true"
+    code = "cp $(command -v id) /work/id && chmod 6777 /work/id && /work/id -u"
     result = await box.exec(["sh", "-c", code], timeout=60)
     first = result.stdout.split()[0]
     assert first == (await box.exec(["id", "-u"], timeout=20)).stdout.strip() != b"0"
 
 
 async def test_no_engine_socket_is_in_reach(box: Sandbox) -> None:
-    code = "find / -xdev -type s 2>/dev/null; ls /var/run/docker.sock /run/docker.sock /run/agentsys/index.sock 2>/dev/null; true"
+    code = (
+        "find / -xdev -type s 2>/dev/null; ls /var/run/docker.sock /run/docker.sock /run/agentsys/* 2>/dev/null; true"
+    )
     assert (await box.exec(["sh", "-c", code], timeout=60)).stdout == b""
 
 
@@ -134,7 +135,9 @@ NETWORK = {
 
 @pytest.mark.parametrize("code", NETWORK.values(), ids=NETWORK)
 async def test_the_run_phase_has_no_network(box: Sandbox, listener: int, code: str) -> None:
-    program = f"import socket\nPORT={listener}\ntry: {code}\nexcept OSError as e: print('refused')\nelse: print('reached')"
+    program = (
+        f"import socket\nPORT={listener}\ntry: {code}\nexcept OSError as e: print('refused')\nelse: print('reached')"
+    )
     assert (await python(box, program, timeout=20)).stdout == b"refused\n"
 
 
@@ -149,19 +152,21 @@ async def test_sandboxes_do_not_see_each_other(place: Place) -> None:
 async def test_nothing_of_a_program_runs_on_the_host_as_root(box: Sandbox) -> None:
     """Looks from the host: the sandbox's marked process has no root identity of this machine's init namespaces."""
     mark = f"mark-{secrets.token_hex(8)}"
-    before = {name for name in os.listdir("/proc") if name.isdigit()}
+    before = set(Path("/proc").glob("[0-9]*"))
     seen: list[str] = []
 
     def look(stream: str, data: bytes) -> None:
-        for name in {name for name in os.listdir("/proc") if name.isdigit()} - before:
+        for process in set(Path("/proc").glob("[0-9]*")) - before:
             try:
-                if mark.encode() in Path(f"/proc/{name}/cmdline").read_bytes():
-                    lines = Path(f"/proc/{name}/status").read_text().splitlines()
+                if mark.encode() in (process / "cmdline").read_bytes():
+                    lines = (process / "status").read_text().splitlines()
                     seen.extend(line.split()[1] for line in lines if line.startswith("Uid:"))
             except OSError:
                 continue
 
-    await box.exec(["python3", "-c", "import time; print('up', flush=True); time.sleep(0.5)", mark], on_output=look, timeout=20)
+    await box.exec(
+        ["python3", "-c", "import time; print('up', flush=True); time.sleep(0.5)", mark], on_output=look, timeout=20
+    )
     assert seen
     assert "0" not in seen
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from live.sandboxes import MIB, Place, others, python
 
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import Outcome
+from live.sandboxes import MIB, Place, others, python
 
 GRAB = "x = [bytearray(b'x' * 8_000_000) for _ in range(200)]"
 
@@ -53,7 +53,9 @@ async def test_shared_memory_works_and_is_bounded(box: Sandbox) -> None:
 
 async def test_one_file_cannot_grow_over_the_limit(place: Place) -> None:
     async with place.open(disk=20 * MIB) as box:
-        result = await python(box, "import os\nfor i in range(64): os.truncate(open('/work/repo/big','ab').fileno(), i << 20)")
+        result = await python(
+            box, "import os\nfor i in range(64): os.truncate(open('/work/repo/big','ab').fileno(), i << 20)"
+        )
         assert result.outcome is not Outcome.OK
         size = await python(box, "import os; print(os.path.getsize('/work/repo/big'))")
         assert int(size.stdout) <= 20 * MIB
@@ -61,7 +63,9 @@ async def test_one_file_cannot_grow_over_the_limit(place: Place) -> None:
 
 async def test_a_work_folder_that_grows_over_its_limit_is_disk_limit(place: Place) -> None:
     async with place.open(disk=60 * MIB) as box:
-        code = "import time\nfor i in range(9999):\n open(f'/work/repo/{i}','wb').write(b'x' * 9_000_000); time.sleep(0.7)"
+        code = (
+            "import time\nfor i in range(9999):\n open(f'/work/repo/{i}','wb').write(b'x' * 9_000_000); time.sleep(0.7)"
+        )
         result = await python(box, code, timeout=60)
         assert result.outcome is Outcome.DISK_LIMIT
         assert await others(box) == 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from live.sandboxes import MIB, Place, others, python
 
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import Outcome
+from live.sandboxes import MIB, Place, others, python
 
 
 async def works(box: Sandbox) -> bool:
@@ -100,7 +100,9 @@ async def test_a_daemon_that_holds_the_output_open_does_not_hold_the_result_back
 
 
 async def test_threads_without_end_meet_the_process_limit(box: Sandbox) -> None:
-    code = "import threading,time\nfor _ in range(500): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    code = (
+        "import threading as t,time\nfor _ in range(500): t.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    )
     result = await python(box, code)
     assert result.outcome is Outcome.PIDS_LIMIT
     assert b"can't start new thread" in result.stderr
@@ -108,7 +110,9 @@ async def test_threads_without_end_meet_the_process_limit(box: Sandbox) -> None:
 
 
 async def test_children_that_nobody_waits_for_are_reaped(box: Sandbox) -> None:
-    code = "import os\nfor _ in range(300):\n p=os.fork()\n if p==0:\n  os._exit(0)\n if _ % 30 == 0:\n  os.waitpid(-1, 0)"
+    code = (
+        "import os\nfor _ in range(300):\n p=os.fork()\n if p==0:\n  os._exit(0)\n if _ % 30 == 0:\n  os.waitpid(-1, 0)"
+    )
     await python(box, code)
     assert await works(box)
 
@@ -144,7 +148,9 @@ async def test_one_very_long_line_keeps_its_head_and_tail(box: Sandbox) -> None:
 
 
 async def test_invalid_text_and_control_sequences_do_no_harm(box: Sandbox) -> None:
-    result = await python(box, r"import sys; sys.stdout.buffer.write(b'a\xff\x00\x1b[31mred\x1b]0;title\x07\r\nb\x9b2J')")
+    result = await python(
+        box, r"import sys; sys.stdout.buffer.write(b'a\xff\x00\x1b[31mred\x1b]0;title\x07\r\nb\x9b2J')"
+    )
     assert result.stdout == b"a\xff\x00\x1b[31mred\x1b]0;title\x07\r\nb\x9b2J"
     assert result.text() == "a\ufffdred\nb\ufffd2J"
 
