@@ -15,6 +15,7 @@ _NO_NAME = re.compile(r"cannot import name '(\w+)' from (?:partially initialized
 _NO_ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
 _SHARED_OBJECT = re.compile(r"(\S+\.so[\w.]*): cannot open shared object file")
 _NO_FILE = re.compile(r"No such file or directory: '([^']+)'")
+_DID_YOU_MEAN = re.compile(r"\. Did you mean: '(\w+)'\?")
 _SYNTAX = ("SyntaxError", "IndentationError", "TabError")
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "_ArrayMemoryError")
 
@@ -60,9 +61,8 @@ def _place(fault: Fault) -> Frame | None:
 
 
 def _symbol(place: Frame | None, test: str) -> str:
-    if place is None or is_test_path(place.path):
-        return test or (place.function if place else "")
-    return place.function
+    function = place.function if place and place.function != "<module>" else ""
+    return test or function if place is None or is_test_path(place.path) else function
 
 
 def _finding(fault: Fault, default: DiagnosticKind, known: Known) -> Finding:
@@ -89,7 +89,9 @@ def _import_finding(fault: Fault, text: str, known: Known) -> Finding:
     name = _NO_NAME.search(fault.message)
     if name:
         circular = " (circular import)" if "circular import" in fault.message else ""
-        return Finding("wrong_import", f"cannot import `{name[1]}` from `{name[2]}`{circular}", f"{name[2]}.{name[1]}")
+        meant = _DID_YOU_MEAN.search(fault.message)
+        why = f"; did you mean `{meant[1]}`?" if meant else circular
+        return Finding("wrong_import", f"cannot import `{name[1]}` from `{name[2]}`{why}", f"{name[2]}.{name[1]}")
     library = _SHARED_OBJECT.search(fault.message)
     if library:
         return Finding(

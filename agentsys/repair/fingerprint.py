@@ -29,7 +29,9 @@ def fingerprint_of(diagnostic: Diagnostic) -> str:
     if diagnostic.kind in _BY_SYMBOL and diagnostic.symbol:
         parts.append(diagnostic.symbol.lower())
     elif diagnostic.kind == "wrong_import" and diagnostic.symbol:
-        parts += [diagnostic.path, diagnostic.symbol]
+        parts += [diagnostic.path, diagnostic.symbol.rpartition(".")[2]]
+    elif diagnostic.kind == "syntax" and diagnostic.path:
+        parts.append(diagnostic.path)
     else:
         parts += [diagnostic.path, diagnostic.symbol, stable_text(diagnostic.message)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

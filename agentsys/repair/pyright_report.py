@@ -14,6 +14,7 @@ from agentsys.repair.known import Known
 from agentsys.repair.tracebacks import own_path
 
 _UNRESOLVED = re.compile(r'^Import "([\w.]+)" could not be resolved')
+_NO_ATTRIBUTE = re.compile(r'^"(\w+)" is not a known attribute of module "([\w.]+)"')
 _UNKNOWN = re.compile(r'^"(\w+)" is unknown import symbol')
 
 
@@ -89,6 +90,9 @@ def _diagnostic(item: _Item, known: Known) -> Diagnostic:
         kind, message, symbol = finding.kind, finding.message, finding.symbol
     elif unknown := _UNKNOWN.match(head):
         kind, message, symbol = "wrong_import", f"`{unknown[1]}` is not in the module it is imported from", unknown[1]
+    elif attribute := _NO_ATTRIBUTE.match(head):
+        name = f"{attribute[2]}.{attribute[1]}"
+        kind, message, symbol = "wrong_import", f"module `{attribute[2]}` has no `{attribute[1]}`", name
     elif not item.rule:
         kind, message, symbol = "syntax", head, ""
     else:

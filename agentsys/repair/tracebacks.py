@@ -9,7 +9,8 @@ _FRAME = re.compile(r'^\s*File "(?P<path>[^"\n]+)", line (?P<line>\d+)(?:, in (?
 _SHORT = re.compile(r"^(?P<path>[^\s:][^:\n]*):(?P<line>\d+): in (?P<function>.+?)\s*$")
 _ERROR = re.compile(r"^(?P<error>[A-Za-z_][\w.]*)(?:: ?(?P<message>.*))?$")
 _NAMED = re.compile(r"(Error|Exception|Exit|Warning|Interrupt|Failed|Iteration|Timeout|Group|Skipped|Fault)$")
-_GROUP = re.compile(r"^\s*(?:\| ?|\+-[-+]*\s?(?=Exception))")
+_GROUP = re.compile(r"^\s*\| ?")
+_GROUP_RULE = re.compile(r"^\s*(\|\s*)*\+[-+ ]")
 _CAUSE = "The above exception was the direct cause of the following exception:"
 _DURING = "During handling of the above exception, another exception occurred:"
 _MAX_MESSAGE_LINES = 12
@@ -64,7 +65,10 @@ def parse_faults(text: str, root: str) -> list[Fault]:
     current = _Open()
     link = ""
     for raw in text.splitlines():
-        line = _GROUP.sub("", raw) if raw.lstrip()[:1] in ("|", "+") else raw
+        if _GROUP_RULE.match(raw):
+            current = _Open()
+            continue
+        line = _GROUP.sub("", raw)
         if line.strip() in (_CAUSE, _DURING):
             link = "cause" if line.strip() == _CAUSE else "during"
             current = _Open()
