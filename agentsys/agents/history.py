@@ -9,7 +9,7 @@ from agentsys.agents.context import Context
 from agentsys.artifacts import Diagnostic, Plan
 from agentsys.rounds import Round
 
-FILES_NARROW = 4
+FILES_NARROW = 6
 FILES_WIDE = 10
 
 
@@ -46,6 +46,7 @@ def history_text(rounds: Sequence[Round]) -> str:
 def implicated_files(context: Context, plan: Plan, diagnostics: Sequence[Diagnostic], *, wide: bool) -> list[str]:
     """Return the files that the leading diagnostics name, deepest frame first; `wide` adds what they depend on."""
     found: list[str] = []
+    by_path = {spec.path: spec for spec in plan.files}
 
     def add(path: str) -> None:
         if path and path not in found and (context.ws.run.repo / path).is_file():
@@ -55,13 +56,16 @@ def implicated_files(context: Context, plan: Plan, diagnostics: Sequence[Diagnos
         add(row.path)
         for frame in reversed(row.frames):
             add(frame.split(":")[0])
+        if row.kind == "test" and row.path in by_path:
+            # An assertion fails in the test; the fault is usually in what the test exercises.
+            for name in by_path[row.path].depends_on:
+                add(name)
         if row.kind in ("missing_dependency", "bad_pin", "install"):
             add("requirements.txt")
         if row.check in ("smoke", "results"):
             add("reproduce.sh")
             add("configs/smoke.yaml")
     if wide:
-        by_path = {spec.path: spec for spec in plan.files}
         for path in list(found):
             for name in by_path[path].depends_on if path in by_path else ():
                 add(name)

@@ -44,7 +44,12 @@ def section_hashes(prompt: Prompt) -> dict[str, str]:
 
 
 def changed_sections(recorded: dict[str, str], current: dict[str, str]) -> list[str]:
-    """Return the names of sections that differ, came or went, in the order of the current prompt."""
+    """Return the names of sections that differ, came or went, in the order of the current prompt.
+
+    A recording without hashes (written by hand, for a test) says nothing about its prompt: nothing has changed.
+    """
+    if not recorded:
+        return []
     names = [*current, *(name for name in recorded if name not in current)]
     return [name for name in names if recorded.get(name) != current.get(name)]
 

@@ -1,0 +1,51 @@
+"""Fixtures of the runs that go through the whole program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from agentsys.pipeline import RunResult, implement
+from agentsys.settings import Settings
+from scripted.recording import write_paper, write_recording
+
+Start = Callable[..., "RunResult"]
+
+
+@pytest.fixture(scope="session")
+def backend() -> str:
+    """The first place for untrusted code that answers here; tests skip where there is none."""
+    from agentsys_sandbox.base import SandboxError
+    from agentsys_sandbox.choose import detect
+
+    try:
+        return {"bubblewrap": "bwrap"}.get(name := detect(os.environ.get("AGENTSYS_TEST_BACKEND", "auto")), name)
+    except SandboxError as error:
+        pytest.skip(f"no sandbox here: {error.message}")
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Callable[[Mapping[tuple[str, str], str]], tuple[Path, Path]]:
+    """Write the small paper and a recording of scripted answers; return both paths."""
+
+    def make(answers: Mapping[tuple[str, str], str]) -> tuple[Path, Path]:
+        paper = write_paper(tmp_path)
+        return paper, write_recording(tmp_path / "recording", paper, answers)
+
+    return make
+
+
+@pytest.fixture
+def replay(tmp_path: Path, backend: str, scripted):  # noqa: ANN001, ANN201
+    """Run the whole pipeline on scripted answers in a real sandbox."""
+
+    async def start(answers: Mapping[tuple[str, str], str], **settings: object) -> RunResult:
+        paper, recording = scripted(answers)
+        chosen = Settings.model_validate(
+            {"replay": recording, "runs_dir": tmp_path / "runs", "backend": backend} | settings
+        )
+        return await implement(paper, chosen)
+
+    return start

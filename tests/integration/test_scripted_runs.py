@@ -1,0 +1,142 @@
+"""The whole path on scripted answers, in a real sandbox: statuses, rounds, roll-back, hand-overs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from agentsys.artifacts import Diagnosis, Verdict
+from scripted.answers import (
+    CORE_RIGHT,
+    CORE_WRONG,
+    LINE,
+    TESTS,
+    as_json,
+    fenced,
+    first_version,
+    repair,
+)
+
+pytestmark = [pytest.mark.index]
+
+
+def commits(repo: Path) -> list[str]:
+    done = subprocess.run(["git", "-C", str(repo), "log", "--format=%s"], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def handover(owner: str, cause: str, path: str = "runmean/core.py") -> str:
+    return as_json({"cause": cause, "owner": owner, "instructions": [{"path": path, "instruction": cause}], "sections": ["2"]})
+
+
+async def test_one_repair_makes_it_verified_with_evidence_on_disk(replay):
+    answers = first_version(CORE_WRONG)
+    answers["debugger", "round-01"] = repair("the exponent starts at 2", LINE.format(2), LINE.format(1))
+    result = await replay(answers)
+    run = result.run
+    assert (result.record.status, result.exit_code) == ("verified", 0)
+    assert result.record.replayed and result.record.rounds == 2
+    verdicts = [Verdict.model_validate_json((run.round(n) / "verdict.json").read_bytes()) for n in (1, 2)]
+    assert [verdict.passed for verdict in verdicts] == [False, True]
+    assert Verdict.model_validate_json((run.rounds / "replay" / "verdict.json").read_bytes()).passed
+    assert any(subject.startswith("Round 1:") for subject in commits(run.repo))
+    measured = json.loads((run.repo / "results" / "results.json").read_text())
+    assert measured["last_value"] > 1
+    for name in ("PAPER_MAP.md", "paper_map.json", "AUDIT.md", "requirements.lock", "configs/full.yaml"):
+        assert (run.repo / name).is_file(), name
+    assert "enumerate(stream, 1)" in (run.round(1) / "patch.diff").read_text()
+
+
+async def test_code_that_cannot_be_repaired_ends_unverified_with_the_repository_delivered(replay):
+    answers = first_version(CORE_WRONG)
+    answers["debugger", "round-01"] = repair("a guess", LINE.format(2), LINE.format(3))
+    answers["debugger", "round-02"] = handover("coder", "another guess")
+    answers["coder", "round-02/runmean/core.py"] = fenced(CORE_WRONG.replace("stream, 2", "stream, 4"))
+    result = await replay(answers, max_rounds=2)
+    assert (result.record.status, result.exit_code) == ("unverified", 5)
+    assert "pytest" in result.record.reason and "resume" in result.record.hint
+    assert (result.run.repo / "runmean" / "core.py").is_file()
+    assert (result.run.repo / "PAPER_MAP.md").is_file()
+    assert not (result.run.rounds / "replay").exists()
+
+
+async def test_a_worse_round_is_rolled_back_and_the_debugger_is_told(replay):
+    answers = first_version(CORE_WRONG)
+    broken = "    raise RuntimeError('worse')"
+    answers["debugger", "round-01"] = as_json(
+        {"cause": "a bad idea", "owner": "debugger", "instructions": [], "sections": []}
+    ) + (
+        "\n````edit:runmean/main.py\n<<<<<<< SEARCH\nfrom runmean.core import corrected_means\n=======\n"
+        "from runmean.core import no_such_name as corrected_means\n>>>>>>> REPLACE\n````\n"
+    )
+    answers["debugger", "round-02"] = as_json(
+        {"cause": "the exponent", "owner": "coder", "instructions": [{"path": "runmean/core.py", "instruction": "count from one"}]}
+    )
+    answers["coder", "round-02/runmean/core.py"] = fenced(CORE_RIGHT)
+    result = await replay(answers)
+    assert broken not in (result.run.repo / "runmean" / "main.py").read_text()
+    assert "no_such_name" not in (result.run.repo / "runmean" / "main.py").read_text()
+    assert (result.run.round(2) / "rollback.json").is_file()
+    assert result.record.status == "verified"
+
+
+@pytest.mark.parametrize("owner", ["coder", "analyzer", "planner"])
+async def test_a_diagnosis_hands_the_matter_to_the_colleague_it_names(replay, owner: str):
+    answers = first_version(CORE_WRONG)
+    answers["debugger", "round-01"] = handover(owner, "t must count from one")
+    answers["coder", "round-01/runmean/core.py"] = fenced(CORE_RIGHT)
+    answers["analyzer", "round-01/runmean/core.py"] = "Equation (2) counts t from one, so the first exponent is 1. " * 5
+    spec = {
+        "path": "runmean/core.py",
+        "kind": "source",
+        "purpose": "the method, t counted from one",
+        "interface": "def corrected_means(stream: Iterable[float], b: float) -> list[float]",
+        "requirements": ["R1", "R2"],
+    }
+    answers["planner", "round-01"] = as_json({"files": [spec], "dependencies": [], "note": "said more clearly"})
+    for path, text in {
+        "runmean/core.py": fenced(CORE_RIGHT),
+        "tests/test_core.py": fenced(TESTS),
+    }.items():
+        answers["analyzer", f"plan-1/{path}"] = "Count from one. " * 30
+        answers["coder", f"plan-1/{path}"] = text
+    answers["analyzer", "plan-1/runmean/main.py"] = "Run the ramp. " * 30
+    answers["coder", "plan-1/runmean/main.py"] = answers["coder", "runmean/main.py"]
+    result = await replay(answers)
+    diagnosis = Diagnosis.model_validate_json((result.run.round(1) / "diagnosis.json").read_bytes())
+    assert diagnosis.owner == owner
+    assert result.record.status == "verified"
+    asked = {line["key"] if isinstance(line.get("key"), str) else str(line) for line in ledger(result.run.llm)}
+    assert any(owner in key and "1" in key for key in asked)
+
+
+async def test_the_same_root_cause_three_times_ends_the_repairs(replay):
+    answers = first_version(CORE_WRONG)
+    answers["debugger", "round-01"] = repair("a guess", LINE.format(2), LINE.format(2) + "  # one")
+    answers["debugger", "round-02"] = handover("coder", "a second guess")
+    answers["coder", "round-02/runmean/core.py"] = fenced(CORE_WRONG.replace("m = 0.0", "m = 0.0  # two"))
+    answers["debugger", "round-03"] = repair("a third guess", "    m = 0.0  # two", "    m = 0.0  # three")
+    result = await replay(answers, max_rounds=9)
+    assert (result.record.status, result.exit_code) == ("unverified", 5)
+    assert "same root cause" in result.record.reason
+    assert result.record.rounds == 4
+
+
+def ledger(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+
+
+async def test_resuming_a_finished_run_asks_no_model_again(replay, tmp_path: Path):
+    from agentsys.pipeline import resume
+    from agentsys.settings import Settings
+
+    answers = first_version(CORE_RIGHT)
+    result = await replay(answers)
+    assert result.record.status == "verified"
+    before = (result.run.llm / "ledger.jsonl").read_bytes()
+    settings = Settings(replay=tmp_path / "recording", runs_dir=tmp_path / "runs")
+    again = await resume(result.run, settings)
+    assert again.record.status == "verified"
+    assert (result.run.llm / "ledger.jsonl").read_bytes() == before
