@@ -27,7 +27,8 @@ NOT_FROM_LOCAL = frozenset({"base_url", "provider", "allow_weak_sandbox"})
 """A file that happens to lie in the working directory may not redirect the key or weaken the sandbox."""
 
 _OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR"})
-_NOT_STORED = frozenset({"display", "runs_dir"})  # how it is shown, and where it lies, may differ at each start
+_NOT_STORED = frozenset({"display", "runs_dir", "stop_after"})
+"""How it is shown, where it lies and where it pauses may differ at each start of the same run."""
 _SECRET = re.compile(
     r"(?i)(api_?key|secret|passw|credential|authorization|bearer|(access|auth|session|id)_?token|^token$)"
 )

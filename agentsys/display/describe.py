@@ -47,7 +47,8 @@ def _note(data: Data) -> str:
 
 
 def _run_started(data: Data) -> str:
-    return f"run started: {_generic(data)}"
+    model = text(data, "model")
+    return f"run started: {text(data, 'title', 'id', 'paper')}" + (f", model {model}" if model else "")
 
 
 def _run_finished(data: Data) -> str:
@@ -55,8 +56,31 @@ def _run_finished(data: Data) -> str:
     return f"run finished: {text(data, 'status')}" + (f", {reason}" if reason else "")
 
 
+def _stage_started(data: Data) -> str:
+    who = text(data, "agent")
+    return f"started, {who} acts" if who else "started"
+
+
 def _stage_finished(data: Data) -> str:
-    return f"{text(data, 'state', 'status') or 'done'} {_note(data)}"
+    took = number(data, "seconds")
+    return "done" + (f" in {seconds(took)}" if took is not None else "")
+
+
+def _round_finished(data: Data) -> str:
+    if data.get("passed") is True:
+        return "round finished: all checks passed"
+    if "rolled_back_to" in data:
+        return f"rolled back to round {data['rolled_back_to']}"
+    return f"round finished: {states_words(data.get('checks')) or _note(data)}"
+
+
+def states_words(checks: object) -> str:
+    """Return `install ok, pytest failed, smoke not run` for a table of check states."""
+    if not isinstance(checks, dict):
+        return ""
+    table = cast("Mapping[str, object]", checks)
+    words = {"passed": "ok", "not_run": "not run", "infra_error": "could not be run"}
+    return ", ".join(f"{name} {words.get(str(state), str(state))}" for name, state in table.items())
 
 
 def _agent(data: Data) -> str:
@@ -86,9 +110,10 @@ def _file(data: Data) -> str:
 
 
 def _exec(data: Data) -> str:
-    argv = data.get("argv") or data.get("command") or data.get("check") or ""
-    what = " ".join(map(str, cast("list[object]", argv))) if isinstance(argv, list) else str(argv)
-    return f"runs {what} {text(data, 'outcome')}" if what else _generic(data)
+    parts = [text(data, "check", "command") or _generic(data), text(data, "outcome")]
+    if (took := number(data, "seconds")) is not None:
+        parts.append(f"in {seconds(took)}")
+    return " ".join(filter(None, parts))
 
 
 def _diagnostic(data: Data) -> str:
@@ -97,8 +122,12 @@ def _diagnostic(data: Data) -> str:
 
 
 def _verdict(data: Data) -> str:
-    head = " ".join(filter(None, [text(data, "gate"), text(data, "decision", "outcome"), text(data, "subject")]))
-    return head or _generic(data)
+    rules = data.get("rules")
+    named = ", ".join(map(str, cast("list[object]", rules)[:5])) if isinstance(rules, list) and rules else ""
+    words = [text(data, "gate"), text(data, "decision"), f"({named})" if named else ""]
+    if (status := text(data, "status")) not in ("", "ok"):
+        words.append(f"[{status}]")
+    return " ".join(filter(None, words))
 
 
 def _problem(word: str) -> Callable[[Data], str]:
@@ -108,17 +137,17 @@ def _problem(word: str) -> Callable[[Data], str]:
 _WORDS: dict[str, Callable[[Data], str]] = {
     "run.started": _run_started,
     "run.finished": _run_finished,
-    "stage.started": lambda data: f"started {_generic(data)}",
+    "stage.started": _stage_started,
     "stage.finished": _stage_finished,
-    "round.started": lambda data: f"round started {_generic(data)}",
-    "round.finished": lambda data: f"round finished: {_note(data)}",
+    "round.started": lambda _: "round started",
+    "round.finished": _round_finished,
     "agent.message": _agent,
     "llm.call": _call,
     "llm.retry": _retry,
     "file.written": _file,
     "sandbox.exec": _exec,
-    "sandbox.started": lambda data: f"sandbox started: {_generic(data)}",
-    "sandbox.stopped": lambda data: f"sandbox stopped {_generic(data)}",
+    "sandbox.started": lambda data: f"sandbox started: {text(data, 'backend')}",
+    "sandbox.stopped": lambda _: "sandbox removed",
     "diagnostic.found": _diagnostic,
     "policy.verdict": _verdict,
     "limit.reached": _problem("limit reached"),

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
@@ -144,18 +144,30 @@ def _rounds(run: RunDir, problems: Problems) -> tuple[RoundData, ...]:
 
 
 def _decisions(folder: Path, problems: Problems) -> tuple[Decision, ...]:
+    """Return the decisions of all gates: `{"decisions": [...]}` or one decision a file, each id once."""
+    found: dict[str, Decision] = {}
+    for path in sorted(folder.glob("*.json")):
+        tree = _table(read_json(path, problems))
+        rows = tree.get("decisions", [tree] if "gate" in tree else [])
+        for row in cast("list[object]", rows) if isinstance(rows, list) else []:
+            decision = _decision(row, path, problems)
+            if decision is not None:
+                found[decision.id] = decision
+    return tuple(found.values())
+
+
+def _decision(row: object, path: Path, problems: Problems) -> Decision | None:
     from agentsys_policies.schema import Decision
 
-    found: list[Decision] = []
-    for path in sorted(folder.glob("*.json")):
-        raw = read_bytes(path, problems)
-        # Other records (a manifest, a bill of materials) lie in the same folder.
-        if raw is None or b'"gate"' not in raw:
-            continue
-        decision = read_model(path, Decision, problems)
-        if decision is not None:
-            found.append(decision)
-    return tuple(found)
+    try:
+        return Decision.model_validate(row, strict=False)
+    except ValidationError as error:
+        problems.append(f"audit/{path.name} holds something that is no decision: {error.errors()[0]['msg']}")
+        return None
+
+
+def _table(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _files(repo: Path) -> list[RepoFile]:

@@ -6,6 +6,7 @@ from agentsys.artifacts import MeasuredResult
 from agentsys.display.clean import clean_line
 from agentsys.display.numbers import count, dollars, seconds
 from agentsys.report.data import ReportData
+from agentsys.report.facts import sandbox_words
 from agentsys.report.verdict import headline, next_command
 
 MAX_LINES = 20
@@ -24,7 +25,7 @@ def summary(data: ReportData) -> str:
         ("usage", _usage(data)),
         ("code", _code(data)),
         ("safety", _safety(data)),
-        ("sandbox", _sandbox(data)),
+        ("sandbox", sandbox_words(data)),
         ("note", _note(data)),
         ("repo", str(data.repo) if data.files else ""),
         ("report", _report(data)),
@@ -111,15 +112,6 @@ def _safety(data: ReportData) -> str:
     return f"{found} in {len(data.decisions)} decisions" + (
         f"; not allowed: {', '.join(sorted(set(open_gates)))}" if open_gates else ""
     )
-
-
-def _sandbox(data: ReportData) -> str:
-    verdicts = [item.verdict for item in data.rounds if item.verdict is not None]
-    weak = data.record.weak_sandbox or any(verdict.weak for verdict in verdicts)
-    backend = data.record.backend or next((verdict.backend for verdict in verdicts if verdict.backend), "")
-    if weak:
-        return f"{backend or 'unknown'}: WEAK, it isolates less than Docker does"
-    return backend
 
 
 def _note(data: ReportData) -> str:

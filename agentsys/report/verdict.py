@@ -25,15 +25,9 @@ def missing_evidence(data: ReportData) -> str:
         return "no verification passed every check"
     if data.replay is None:
         return "the replay in a fresh sandbox is not on disk"
-    if not replay_passed(data.replay):
+    if not data.replay.passed:
         return f"the replay in a fresh sandbox failed: {failed_checks(data.replay)}"
     return ""
-
-
-def replay_passed(replay: Verdict) -> bool:
-    """True if the replay executed something and none of its checks failed."""
-    states = [check.state for check in replay.checks]
-    return not replay.infra and "passed" in states and all(state == "passed" for state in states)
 
 
 def headline(data: ReportData) -> str:
@@ -80,6 +74,8 @@ def next_command(data: ReportData) -> str:
     """Return the command that goes on from here; empty where nothing is left to do."""
     run = shlex.quote(data.record.id)
     status = effective_status(data)
+    if status == "unverified" and data.last_verdict is None:
+        return f"agentsys resume {run}"
     if status == "unverified":
         more = max(_setting(data, "max_rounds", 5) + 3, data.record.rounds + 3)
         return f"agentsys resume {run} --max-rounds {more}"

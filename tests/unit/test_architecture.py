@@ -39,6 +39,7 @@ WORKERS = ("llm", "paper", "plan", "prompts", "repair", "verify")
 ABOVE_WORKERS = ("agents", "cli", "display", "pipeline", "report", "team")
 
 PROCESS_STARTERS = {
+    "agentsys.doctor.host": "asks the type checker that agentsys brings along for its version",
     "agentsys.paper.pdf.process": "reads a PDF in a child process with hard limits",
     "agentsys.repair.gitrepo": "runs git in the generated repository, with hooks and filters off",
     "agentsys.repair.textcheck": "asks `bash -n` whether a script parses; nothing of it is executed",

@@ -1,0 +1,50 @@
+"""`agentsys report [RUN]`: the report of a run, made afresh from its files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from agentsys.cli import options as opt
+from agentsys.cli.door import json_errors
+from agentsys.report.data import ReportData, collect
+from agentsys.rundir import find
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report", short_help="Show the report of a run.")(report)
+
+
+def report(
+    run: opt.RunName = "",
+    format: Annotated[Literal["text", "md", "html", "json"], typer.Option("--format", "-f", help="Form.")] = "text",
+    runs_dir: opt.RunsDir = None,
+) -> None:
+    """Write the report of a run to standard output; it is made from the run's files and changes nothing.
+
+    A run that ended early has a report as well, which says what is missing.
+    """
+    with json_errors(format == "json"):
+        data = collect(find(opt.runs_dir_of(runs_dir), run))
+        typer.echo(render(data, format).rstrip("\n"))
+
+
+def render(data: ReportData, format: Literal["text", "md", "html", "json"]) -> str:
+    """Return the report in one of its forms."""
+    if format == "md":
+        from agentsys.report.markdown import markdown
+
+        return markdown(data)
+    if format == "html":
+        from agentsys.report.html import html
+
+        return html(data)
+    if format == "json":
+        from agentsys.report.jsonform import as_json
+
+        return as_json(data)
+    from agentsys.report.summary import summary
+
+    return summary(data)

@@ -1,0 +1,102 @@
+"""`agentsys sandbox build|check|clean`: the places where code runs."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import typer
+
+from agentsys.cli import options as opt
+from agentsys.errors import PrerequisiteError, SandboxUnavailable
+from agentsys.settings_layers import load_settings
+from agentsys_sandbox.base import SandboxError
+from agentsys_sandbox.choose import BACKENDS
+
+sandbox = typer.Typer(no_args_is_help=True, help="Build, check and clean sandboxes.", rich_markup_mode=None)
+Backend = Annotated[
+    Literal["auto", "docker", "podman", "bwrap"] | None,
+    typer.Option("--sandbox", help="Which place; the settings' by default."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(sandbox, name="sandbox")
+
+
+@contextmanager
+def sandbox_errors() -> Generator[None]:
+    """Turn the sandbox package's errors into ours."""
+    try:
+        yield
+    except SandboxError as error:
+        raise SandboxUnavailable(error.message, error.hint) from error
+
+
+@sandbox.command("build")
+def build(
+    backend: Backend = None,
+    source: Annotated[
+        Literal["auto", "registry", "host"],
+        typer.Option(help="`registry` builds on the official Python image, `host` on this machine's files."),
+    ] = "auto",
+) -> None:
+    """Build the base image, or for bubblewrap the base file system, and print its name."""
+    from agentsys_sandbox import images
+    from agentsys_sandbox.choose import connect, detect
+    from agentsys_sandbox.rootfs import ensure_rootfs
+
+    with sandbox_errors():
+        chosen = detect(_backend(backend))
+        if chosen == "bwrap":
+            typer.echo(str(ensure_rootfs()))
+            return
+        engine = connect(chosen)
+        try:
+            typer.echo(images.build(engine, source))
+        finally:
+            engine.close()
+
+
+@sandbox.command("check")
+def check(backend: Backend = None, json: opt.JsonRows = False) -> None:
+    """Open a throw-away sandbox and list every control of its confinement, seen from inside."""
+    from agentsys.cli.table import table
+    from agentsys.doctor.live import confinement
+
+    settings, _ = load_settings(flags={"backend": backend})
+    rows = confinement(settings)
+    if json:
+        typer.echo(jsonlib.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False))
+    else:
+        typer.echo(table(("check", "state", "detail", "fix"), [(r.check, r.status, r.detail, r.fix) for r in rows]))
+    raise typer.Exit(3 if any(row.status == "fail" for row in rows) else 0)
+
+
+@sandbox.command("clean")
+def clean(
+    everything: Annotated[bool, typer.Option("--all", help="Those of living runs too; only if nothing runs.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
+) -> None:
+    """Remove containers, volumes and folders that dead runs left behind, and list them."""
+    from agentsys_sandbox import clean_up
+
+    with sandbox_errors():
+        done = clean_up(dry_run=dry_run, everything=everything)
+    kept = {id(each): why for each, why in done.kept}
+    for each in done.found:
+        state = "found" if dry_run else "kept: " + kept[id(each)] if id(each) in kept else "removed"
+        typer.echo(f"{state}  {each.backend} {each.kind} {each.name}  run {each.run}: {each.reason}")
+    typer.echo(f"{len(done.found)} found, {0 if dry_run else len(done.found) - len(kept)} removed", err=True)
+    for name, why in done.not_looked_at:
+        typer.echo(f"not looked at: {name} ({why})", err=True)
+    if kept or len(done.not_looked_at) == len(BACKENDS):
+        raise PrerequisiteError("not everything could be looked at or removed", "the lines above say why")
+
+
+def _backend(chosen: str | None) -> str:
+    return chosen or load_settings()[0].backend

@@ -1,0 +1,141 @@
+"""The rows of every table of a report, as plain text; Markdown and HTML only dress them."""
+
+from __future__ import annotations
+
+from agentsys.artifacts import Check, Diagnostic, PaperPlace, Plan
+from agentsys.display.clean import clean_line
+from agentsys.display.numbers import count, dollars, seconds
+from agentsys.report.data import ReportData
+
+Rows = list[tuple[str, ...]]
+
+NUMBERS_HEAD = ("id", "metric", "place", "paper", "measured here", "scale or reason")
+REQUIREMENTS_HEAD = ("id", "requirement", "place", "status", "file")
+CHECKS_HEAD = ("check", "state", "seconds", "exit code", "what it saw", "log")
+DECISIONS_HEAD = ("gate", "decision", "status", "subject", "policy", "screened by", "looked at")
+FINDINGS_HEAD = ("severity", "rule", "place", "message", "remedy")
+
+
+def overview(data: ReportData) -> list[tuple[str, str]]:
+    """Return the facts at the head of a report; unknown ones are left out."""
+    record, used = data.record, data.record.usage
+    price = "price unknown" if used.cost is None else dollars(used.cost)
+    rows = [
+        ("status", f"{record.status}" + (f" (exit code {record.exit_code})" if record.exit_code is not None else "")),
+        ("reason", record.reason),
+        ("paper", record.paper_path),
+        ("asked for", record.request),
+        ("rounds", f"{len(data.rounds)} verifications, {sum(1 for item in data.rounds if item.patch)} repairs"),
+        ("model", _setting(data, "model") or "not named"),
+        (
+            "usage",
+            f"{used.calls} calls, {count(used.prompt)} tokens in ({count(used.cached)} cached), "
+            f"{count(used.completion)} out, {price}",
+        ),
+        ("time", seconds(int(data.duration)) if data.duration is not None else ""),
+        ("code", f"{len(data.files)} files, {data.lines} lines" if data.files else "nothing was written"),
+        ("sandbox", sandbox_words(data)),
+        ("answers", f"replayed from the recording {record.recording}" if record.recording else ""),
+    ]
+    return [(name, clean_line(value, 300)) for name, value in rows if value]
+
+
+def sandbox_words(data: ReportData) -> str:
+    """Return where code ran, and plainly if that place is weaker than Docker."""
+    verdicts = [item.verdict for item in data.rounds if item.verdict is not None]
+    verdicts += [data.replay] if data.replay is not None else []
+    backend = data.record.backend or next((verdict.backend for verdict in verdicts if verdict.backend), "")
+    if data.record.weak_sandbox or any(verdict.weak for verdict in verdicts):
+        return f"{backend or 'unknown'}: WEAK, it isolates less than Docker does"
+    return backend
+
+
+def numbers(data: ReportData) -> Rows:
+    """Return the paper's numbers beside the measured ones."""
+    rows: Rows = []
+    for row in data.measured:
+        item = row.expected
+        unit = f" {item.unit}" if item.unit else ""
+        here = "-" if row.measured is None else f"{row.measured:g}{unit}"
+        rows.append(
+            (item.id, item.metric, place_words(item.place), f"{item.value:g}{unit}", here, row.scale or row.note)
+        )
+    return rows
+
+
+def not_reproduced(data: ReportData) -> list[str]:
+    """Return, in plain sentences, what a reader must not expect of the repository."""
+    rows: list[str] = []
+    if data.plan is not None:
+        rows += [f"{r.id} is unresolved: {r.what}" for r in data.plan.requirements if r.status == "unresolved"]
+        rows += [
+            f"{e.name}: only the smoke profile was run; the full one needs: {e.full}" for e in data.plan.experiments
+        ]
+        rows += [f"the paper leaves open: {q.question} Assumed: {q.assumption}" for q in data.plan.questions]
+    rows += [f"{row.expected.id} {row.expected.metric}: {row.note}" for row in data.measured if row.measured is None]
+    return rows
+
+
+def requirements(plan: Plan) -> Rows:
+    """Return the requirements ledger."""
+    return [(r.id, r.what, place_words(r.place), r.status, r.owner) for r in plan.requirements]
+
+
+def check_cells(check: Check) -> tuple[str, ...]:
+    """Return the cells of one check."""
+    code = "" if check.exit_code is None else str(check.exit_code)
+    return (check.name, check.state.replace("_", " "), f"{check.seconds:.1f}", code, check.note, check.log)
+
+
+def place(item: Diagnostic) -> str:
+    """Return `path:line` of a diagnostic."""
+    return f"{item.path}:{item.line}" if item.path and item.line else item.path
+
+
+def place_words(item: PaperPlace) -> str:
+    """Return where the paper says it."""
+    page = f"p. {item.page}" if item.page else ""
+    return ", ".join(part for part in (item.section, item.label, page) if part)
+
+
+def decisions(data: ReportData) -> Rows:
+    """Return the decisions of the safety policy and what they looked at."""
+    rows: Rows = []
+    for item in data.decisions:
+        looked = "; ".join(f"{s.name} {s.examined} of {s.inputs}" for s in item.scanners) or "-"
+        policy = f"{item.policy.file} {item.policy.version} {item.policy.sha256[:12]}"
+        rows.append((item.gate, item.decision, item.status, item.subject, policy, item.screened_by or "-", looked))
+    return rows
+
+
+def findings(data: ReportData) -> Rows:
+    """Return the findings of the safety policy, worst first."""
+    order = ("critical", "high", "medium", "low", "info")
+    ranked = sorted(data.findings, key=lambda item: order.index(item.severity))
+    return [
+        (
+            item.severity,
+            item.rule,
+            f"{item.evidence.path}:{item.evidence.line}" if item.evidence.line else item.evidence.path,
+            item.message,
+            item.remedy,
+        )
+        for item in ranked
+    ]
+
+
+def provenance(data: ReportData) -> list[tuple[str, str]]:
+    """Return ids, hashes, versions, and the settings that are not the default."""
+    record = data.record
+    rows = [("run", record.id), ("started", record.started), ("finished", record.finished)]
+    rows += [("paper sha256", record.paper_sha256)]
+    rows += [(f"version of {name}", value) for name, value in sorted(record.versions.items())]
+    rows += [(f"hash of {name}", value) for name, value in sorted(record.hashes.items())]
+    chosen = {key: item for key, item in sorted(record.settings.items()) if item.source != "default"}
+    rows += [(f"setting {key}", f"{item.value} (from {item.source})") for key, item in chosen.items()]
+    return [(name, clean_line(value, 200)) for name, value in rows if value]
+
+
+def _setting(data: ReportData, key: str) -> str:
+    item = data.record.settings.get(key)
+    return str(item.value) if item is not None and item.value else ""

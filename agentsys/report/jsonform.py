@@ -1,0 +1,40 @@
+"""The report as one JSON object, for programs."""
+
+from __future__ import annotations
+
+import json
+
+from agentsys.report.data import ReportData, RoundData
+from agentsys.report.verdict import effective_status, headline, missing_evidence, next_command
+
+
+def as_json(data: ReportData) -> str:
+    """Return the report as JSON; keys are added, never renamed."""
+    record = data.record.model_dump(mode="json")
+    tree: dict[str, object] = {
+        "schema_version": 1,
+        "status": effective_status(data),
+        "headline": headline(data),
+        "missing_evidence": missing_evidence(data),
+        "next": next_command(data),
+        "paths": {"run": str(data.path), "repo": str(data.repo)},
+        "record": record,
+        "plan": None if data.plan is None else data.plan.model_dump(mode="json"),
+        "rounds": [_round(item) for item in data.rounds],
+        "replay": None if data.replay is None else data.replay.model_dump(mode="json"),
+        "measured": [row.model_dump(mode="json") for row in data.measured],
+        "decisions": [item.model_dump(mode="json") for item in data.decisions],
+        "files": [{"path": file.path, "lines": file.lines} for file in data.files],
+        "problems": list(data.problems),
+    }
+    return json.dumps(tree, indent=1, ensure_ascii=False)
+
+
+def _round(item: RoundData) -> dict[str, object]:
+    return {
+        "number": item.number,
+        "rolled_back": item.rolled_back,
+        "verdict": None if item.verdict is None else item.verdict.model_dump(mode="json"),
+        "diagnosis": None if item.diagnosis is None else item.diagnosis.model_dump(mode="json"),
+        "patch": item.patch,
+    }
