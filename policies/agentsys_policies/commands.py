@@ -16,11 +16,16 @@ from agentsys_policies.text import quote
 
 INSIDE = ("/workspace", "/work", "/repo", "/tmp")
 """Folders of the sandbox in which commands may work."""
+HOLE = "\ufffd"
+"""Stands in a word for what is known only at run time."""
 SENSITIVE = re.compile(
     r"^/(?:etc|root|boot|sys|proc|dev|var|usr|bin|sbin|lib|lib64|opt|app)(?:/|$)|/\.(?:ssh|aws|gnupg|netrc|kube|docker)\b"
     r"|^~?/?\.?(?:ssh|aws)/|/\.(?:bashrc|profile|zshrc|bash_profile|bash_history)|^~/\.|^\$HOME/\."
 )
 """System folders and places of credentials; a path that only leads outside is less."""
+_ROOTS = re.compile(r"/|/\*|~/?\*?|\$\{?HOME\}?/?\*?|/(?:home|etc|usr|bin|lib|boot|var|root|dev)(?:/\*?)?")
+_OPEN_ENDED = frozenset({"python", "pytest", "sh"})
+"""Programs of the repository itself may be given words that are known only at run time."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _DANGEROUS_VARIABLES = re.compile(r"(?:LD_|DYLD_|GIT_|PYTHONSTARTUP|BASH_ENV|ENV|PATH|IFS|PIP_|UV_|PROMPT_COMMAND)")
 
@@ -30,7 +35,7 @@ ShellCheck = Callable[[str], Sequence[Finding]]
 
 @dataclass(frozen=True)
 class Commands:
-    """The command rules, prepared for look-up; `code` checks the Python text of `python -c`, `shell` that of `sh -c`."""
+    """The command rules, prepared for look-up; `code` checks the text of `python -c`, `shell` that of `sh -c`."""
 
     rules: CommandRules
     hosts: HostRules
@@ -108,7 +113,7 @@ def _operands(arguments: list[str], program: Program, text: str, commands: Comma
                 yield fault(commands, "command.index", text, value)
             elif not program.indexes and not (program.hosts and host_permitted(value, commands.hosts.data)):
                 yield fault(commands, "command.host", text, value)
-        elif program.paths != "any":
+        elif program.paths != "any" and not (value.startswith(HOLE) and program.names[0] in _OPEN_ENDED):
             yield from path_fault(value, text, commands, deletes=text.startswith(("rm ", "find ", "mv ")))
 
 
@@ -189,7 +194,7 @@ def looks_like_path(word: str) -> bool:
 
 def inside(path: str) -> bool:
     """True if a path stays below the working folder, or lies in a folder of the sandbox meant for work."""
-    if path.startswith(("~", "$")):
+    if path.startswith(("~", "$", HOLE)):
         return False
     depth = 0
     parts = PurePosixPath(path).parts

@@ -75,9 +75,7 @@ class Policy:
         found, receipt = intake.screen(document, self.intake_rules)
         return self._decide("intake", document.path, found, sha256=document.sha256, scanners=[receipt])
 
-    def purpose_prompt(
-        self, request: str, excerpt: str, judge: Literal[1, 2] = 1, *, seed: str = ""
-    ) -> JudgePrompt:
+    def purpose_prompt(self, request: str, excerpt: str, judge: Literal[1, 2] = 1, *, seed: str = "") -> JudgePrompt:
         """Return what to ask the first or the second judge model about a request and an excerpt of the paper.
 
         `seed` is the document's hash, from which the marker is made; pass the same to `decide_purpose`.
@@ -149,6 +147,10 @@ class Policy:
     def examine_python(self, text: str) -> list[Finding]:
         """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
         return self._scanner.python(text)
+
+    def examine_files(self, root: Path, paths: Sequence[str]) -> tuple[list[Finding], Scanner]:
+        """Return the findings on the named files of a tree, and the receipt."""
+        return self._scanner.tree(root, paths, self.meta.max_file_bytes, self.meta.max_files)
 
     def examine_shell(self, text: str) -> list[Finding]:
         """Return the findings on shell text."""

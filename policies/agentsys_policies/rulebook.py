@@ -37,7 +37,12 @@ class Rule(Strict):
 
 
 class Flow(Strict):
-    """Data with one of the labels `source` reaches a call with one of the labels `sink`."""
+    """Data with one of the labels `source` reaches a call with one of the labels `sink`.
+
+    With `texts` only the labels of the texts that the arguments can be count, not where their data came from.
+    """
+
+    texts: bool = False
 
     source: tuple[str, ...] = Field(min_length=1)
     sink: tuple[str, ...] = Field(min_length=1)

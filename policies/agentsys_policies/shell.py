@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from agentsys_policies.commands import Commands, check_argv, fault, path_fault
+from agentsys_policies.commands import HOLE, Commands, check_argv, fault, path_fault
 from agentsys_policies.schema import Finding
 from agentsys_policies.text import quote
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-HOLE = "\ufffd"
-"""Stands in a word for what is known only at run time."""
 LONGEST = 200_000
 """Characters of shell text that are parsed; longer text is not allowed."""
+_CHAIN = 3
+"""Variables that are put together from variables are followed this far."""
 _INTERPRETERS = re.compile(r"^(?:ba|z|da|k)?sh$|^python[\d.]*$|^(?:perl|ruby|node|php|lua|xargs|parallel|source|\.)$")
 
 
@@ -42,7 +42,8 @@ def check_text(text: str, commands: Commands) -> list[Finding]:
     if root.has_error:
         script.add("command.unparsed", root, "syntax")
     nodes = list(_walk(root))
-    _names(nodes, script)
+    for _ in range(_CHAIN):
+        _names(nodes, script)
     for node in nodes:
         _check(node, script)
     return script.found
@@ -140,9 +141,10 @@ def _pipeline(node: Node, script: _Script) -> None:
             if base in {"sudo", "env", "nohup"} and words:
                 base, words = words[0].rpartition("/")[2], words[1:]
             runs = [word for word in words if not word.startswith("-")]
-            if _INTERPRETERS.match(base) and (not runs or base in {"xargs", "parallel"}) and "-c" not in words:
-                if base not in {"xargs", "parallel"} or any(_INTERPRETERS.match(word) for word in runs):
-                    script.add("command.pipe-to-interpreter", node, _source(part))
+            many = base in {"xargs", "parallel"}
+            fed = any(_INTERPRETERS.match(word) for word in runs) if many else not runs and "-c" not in words
+            if _INTERPRETERS.match(base) and fed:
+                script.add("command.pipe-to-interpreter", node, _source(part))
 
 
 def _recursion(node: Node, script: _Script) -> None:
@@ -173,9 +175,9 @@ def _here(node: Node, script: _Script) -> None:
     body = owner.child_by_field_name("body") if owner is not None else None
     name = body.child_by_field_name("name") if body is not None and body.type == "command" else None
     arguments = body.children_by_field_name("argument") if body is not None else []
-    if name is not None and _INTERPRETERS.match(_source(name).rpartition("/")[2]):
-        if not [item for item in arguments if not _source(item).startswith("-")]:
-            script.add("command.standard-input", node, _source(name))
+    operands = [item for item in arguments if not _source(item).startswith("-")]
+    if name is not None and not operands and _INTERPRETERS.match(_source(name).rpartition("/")[2]):
+        script.add("command.standard-input", node, _source(name))
 
 
 def _word(node: Node, script: _Script) -> str:

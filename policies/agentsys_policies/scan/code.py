@@ -86,9 +86,8 @@ class CodeScanner:
             tree = ast.parse(text)
         program = Program(tree, self.table)
         lines = text.splitlines()
-        found = [
-            finding(rule, _place(path, hit, lines), hit.name) for rule, hit in matches(self.rules.rules, program.hits)
-        ]
+        matched = matches(self.rules.rules, program.hits, self.table)
+        found = [finding(rule, _place(path, hit, lines), hit.name) for rule, hit in matched]
         return [*found, *self._commands(program.hits, path, lines)]
 
     def _commands(self, hits: Sequence[Hit], path: str, lines: list[str]) -> Iterator[Finding]:

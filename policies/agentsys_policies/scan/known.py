@@ -59,7 +59,11 @@ def named(name: str, values: list[Value]) -> str:
     """Return the dotted name that a call looks up: `getattr(os, "system")`, `importlib.import_module("os")`."""
     if name in {"getattr", "builtins.getattr"} and len(values) >= 2 and values[0].name and len(values[1].texts) == 1:
         return f"{values[0].name}.{next(iter(values[1].texts))}"
-    if name in {"__import__", "builtins.__import__", "importlib.import_module"} and values and len(values[0].texts) == 1:
+    if (
+        name in {"__import__", "builtins.__import__", "importlib.import_module"}
+        and values
+        and len(values[0].texts) == 1
+    ):
         return next(iter(values[0].texts))
     return ""
 
@@ -107,4 +111,3 @@ def is_true(node: ast.expr) -> bool:
 def texts_of(value: Value) -> tuple[str, ...]:
     """The words of a constant argument list, `HOLE` for those that are not constant."""
     return tuple(next(iter(part.texts)) if len(part.texts) == 1 else HOLE for part in value.parts)
-

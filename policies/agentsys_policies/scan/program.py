@@ -32,6 +32,8 @@ class Hit:
     """Labels of the data that reaches the call."""
     texts: frozenset[str] = NO_TEXTS
     """Texts that its first argument can be."""
+    words: frozenset[str] = NO_TEXTS
+    """Texts that its arguments, or the object that it belongs to, can be."""
     argv: tuple[str, ...] = ()
     """Its first argument, where that is a list of words."""
 
@@ -82,13 +84,16 @@ class Program:
             self._slots[key] = new
             self._changed = True
 
-    def _hit(self, labels: frozenset[str], node: ast.AST, name: str, values: list[Value], first: Value = UNKNOWN) -> None:
+    def _hit(
+        self, labels: frozenset[str], node: ast.AST, name: str, values: list[Value], first: Value = UNKNOWN
+    ) -> None:
         if not labels:
             return
         line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0) + 1
         carried, argv = union(values), known.texts_of(first)
+        words = NO_TEXTS.union(*(value.texts or value.base for value in values), argv)
         for label in labels:
-            self.hits.append(Hit(label, line, column, self._scope, name, carried, first.texts, argv))
+            self.hits.append(Hit(label, line, column, self._scope, name, carried, first.texts, words, argv))
 
     # -- statements ----------------------------------------------------------------------------------------------------
 
@@ -197,7 +202,7 @@ class Program:
 
     def _bind_attribute(self, target: ast.Attribute, value: Value) -> None:
         base = self._value(target.value)
-        if base.name and not base.name.startswith("?"):
+        if base.name and not base.name.startswith("?") and "(" not in base.name:
             dotted = f"{base.name}.{target.attr}"
             self._hit(self._table.attribute(f"={dotted}"), target, dotted, [value])
         self._set(f".{target.attr}", Value(value.labels, value.texts))
@@ -306,7 +311,9 @@ class Program:
                 self._value(test)
         if isinstance(node, ast.DictComp):
             return Value(union([self._value(node.key), self._value(node.value)]))
-        return Value(self._value(node.elt).labels)
+        value = self._value(node.elt)
+        codes = isinstance(node.elt, ast.Call) and isinstance(node.elt.func, ast.Name) and node.elt.func.id == "chr"
+        return Value(value.labels | {"text.codes"} if codes else value.labels)
 
     def _subscript(self, node: ast.Subscript) -> Value:
         key = self._value(node.slice)
@@ -384,7 +391,9 @@ class Program:
             for argument in node.args[1:]:
                 self._grow(argument, frozenset({"net.fetch"}))
         short = name.rpartition(".")[2]
-        function = self._functions.get(name) or (self._functions.get(short) if name.startswith(("self.", "cls.")) else None)
+        function = self._functions.get(name) or (
+            self._functions.get(short) if name.startswith(("self.", "cls.")) else None
+        )
         if function is None:
             return
         names = [item.arg for item in [*function.args.posonlyargs, *function.args.args]]
