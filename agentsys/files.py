@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -23,6 +24,16 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+_UNFINISHED = re.compile(r"\..{1,40}\.[a-z0-9_]{8}\.tmp")
+
+
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files of `write_atomic` that a killed process left below `folder`."""
+    for file in folder.rglob(".*.tmp"):
+        if _UNFINISHED.fullmatch(file.name) and not file.is_symlink():
+            file.unlink(missing_ok=True)
 
 
 def sha256_bytes(data: bytes | str) -> str:

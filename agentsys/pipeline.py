@@ -61,8 +61,6 @@ async def implement(
     read = await loop.run_in_executor(None, read_paper, paper)
     run = create(settings.runs_dir, read.title)
     run.lock()
-    write_paper(read, run.paper)
-    _keep_source(paper, run)
     record = RunRecord(
         id=run.path.name,
         paper_path=str(Path.cwd() / paper),
@@ -74,6 +72,9 @@ async def implement(
         recording=str(settings.replay or ""),
         seconds={"read": round(time.monotonic() - started, 3)},
     )
+    run.write(record)
+    _keep_source(paper, run)
+    write_paper(read, run.paper)
     return await _drive(run, record, settings, subscribers)
 
 
@@ -82,8 +83,16 @@ async def resume(run: RunDir, settings: Settings, *, subscribers: Sequence[Subsc
 
     Raises: UsageError if another process has the run.
     """
+    from agentsys.paper import read_paper, write_paper
+
     run.lock()
-    return await _drive(run, run.read(), settings, subscribers)
+    record = run.read()
+    if not (run.paper / "paper.json").is_file():  # stopped while it was written
+        paper = Path(record.paper_path)
+        read = await asyncio.get_running_loop().run_in_executor(None, read_paper, paper)
+        _keep_source(paper, run)
+        write_paper(read, run.paper)
+    return await _drive(run, record, settings, subscribers)
 
 
 async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers: Sequence[Subscriber]) -> RunResult:
@@ -115,6 +124,7 @@ async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: E
     from agentsys.assemble import assemble
     from agentsys.team.chat import converse
 
+    await _clean_up(events)
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
     team = assemble(run, keeper.record, settings, events, deadline)
     keeper.meter = team.usage
@@ -134,10 +144,20 @@ async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: E
     keeper.end(team.ending.status, team.ending.reason, team.ending.hint)
 
 
+async def _clean_up(events: EventLog) -> None:
+    """Remove what sandboxes of dead processes left behind, a killed attempt at this very run among them."""
+    from agentsys_sandbox import clean_up
+
+    cleaned = await asyncio.to_thread(clean_up)
+    for leftover, reason in cleaned.kept:
+        events.emit("warning", message=f"{leftover.kind} `{leftover.name}` could not be removed: {reason}")
+
+
 def _keep_source(paper: Path, run: RunDir) -> None:
     """Keep the document that was read; a folder or a large source is only named in run.json."""
     import shutil
 
+    run.paper.mkdir(exist_ok=True)
     if paper.is_file():
         shutil.copyfile(paper, run.paper / f"source{paper.suffix.lower()}")
 

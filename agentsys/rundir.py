@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agentsys.errors import UsageError
-from agentsys.files import write_atomic
+from agentsys.files import sweep, write_atomic
 from agentsys.runrecord import RunRecord
 
 
@@ -85,7 +85,9 @@ class RunDir:
     # -- lock ----------------------------------------------------------------------------------------------------------
 
     def lock(self) -> None:
-        """Take the run for this process. The kernel frees the lock when the process ends, however it ends.
+        """Take the run for this process, and clear away what a killed one left half-written.
+
+        The kernel frees the lock when the process ends, however it ends.
 
         Raises: UsageError if another process has it.
         """
@@ -100,6 +102,7 @@ class RunDir:
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         self._lock = handle
+        sweep(self.path)
 
     def unlock(self) -> None:
         """Give the run back and remove the lock file."""

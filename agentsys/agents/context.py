@@ -81,12 +81,11 @@ class Context:
         return Part("rules", text)
 
     def paper(self) -> Part:
-        """The paper's body for the planner; references and appendices are named only."""
+        """The paper's body for the planner; the reader names what is left out (references, appendices)."""
         paper = self.ws.paper
         body = [section.id for section in paper.sections if section.kind in ("abstract", "body", "other")]
-        omitted = [section.title for section in paper.sections if section.id not in body and section.title]
         text = to_markdown(paper, body or None)
-        return Part("paper", render("paper", text=text, omitted="; ".join(omitted), fence=self.fence))
+        return Part("paper", render("paper", text=text, fence=self.fence))
 
     def plan_digest(self, plan: Plan) -> Part:
         text = render(
