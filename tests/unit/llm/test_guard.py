@@ -23,7 +23,9 @@ PROMPT = Prompt((Part("rules", "rules"),), (Part("task", "task"),))
 
 
 class Bench:
-    def __init__(self, folder: Path, *script: str | Reply | Exception, limits: Limits | None = None) -> None:
+    def __init__(
+        self, folder: Path, *script: str | Reply | Exception, limits: Limits | None = None, concurrency: int = 4
+    ) -> None:
         self.events: list[Event] = []
         log = EventLog(None, "test")
         log.subscribe(self.events.append)
@@ -32,7 +34,7 @@ class Bench:
         self.provider = ScriptedProvider(script)
         limits = limits or Limits()
         source = LiveSource(
-            {"": self.provider}, limits, self.ledger, lambda *_: None, attempts=3, concurrency=4, backoff=0.0
+            {"": self.provider}, limits, self.ledger, lambda *_: None, attempts=3, concurrency=concurrency, backoff=0.0
         )
         self.model = GuardedModel(source, self.store, self.ledger, limits, log)
 
@@ -159,6 +161,15 @@ async def test_limit_is_told_once_however_many_calls_meet_it(tmp_path: Path) -> 
     assert [type(result) for result in results] == [LimitReached] * 4
     assert len(bench.data("limit.reached")) == 1
     assert bench.provider.asked == []
+
+
+async def test_limit_used_up_while_a_call_waits_for_its_turn_stops_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "fine", limits=Limits(max_tokens=1), concurrency=1)
+    asking = [bench.model.ask("coder", f"{n}.py", PROMPT, good) for n in range(3)]
+    results = await asyncio.gather(*asking, return_exceptions=True)
+    assert results[0] == "FINE"
+    assert [type(result) for result in results[1:]] == [LimitReached] * 2
+    assert len(bench.provider.asked) == 1
 
 
 async def test_limits_are_checked_before_semantic_retries_too(tmp_path: Path) -> None:
