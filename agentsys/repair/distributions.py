@@ -78,6 +78,39 @@ def normal_name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+_FORMER = frozenset(
+    [
+        "aifc",
+        "asynchat",
+        "asyncore",
+        "audioop",
+        "cgi",
+        "cgitb",
+        "chunk",
+        "crypt",
+        "distutils",
+        "imghdr",
+        "imp",
+        "lib2to3",
+        "mailcap",
+        "msilib",
+        "nis",
+        "nntplib",
+        "ossaudiodev",
+        "pipes",
+        "smtpd",
+        "sndhdr",
+        "spwd",
+        "sunau",
+        "telnetlib",
+        "uu",
+        "xdrlib",
+    ]
+)
+"""Modules that Python 3.12 or 3.13 no longer has: no distribution of that name replaces them."""
+
+
 def is_stdlib(module: str) -> bool:
-    """True if the top of `module` belongs to Python itself."""
-    return module.partition(".")[0] in sys.stdlib_module_names
+    """True if the top of `module` belongs to Python itself, of this version or of the ones before."""
+    top = module.partition(".")[0]
+    return top in sys.stdlib_module_names or top in _FORMER

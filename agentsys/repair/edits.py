@@ -68,16 +68,17 @@ class Patch:
     def write(self) -> None:
         """Write all files, or none: what was written before a failure is put back.
 
-        Raises: OSError as it happened.
+        Raises: UnsafePath where the tree has changed since; OSError as it happened.
         """
+        places = {path: safe_path(self.repo, path) for path in self.paths}
         done: list[str] = []
         try:
-            for path in self.paths:
+            for path, place in places.items():
+                _put(place, self.changes[path].after)
                 done.append(path)
-                _put(safe_path(self.repo, path), self.changes[path].after)
         except BaseException:
             for path in done:
-                _put(self.repo / path, self.changes[path].before)
+                _put(places[path], self.changes[path].before)
             raise
 
 

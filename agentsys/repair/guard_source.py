@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from agentsys.repair.guard_tree import Function, Module, body_of, dotted, is_constant
+from agentsys.repair.guard_tree import Function, Module, body_of, dotted
 
 _BROAD = ("Exception", "BaseException")
+_COMPUTING = (ast.Call, ast.Attribute, ast.Subscript, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda, ast.Import)
 
 
 def source_reasons(before: Module, after: Module, *, is_test: bool) -> Iterable[str]:
@@ -20,10 +21,10 @@ def source_reasons(before: Module, after: Module, *, is_test: bool) -> Iterable[
         old = before.functions.get(name)
         if old is None:
             continue
-        if not _is_stub(old) and _is_stub(function):
-            yield f"the body of `{name}` is replaced by a constant or nothing"
-        elif _dead_after_return(function) and not _dead_after_return(old):
+        if _dead_after_return(function) and not _dead_after_return(old):
             yield f"`{name}` returns before its computation"
+        elif not _is_stub(old) and _is_stub(function):
+            yield f"the body of `{name}` is replaced by a constant or nothing"
 
 
 def _swallows(tree: ast.Module) -> int:
@@ -50,19 +51,16 @@ def _is_ellipsis(item: ast.stmt) -> bool:
 
 
 def _is_stub(function: Function) -> bool:
-    """True where the body does nothing but pass, return a constant or say that it is not implemented."""
-    body = body_of(function)
-    for item in body:
-        if isinstance(item, ast.Pass) or _is_ellipsis(item):
-            continue
-        if isinstance(item, ast.Return) and is_constant(item.value):
-            return True
-        if isinstance(item, ast.Raise) and item.exc is not None and "NotImplemented" in ast.dump(item.exc):
-            return True
-        if isinstance(item, ast.Assign) and is_constant(item.value):
-            continue
+    """True where the body computes nothing: passes, raises NotImplementedError, or returns its own constants."""
+    nodes = [node for item in body_of(function) for node in ast.walk(item)]
+    raises = [node for node in nodes if isinstance(node, ast.Raise)]
+    if raises:
+        return len(raises) == len(body_of(function)) and all("NotImplemented" in ast.dump(node) for node in raises)
+    if any(isinstance(node, _COMPUTING) for node in nodes):
         return False
-    return True
+    loaded = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return loaded <= stored
 
 
 def _dead_after_return(function: Function) -> bool:

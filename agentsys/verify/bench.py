@@ -155,11 +155,12 @@ def outcome_diagnostic(check: CheckName, result: ExecResult, what: str, *, path:
         Outcome.PIDS_LIMIT: ("runtime", f"{what} started too many processes or threads"),
         Outcome.KILLED: ("runtime", f"{what} was killed by a signal"),
         Outcome.START_FAILED: ("runtime", f"{what} could not be started"),
-        Outcome.DENIED_BY_POLICY: ("audit", f"{what} was refused by the policy"),
+        Outcome.DENIED_BY_POLICY: ("install" if check == "install" else "audit", f"{what} was refused"),
     }
     if result.outcome not in limits:
         return None
     kind, message = limits[result.outcome]
+    message += f": {result.message}" if result.outcome is Outcome.DENIED_BY_POLICY and result.message else ""
     detail = cut(result.text().strip(), 3000)
     return Diagnostic.model_validate(
         {"kind": kind, "check": check, "message": message, "path": path, "symbol": what, "detail": detail}

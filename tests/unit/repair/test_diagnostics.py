@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from agentsys.artifacts import Diagnostic, FileSpec, PaperPlace, Plan, Requirement
+from agentsys.repair.cut import cut
+from agentsys.repair.diagnostics import ORDER, order_and_merge
+from agentsys.repair.fingerprint import stable_text
+from agentsys.repair.known import Known
+
+
+def fault(**changes: object) -> Diagnostic:
+    base: dict[str, object] = {
+        "kind": "test",
+        "check": "pytest",
+        "path": "pkg/a.py",
+        "symbol": "f",
+        "message": "ValueError: x",
+    }
+    return Diagnostic.model_validate(base | changes)
+
+
+def test_a_fingerprint_ignores_lines_numbers_addresses_and_counts() -> None:
+    one = fault(line=3, message="ValueError: shape (3, 4) at 0x7f01 in /tmp/a1b2/x [2 times: a, b]")
+    two = fault(
+        line=30,
+        message="ValueError: shape (5, 6) at 0x7fff in /tmp/zzzz/x",
+        frames=("pkg/a.py:30 in f",),
+        detail="more",
+    )
+    assert one.fingerprint == two.fingerprint
+
+
+def test_a_fingerprint_tells_apart_kind_file_function_and_words() -> None:
+    base = fault()
+    others = [fault(path="pkg/b.py"), fault(symbol="g"), fault(message="TypeError: x"), fault(kind="type")]
+    assert len({item.fingerprint for item in [base, *others]}) == 5
+
+
+def test_one_fault_in_the_method_is_one_whichever_check_meets_it() -> None:
+    seen = [fault(), fault(kind="runtime", check="smoke"), fault(kind="import", check="imports")]
+    assert len({item.fingerprint for item in seen}) == 1
+    assert len(order_and_merge(seen)) == 1
+
+
+def test_faults_in_tests_stay_apart() -> None:
+    seen = [fault(path="tests/test_a.py", symbol="test_one"), fault(path="tests/test_a.py", symbol="test_two")]
+    assert len(order_and_merge(seen)) == 2
+
+
+def test_a_missing_distribution_is_one_fault_wherever_it_is_imported() -> None:
+    seen = [fault(kind="missing_dependency", symbol="pyyaml", path=f"pkg/{name}.py", message=name) for name in "abc"]
+    assert len(order_and_merge(seen)) == 1
+
+
+def test_root_causes_come_first() -> None:
+    seen = [fault(kind=kind, message=kind, path=f"tests/{kind}.py") for kind in reversed(ORDER)]
+    assert [item.kind for item in order_and_merge(seen)] == list(ORDER)
+
+
+def test_merging_keeps_the_richest_sighting_and_counts_the_rest() -> None:
+    rich = fault(frames=("tests/t.py:1 in t", "pkg/a.py:3 in f"), line=3)
+    (merged,) = order_and_merge([fault(), rich, fault()])
+    assert merged.line == 3 and merged.message.startswith("ValueError: x [3 times")
+    assert merged.fingerprint == fault().fingerprint
+
+
+def test_the_ledger_is_found_through_owner_and_file() -> None:
+    plan = Plan(
+        package="pkg", summary="s", architecture="a",
+        requirements=(Requirement(id="R2", what="w", place=PaperPlace(section="1"), owner="pkg/a.py"),),
+        files=(FileSpec(path="pkg/a.py", purpose="p", requirements=("R1",)),),
+        config_full={}, config_smoke={}, experiments=({"name": "e", "what": "w", "full": "f", "smoke": "s"},),  # type: ignore[arg-type]
+    )  # fmt: skip
+    known = Known(plan=plan)
+    assert known.requirements("pkg/a.py") == ("R1", "R2")
+    assert known.requirements("pkg/b.py") == known.requirements("") == ()
+
+
+def test_cut_keeps_head_and_tail_and_counts() -> None:
+    text = cut("a" * 100 + "b" * 100, 60)
+    assert text.startswith("a" * 20 + "\n... 140 characters") and text.endswith("b" * 40)
+    assert cut("short", 60) == "short"
+
+
+def test_stable_text_is_one_line() -> None:
+    assert stable_text("a 1.5e-3\nsecond") == "a #"
