@@ -7,14 +7,14 @@ import re
 _ESCAPE = re.compile(r'\\(?:(u[0-9a-fA-F]{4}|["\\/])|([bfnrt])([a-zA-Z]*))?')
 
 _COMMAND = re.compile(
-    "nabla|natural|nearrow|neq|newcommand|nleq|ngeq|nmid|nonumber|notin|"
+    "nabla|natural|nearrow|newcommand|nleq|ngeq|nmid|nonumber|notin|"
     "rangle|rbrace|rbrack|rceil|ref|relax|rfloor|rho|right|rightarrow|rightharpoonup|rm|root|rvert|rVert|"
-    "tag|tan|tanh|tau|tbinom|text|textbf|textit|textrm|textsc|texttt|tfrac|theta|tilde|times|top|triangle|triangleq|tt"
+    "tanh|tau|tbinom|text|textbf|textit|textrm|textsc|texttt|tfrac|theta|tilde|times|triangle|triangleq"
 )
 """LaTeX commands that begin like one of JSON's own escapes (`\\nabla` like `\\n`); after a real line feed, carriage
 return or tab, hardly any text goes on like that. With `\\b` and `\\f` every letter is a command: nobody means those."""
-_AMBIGUOUS = re.compile("ne|neg|ni|norm|not|nu|to")
-"""The same, but a line may well begin with `u` or `i`: taken for LaTeX only beside other unescaped commands."""
+_AMBIGUOUS = re.compile("ne|neg|neq|ni|norm|not|nu|tag|tan|to|top|tt")
+"""The same, but a line may well begin with `u` or `eq`: taken for LaTeX only beside other unescaped commands."""
 
 
 def repair_escapes(text: str) -> str:

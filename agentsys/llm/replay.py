@@ -30,7 +30,6 @@ class ReplayProvider:
         self._store = Store(folder / "llm" if (folder / "llm").is_dir() else folder)
         self._strict = strict
         self._on_change = on_change
-        self._used: set[Path] = set()
         if not self._store.paths():
             hint = "`--replay` takes a folder of recordings, or the directory of an earlier run"
             raise PrerequisiteError(f"there is no recorded model call in `{folder}`", hint)
@@ -51,7 +50,6 @@ class ReplayProvider:
                 f"no recorded answer for `{key}`: `{path}` is missing",
                 "record it in a live run, or replay the program version that the recording was made with",
             )
-        self._used.add(path)
         changed = changed_sections(recording.prompt, hashes)
         if changed:
             self._changed(key, path, changed)
@@ -61,10 +59,11 @@ class ReplayProvider:
     async def close(self) -> None:
         """Nothing is open."""
 
-    @property
-    def unused(self) -> list[Path]:
-        """Recordings that no call has asked for yet."""
-        return [path for path in self._store.paths() if path not in self._used]
+    def unused(self, store: Store) -> list[Path]:
+        """Return the recordings that a run with this store has not used, in this process or an earlier one."""
+        return [
+            path for path in self._store.paths() if not (store.folder / path.relative_to(self._store.folder)).exists()
+        ]
 
     def _changed(self, key: CallKey, path: Path, sections: list[str]) -> None:
         if self._strict:

@@ -118,6 +118,15 @@ async def hang(writer: asyncio.StreamWriter) -> None:
     await asyncio.Event().wait()
 
 
+async def trickle(writer: asyncio.StreamWriter) -> None:
+    """Send a space now and then, for ever: the connection never looks idle."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
 async def drop(writer: asyncio.StreamWriter) -> None:
     """Close the connection without a word."""
 

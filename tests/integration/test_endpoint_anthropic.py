@@ -14,7 +14,7 @@ from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
 from agentsys.llm.types import Image, Part, Prompt
 from agentsys.settings import Settings
-from integration.faulty_endpoint import Answer, Endpoint, drop, fault, hang, raw, serving
+from integration.faulty_endpoint import Answer, Endpoint, drop, fault, hang, raw, serving, trickle
 
 pytest.importorskip("anthropic", reason="the extra `anthropic` is not installed")
 
@@ -112,8 +112,9 @@ async def test_faults_end_with_exit_code_4(tmp_path: Path, answer: Answer, reque
     assert len(endpoint.requests) == requests
 
 
-async def test_endpoint_that_never_answers_is_given_up_after_call_timeout(tmp_path: Path) -> None:
-    async with serving(hang) as endpoint:
+@pytest.mark.parametrize("silence", [hang, trickle])
+async def test_endpoint_that_never_answers_is_given_up_after_call_timeout(tmp_path: Path, silence: Answer) -> None:
+    async with serving(silence) as endpoint:
         with pytest.raises(ProviderError, match=r"no answer within 0\.2 s"):
             await ask(model_on(endpoint, tmp_path, call_timeout=0.2))
 

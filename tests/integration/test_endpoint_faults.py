@@ -34,6 +34,7 @@ from integration.faulty_endpoint import (
     raw,
     serving,
     stream,
+    trickle,
 )
 
 KEY = "test-key-0123456789"
@@ -275,8 +276,9 @@ async def test_retry_after_of_a_day_ends_with_exit_code_4(run: Run) -> None:
     assert len(endpoint.requests) == 1
 
 
-async def test_endpoint_that_never_answers_is_given_up_after_call_timeout(run: Run) -> None:
-    async with serving(hang) as endpoint:
+@pytest.mark.parametrize("silence", [hang, trickle])
+async def test_endpoint_that_never_answers_is_given_up_after_call_timeout(run: Run, silence: Answer) -> None:
+    async with serving(silence) as endpoint:
         with pytest.raises(ProviderError, match=r"no answer within 0\.2 s after 3 tries") as caught:
             await ask(run.model(endpoint, call_timeout=0.2), plain)
     assert "call_timeout" in caught.value.hint

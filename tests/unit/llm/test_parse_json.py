@@ -53,6 +53,8 @@ def test_object_that_fits_wins_over_a_larger_one_that_does_not() -> None:
         (r"line\nnext\ttab \"quoted\" \/ \u00e9", 'line\nnext\ttab "quoted" / \u00e9'),
         (r"a = 1\nu = 2", "a = 1\nu = 2"),
         (r"x\nto = 1", "x\nto = 1"),
+        (r"all:\n\top = a\neq = b", "all:\n\top = a\neq = b"),
+        (r"\alpha \top \neq", r"\alpha \top \neq"),
         (r"\{0, 1\}", r"\{0, 1\}"),
         (r"C:\\temp\\new", r"C:\temp\new"),
     ],

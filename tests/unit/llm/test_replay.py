@@ -14,7 +14,6 @@ from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
-from agentsys.llm.replay import ReplayProvider
 from agentsys.llm.source import LiveSource
 from agentsys.llm.store import Store
 from agentsys.llm.types import Part, Prompt
@@ -152,12 +151,12 @@ async def test_limits_hold_in_a_replay(tmp_path: Path) -> None:
 
 async def test_recordings_that_were_never_used_are_listed(tmp_path: Path) -> None:
     await record(tmp_path / "rec", ("planner", "plan", ["bad", "fine"]), ("coder", "a.py", ["code"]))
-    provider = ReplayProvider(tmp_path / "rec")
-    store = Store(tmp_path / "run")
-    ledger = Ledger(tmp_path / "run" / "ledger.jsonl", store)
-    model = GuardedModel(provider, store, ledger, Limits(), EventLog(None, "t"))
-    await model.ask("planner", "plan", prompt(), good)
-    assert [str(path.relative_to(tmp_path / "rec")) for path in provider.unused] == ["coder/a.py/01.md"]
+    replay = Replay(tmp_path / "rec", tmp_path / "run")
+    await replay.model.ask("planner", "plan", prompt(), good)
+    assert [str(path.relative_to(tmp_path / "rec")) for path in replay.model.unused_recordings] == ["coder/a.py/01.md"]
+    resumed = Replay(tmp_path / "rec", tmp_path / "run")
+    await resumed.model.ask("coder", "a.py", prompt(), good)
+    assert resumed.model.unused_recordings == []
 
 
 @pytest.mark.parametrize("make", [False, True], ids=["missing", "empty"])
