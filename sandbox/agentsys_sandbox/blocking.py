@@ -27,17 +27,17 @@ class Threads:
         A call to the engine cannot be taken back half-way: were it abandoned, the container that it was about to
         create would appear after everything had been cleaned up.
         """
-        future = self._pool.submit(function, *args, **kwargs)
-        waiter = asyncio.wrap_future(future)
-        cancelled = False
-        while not future.done():
+        waiter = asyncio.wrap_future(self._pool.submit(function, *args, **kwargs))
+        cancelled: asyncio.CancelledError | None = None
+        while not waiter.done():
             try:
                 await asyncio.wait({waiter})
-            except asyncio.CancelledError:
-                cancelled = True
-        if cancelled:
-            raise asyncio.CancelledError
-        return future.result()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            waiter.exception()  # looked at, so that the loop does not report it as forgotten
+            raise cancelled
+        return waiter.result()
 
     def close(self) -> None:
         """Let the threads end once their calls return."""

@@ -151,8 +151,7 @@ def _refused(name: str, error: Any, detail: str, remedy: str = _ENGINE) -> Contr
 
 
 def _most(name: str, found: int | None, expected: int, remedy: str) -> Control:
-    # The kernel rounds sizes to pages.
-    effective = found is not None and 0 < found <= expected + 4096
+    effective = found is not None and 0 < found <= expected
     return Control(name, effective, f"{found} of {expected}", remedy)
 
 

@@ -11,7 +11,7 @@ _ESCAPES = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
-_LINE_ENDS = re.compile(r"\r+\n|\r")
+_LINE_ENDS = re.compile(r"\r+\n?")
 # C0 without tab and newline, DEL, C1, and the characters that reorder or hide text on a terminal.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 

@@ -65,7 +65,7 @@ async def test_nothing_outside_the_work_and_temporary_folders_can_be_written(box
     code = (
         "import os\n"
         "for path in ('/x', '/etc/x', '/usr/x', '/opt/agentsys/x', '/root/x', '/var/x', '/etc/passwd',\n"
-        "             '/usr/local/bin/python3', '/proc/sys/kernel/core_pattern', '/sys/kernel/x', '/proc/sysrq-trigger'):\n"
+        "             '/usr/local/bin/python3', '/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger'):\n"
         "    try: open(path, 'ab'); print(path)\n"
         "    except OSError: pass"
     )
@@ -110,9 +110,7 @@ async def test_a_setuid_program_gives_no_other_user(box: Sandbox) -> None:
 
 
 async def test_no_engine_socket_is_in_reach(box: Sandbox) -> None:
-    code = (
-        "find / -xdev -type s 2>/dev/null; ls /var/run/docker.sock /run/docker.sock /run/agentsys/* 2>/dev/null; true"
-    )
+    code = "find / -xdev -type s 2>/dev/null; ls /var/run/docker.sock /run/*.sock /run/agentsys/* 2>/dev/null; true"
     assert (await box.exec(["sh", "-c", code], timeout=60)).stdout == b""
 
 

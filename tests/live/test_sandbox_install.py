@@ -1,0 +1,177 @@
+"""The install phase: only the package index is in reach, and nothing that ran in it survives."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentsys_sandbox.base import Sandbox
+from agentsys_sandbox.spec import Outcome
+from live.sandboxes import Place, python
+
+# A build backend inside the project itself: it runs in the install phase without the index.
+PROJECT = b"""
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "planted"
+version = "1.0"
+"""
+BACKEND = """
+import base64, hashlib, io, json, os, socket, subprocess, zipfile
+
+def look():
+    CODE
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    with open('/work/repo/seen.json', 'w') as out: json.dump(look(), out)
+    name = 'planted-1.0-py3-none-any.whl'
+    with zipfile.ZipFile(os.path.join(folder, name), 'w') as wheel:
+        info = 'planted-1.0.dist-info/'
+        wheel.writestr('planted.pth', '/work/repo\\n')
+        wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: planted\\nVersion: 1.0\\n')
+        wheel.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+        names = ['planted.pth', *(info + name for name in ('METADATA', 'WHEEL', 'RECORD'))]
+        wheel.writestr(info + 'RECORD', ''.join(name + ',,\\n' for name in names))
+    return name
+"""
+
+
+async def plant(box: Sandbox, code: str) -> object:
+    """Install a project whose build runs `code` as the body of a function; return what that returned."""
+    await box.write_files({"pyproject.toml": PROJECT, "backend.py": BACKEND.replace("CODE", code).encode()})
+    installed = await box.install(project=True, timeout=120)
+    assert installed.result.ok, installed.result
+    assert [(each.name, each.version) for each in installed.packages] == [("planted", "1.0")]
+    seen = await box.read_file("repo/seen.json")
+    assert seen is not None
+    return json.loads(seen)
+
+
+@pytest.fixture
+def services() -> Iterator[list[int]]:
+    """Services on all addresses of this machine; the list holds their port, then a line for each caller."""
+    heard: list[int] = []
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        heard.append(server.getsockname()[1])
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                heard.append(1)
+                client.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield heard
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def own_addresses() -> list[str]:
+    """Addresses of this machine's interfaces, from the kernel's routing table of local addresses."""
+    text = Path("/proc/net/fib_trie").read_text()
+    return sorted(set(re.findall(r"\|-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL", text)))
+
+
+async def test_the_install_phase_reaches_no_service_of_the_host(box: Sandbox, services: list[int]) -> None:
+    code = (
+        f"found = []\n    for address in {own_addresses()!r}:\n"
+        f"        try: socket.create_connection((address, {services[0]}), 2); found.append(address)\n"
+        "        except OSError: pass\n"
+        "    try: found.append(socket.getaddrinfo('agentsys.invalid', 80))\n    except OSError: pass\n"
+        "    return [found, [name for _, name in socket.if_nameindex()]]"
+    )
+    assert await plant(box, code) == [[], ["lo"]]
+    assert services[1:] == []
+
+
+async def test_the_index_gives_pages_and_files_and_nothing_else(box: Sandbox) -> None:
+    code = (
+        "import http.client\n    def ask(method, path, body=None):\n"
+        "        c = http.client.HTTPConnection('127.0.0.1', 3141, timeout=20); c.request(method, path, body)\n"
+        "        return c.getresponse().status\n"
+        "    return [ask('POST', '/simple/six/', b'secret'), ask('PUT', '/files/x', b'secret'),\n"
+        "            ask('GET', '/simple/six/?q=secret'), ask('GET', 'http://192.0.2.1/x'),\n"
+        "            ask('GET', '/files/../../etc/passwd'), ask('DELETE', '/simple/six/')]"
+    )
+    answers = await plant(box, code)
+    assert isinstance(answers, list)
+    assert all(400 <= status < 600 for status in answers), answers
+
+
+async def test_a_daemon_planted_by_a_build_does_not_live_in_the_run_phase(box: Sandbox) -> None:
+    code = (
+        "subprocess.Popen(['sh', '-c', 'while true; do date +%s%N > /work/beat; sleep 0.1; done'],\n"
+        "        start_new_session=True, stdin=-3, stdout=-3, stderr=-3)\n"  # subprocess.DEVNULL
+        "    return 1"
+    )
+    await plant(box, code)
+    result = await python(
+        box, "import time; a=open('/work/beat').read(); time.sleep(1); print(a == open('/work/beat').read())"
+    )
+    assert result.stdout == b"True\n"
+
+
+async def test_the_index_is_out_of_reach_in_the_run_phase(box: Sandbox) -> None:
+    await plant(box, "return 1")
+    code = "import os, socket\ntry: socket.create_connection(('127.0.0.1', 3141), 2)\nexcept OSError: print('refused')"
+    assert (await python(box, code)).stdout == b"refused\n"
+    assert (await box.exec(["ls", "-A", "/run/agentsys"], timeout=20)).stdout == b""
+
+
+async def test_the_environment_is_made_afresh_and_sees_no_other_packages(box: Sandbox) -> None:
+    await plant(box, "return 1")
+    code = "import sys, sysconfig; print(sys.prefix); print([p for p in sys.path if 'site-packages' in p])"
+    lines = (await box.exec(["python", "-c", code], timeout=30)).stdout.decode().splitlines()
+    version = f"python{(await python(box, 'import sys; print(sys.version[:4])')).stdout.decode().strip()}"
+    assert lines == ["/work/venv", f"['/work/venv/lib/{version}/site-packages']"]
+    await box.exec(["touch", "/work/venv/stale"], timeout=20)
+    assert (await box.install(timeout=60)).packages == ()
+    assert await box.read_file("/work/venv/stale") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git+https://host.invalid/x",
+        "x @ https://host.invalid/x.whl",
+        "--index-url http://host.invalid/",
+        "./local",
+        "-e .",
+    ],
+)
+async def test_requirements_that_reach_around_the_index_are_answered_at_once(box: Sandbox, line: str) -> None:
+    answer = (await box.install([line])).result
+    assert answer.outcome is Outcome.DENIED_BY_POLICY
+    assert answer.message
+
+
+@pytest.mark.index
+async def test_packages_are_installed_with_their_hashes_and_can_be_used(place: Place) -> None:
+    async with place.open(memory=1 << 30) as box:
+        installed = await box.install(["numpy", "pytest<100"], constraints=["pytest>=8"], timeout=240)
+        assert installed.result.ok, installed.result
+        found = {package.name: package for package in installed.packages}
+        assert {"numpy", "pytest"} <= set(found)
+        assert all(re.fullmatch("[0-9a-f]{64}", package.sha256) for package in found.values())
+        result = await box.exec(["python", "-c", "import numpy; print(numpy.ones(3).sum())"], timeout=60)
+        assert result.stdout == b"3.0\n", result
+
+
+@pytest.mark.index
+async def test_a_package_that_does_not_exist_is_the_requirements_fault(box: Sandbox) -> None:
+    result = (await box.install(["agentsys-no-such-package-zq==1"], timeout=120)).result
+    assert result.outcome is Outcome.NONZERO
+    assert b"agentsys-no-such-package-zq" in result.stderr
