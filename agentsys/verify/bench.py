@@ -84,7 +84,7 @@ class Bench:
         argv: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - the sandbox's own clock, not asyncio's
+        timeout: float | None = None,
         tool: bool = False,
     ) -> ExecResult:
         """Execute in the run phase and report it as an event.

@@ -34,6 +34,8 @@ async def check_install(bench: Bench) -> Found:
     if not result.ok:
         found = _diagnose(bench, result, wanted)
         return Found(bench.check("install", "failed", found.message, result=result, log=log), (found,))
+    if not installed.packages and wanted.lines:
+        raise Infrastructure("install: the installed packages could not be listed")
     bench.packages = installed.packages
     bench.log("packages.json", packages_json(installed.packages))
     return Found(_passed(bench, wanted, result, log))
@@ -49,8 +51,6 @@ def _passed(bench: Bench, wanted: Requirements, result: ExecResult, log: str) ->
     note = f"{len(bench.packages)} packages from {wanted.source}"
     if wanted.ignored:
         note += f"; {len(wanted.ignored)} index options ignored"
-    if not bench.packages and wanted.lines:
-        return bench.check("install", "failed", "nothing is installed although packages were asked for", log=log)
     return bench.check("install", "passed", note, result=result, log=log)
 
 

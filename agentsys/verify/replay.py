@@ -22,7 +22,7 @@ async def replay(
     round: int,
     out: Path,
     plan: Plan,
-    timeout: float,  # noqa: ASYNC109 - of each command in the sandbox
+    timeout: float,
     events: EventLog,
     audit: Audit | None = None,
     profile: str = "smoke",

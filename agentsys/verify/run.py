@@ -71,7 +71,7 @@ async def verify(
     round: int,
     out: Path,
     plan: Plan,
-    timeout: float,  # noqa: ASYNC109 - of each command in the sandbox
+    timeout: float,
     constraints: Sequence[str] = (),
     events: EventLog,
     audit: Audit | None = None,

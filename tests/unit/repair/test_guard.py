@@ -111,6 +111,13 @@ CHEATS: dict[str, tuple[dict[str, Change], str]] = {
     "fewer cases": (test("[1, 2, 3]", "[1]"), "cases are gone"),
     "less data": (test("range(100)", "range(1)"), "less data"),
     "a slice of the data": (test("assert loss(values) >", "assert loss(values[:1]) >"), "less data"),
+    "move a test and skip it": (
+        {
+            "tests/test_loss.py": Change(TEST, TEST.partition("class TestNet")[0]),
+            "tests/test_net.py": Change(None, "import pytest\n\n\n@pytest.mark.skip\nclass TestNet" + TEST.partition("class TestNet")[2]),
+        },
+        "skip",
+    ),
     "looser atol": (test("atol=1e-4", "atol=1.0"), "`atol` is looser"),
     "looser rel": (test("rel=1e-6", "rel=0.5"), "`rel` is looser"),
     "looser bound": (test("< 1e-4", "< 1.0"), "bound is looser"),
@@ -154,6 +161,7 @@ HONEST: dict[str, dict[str, Change]] = {
         "tests/test_loss.py": Change(TEST, TEST.replace("def test_fails_on_nothing():\n    with pytest.raises(ZeroDivisionError):\n        loss([])\n", "")),
         "tests/test_edge.py": Change(None, "import pytest\nfrom pkg.loss import loss\n\n\ndef test_fails_on_nothing():\n    with pytest.raises(ZeroDivisionError):\n        loss([])\n"),
     },
+    "a new test file with an optional dependency": {"tests/test_gpu.py": Change(None, 'import pytest\n\ntorch = pytest.importorskip("torch")\n\n\ndef test_gpu():\n    assert torch\n')},
     "write requirements": {"requirements.txt": Change("numpy\n", "numpy==2.1.3\n")},
     "make a stub real": {"pkg/new.py": Change("def f(x):\n    raise NotImplementedError\n", "def f(x):\n    return x * 2\n")},
 }  # fmt: skip

@@ -1,0 +1,118 @@
+"""A scripted sandbox that answers the checks of a verification as a sound repository would, or as it is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from agentsys_sandbox.base import SandboxGone
+from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, passed
+from agentsys_sandbox.spec import ExecResult, InstallResult, Outcome, Package
+
+Twist = Callable[[Call, Files], ExecResult | None]
+RESULTS = "/work/repo/results/results.json"
+SOUND = b'{"mean": 1.5, "not_attempted": {"large": "needs the full data"}}'
+
+
+def stage_of(call: Call) -> str:
+    """Name the check that a call belongs to."""
+    joined = " ".join(call.argv)
+    if call.kind == "install":
+        return "install"
+    for word, stage in (("agentsys_imports", "imports"), ("--outputjson", "pyright"), ("-m pytest", "pytest")):
+        if word in joined:
+            return stage
+    return "smoke"
+
+
+def scripted(twists: dict[str, Twist] | None = None) -> FakeSandbox:
+    """Make a sandbox; `twists` replace or follow what a check does (None: the sound answer is given as well)."""
+
+    def answer(call: Call, files: Files) -> Any:
+        stage = stage_of(call)
+        result = SOUND_ANSWERS[stage](call, files)
+        twist = (twists or {}).get(stage)
+        return (twist(call, files) if twist else None) or result
+
+    return FakeSandbox(Script(default=answer))
+
+
+def ends(outcome: Outcome, code: int | None = None, output: bytes = b"") -> Twist:
+    """A check whose program ends so."""
+    return lambda call, files: ExecResult(outcome, code, output, b"", 1.0, message=outcome.value)
+
+
+def gone(call: Call, files: Files) -> ExecResult:
+    """The sandbox dies under the check."""
+    raise SandboxGone("it was removed")
+
+
+def removes(path: Callable[[str], bool]) -> Twist:
+    """The check leaves no file of that kind behind."""
+
+    def twist(call: Call, files: Files) -> None:
+        for name in [name for name in files if path(name)]:
+            del files[name]
+
+    return twist
+
+
+def _install(call: Call, files: Files) -> InstallResult:
+    return InstallResult(passed(b"installed\n"), (Package("pytest", "8.3.4", "aa"),))
+
+
+def _imports(call: Call, files: Files) -> ExecResult:
+    job = json.loads(files[call.argv[2]])
+    files[call.argv[3]] = b"".join(b'{"done": %d, "ok": true}\n' % number for number in range(len(job["modules"])))
+    return passed()
+
+
+def pyright(files_analyzed: int = 4, errors: int = 0) -> bytes:
+    """Pyright's report."""
+    summary = {"filesAnalyzed": files_analyzed, "errorCount": errors}
+    return json.dumps({"version": "1", "generalDiagnostics": [], "summary": summary}).encode()
+
+
+def tests(outcomes: dict[str, str], functions: tuple[str, ...] = ("tiny/model.py:mean",)) -> tuple[bytes, bytes]:
+    """What the plugin writes, and the JUnit report, for tests with these outcomes."""
+    lines: list[dict[str, object]] = []
+    for test, outcome in outcomes.items():
+        lines += [{"start": test}, {"done": test, "outcome": outcome, "functions": functions}]
+    lines.append({"finish": 0, "collected": len(outcomes)})
+    inner = {"passed": "", "failed": '<failure message="x">E   ValueError: x</failure>', "skipped": "<skipped/>"}
+    cases = "".join(
+        f'<testcase classname="t" name="{test}">{inner[outcome]}</testcase>' for test, outcome in outcomes.items()
+    )
+    return "".join(json.dumps(line) + "\n" for line in lines).encode(), f"<testsuites>{cases}</testsuites>".encode()
+
+
+tests.__test__ = False  # type: ignore[attr-defined]
+
+
+def put_tests(
+    call: Call, files: Files, outcomes: dict[str, str], functions: tuple[str, ...] = ("tiny/model.py:mean",)
+) -> None:
+    """Leave the two records of a test run where the check looks for them."""
+    xml = next(item for item in call.argv if item.startswith("--junitxml=")).partition("=")[2]
+    job = json.loads(files[call.env["AGENTSYS_PROBE"]])
+    files[job["out"]], files[xml] = tests(outcomes, functions)
+
+
+def _pytest(call: Call, files: Files) -> ExecResult:
+    put_tests(call, files, {"tests/test_model.py::test_mean": "passed"})
+    return passed(b"1 passed\n")
+
+
+def _smoke(call: Call, files: Files) -> ExecResult:
+    files[RESULTS] = SOUND
+    return passed()
+
+
+SOUND_ANSWERS: dict[str, Callable[[Call, Files], Any]] = {
+    "install": _install,
+    "imports": _imports,
+    "pyright": lambda call, files: passed(pyright()),
+    "pytest": _pytest,
+    "smoke": _smoke,
+}

@@ -1,0 +1,351 @@
+"""The order of the checks, what they let pass, and faults that are nobody's. The sandbox is scripted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentsys.artifacts import CHECKS, Check, Diagnostic, Verdict
+from agentsys.events import EventLog
+from agentsys.repair.gitrepo import GitRepo
+from agentsys.verify import run
+from agentsys.verify.replay import replay
+from agentsys.verify.run import verify
+from agentsys_sandbox.base import Unavailable
+from agentsys_sandbox.fake import Call, FakeSandbox, Files, passed
+from agentsys_sandbox.spec import ExecResult, Outcome
+from unit.verify.scripted import RESULTS, Twist, ends, gone, put_tests, pyright, removes, scripted
+from unit.verify.tiny import GREEN, PLAN, write_repo
+
+AUDIT = (Check(name="audit", state="passed", note="0 findings"), ())
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "wait_exponential", lambda **_: 0)
+
+
+class Bed:
+    """One run directory with a repository."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.repo = write_repo(root / "repo", GREEN)
+        self.out = root / "rounds/01"
+        self.events: list[object] = []
+        self.log = EventLog(None, "test")
+        self.log.subscribe(self.events.append)
+
+    async def verify(
+        self, sandbox: Callable[[], FakeSandbox] | FakeSandbox, audit: run.Audit | None = AUDIT
+    ) -> Verdict:
+        return await verify(
+            self.repo, sandbox, round=1, out=self.out, plan=PLAN, timeout=60, events=self.log, audit=audit
+        )  # fmt: skip
+
+    async def twisted(self, **twists: Twist) -> Verdict:
+        return await self.verify(lambda: scripted(twists))
+
+
+@pytest.fixture
+def bed(tmp_path: Path) -> Bed:
+    return Bed(tmp_path)
+
+
+def states(verdict: Verdict) -> dict[str, str]:
+    return {check.name: check.state for check in verdict.checks}
+
+
+def kinds(verdict: Verdict) -> list[tuple[str, str]]:
+    return [(item.check, item.kind) for item in verdict.diagnostics]
+
+
+async def test_a_sound_repository_passes_every_check_in_order_with_its_evidence(bed: Bed) -> None:
+    verdict = await bed.verify(scripted)
+    assert verdict.passed and tuple(check.name for check in verdict.checks) == CHECKS
+    assert verdict.backend == "fake" and verdict.weak
+    logs = {check.name: check.log for check in verdict.checks if check.log}
+    assert logs["pytest"] == "rounds/01/pytest.log" and all((bed.root / log).is_file() for log in logs.values())
+    assert Verdict.model_validate_json((bed.out / "verdict.json").read_bytes()) == verdict
+    assert json.loads((bed.out / "diagnostics.json").read_text()) == []
+    assert json.loads((bed.out / "packages.json").read_text()) == [
+        {"name": "pytest", "version": "8.3.4", "sha256": "aa"}
+    ]
+    assert json.loads((bed.repo / "results/results.json").read_text())["mean"] == 1.5
+
+
+async def test_a_failed_install_stops_what_needs_it_but_not_the_audit(bed: Bed) -> None:
+    log = b"error: No solution found\n  cause: Because there is no version of pytest==8.3.4 and you require it\n"
+    verdict = await bed.twisted(install=ends(Outcome.NONZERO, 1, log))
+    assert states(verdict) == dict.fromkeys(CHECKS, "not_run") | {"install": "failed", "audit": "passed"}
+    (found,) = verdict.diagnostics
+    assert (found.kind, found.symbol, found.path, found.line) == ("bad_pin", "pytest", "requirements.txt", 1)
+    assert not (bed.repo / "results").exists()
+
+
+async def test_later_checks_are_tried_although_an_earlier_one_failed(bed: Bed) -> None:
+    verdict = await bed.twisted(pyright=lambda call, files: passed(pyright(errors=2)), smoke=ends(Outcome.NONZERO, 3))
+    assert states(verdict)["pyright"] == states(verdict)["smoke"] == "failed"
+    assert states(verdict)["pytest"] == "passed" and states(verdict)["results"] == "not_run"
+
+
+@pytest.mark.parametrize("stage", ["install", "imports", "pyright", "pytest", "smoke"])
+@pytest.mark.parametrize("fault", [gone, ends(Outcome.SANDBOX_DIED), ends(Outcome.INFRA_ERROR)])
+async def test_a_sandbox_that_fails_once_is_replaced_and_nobody_is_blamed(bed: Bed, stage: str, fault: Twist) -> None:
+    made: list[FakeSandbox] = []
+
+    def factory() -> FakeSandbox:
+        made.append(scripted({stage: fault} if not made else {}))
+        return made[-1]
+
+    verdict = await bed.verify(factory)
+    assert verdict.passed and len(made) == 2 and not any(sandbox.open for sandbox in made)
+
+
+@pytest.mark.parametrize("stage", ["install", "pytest"])
+async def test_a_sandbox_that_keeps_failing_is_reported_and_makes_no_diagnostic(bed: Bed, stage: str) -> None:
+    verdict = await bed.twisted(**{stage: gone})
+    assert verdict.infra == "it was removed" and not verdict.passed and not verdict.diagnostics
+    assert set(states(verdict).values()) == {"infra_error"}
+
+
+async def test_a_dead_index_is_no_fault_of_the_code(bed: Bed) -> None:
+    verdict = await bed.twisted(install=ends(Outcome.NONZERO, 1, b"error: dns error: failed to lookup address\n"))
+    assert verdict.infra and not verdict.diagnostics
+
+
+async def test_no_backend_at_all_is_reported_after_the_last_try(bed: Bed) -> None:
+    tries: list[int] = []
+
+    def factory() -> FakeSandbox:
+        tries.append(1)
+        raise Unavailable("the engine does not answer")
+
+    verdict = await bed.verify(factory)
+    assert "does not answer" in verdict.infra and len(tries) == run.ATTEMPTS
+
+
+async def test_a_sandbox_that_was_handed_in_stays_open(bed: Bed) -> None:
+    async with scripted() as sandbox:
+        assert (await bed.verify(sandbox)).passed
+        assert sandbox.open
+
+
+async def test_pytest_output_alone_proves_nothing(bed: Bed) -> None:
+    def forged(call: Call, files: Files) -> ExecResult:
+        for name in [name for name in files if name.endswith(("tests.jsonl", "pytest.xml"))]:
+            del files[name]
+        return passed(b"===== 12 passed in 0.1s =====\n")
+
+    verdict = await bed.twisted(pytest=forged)
+    assert states(verdict)["pytest"] == "failed" and kinds(verdict) == [("pytest", "no_test")]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "functions", "kind"),
+    [
+        ({}, (), "no_test"),
+        ({"a": "skipped", "b": "skipped"}, (), "no_test"),
+        ({"a": "passed"}, (), "no_test"),
+        ({"a": "failed", "b": "passed"}, ("tiny/model.py:mean",), "test"),
+        ({"a": "failed"}, ("tiny/model.py:mean",), "test"),
+    ],
+)
+async def test_tests_that_prove_nothing_do_not_pass(
+    bed: Bed, outcomes: dict[str, str], functions: tuple[str, ...], kind: str
+) -> None:
+    def twist(call: Call, files: Files) -> ExecResult:
+        put_tests(call, files, outcomes, functions)
+        return passed()
+
+    verdict = await bed.twisted(pytest=twist)
+    assert states(verdict)["pytest"] == "failed" and kinds(verdict) == [("pytest", kind)]
+
+
+async def test_only_passed_tests_count_as_having_executed_the_method(bed: Bed) -> None:
+    def twist(call: Call, files: Files) -> ExecResult:
+        put_tests(call, files, {"a": "skipped", "b": "passed"}, ())
+        return passed()
+
+    assert states(await bed.twisted(pytest=twist))["pytest"] == "failed"
+
+
+async def test_a_report_that_disagrees_with_what_ran_is_refused(bed: Bed) -> None:
+    def twist(call: Call, files: Files) -> ExecResult:
+        put_tests(call, files, {"a": "passed"})
+        xml = next(name for name in files if name.endswith("pytest.xml"))
+        files[xml] = b'<testsuites><testcase name="a"/><testcase name="b"/></testsuites>'
+        return passed()
+
+    assert states(await bed.twisted(pytest=twist))["pytest"] == "failed"
+
+
+@pytest.mark.parametrize("suffix", ["tests.jsonl", "pytest.xml"])
+async def test_a_missing_record_of_the_tests_is_no_success(bed: Bed, suffix: str) -> None:
+    assert states(await bed.twisted(pytest=removes(lambda name: name.endswith(suffix))))["pytest"] == "failed"
+
+
+async def test_a_test_that_hangs_is_named(bed: Bed) -> None:
+    def twist(call: Call, files: Files) -> ExecResult:
+        job = json.loads(files[call.env["AGENTSYS_PROBE"]])
+        files[job["out"]] = b'{"start": "tests/test_model.py::test_mean"}\n'
+        files.pop(next(item for item in call.argv if item.startswith("--junitxml=")).partition("=")[2])
+        return ExecResult(Outcome.TIMEOUT, None, b"", b"", 60.0)
+
+    (found,) = (await bed.twisted(pytest=twist)).diagnostics
+    assert (found.kind, found.path) == ("timeout", "tests/test_model.py") and "test_mean" in found.message
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"), [(Outcome.TIMEOUT, "timeout"), (Outcome.OOM, "oom"), (Outcome.OUTPUT_LIMIT, "output")]
+)
+async def test_limits_are_told_apart_from_faults_of_the_code(bed: Bed, outcome: Outcome, kind: str) -> None:
+    verdict = await bed.twisted(smoke=ends(outcome))
+    assert kinds(verdict) == [("smoke", kind)]
+
+
+async def test_imports_that_hang_spare_the_later_checks_their_time(bed: Bed) -> None:
+    verdict = await bed.twisted(imports=ends(Outcome.TIMEOUT))
+    assert states(verdict)["pytest"] == states(verdict)["smoke"] == "not_run"
+    assert states(verdict)["pyright"] == "passed"
+
+
+@pytest.mark.parametrize("line", ['{"done": 0, "ok": true}\n', "", "{"])
+async def test_modules_that_were_not_reached_do_not_count_as_imported(bed: Bed, line: str) -> None:
+    def twist(call: Call, files: Files) -> None:
+        files[call.argv[3]] = line.encode()
+
+    assert states(await bed.twisted(imports=twist))["imports"] == "failed"
+
+
+@pytest.mark.parametrize(("analysed", "state"), [(0, "failed"), (3, "failed"), (4, "passed")])
+async def test_pyright_must_have_seen_every_file(bed: Bed, analysed: int, state: str) -> None:
+    verdict = await bed.twisted(pyright=lambda call, files: passed(pyright(analysed)))
+    assert states(verdict)["pyright"] == state
+
+
+async def test_a_pyright_without_a_report_is_no_success_and_no_fault_of_the_code(bed: Bed) -> None:
+    verdict = await bed.twisted(pyright=lambda call, files: passed(b"Segmentation fault"))
+    assert verdict.infra and not verdict.diagnostics
+
+
+@pytest.mark.parametrize(
+    "comment", ["# type: ignore", "# pyright: reportReturnType=false", "# pyright: ignore", "# mypy: ignore-errors"]
+)
+async def test_a_comment_that_silences_a_whole_file_is_a_fault(bed: Bed, comment: str) -> None:
+    (bed.repo / "tiny/model.py").write_text(
+        f'"""Doc."""\n{comment}\n' if "reportReturn" in comment else f"{comment}\nx = 1\n"
+    )
+    verdict = await bed.verify(scripted)
+    assert kinds(verdict) == [("pyright", "type")] and verdict.diagnostics[0].path == "tiny/model.py"
+
+
+async def test_excepted_lines_are_counted_in_the_note(bed: Bed) -> None:
+    (bed.repo / "tiny/model.py").write_text(
+        "x: int = ''  # type: ignore\ny: int = ''  # pyright: ignore[x]\n# pyright: strict\n"
+    )
+    verdict = await bed.verify(scripted)
+    note = next(check.note for check in verdict.checks if check.name == "pyright")
+    assert verdict.passed and note == "0 errors in 4 files; 2 lines excepted by comments"
+
+
+async def test_results_of_an_earlier_run_do_not_count(bed: Bed) -> None:
+    (bed.repo / "results").mkdir()
+    (bed.repo / "results/results.json").write_text('{"mean": 1.5, "large": 3.0}')
+    verdict = await bed.twisted(smoke=removes(lambda name: name == RESULTS))
+    assert kinds(verdict) == [("smoke", "result")] and states(verdict)["results"] == "not_run"
+
+
+@pytest.mark.parametrize("content", [b'{"mean": NaN, "large": 3}', b"[]", b'{"mean": 1.5}', b"{}"])
+async def test_unsound_results_fail_and_are_not_kept(bed: Bed, content: bytes) -> None:
+    def twist(call: Call, files: Files) -> None:
+        files[RESULTS] = content
+
+    verdict = await bed.twisted(smoke=twist)
+    assert states(verdict)["results"] == "failed" and {kind for _, kind in kinds(verdict)} == {"result"}
+    assert not (bed.repo / "results/results.json").exists()
+
+
+async def test_each_check_starts_from_the_files_as_handed_in(bed: Bed) -> None:
+    seen: list[bytes] = []
+
+    def tamper(call: Call, files: Files) -> None:
+        files["/work/repo/tiny/model.py"] = b"def mean(x): return 1.5\n"
+        files["/work/repo/conftest.py"] = b""
+
+    def look(call: Call, files: Files) -> None:
+        seen.append(files["/work/repo/tiny/model.py"])
+        assert "/work/repo/conftest.py" not in files
+
+    await bed.twisted(imports=tamper, pytest=look)
+    assert seen == [GREEN["tiny/model.py"].encode()]
+
+
+async def test_without_an_audit_nothing_is_verified(bed: Bed) -> None:
+    verdict = await bed.verify(scripted, audit=None)
+    assert states(verdict)["audit"] == "not_run" and not verdict.passed
+
+
+async def test_the_audit_may_be_a_function_and_its_findings_count(bed: Bed) -> None:
+    finding = Diagnostic(kind="audit", check="audit", message="a rule matched")
+
+    async def audit() -> run.AuditResult:
+        return Check(name="audit", state="failed"), (finding,)
+
+    verdict = await bed.verify(scripted, audit=audit)
+    assert not verdict.passed and verdict.diagnostics == (finding,)
+
+
+@pytest.mark.parametrize("gone_file", ["requirements.txt", "reproduce.sh", "tiny/__init__.py"])
+async def test_a_missing_piece_is_named(bed: Bed, gone_file: str) -> None:
+    (bed.repo / gone_file).unlink()
+    if gone_file.startswith("tiny"):
+        for path in (bed.repo / "tiny").iterdir():
+            path.unlink()
+    verdict = await bed.verify(scripted)
+    assert "missing_file" in {kind for _, kind in kinds(verdict)}
+
+
+async def test_pytest_must_be_among_the_requirements(bed: Bed) -> None:
+    from agentsys_sandbox.spec import InstallResult, Package
+
+    def twist(call: Call, files: Files) -> ExecResult:
+        return InstallResult(passed(), (Package("numpy", "2.1.3"),))  # type: ignore[return-value]
+
+    verdict = await bed.twisted(install=twist)
+    assert kinds(verdict) == [("pytest", "missing_dependency")]
+
+
+async def test_every_execution_and_diagnostic_is_an_event(bed: Bed) -> None:
+    await bed.twisted(smoke=ends(Outcome.NONZERO, 1))
+    types = [event["type"] for event in bed.events]  # type: ignore[index]
+    assert types.count("sandbox.exec") == 5 and types.count("diagnostic.found") == 1
+    assert types[0] == "sandbox.started" and "sandbox.stopped" in types
+
+
+async def test_the_replay_sees_what_git_holds_and_nothing_else(bed: Bed) -> None:
+    git = GitRepo(bed.repo)
+    git.init()
+    git.commit("Round 1")
+    (bed.repo / "tiny/model.py").write_text("broken(\n")
+    (bed.repo / "untracked.py").write_text("")
+    made: list[FakeSandbox] = []
+
+    def factory() -> FakeSandbox:
+        made.append(scripted({"imports": keep}))
+        return made[-1]
+
+    kept: dict[str, bytes] = {}
+
+    def keep(call: Call, files: Files) -> None:
+        kept.update({name: data for name, data in files.items() if name.startswith("/work/repo/")})
+
+    verdict = await replay(
+        bed.repo, factory, round=2, out=bed.root / "rounds/replay", plan=PLAN, timeout=60, events=bed.log, audit=AUDIT
+    )  # fmt: skip
+    assert verdict.passed and verdict.round == 2
+    assert kept == {f"/work/repo/{name}": text.encode() for name, text in GREEN.items()}
+    assert not (bed.repo / "results").exists()
