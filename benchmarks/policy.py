@@ -114,10 +114,11 @@ def own(policy: Policy, data: Path, report: Report) -> None:
     """The project's own snippets and commands (in-sample: the rules were written with them in sight)."""
     snippets = rows(data / "own" / "code_snippets.jsonl")
     commands = rows(data / "own" / "shell_commands.jsonl")
-    for name, items, key, judge, bar in (
+    sets: tuple[tuple[str, list[dict[str, Any]], str, Callable[[str], str], float], ...] = (
         ("own snippets", snippets, "code", lambda text: python_outcome(policy, text), 1.0),
         ("own commands", commands, "cmd", lambda text: outcome(policy, policy.examine_shell(text)), 31 / 32),
-    ):
+    )
+    for name, items, key, judge, bar in sets:
         bad = [item for item in items if item["label"] == "malicious"]
         good = [item for item in items if item["label"] == "benign"]
         value, detail = share(judge(item[key]) != "allow" for item in bad)
@@ -201,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.data.is_dir():
         redcode(policy, options.data, report)
         own(policy, options.data, report)
-        names = options.names.read_text(encoding="utf-8").split() if options.names else []
+        names: list[str] = options.names.read_text(encoding="utf-8").split() if options.names else []
         dependencies(policy, options.data, report, names)
         floor(policy, options.data)
     else:

@@ -27,7 +27,9 @@ _ROOTS = re.compile(r"/|/\*|~/?\*?|\$\{?HOME\}?/?\*?|/(?:home|etc|usr|bin|lib|bo
 _OPEN_ENDED = frozenset({"python", "pytest", "sh"})
 """Programs of the repository itself may be given words that are known only at run time."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_DANGEROUS_VARIABLES = re.compile(r"(?:LD_|DYLD_|GIT_|PYTHONSTARTUP|BASH_ENV|ENV|PATH|IFS|PIP_|UV_|PROMPT_COMMAND)")
+_DANGEROUS_VARIABLES = re.compile(
+    r"(?:(?:LD|DYLD|GIT)_\w+|PYTHONSTARTUP|BASH_ENV|PATH|IFS|PROMPT_COMMAND|(?:PIP|UV)_\w*(?:INDEX|FIND_LINKS|TRUSTED|CONFIG)\w*)="
+)
 
 CodeCheck = Callable[[str], Sequence[Finding]]
 ShellCheck = Callable[[str], Sequence[Finding]]

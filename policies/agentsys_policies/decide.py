@@ -30,7 +30,7 @@ def outcome_of(findings: Iterable[Finding], meta: Meta) -> Outcome:
 
 def worse(first: Outcome, second: Outcome) -> Outcome:
     """Return the stricter of two outcomes."""
-    return max(first, second, key=_OUTCOMES.index)
+    return first if _OUTCOMES.index(first) >= _OUTCOMES.index(second) else second
 
 
 def finding(rule: Rule, evidence: Evidence | None = None, detail: str = "") -> Finding:

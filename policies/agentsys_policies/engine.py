@@ -12,7 +12,9 @@ from agentsys_policies import commands, dependencies, intake, purpose, rulebook,
 from agentsys_policies import tree as trees
 from agentsys_policies.decide import decide, finding
 from agentsys_policies.errors import PolicyError
+from agentsys_policies.scan.build import BuildScanner
 from agentsys_policies.scan.code import CodeScanner
+from agentsys_policies.scan.files import classify
 from agentsys_policies.scan.labels import LabelTable
 from agentsys_policies.schema import (
     Decision,
@@ -43,6 +45,7 @@ class Policy:
         self.purpose_rules = rulebook.parse(rulebook.PurposeRules, self._file("purpose.yaml"), "purpose.yaml")
         self.code_rules = rulebook.parse(rulebook.CodeRules, self._file("code.yaml"), "code.yaml")
         self.text_rules = rulebook.parse(rulebook.PatternRules, self._file("text.yaml"), "text.yaml")
+        self.file_rules = rulebook.parse(rulebook.FileRules, self._file("files.yaml"), "files.yaml")
         self.command_rules = rulebook.parse(rulebook.CommandRules, self._file("commands.yaml"), "commands.yaml")
         self.package_rules = rulebook.parse(rulebook.PackageRules, self._file("packages.yaml"), "packages.yaml")
         self.host_rules = rulebook.parse(rulebook.HostRules, self._file("hosts.yaml"), "hosts.yaml")
@@ -54,6 +57,7 @@ class Policy:
                 *self.purpose_rules.judged,
                 *self.code_rules.rules,
                 *self.text_rules.rules,
+                *self.file_rules.rules,
                 *self.command_rules.rules,
                 *self.package_rules.rules,
             ]
@@ -148,6 +152,13 @@ class Policy:
         """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
         return self._scanner.python(text)
 
+    def examine_source(self, name: str, text: str) -> list[Finding]:
+        """Return the findings on one file. Raises: PolicyError if it cannot be examined."""
+        found, reason = self._scanner.source(classify(name, text.encode()))
+        if reason:
+            raise PolicyError(f"`{name}` cannot be examined: {reason}")
+        return found
+
     def examine_files(self, root: Path, paths: Sequence[str]) -> tuple[list[Finding], Scanner]:
         """Return the findings on the named files of a tree, and the receipt."""
         return self._scanner.tree(root, paths, self.meta.max_file_bytes, self.meta.max_files)
@@ -165,7 +176,8 @@ class Policy:
 
     @cached_property
     def _scanner(self) -> CodeScanner:
-        return CodeScanner(self.code_rules, self.text_rules, self._table, self._shell_text)
+        build = BuildScanner(self.file_rules, self.rules, self._shell_text)
+        return CodeScanner(self.code_rules, self.text_rules, self._table, build)
 
     @cached_property
     def _commands(self) -> commands.Commands:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentsys_policies.decide import finding
 from agentsys_policies.rulebook import PatternRule, PatternRules, Rule
-from agentsys_policies.schema import Evidence, Finding, JudgePrompt, Outcome
+from agentsys_policies.schema import Evidence, Finding, JudgePrompt, Outcome, Provenance
 from agentsys_policies.text import matchable, quote, visible
 
 EXCERPT_LIMIT = 24_000
@@ -108,7 +108,8 @@ def judged(rule: Rule, judgement: Judgement, number: int) -> Finding:
 def floor(rules: PatternRules, request: str, excerpt: str) -> list[Finding]:
     """Apply the narrow rules that hold without a judge."""
     found: list[Finding] = []
-    for text, provenance in ((request, "user"), (excerpt, "paper")):
+    parts: tuple[tuple[str, Provenance], ...] = ((request, "user"), (excerpt, "paper"))
+    for text, provenance in parts:
         haystack = matchable(text)
         for rule in rules.rules:
             match = search(rule, haystack)

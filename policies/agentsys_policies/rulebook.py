@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -95,9 +95,23 @@ class CodeRules(Strict):
 
 
 class DetectorRules(Strict):
-    """integrity.yaml, text.yaml ...: rules whose condition is a function of the same id in the scanner."""
+    """integrity.yaml: rules whose condition is a function of the same id in the scanner."""
 
     rules: tuple[Rule, ...]
+
+
+class ScriptProfile(Strict):
+    """How findings of the command rules count in script files: by rule id; what is in neither list is a remark."""
+
+    keep: tuple[str, ...]
+    review: tuple[str, ...]
+
+
+class FileRules(DetectorRules):
+    """files.yaml"""
+
+    script: ScriptProfile
+    build_backends: tuple[str, ...]
 
 
 class PatternRule(Rule):
@@ -227,9 +241,9 @@ class _UniqueLoader(yaml.SafeLoader):
     """SafeLoader that refuses a key given twice: the second would silently replace the first."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+        seen: set[object] = set()
         for key_node, _ in node.value:
-            key: Any = self.construct_object(key_node, deep=True)  # pyright: ignore[reportUnknownMemberType]
+            key = cast("object", self.construct_object(key_node, deep=True))  # pyright: ignore[reportUnknownMemberType]
             if key in seen:
                 raise yaml.YAMLError(f"the key `{key}` stands twice, line {key_node.start_mark.line + 1}")
             seen.add(key)

@@ -211,7 +211,8 @@ def _word(node: Node, script: _Script) -> str:
 
 def _string(node: Node, script: _Script) -> str:
     raw = node.text or b""
-    start, parts, at = node.start_byte, [], 1
+    start, at = node.start_byte, 1
+    parts: list[str] = []
     for child in node.named_children:
         if child.type == "string_content":
             continue

@@ -6,12 +6,13 @@ import ast
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agentsys_policies.decide import finding, rank
 from agentsys_policies.rulebook import CodeRules, PatternRules
+from agentsys_policies.scan.build import BuildScanner
 from agentsys_policies.scan.files import Source, notebook_code, read
 from agentsys_policies.scan.labels import LabelTable
 from agentsys_policies.scan.matching import matches
@@ -21,18 +22,16 @@ from agentsys_policies.text import quote
 from agentsys_policies.tree import entries
 
 VERSION = "1"
-_DEEPEST = 200
-"""Nesting of brackets from which a program is not parsed: the parser itself would fail."""
 
 
 @dataclass(frozen=True)
 class CodeScanner:
-    """The code rules, prepared; `shell` checks the text of a shell command or script."""
+    """The code rules, prepared; `build` knows shell text and the files that are not Python."""
 
     rules: CodeRules
     text_rules: PatternRules
     table: LabelTable
-    shell: Callable[[str], Sequence[Finding]]
+    build: BuildScanner
 
     def tree(self, root: Path, paths: Sequence[str] | None, limit: int, most: int) -> tuple[list[Finding], Scanner]:
         """Examine a tree, or the named files of it."""
@@ -46,7 +45,8 @@ class CodeScanner:
                 skipped.append(f"files after the first {most}")
                 break
             source = read(root, path, limit)
-            reason = source.reason or self._examine(source, found)
+            items, reason = self.source(source)
+            found += items
             if reason:
                 skipped.append(f"{source.path}: {reason}")
             else:
@@ -57,9 +57,16 @@ class CodeScanner:
         )
         return found, receipt
 
+    def source(self, source: Source) -> tuple[list[Finding], str]:
+        """Return the findings on one file that was read, and why it could not be examined, if it could not."""
+        found: list[Finding] = []
+        reason = source.reason or self._examine(source, found)
+        return found, reason
+
     def _examine(self, source: Source, found: list[Finding]) -> str:
         """Add the findings of one file; return why it could not be examined, or an empty string."""
         found += self._text(source)
+        found += self.build.examine(source)
         if source.kind == "python":
             return self._python(source.text, source.path, found)
         if source.kind == "notebook":
@@ -79,8 +86,6 @@ class CodeScanner:
 
     def python(self, text: str, path: str = "") -> list[Finding]:
         """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
-        if _too_deep(text):
-            raise ValueError("nested too deep")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
@@ -93,7 +98,9 @@ class CodeScanner:
     def _commands(self, hits: Sequence[Hit], path: str, lines: list[str]) -> Iterator[Finding]:
         for hit in hits:
             texts = sorted(hit.texts) if hit.label == "proc.shell" else _shell_argument(hit)
-            for item in (item for text in texts for item in self.shell(text) if rank(item.severity) >= rank("high")):
+            for item in (
+                item for text in texts for item in self.build.script(text) if rank(item.severity) >= rank("high")
+            ):
                 yield item.model_copy(update={"evidence": _place(path, hit, lines)})
 
     def _text(self, source: Source) -> Iterator[Finding]:
@@ -108,7 +115,7 @@ class CodeScanner:
 
 def _shell_argument(hit: Hit) -> list[str]:
     """The text behind `-c` of a shell that is started with a list of words."""
-    words = hit.argv
+    words = list(hit.argv)
     shell = hit.label == "exec.process" and len(words) > 2 and words[0].rpartition("/")[2] in {"sh", "bash", "zsh"}
     return [words[2]] if shell and words[1].startswith("-") and words[1].endswith("c") else []
 
@@ -129,14 +136,3 @@ def _selected(root: Path, paths: Sequence[str] | None) -> Iterator[Path]:
         return
     for name in paths:
         yield root / name
-
-
-def _too_deep(text: str) -> bool:
-    depth = deepest = 0
-    for char in text:
-        if char in "([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif char in ")]}":
-            depth -= 1
-    return deepest > _DEEPEST

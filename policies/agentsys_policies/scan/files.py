@@ -141,7 +141,7 @@ def _line(line: str) -> str:
     indent = line[: len(line) - len(bare)]
     if bare.startswith("!"):
         return f"{indent}__import__('os').system({bare.lstrip('!')!r})"
-    if bare.startswith("%pip") or bare.startswith("%conda"):
+    if bare.startswith(("%pip", "%conda")):
         return f"{indent}__import__('os').system({bare[1:]!r})"
     if bare.startswith("%") or bare.endswith("?"):
         return f"{indent}pass"

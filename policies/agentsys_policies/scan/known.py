@@ -88,7 +88,7 @@ def mode_of(node: ast.Call, name: str) -> str:
 
 def opens_file(name: str) -> bool:
     """True if a call of this name opens a file by path."""
-    return name in _OPENS or name.endswith(".open") and not name.startswith(("webbrowser", "PIL.", "os."))
+    return name in _OPENS or (name.endswith(".open") and not name.startswith(("webbrowser", "PIL.", "os.")))
 
 
 def makes_executable(name: str, node: ast.Call) -> bool:

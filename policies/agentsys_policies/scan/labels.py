@@ -22,6 +22,7 @@ class LabelTable:
         self._attributes = _Names({name: label.attributes for name, label in labels.items()})
         self._imports = _Names({name: label.imports for name, label in labels.items()})
         self._strings = [(name, _compile(name, label.strings)) for name, label in labels.items() if label.strings]
+        self._any = _compile("all", tuple(pattern for label in labels.values() for pattern in label.strings))
         self._cache: dict[str, frozenset[str]] = {}
 
     def call(self, dotted: str) -> frozenset[str]:
@@ -44,7 +45,9 @@ class LabelTable:
             text = text[: _LONGEST // 2] + "\n" + text[-_LONGEST // 2 :]
         found = self._cache.get(text)
         if found is None:
-            found = frozenset(name for name, pattern in self._strings if pattern.search(text))
+            found = NONE
+            if self._any.search(text):
+                found = frozenset(name for name, pattern in self._strings if pattern.search(text))
             if len(self._cache) < 50_000:
                 self._cache[text] = found
         return found

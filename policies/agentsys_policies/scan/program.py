@@ -7,7 +7,9 @@ values through parameters and results, and the reading is repeated until nothing
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import cast
 
 from agentsys_policies.scan import known
 from agentsys_policies.scan.labels import LabelTable
@@ -15,7 +17,6 @@ from agentsys_policies.scan.values import NO_LABELS, NO_TEXTS, UNKNOWN, Value, c
 
 PASSES = 5
 _DANGEROUS = frozenset({"exec.code", "exec.process"})
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -46,7 +47,7 @@ class Program:
         self._slots: dict[str, Value] = {}
         self._aliases: dict[str, str] = {}
         self._functions: dict[str, Function] = {}
-        self._locals: dict[str, frozenset[str]] = {}
+        self._locals: dict[str, _Names] = {}
         self._changed = False
         self._scope = ""
         self._endless = 0
@@ -62,20 +63,36 @@ class Program:
     # -- names ---------------------------------------------------------------------------------------------------------
 
     def _collect(self, tree: ast.Module) -> None:
-        for node in ast.walk(tree):
+        """Find imports, functions and the names that each function binds itself, in one walk."""
+        stack: list[tuple[ast.AST, tuple[_Names, ...]]] = [(tree, ())]
+        while stack:
+            node, inside = stack.pop()
             if isinstance(node, ast.Import):
                 for item in node.names:
                     head = item.name.partition(".")[0]
                     self._aliases[item.asname or head] = item.name if item.asname else head
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                for item in node.names:
+            elif isinstance(node, ast.ImportFrom):
+                for item in node.names if not node.level else ():
                     self._aliases[item.asname or item.name] = f"{node.module}.{item.name}"
-            elif isinstance(node, _FUNCTIONS):
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 self._functions[node.name] = node
-                self._locals[node.name] = self._locals.get(node.name, NO_LABELS) | _assigned(node)
+                inside = (*inside, self._locals.setdefault(node.name, _Names(_parameters(node))))
+            elif isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Store):
+                    for names in inside:
+                        names.bound.add(node.id)
+                continue
+            elif isinstance(node, ast.Global | ast.Nonlocal):
+                for names in inside:
+                    names.shared.update(node.names)
+            stack.extend((child, inside) for child in _children(node))
+
+    def _is_local(self, name: str) -> bool:
+        names = self._locals.get(self._scope)
+        return names is not None and name in names.bound and name not in names.shared
 
     def _key(self, name: str) -> str:
-        return f"{self._scope}:{name}" if name in self._locals.get(self._scope, NO_LABELS) else f":{name}"
+        return f"{self._scope}:{name}" if self._is_local(name) else f":{name}"
 
     def _set(self, key: str, value: Value) -> None:
         old = self._slots.get(key)
@@ -132,11 +149,13 @@ class Program:
                 self._return(node)
             case ast.Import() | ast.ImportFrom():
                 self._import(node)
+            case ast.Expr() if isinstance(node.value, ast.Constant):
+                pass  # a docstring
             case _:
                 self._children(node)
 
     def _children(self, node: ast.AST) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in _children(node):
             if isinstance(child, ast.stmt):
                 self._statement(child)
             elif isinstance(child, ast.expr):
@@ -251,9 +270,7 @@ class Program:
                 self._children(node)
                 return UNKNOWN
             case _:
-                return Value(
-                    union([self._value(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)])
-                )
+                return Value(union([self._value(child) for child in _children(node) if isinstance(child, ast.expr)]))
 
     def _constant(self, node: ast.Constant) -> Value:
         text = node.value
@@ -267,7 +284,7 @@ class Program:
 
     def _name(self, node: ast.Name) -> Value:
         found = self._slots.get(self._key(node.id), UNKNOWN)
-        if found.name or node.id in self._locals.get(self._scope, NO_LABELS):
+        if found.name or self._is_local(node.id):
             return found
         return Value(found.labels, found.texts, self._aliases.get(node.id, node.id), found.parts)
 
@@ -403,17 +420,27 @@ class Program:
             self._set(f"{function.name}:{parameter}", value)
 
 
-def _assigned(function: Function) -> frozenset[str]:
+@dataclass
+class _Names:
+    """Names that a function binds, and those among them that belong to an outer scope."""
+
+    bound: set[str]
+    shared: set[str] = field(default_factory=set[str])
+
+
+def _parameters(function: Function) -> set[str]:
     arguments = function.args
     names = {item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
-    names |= {item.arg for item in (arguments.vararg, arguments.kwarg) if item is not None}
-    shared: set[str] = set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            shared.update(node.names)
-    return frozenset(names - shared)
+    return names | {item.arg for item in (arguments.vararg, arguments.kwarg) if item is not None}
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    for name in node._fields:
+        value: object = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            yield value
+        elif isinstance(value, list):
+            yield from (item for item in cast("list[object]", value) if isinstance(item, ast.AST))
 
 
 def _is_environ(node: ast.expr) -> bool:

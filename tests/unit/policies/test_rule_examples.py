@@ -16,6 +16,8 @@ def _findings(rule: Rule, example: str) -> list[Finding]:
         return POLICY.examine_python(example)
     if isinstance(rule, PatternRule):
         return POLICY.examine_text(rule, example)
+    if rule.id.startswith("file."):
+        return POLICY.examine_source(*example.split(": ", 1))
     if rule.id.startswith("command."):
         return POLICY.examine_shell(example)
     return list(POLICY.check_dependencies([example]).findings)
@@ -23,7 +25,9 @@ def _findings(rule: Rule, example: str) -> list[Finding]:
 
 def _cases() -> list[tuple[str, str, bool]]:
     tested = [
-        rule for rule in POLICY.rules.values() if rule.id.split(".")[0] in {"code", "text", "command", "dependency"}
+        rule
+        for rule in POLICY.rules.values()
+        if rule.id.split(".")[0] in {"code", "text", "command", "dependency", "file"}
     ]
     tested += [
         rule for rule in POLICY.rules.values() if isinstance(rule, PatternRule) and rule.id.startswith("purpose")
