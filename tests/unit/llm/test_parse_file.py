@@ -26,7 +26,7 @@ def fenced(content: str, label: str = "python", fence: str = "```") -> str:
         f"First install:\n{fenced('pip install numpy' + chr(10), 'bash')}\nThen:\n{fenced(CODE)}",
         f"{fenced(CODE)}\nRun it:\n{fenced('python area.py' + chr(10), 'bash')}",
         f"The idea is\n{fenced('area = pi * r ** 2' + chr(10))}\nand the file:\n{fenced(CODE)}",
-        f"<think>\n{fenced('x = 1' + chr(10))}\n</think>\n{fenced(CODE)}",
+        f"<think>\n{fenced('x = 1' + chr(10) + CODE)}\n</think>\n{fenced(CODE)}",
     ],
     ids=["alone", "prose", "tildes", "four", "no label", "CRLF", "shell before", "shell after", "idea before", "think"],
 )

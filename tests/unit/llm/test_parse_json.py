@@ -27,7 +27,7 @@ class Anything(BaseModel):
         '{"name": "x", "sizes": [1, 2]}',
         '```json\n{"name": "x", "sizes": [1, 2]}\n```',
         'Sure, with {braces} in \\lambda prose:\n```\n{"name": "x", "sizes": [1, 2]}\n```\nAnything else? {}',
-        '<think>maybe {"name": "y"}?</think>\n{"name": "x", "sizes": [1, 2]}',
+        '<think>maybe {"name": "y", "sizes": [1, 2, 3, 4, 5]}?</think>\n{"name": "x", "sizes": [1, 2]}',
         'For instance {"name": "y"}, so:\n{"name": "x", "sizes": [1, 2]}',
         '{"name": "x",\r\n "sizes": [1, 2]}',
     ],
@@ -92,6 +92,16 @@ def test_unusable_answer_says_what_is_wrong_in_one_short_message(text: str, word
 def test_part_of_a_broken_object_is_not_taken_for_the_answer() -> None:
     with pytest.raises(AnswerError, match="cut off"):
         extract_json('{"items": [{"name": "first"}, {"name": "sec', Item)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"name": "x", "sizes": [1 2]}\nFor example {"name": "y"}.', '{"wrong": {"name": "inner"}, "sizes": []}'],
+    ids=["small one behind a broken one", "inner one of another shape"],
+)
+def test_object_that_was_not_meant_is_not_taken(text: str) -> None:
+    with pytest.raises(AnswerError):
+        extract_json(text, Item)
 
 
 def test_many_faults_are_counted_not_all_listed() -> None:
