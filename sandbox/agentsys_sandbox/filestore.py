@@ -37,6 +37,7 @@ class FileStore:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
         self._ready: dict[str, Path] = {}
+        self._digests: dict[str, str] = {}
         self.closed = threading.Event()
 
     def ready(self, link: FileLink) -> Path | None:
@@ -61,6 +62,10 @@ class FileStore:
                 found = self._ready[link.key] = self._local(link) or self._from_cache(link) or self._download(link)
             return found
 
+    def sha256(self, link: FileLink) -> str:
+        """Digest that the index gave, or that was found when the file was read here; empty before that."""
+        return link.sha256 or self._digests.get(link.key, "")
+
     def metadata(self, link: FileLink) -> bytes:
         """The separate metadata file of a wheel (PEP 658), checked where the index gives its hash.
 
@@ -83,6 +88,10 @@ class FileStore:
         path = local_path(link.url)
         try:
             _check(path, link)
+            if not link.sha256:
+                # Folders of wheels give no hash; the request log shall name one all the same.
+                with path.open("rb") as content:
+                    self._digests[link.key] = hashlib.file_digest(content, "sha256").hexdigest()
         except OSError as error:
             raise UpstreamFault(f"cannot read `{path}`: {error.strerror}") from error
         return path
@@ -108,7 +117,7 @@ class FileStore:
         return self._upstream.retrying()(lambda: self._copy(link, target))
 
     def _copy(self, link: FileLink, target: Path) -> Path:
-        digests = {kind: hashlib.new(kind) for kind in link.hashes}
+        digests = {kind: hashlib.new(kind) for kind in {"sha256", *link.hashes}}
         size = 0
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part:
             path = Path(part.name)
@@ -122,7 +131,9 @@ class FileStore:
                     part.write(chunk)
                     for digest in digests.values():
                         digest.update(chunk)
-                _compare(link, {kind: digest.hexdigest() for kind, digest in digests.items()})
+                found = {kind: digest.hexdigest() for kind, digest in digests.items()}
+                _compare(link, found)
+                self._digests[link.key] = found["sha256"]
                 part.flush()
                 path.replace(target)
             except BaseException:

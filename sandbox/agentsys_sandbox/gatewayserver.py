@@ -180,6 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path is None and (wanted or self.command == "HEAD") and self._passed_through(link, wanted):
             return None
         path = path or self._gateway.files.fetch(link)
+        self._entry["sha256"] = self._gateway.files.sha256(link)
         return self._serve(path, wanted)
 
     def _metadata(self, link: FileLink) -> None:

@@ -19,7 +19,7 @@ REQUIRED_PROGRAMS = (
 OPTIONAL_PROGRAMS = (
     "[ egrep fgrep gunzip zcat git kill ps diff patch cmp which xz bzip2 unzip md5sum sha256sum sha1sum base64 comm dd "
     "df du fold groups hostname install join link mkfifo nice nl nohup od paste shuf split stty tac truncate tty "
-    "unlink whoami who yes getent locale less file make numfmt sync time"
+    "unlink whoami who yes getent locale less file make numfmt sync time setsid flock pgrep pkill"
 )
 # Programs of a virtual environment or a version manager's shims are not the system's: look in these folders only.
 _PROGRAM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -25,7 +26,7 @@ from typing import BinaryIO
 from agentsys_sandbox import hostfiles, hostlibs
 from agentsys_sandbox.cachedir import shared_dir
 
-RECIPE = "1"
+RECIPE = "3"
 """Raise this when the layout below changes, so that older trees are not taken for the new one."""
 PYTHON = "/usr/local/bin/python3"
 """The interpreter inside every sandbox, whatever the base."""
@@ -36,9 +37,10 @@ SOCKET_DIR = "/run/agentsys"
 UID = 1000
 """Uid and gid of the code under test."""
 
+_KEEP_SECONDS = 30 * 86400
 _FOLDERS = (
-    "dev proc sys run/agentsys work root home mnt srv etc opt/agentsys usr/bin usr/sbin usr/lib usr/lib64 "
-    "usr/local/bin usr/local/lib usr/share var/tmp tmp"
+    "dev proc sys/devices/system/cpu run/agentsys work root home mnt srv etc opt/agentsys usr/bin usr/sbin usr/lib "
+    "usr/lib64 usr/local/bin usr/local/lib usr/share var/tmp tmp"
 )
 _ETC = {
     "passwd": "root:x:0:0:root:/root:/usr/sbin/nologin\n"
@@ -68,12 +70,13 @@ def ensure_rootfs(cache: Path | None = None) -> Path:
     """
     store = (cache or shared_dir()) / "rootfs"
     target = store / name()
-    if target.is_dir():
-        return target
-    store.mkdir(parents=True, exist_ok=True)
-    with _locked(store / ".lock"):
-        if not target.is_dir():
-            _build_into(store, target)
+    if not target.is_dir():
+        store.mkdir(parents=True, exist_ok=True)
+        with _locked(store / ".lock"):
+            if not target.is_dir():
+                _build_into(store, target)
+                _prune(store)
+    os.utime(target)  # says that it is in use
     return target
 
 
@@ -133,6 +136,14 @@ def _build_into(store: Path, target: Path) -> None:
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
+
+
+def _prune(store: Path) -> None:
+    """Remove trees of earlier versions that nobody has asked for in weeks, far longer than any sandbox lives."""
+    oldest = time.time() - _KEEP_SECONDS
+    for tree in store.glob("py*"):
+        if tree.stat().st_mtime < oldest:
+            shutil.rmtree(tree)
 
 
 def _fill(root: Path) -> None:
