@@ -89,10 +89,10 @@ def resume_settings(
         for key, item in record.settings.items()
         if key.partition(".")[0] in FIELDS and key not in _NOT_STORED
     }
-    settings, sources = merge([Layer("run", stored), set_layer(sets), flag_layer(flags or {})])
+    settings, sources = merge([Layer("run", flatten(stored)), set_layer(sets), flag_layer(flags or {})])
     for key, item in sources.items():
         if item.source == "run":
-            item.source = record.settings[key].source
+            item.source = record.settings.get(key, record.settings.get(key.partition(".")[0], item)).source
     return settings, sources
 
 

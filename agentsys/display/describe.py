@@ -110,7 +110,10 @@ def _file(data: Data) -> str:
 
 
 def _exec(data: Data) -> str:
-    parts = [text(data, "check", "command") or _generic(data), text(data, "outcome")]
+    outcome = text(data, "outcome")
+    if outcome == "nonzero" and "exit_code" in data:
+        outcome = f"exit code {data['exit_code']}"
+    parts = [text(data, "check", "command") or _generic(data), outcome]
     if (took := number(data, "seconds")) is not None:
         parts.append(f"in {seconds(took)}")
     return " ".join(filter(None, parts))

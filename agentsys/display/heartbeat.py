@@ -42,7 +42,7 @@ class Heartbeat:
         """Return the latest event with its age, or what is being waited for."""
         if self.age >= QUIET_AFTER:
             return f"waiting for {self._waits_for}, {seconds(int(self.age))}"
-        return f"{self._line}  {seconds(int(self.age))} ago"
+        return f"{self._line} ({seconds(int(self.age))} ago)"
 
 
 class Ticker:

@@ -69,10 +69,11 @@ class LiveDisplay:
         with self._lock:
             rows = [self._cells(row) for row in self._board.rows.values()]
             title, beat = self._board.title, self._heartbeat.line()
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=False)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
         for name, right in (("stage", 0), ("state", 0), ("time", 1), ("tokens", 1), ("cost", 1)):
             table.add_column(name, justify="right" if right else "left", no_wrap=True)
-        table.add_column("note", no_wrap=True, overflow="ellipsis")
+        # Takes what the others leave, and is cut first.
+        table.add_column("note", ratio=1, no_wrap=True, overflow="ellipsis")
         for cells in rows:
             table.add_row(*cells)
         parts = [Text(title, style="bold", no_wrap=True, overflow="ellipsis")] if title else []

@@ -16,6 +16,11 @@ def count(value: float) -> str:
     return f"{value / 1e9:.1f}G"
 
 
+def plural(number: int, noun: str) -> str:
+    """Return `1 repair`, `2 repairs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def dollars(value: float | None) -> str:
     """Return US dollars; `?` where a price is unknown."""
     if value is None:

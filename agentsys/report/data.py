@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from agentsys.artifacts import Diagnosis, MeasuredResult, Plan, Verdict
 from agentsys.errors import UsageError
-from agentsys.report.measured import measured_rows
 from agentsys.report.reading import Problems, read_bytes, read_json, read_model, read_text, walk_files
 from agentsys.rundir import RunDir
 from agentsys.runrecord import RunRecord
+from agentsys.verify.compare import compare
+from agentsys.verify.results_file import ResultsError, parse_results
 
 if TYPE_CHECKING:
     from agentsys_policies.schema import Decision, Finding
@@ -104,14 +105,13 @@ def collect(run: RunDir) -> ReportData:
     problems = Problems()
     record = _record(run)
     plan = read_model(run.plan / "plan.json", Plan, problems)
-    results = read_json(run.repo / "results" / "results.json", problems)
     return ReportData(
         path=run.path,
         record=record,
         plan=plan,
         rounds=_rounds(run, problems),
         replay=read_model(run.rounds / "replay" / "verdict.json", Verdict, problems),
-        measured=measured_rows(plan.expected if plan else (), results),
+        measured=_measured(run, plan, problems),
         decisions=_decisions(run.audit, problems),
         files=tuple(_files(run.repo)),
         problems=tuple(problems),
@@ -141,6 +141,18 @@ def _rounds(run: RunDir, problems: Problems) -> tuple[RoundData, ...]:
         )
         for folder in folders
     )
+
+
+def _measured(run: RunDir, plan: Plan | None, problems: Problems) -> tuple[MeasuredResult, ...]:
+    if plan is None:
+        return ()
+    raw = read_bytes(run.repo / "results" / "results.json", problems)
+    try:
+        results = parse_results(raw) if raw is not None else None
+    except ResultsError as error:
+        problems.append(f"results/results.json: {error}")
+        results = None
+    return compare(plan, results)
 
 
 def _decisions(folder: Path, problems: Problems) -> tuple[Decision, ...]:

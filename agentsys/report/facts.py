@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentsys.artifacts import Check, Diagnostic, PaperPlace, Plan
 from agentsys.display.clean import clean_line
-from agentsys.display.numbers import count, dollars, seconds
+from agentsys.display.numbers import count, dollars, plural, seconds
 from agentsys.report.data import ReportData
 
 Rows = list[tuple[str, ...]]
@@ -25,19 +25,33 @@ def overview(data: ReportData) -> list[tuple[str, str]]:
         ("reason", record.reason),
         ("paper", record.paper_path),
         ("asked for", record.request),
-        ("rounds", f"{len(data.rounds)} verifications, {sum(1 for item in data.rounds if item.patch)} repairs"),
+        ("rounds", rounds_words(data)),
         ("model", _setting(data, "model") or "not named"),
         (
             "usage",
-            f"{used.calls} calls, {count(used.prompt)} tokens in ({count(used.cached)} cached), "
+            f"{plural(used.calls, 'call')}, {count(used.prompt)} tokens in ({count(used.cached)} cached), "
             f"{count(used.completion)} out, {price}",
         ),
         ("time", seconds(int(data.duration)) if data.duration is not None else ""),
-        ("code", f"{len(data.files)} files, {data.lines} lines" if data.files else "nothing was written"),
+        (
+            "code",
+            f"{plural(len(data.files), 'file')}, {plural(data.lines, 'line')}" if data.files else "nothing was written",
+        ),
         ("sandbox", sandbox_words(data)),
         ("answers", f"replayed from the recording {record.recording}" if record.recording else ""),
     ]
     return [(name, clean_line(value, 300)) for name, value in rows if value]
+
+
+def rounds_words(data: ReportData) -> str:
+    """Return how many verifications, repairs and roll-backs there were."""
+    repairs = sum(1 for item in data.rounds if item.patch)
+    back = sum(1 for item in data.rounds if item.rolled_back)
+    done = sum(1 for item in data.rounds if item.verdict is not None)
+    words = [plural(done, "verification"), plural(repairs, "repair")]
+    words += [f"{back} rolled back"] if back else []
+    words += [f"{len(data.rounds) - done} not finished"] if done < len(data.rounds) else []
+    return ", ".join(words)
 
 
 def sandbox_words(data: ReportData) -> str:

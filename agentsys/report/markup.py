@@ -6,7 +6,7 @@ import re
 
 from agentsys.display.clean import clean_line, clean_text
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&@-])")
+_MARKDOWN = re.compile(r"([\\`*\[\]<>|~$&@]|(?<!\w)_|_(?!\w)|^[#+=-]|^\d+(?=[.)](?:\s|$)))")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"}
 _PLAIN = re.compile(r"[A-Za-z0-9 ._/]")
 
@@ -16,7 +16,8 @@ def md(text: object, limit: int = 300) -> str:
 
     def escape(match: re.Match[str]) -> str:
         sign = match[1]
-        return _ENTITIES.get(sign, f"\\{sign}")
+        # A number at the beginning would open a list; digits cannot be escaped by a backslash.
+        return f"{sign}<!-- -->" if sign.isdigit() else _ENTITIES.get(sign, f"\\{sign}")
 
     line = _MARKDOWN.sub(escape, clean_line(text, limit))
     # GitHub makes links of bare addresses.

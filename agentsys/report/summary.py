@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agentsys.artifacts import MeasuredResult
 from agentsys.display.clean import clean_line
-from agentsys.display.numbers import count, dollars, seconds
+from agentsys.display.numbers import count, dollars, plural, seconds
 from agentsys.report.data import ReportData
-from agentsys.report.facts import sandbox_words
+from agentsys.report.facts import rounds_words, sandbox_words
 from agentsys.report.verdict import headline, next_command
 
 MAX_LINES = 20
@@ -21,7 +21,7 @@ def summary(data: ReportData) -> str:
         ("checks", _checks(data)),
         ("ledger", _ledger(data)),
         *_numbers(data),
-        ("rounds", _rounds(data)),
+        ("rounds", rounds_words(data) if data.rounds else ""),
         ("usage", _usage(data)),
         ("code", _code(data)),
         ("safety", _safety(data)),
@@ -41,7 +41,7 @@ def number_words(row: MeasuredResult) -> str:
     item = row.expected
     unit = f" {item.unit}" if item.unit else ""
     place = item.place.label or item.place.section
-    here = f"here {row.measured:g}{unit} ({row.scale})" if row.measured is not None else row.note
+    here = f"here {row.measured:g}{unit} ({row.scale or 'scale unknown'})" if row.measured is not None else row.note
     return clean_line(f"{item.metric} [{place}]: paper {item.value:g}{unit}, {here}", 110)
 
 
@@ -76,19 +76,10 @@ def _numbers(data: ReportData) -> list[tuple[str, str]]:
     return rows
 
 
-def _rounds(data: ReportData) -> str:
-    if not data.rounds:
-        return ""
-    repairs = sum(1 for item in data.rounds if item.patch)
-    back = sum(1 for item in data.rounds if item.rolled_back)
-    words = f"{len(data.rounds)} verifications, {repairs} repairs"
-    return f"{words}, {back} rolled back" if back else words
-
-
 def _usage(data: ReportData) -> str:
     used = data.record.usage
     parts = [
-        f"{used.calls} calls",
+        plural(used.calls, "call"),
         f"{count(used.prompt)} tokens in ({count(used.cached)} cached)",
         f"{count(used.completion)} out",
         "price unknown" if used.cost is None else dollars(used.cost),
@@ -99,7 +90,9 @@ def _usage(data: ReportData) -> str:
 
 
 def _code(data: ReportData) -> str:
-    return f"{len(data.files)} files, {data.lines} lines" if data.files else "nothing was written yet"
+    return (
+        f"{plural(len(data.files), 'file')}, {plural(data.lines, 'line')}" if data.files else "nothing was written yet"
+    )
 
 
 def _safety(data: ReportData) -> str:
@@ -108,8 +101,8 @@ def _safety(data: ReportData) -> str:
     order = ("critical", "high", "medium", "low", "info")
     counts = [f"{data.severities[name]} {name}" for name in order if data.severities[name]]
     open_gates = [d.gate for d in data.decisions if not d.allows]
-    found = f"{len(data.findings)} findings ({', '.join(counts)})" if counts else "no finding"
-    return f"{found} in {len(data.decisions)} decisions" + (
+    found = f"{plural(len(data.findings), 'finding')} ({', '.join(counts)})" if counts else "no finding"
+    return f"{found} in {plural(len(data.decisions), 'decision')}" + (
         f"; not allowed: {', '.join(sorted(set(open_gates)))}" if open_gates else ""
     )
 

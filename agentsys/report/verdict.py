@@ -72,7 +72,8 @@ def check_words(check: Check) -> str:
 
 def next_command(data: ReportData) -> str:
     """Return the command that goes on from here; empty where nothing is left to do."""
-    run = shlex.quote(data.record.id)
+    # The path, not the id: it is found from every working directory.
+    run = shlex.quote(str(data.path))
     status = effective_status(data)
     if status == "unverified" and data.last_verdict is None:
         return f"agentsys resume {run}"

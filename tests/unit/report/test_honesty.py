@@ -1,0 +1,126 @@
+"""No report says more than what lies on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agentsys.errors import UsageError
+from agentsys.report.data import collect
+from agentsys.report.html import html
+from agentsys.report.jsonform import as_json
+from agentsys.report.markdown import markdown
+from agentsys.report.summary import summary
+from agentsys.report.verdict import effective_status, missing_evidence, next_command
+from agentsys.rundir import RunDir
+
+from .made import make, record, verdict, write_json
+
+ALL = (summary, markdown, html, as_json)
+
+
+def test_run_json_alone_gives_every_report(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    run.path.mkdir()
+    run.write(record("interrupted", stage="read"))
+    data = collect(run)
+    assert all(form(data) for form in ALL)
+    assert "there is no plan yet" in summary(data)
+    assert "Nothing was screened before the run ended." in markdown(data)
+
+
+def test_no_run_json_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no run directory"):
+        collect(RunDir(tmp_path))
+
+
+def test_damaged_run_json_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"id": ')
+    with pytest.raises(UsageError, match="is damaged"):
+        collect(RunDir(tmp_path))
+
+
+@pytest.mark.parametrize("lost", ["rounds/replay/verdict.json", "rounds/02/verdict.json"])
+def test_verified_is_not_believed_without_its_evidence(tmp_path: Path, lost: str) -> None:
+    run = make(tmp_path, "verified")
+    (run.path / lost).unlink()
+    data = collect(run)
+    assert effective_status(data) == "unverified"
+    assert missing_evidence(data)
+    assert summary(data).startswith("not verified: run.json says verified, but ")
+
+
+@pytest.mark.parametrize("state", ["failed", "not_run", "infra_error"])
+def test_verified_is_not_believed_if_the_replay_did_not_pass(tmp_path: Path, state: str) -> None:
+    run = make(tmp_path, "verified")
+    checks = [
+        check.model_copy(update={"state": state}) if check.name == "smoke" else check for check in verdict(2).checks
+    ]
+    write_json(run.rounds / "replay" / "verdict.json", verdict(2, checks=tuple(checks)))
+    assert effective_status(collect(run)) == "unverified"
+
+
+@pytest.mark.parametrize(
+    "broken", ["plan/plan.json", "rounds/01/verdict.json", "rounds/01/diagnosis.json", "audit/code.json"]
+)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"decisions": [1]}', b"\xff\xfe", b"[" * 100_000])
+def test_broken_file_is_named_and_the_rest_is_reported(tmp_path: Path, broken: str, content: bytes) -> None:
+    run = make(tmp_path, "verified")
+    (run.path / broken).write_bytes(content)
+    data = collect(run)
+    assert all(form(data) for form in ALL)
+    if not (broken.startswith("audit") and content == b"[]"):
+        assert any(Path(broken).name in problem for problem in data.problems)
+        assert "What this report could not read" in markdown(data)
+
+
+def test_results_that_are_a_link_or_a_pipe_are_not_read(tmp_path: Path) -> None:
+    run = make(tmp_path, "verified")
+    results = run.repo / "results" / "results.json"
+    secret = tmp_path / "secret.json"
+    secret.write_text(json.dumps({"loss": 42.0}))
+    results.unlink()
+    results.symlink_to(secret)
+    data = collect(run)
+    assert data.measured[0].measured is None
+    assert any("results.json" in problem for problem in data.problems)
+    results.unlink()
+    import os
+
+    os.mkfifo(results)
+    assert collect(run).measured[0].measured is None
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", '"0.3"', "true", "null", "[0.3]"])
+def test_only_a_finite_number_is_a_measured_result(tmp_path: Path, value: str) -> None:
+    run = make(tmp_path, "verified")
+    (run.repo / "results" / "results.json").write_text(f'{{"loss": {value}}}')
+    assert collect(run).measured[0].measured is None
+
+
+def test_weak_sandbox_is_said_in_every_form(tmp_path: Path) -> None:
+    data = collect(make(tmp_path, "unverified"))
+    assert all("WEAK" in form(data) for form in (summary, markdown, html))
+    assert json.loads(as_json(data))["record"]["weak_sandbox"] is True
+
+
+def test_unknown_price_is_not_shown_as_nothing(tmp_path: Path) -> None:
+    text = summary(collect(make(tmp_path, "limit")))
+    assert "price unknown" in text
+    assert "$0.00" not in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "flag"),
+    [
+        ("the budget of $1 is used up", "--budget"),
+        ("the limit of 5 tokens is used up", "--max-tokens"),
+        ("the time limit of 5 s is used up", "--time-limit"),
+    ],
+)
+def test_next_command_names_the_limit_that_was_reached(tmp_path: Path, reason: str, flag: str) -> None:
+    run = make(tmp_path, "limit")
+    run.write(record("limit", reason=reason))
+    assert flag in next_command(collect(run))

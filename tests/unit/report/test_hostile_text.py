@@ -1,0 +1,117 @@
+"""Text from papers, models and logs stays text in every form of a report."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from agentsys.artifacts import Diagnosis, Diagnostic
+from agentsys.report.data import ReportData, collect
+from agentsys.report.diagrams import module_chart, round_chart
+from agentsys.report.html import MAX_BYTES, html
+from agentsys.report.markdown import markdown
+from agentsys.report.markup import code, cut_lines, fence, md, mermaid
+from agentsys.report.summary import summary
+
+from .made import make, plan, record, verdict, write_json
+
+HOSTILE = (
+    '<script>alert(1)</script> <img src="http://evil.example/x"> [link](http://evil.example) ![i](http://evil.example/i)'
+    " `code` | cell @someone *bold* "
+    '\x1b]0;title\x07\x1b[31mred \u202egnp.exe\u2066 $\\input{x}$ "quoted" --> end\n# head'
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> ReportData:
+    run = make(tmp_path, "unverified")
+    run.write(
+        record("unverified", title=HOSTILE, reason=HOSTILE, request=HOSTILE, recording=HOSTILE, weak_sandbox=True)
+    )
+    tree = plan().model_dump(mode="json")
+    tree["requirements"][0]["what"] = HOSTILE
+    tree["files"][0]["path"] = HOSTILE
+    tree["files"][1]["depends_on"] = [HOSTILE]
+    tree["experiments"][0]["full"] = HOSTILE
+    tree["expected"][0]["metric"] = HOSTILE
+    tree["questions"][0]["question"] = HOSTILE
+    write_json(run.plan / "plan.json", tree)
+    fault = Diagnostic(kind="test", check="pytest", message=HOSTILE, path=HOSTILE, line=3)
+    write_json(run.round(1) / "verdict.json", verdict(1, {"pytest": HOSTILE}, diagnostics=(fault,)))
+    write_json(run.round(1) / "diagnosis.json", Diagnosis(round=1, cause=HOSTILE, owner="planner"))
+    (run.round(1) / "patch.diff").write_text(f"+{HOSTILE}\n+```\n+</pre><script>alert(2)</script>\n")
+    return collect(run)
+
+
+class Tags(HTMLParser):
+    """Collects tags and attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.names: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.names |= {name for name, _ in attrs}
+
+
+def test_html_holds_no_script_and_asks_for_nothing(data: ReportData) -> None:
+    page = html(data)
+    parser = Tags()
+    parser.feed(page)
+    assert not parser.tags & {"script", "img", "iframe", "link", "a", "object", "embed", "form", "base", "svg"}
+    assert not parser.names & {"src", "href", "onload", "onclick", "action", "data", "srcset"}
+    assert "default-src 'none'" in page
+
+
+def test_html_is_below_one_megabyte_whatever_the_patches_hold(data: ReportData, tmp_path: Path) -> None:
+    run = make(tmp_path / "large", "verified")
+    for number in range(1, 30):
+        write_json(run.round(number) / "verdict.json", verdict(number))
+        (run.round(number) / "patch.diff").write_text(("+" + "x" * 250 + "\n") * 3000)
+    assert len(html(collect(run)).encode()) < MAX_BYTES
+
+
+@pytest.mark.parametrize("form", [summary, markdown, html])
+def test_no_control_or_direction_character_is_left(data: ReportData, form) -> None:  # type: ignore[no-untyped-def]
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", form(data))
+
+
+def test_markdown_outside_fences_holds_no_live_markup(data: ReportData) -> None:
+    text = re.sub(r"^(`{3,})[^`\n]*\n.*?^\1$", "", markdown(data), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"`[^`\n]*`", "", text)
+    assert not re.search(r"<(?!!-- -->)", text)
+    assert not re.search(r"(?<!\\)\[", text)
+    assert not re.search(r"https?:", text)
+    assert "@someone" not in text
+    assert not re.search(r"^# head", text, flags=re.MULTILINE)
+
+
+def test_fence_is_longer_than_any_fence_inside() -> None:
+    assert fence("a\n````\nb").startswith("`````\n")
+
+
+def test_table_cells_cannot_open_new_columns() -> None:
+    assert "|" not in md("a|b").replace("\\|", "")
+    assert "|" not in code("a|b")
+
+
+def test_mermaid_labels_hold_plain_characters_and_entity_codes_only(data: ReportData) -> None:
+    assert re.fullmatch(r"(?:[A-Za-z0-9 ._/]|#\d+;)*", mermaid(HOSTILE))
+    assert data.plan is not None
+    for line in module_chart(data.plan).splitlines()[1:]:
+        shape = r'\["(?:[A-Za-z0-9 ._/]|#\d+;)*"\]|\(\["(?:[A-Za-z0-9 ._/]|#\d+;)*"\]\)'
+        assert re.fullmatch(rf"  f\d+(?:{shape}| --> f\d+)", line), line
+    for line in round_chart(data).splitlines():
+        assert re.fullmatch(
+            r"(?:sequenceDiagram|  participant \w as \w+|  [A-Z]->>[A-Z]: (?:[A-Za-z0-9 ._/]|#\d+;)*)", line
+        )
+
+
+def test_long_text_says_how_much_is_left_out() -> None:
+    rows = cut_lines("\n".join(map(str, range(100))), 9).splitlines()
+    assert rows == ["0", "1", "2", "3", "4", "5", "… 91 lines left out …", "97", "98", "99"]
