@@ -23,3 +23,4 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 .venv/bin/python -m pip install -q --upgrade 'pip>=25.1'
 .venv/bin/python -m pip install -q --editable . --group dev
 echo "$want" >"$stamp"
+echo "done; \`. .venv/bin/activate\` puts agentsys on your PATH" >&2
