@@ -1,0 +1,146 @@
+"""Tiny repositories, verified for real: installed from the index, imported, type-checked, tested, run, replayed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentsys.artifacts import CHECKS, Check, Verdict
+from agentsys.events import EventLog
+from agentsys.repair.gitrepo import GitRepo
+from agentsys.verify.replay import replay
+from agentsys.verify.run import verify
+from agentsys_sandbox.base import Sandbox
+from agentsys_sandbox.choose import open_sandbox
+from agentsys_sandbox.spec import Limits, SandboxSpec
+from live.sandboxes import Place
+from unit.verify.tiny import BROKEN_IMPORT, FAILING_TEST, GREEN, HOLLOW_TEST, PLAN, write_repo
+
+pytestmark = pytest.mark.index
+AUDIT = (Check(name="audit", state="passed"), ())
+
+
+def factory(place: Place) -> Callable[[], Sandbox]:
+    spec = SandboxSpec(run=place.run, limits=Limits(memory=2 << 30, ttl=600.0), allow_weak=place.backend == "bwrap")
+    return lambda: open_sandbox(spec, place.backend)
+
+
+async def check(place: Place, root: Path, files: dict[str, str], seconds: float = 120.0) -> Verdict:
+    repo = write_repo(root / "repo", files)
+    return await verify(
+        repo, factory(place), round=1, out=root / "rounds/01", plan=PLAN, timeout=seconds, events=EventLog(None, "t"),
+        audit=AUDIT,
+    )  # fmt: skip
+
+
+def states(verdict: Verdict) -> dict[str, str]:
+    return {item.name: item.state for item in verdict.checks}
+
+
+async def test_a_green_repository_is_verified_and_replayed_from_git_alone(place: Place, tmp_path: Path) -> None:
+    verdict = await check(place, tmp_path, GREEN)
+    assert verdict.passed, verdict
+    assert verdict.backend and verdict.weak is (place.backend == "bwrap")
+    assert json.loads((tmp_path / "repo/results/results.json").read_text())["mean"] == 1.5
+    tests = json.loads((tmp_path / "rounds/01/tests.json").read_text())
+    assert tests["functions"] == {"tests/test_model.py::test_mean": ["tiny/model.py:mean"]}
+    packages = json.loads((tmp_path / "rounds/01/packages.json").read_text())
+    assert {"name": "pytest", "version": "8.3.4"}.items() <= next(p for p in packages if p["name"] == "pytest").items()
+    git = GitRepo(tmp_path / "repo")
+    git.init()
+    git.commit("Round 1")
+    (tmp_path / "repo/tiny/model.py").unlink()
+    again = await replay(
+        tmp_path / "repo", factory(place), round=1, out=tmp_path / "rounds/replay", plan=PLAN, timeout=120,
+        events=EventLog(None, "t"), audit=AUDIT,
+    )  # fmt: skip
+    assert again.passed and again.tree == verdict.tree
+
+
+async def test_a_broken_import_is_one_fault_in_all_checks(place: Place, tmp_path: Path) -> None:
+    verdict = await check(place, tmp_path, BROKEN_IMPORT)
+    assert states(verdict) == dict.fromkeys(CHECKS, "failed") | {
+        "install": "passed",
+        "results": "not_run",
+        "audit": "passed",
+    }
+    (found,) = verdict.diagnostics
+    assert (found.kind, found.path, found.line, found.requirements) == ("wrong_import", "tiny/model.py", 1, ("R1",))
+
+
+async def test_a_failing_test_is_named_with_its_assertion(place: Place, tmp_path: Path) -> None:
+    verdict = await check(place, tmp_path, FAILING_TEST)
+    assert {name for name, state in states(verdict).items() if state == "failed"} == {"pytest"}
+    (found,) = verdict.diagnostics
+    assert (found.kind, found.path, found.line) == ("test", "tests/test_model.py", 5)
+    assert "== 2.0" in found.message
+
+
+async def test_tests_that_never_touch_the_method_do_not_pass(place: Place, tmp_path: Path) -> None:
+    verdict = await check(place, tmp_path, HOLLOW_TEST)
+    assert [item.kind for item in verdict.diagnostics] == ["no_test"]
+
+
+@pytest.mark.docker
+async def test_each_kind_of_fault_is_found_in_one_round(engine_place: Place, tmp_path: Path) -> None:
+    files = {
+        **GREEN,
+        "tiny/model.py": "import yaml\nimport tiny.modle\n" + GREEN["tiny/model.py"],
+        "tiny/types.py": "def f(x: int) -> str:\n    return x\n",
+        "tiny/bad.py": "def f(:\n",
+    }
+    verdict = await check(engine_place, tmp_path, files)
+    found = {(item.kind, item.path, item.symbol) for item in verdict.diagnostics}
+    assert found == {
+        ("syntax", "tiny/bad.py", ""),
+        ("missing_dependency", "tiny/model.py", "pyyaml"),
+        ("wrong_import", "tiny/model.py", "tiny.modle"),
+        ("type", "tiny/types.py", ""),
+    }
+    assert verdict.diagnostics[0].kind == "syntax"
+
+
+@pytest.mark.docker
+async def test_a_bad_pin_is_told_from_a_fault_of_the_world(engine_place: Place, tmp_path: Path) -> None:
+    verdict = await check(engine_place, tmp_path, {**GREEN, "requirements.txt": "pytest==8.3.4\nsix==99.0\n"})
+    (found,) = verdict.diagnostics
+    assert not verdict.infra and (found.kind, found.symbol, found.line) == ("bad_pin", "six", 2)
+
+
+@pytest.mark.docker
+async def test_the_repositorys_own_settings_do_not_silence_a_check(engine_place: Place, tmp_path: Path) -> None:
+    options = '[tool.pytest.ini_options]\naddopts = "-p no:agentsys_probe -p no:junitxml -q"\n'
+    files = {
+        **HOLLOW_TEST,
+        "pyproject.toml": '[tool.pyright]\nignore = ["**"]\ntypeCheckingMode = "off"\n' + options,
+        "pyrightconfig.json": '{"include": []}',
+        "tiny/types.py": "def f(x: int) -> str:\n    return x\n",
+    }
+    verdict = await check(engine_place, tmp_path, files)
+    assert states(verdict)["pyright"] == "failed" and states(verdict)["pytest"] == "failed"
+
+
+@pytest.mark.docker
+async def test_a_source_layout_with_its_own_build_is_verified(engine_place: Place, tmp_path: Path) -> None:
+    files = {name.replace("tiny/", "src/tiny/"): text for name, text in GREEN.items() if name != "requirements.txt"}
+    files["pyproject.toml"] = (
+        '[build-system]\nrequires = ["setuptools==75.8.0"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "tiny"\nversion = "0.1"\n[project.optional-dependencies]\ntest = ["pytest==8.3.4"]\n'
+    )
+    verdict = await check(engine_place, tmp_path, files)
+    assert verdict.passed, verdict
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+async def test_a_test_that_hangs_is_a_time_out_and_the_smoke_run_still_counts(
+    engine_place: Place, tmp_path: Path
+) -> None:
+    files = {**GREEN, "tests/test_slow.py": "import time\n\n\ndef test_slow() -> None:\n    time.sleep(600)\n"}
+    verdict = await check(engine_place, tmp_path, files, seconds=20.0)
+    (found,) = verdict.diagnostics
+    assert (found.kind, found.path) == ("timeout", "tests/test_slow.py")
+    assert states(verdict)["smoke"] == "passed"
