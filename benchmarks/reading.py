@@ -153,12 +153,18 @@ def strings(wanted: list[str], text: str, score: Score) -> None:
             score.notes.append(f"not found: {item}")
 
 
+def bare(text: str) -> str:
+    """Return letters, digits and operators of a formula, without what only gives it structure."""
+    text = re.sub(r"\\(?:frac|sqrt)", "", text)
+    return re.sub(r"[{}_^]", "", squeeze(re.sub(r"[{}_^]", "", text)))
+
+
 def equations(golden: Golden, paper: Any) -> list[float]:
     """Return the likeness (0 to 1) of the nearest equation for each expected linear form."""
-    found = [re.sub(r"\(\d+\)$", "", squeeze(item.text)) for item in paper.equations]
-    found += [squeeze(block.text) for block in paper.blocks() if block.type == "paragraph" and len(block.text) < 200]
+    found = [bare(item.text) for item in paper.equations]
+    found += [bare(block.text) for block in paper.blocks() if block.type == "paragraph" and len(block.text) < 200]
     return [
-        max((difflib.SequenceMatcher(None, squeeze(item), other).ratio() for other in found), default=0.0)
+        max((difflib.SequenceMatcher(None, bare(item), other).ratio() for other in found), default=0.0)
         for item in golden["equations"]
     ]
 

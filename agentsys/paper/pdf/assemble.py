@@ -6,10 +6,11 @@ import re
 
 from agentsys.paper.model import Block, PageInfo, Reference, Section, SectionKind
 from agentsys.paper.pdf import captions, headings, layout
-from agentsys.paper.pdf.blocks import BlockBuilder, Stream
+from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
 from agentsys.paper.pdf.headings import Heading
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, page_lines
+from agentsys.paper.pdf.mathfonts import Decoder, Repair
 from agentsys.paper.pdf.references import split_references
 from agentsys.paper.pdf.regions import find_regions
 from agentsys.paper.pdf.wire import RawDocument, RawPage
@@ -31,13 +32,17 @@ class Assembled:
 
 def assemble(document: RawDocument, raw_pages: list[RawPage]) -> Assembled:
     """Find title, sections and blocks."""
-    pages = [Page(raw.number, raw.width, raw.height, page_lines(raw), raw) for raw in raw_pages]
+    decoder = Decoder(raw_pages)
+    pages: list[Page] = []
+    for raw in raw_pages:
+        repair = Repair()
+        pages.append(Page(raw.number, raw.width, raw.height, page_lines(raw, decoder, repair), raw, repair=repair))
     result = Assembled()
     result.furniture = layout.drop_furniture(pages)
     body = layout.body_style(pages)
     for page in pages:
         page.columns = layout.count_columns(page, body)
-    result.pages = [_info(page) for page in pages]
+    result.pages = [_info(page, decoder.apple or decoder.mac_roman) for page in pages]
     flow = [line for page in pages for line in page.lines]
     found = headings.find_headings(flow, body, document.outline)
     builder = BlockBuilder(body, Vocabulary(flow))
@@ -55,7 +60,7 @@ def assemble(document: RawDocument, raw_pages: list[RawPage]) -> Assembled:
     return result
 
 
-def _info(page: Page) -> PageInfo:
+def _info(page: Page, wrong: bool) -> PageInfo:
     raw = page.raw
     return PageInfo(
         number=page.number,
@@ -63,7 +68,9 @@ def _info(page: Page) -> PageInfo:
         height=page.height,
         columns=page.columns,
         chars=raw.chars,
-        unmapped=raw.unmapped,
+        unmapped=page.repair.lost,
+        math_repaired=page.repair.repaired > 0,
+        math_trusted=not (wrong and page.repair.lost),
         hidden_chars=raw.hidden_chars,
         scanned=raw.chars < 50 and bool(raw.images),
     )
@@ -109,6 +116,7 @@ def _sections(
     starts = {heading.first: heading for heading in found}
     covered = {index for heading in found for index in range(heading.first, heading.last + 1)}
     streams: list[tuple[Heading | None, Stream]] = [(None, Stream())]
+    builder.numbers.collect((line, column_of(page, line)[1]) for page in pages for line in page.lines)
     offset = 0
     for page in pages:
         taken = {index - offset for index in covered if offset <= index < offset + len(page.lines)}

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from agentsys.paper.model import Algorithm, AlgorithmLine, Block, Box, Equation, Figure, ListBlock, Paragraph, Table
 from agentsys.paper.pdf import cells, equations
 from agentsys.paper.pdf.layout import Body, Page
-from agentsys.paper.pdf.lines import Line
+from agentsys.paper.pdf.lines import Line, items_of
+from agentsys.paper.pdf.mathlayout import linear
 from agentsys.paper.pdf.regions import Regions
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 
@@ -33,6 +34,7 @@ class BlockBuilder:
     def __init__(self, body: Body, vocabulary: Vocabulary) -> None:
         self.body = body
         self.vocabulary = vocabulary
+        self.numbers = equations.Numbers()
         self.footnotes: list[str] = []
         self.count = 0
 
@@ -45,14 +47,13 @@ class BlockBuilder:
         caption = regions.captions[position]
         lines = [page.lines[index] for index in regions.owned[position]]
         caption_lines = page.lines[caption.first : caption.last + 1]
-        words = join_lines(caption_lines, self.vocabulary)
         raw = tuple(tidy(line.text) for line in lines)
         base = {
             "id": self.next_id(),
             "page": page.number,
             "bbox": box_of([*lines, *caption_lines]),
             "label": caption.label,
-            "caption": words,
+            "caption": join_lines(caption_lines, self.vocabulary),
             "text": "\n".join(raw),
         }
         rows = tuple(tuple(tidy(cell) for cell in row) for row in cells.table_rows(lines))
@@ -62,15 +63,15 @@ class BlockBuilder:
             return [table, *self._equations_in(page, lines)]
         if caption.kind == "algorithm":
             return [Algorithm.model_validate({**base, "lines": _indented(lines)})]
-        tabular = sum(len(row) >= 3 for row in rows) >= max(3, 0.6 * len(rows)) and not page.raw.images
-        return [Figure.model_validate({**base, "rows": rows if tabular else ()})]
+        tabular = _tabular(page, regions.boxes[position], rows)
+        words = "" if any("\ufffd" * 3 in line for line in raw) else "\n".join(raw)
+        return [Figure.model_validate({**base, "text": words, "rows": rows if tabular else ()})]
 
     def _equations_in(self, page: Page, lines: list[Line]) -> list[Block]:
         """Numbered equations that are typeset as rows of a table."""
         found: list[Block] = []
         for line in lines:
-            _, right = column_of(page, line)
-            if equations.numbered(line, right) and equations.math_share(line) > 0.2:
+            if self.numbers.of(line):
                 found.append(self._equation(page, [line]))
         return found
 
@@ -79,7 +80,7 @@ class BlockBuilder:
         blocks: list[Block] = []
         waiting = list(stream.floats)
         done = 0
-        for kind, group in split(pages, stream.lines, self.body):
+        for kind, group in split(pages, stream.lines, self.body, self.numbers):
             self._add(blocks, kind, group, pages)
             done += len(group)
             while waiting and waiting[0][0] < done:
@@ -91,9 +92,7 @@ class BlockBuilder:
     def _add(self, blocks: list[Block], kind: str, group: list[Line], pages: dict[int, Page]) -> None:
         page = pages[group[0].page]
         if kind == "equation":
-            blocks.extend(
-                self._equation(page, part) for part in equations.by_number(group, column_of(page, group[0])[1])
-            )
+            blocks.extend(self._equation(page, part) for part in equations.by_number(group, self.numbers))
         elif kind == "item" and blocks and isinstance(blocks[-1], ListBlock):
             blocks[-1] = self._more(blocks[-1], group)
         elif kind == "item":
@@ -105,9 +104,9 @@ class BlockBuilder:
                 blocks.append(Paragraph(id=self.next_id(), page=page.number, bbox=box_of(here), text=text))
 
     def _equation(self, page: Page, lines: list[Line]) -> Equation:
-        _, right = column_of(page, lines[-1])
-        number = next((found for line in lines if (found := equations.numbered(line, right))), "")
-        text = " ".join(tidy(line.text) for line in lines)
+        number = next((found for line in lines if (found := self.numbers.of(line))), "")
+        spans = [span for line in lines for span in line.spans]
+        text = tidy(linear(items_of(equations.without_number(spans, number)), page.raw.rules))
         return Equation(id=self.next_id(), page=page.number, bbox=box_of(lines), text=text, number=number)
 
     def _list(self, page: Page, lines: list[Line]) -> ListBlock:
@@ -124,14 +123,16 @@ class BlockBuilder:
         return block.model_copy(update={"items": items, "text": f"{block.text}\n{text}"})
 
 
-def split(pages: dict[int, Page], lines: Sequence[Line], body: Body) -> list[tuple[str, list[Line]]]:
+def split(
+    pages: dict[int, Page], lines: Sequence[Line], body: Body, numbers: equations.Numbers
+) -> list[tuple[str, list[Line]]]:
     """Return `(kind, lines)` groups, kind `paragraph`, `item` or `equation`."""
     groups: list[tuple[str, list[Line]]] = []
     for line in lines:
         page = pages[line.page]
         left, right = column_of(page, line)
         last_kind, last = groups[-1] if groups else ("", [])
-        if equations.is_display(line, left, right, body):
+        if equations.is_display(line, left, right, body, numbers):
             if last_kind == "equation" and _beside(line, last, body):
                 last.append(line)
             else:
@@ -233,8 +234,27 @@ def box_of(lines: Sequence[Line]) -> Box:
     )
 
 
+def _tabular(page: Page, box: Box, rows: tuple[tuple[str, ...], ...]) -> bool:
+    """True where a figure is a typeset table: full rows of cells, and nothing drawn but rules."""
+    drawn = [item for item in (*page.raw.images, *page.raw.drawings) if box[0] < item[2] and item[0] < box[2]]
+    inside = sum(box[1] < (item[1] + item[3]) / 2 < box[3] for item in drawn)
+    filled = sum(bool(cell) for row in rows for cell in row)
+    total = sum(len(row) for row in rows)
+    wide = sum(len(row) >= 3 for row in rows) >= max(3, 0.6 * len(rows))
+    return wide and inside <= 12 and filled >= 0.6 * total
+
+
+def _start(line: Line) -> float:
+    """Where the words of an algorithm's line begin, after its number."""
+    numbered = re.match(r"^\d{1,2}[:.]", line.plain) and len(line.spans) > 1
+    return line.spans[1].x0 if numbered else line.box[0]
+
+
 def _indented(lines: list[Line]) -> tuple[AlgorithmLine, ...]:
     if not lines:
         return ()
-    left = min(line.box[0] for line in lines)
-    return tuple(AlgorithmLine(indent=min(int((line.box[0] - left) / 9), 8), text=tidy(line.text)) for line in lines)
+    numbered = [_start(line) for line in lines if _start(line) != line.box[0]]
+    left = min(numbered or [line.box[0] for line in lines])
+    return tuple(
+        AlgorithmLine(indent=min(max(int((_start(line) - left + 3) / 9), 0), 8), text=tidy(line.text)) for line in lines
+    )

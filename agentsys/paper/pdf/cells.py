@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentsys.paper.pdf.lines import Line, Span, with_scripts
+from agentsys.paper.pdf.fonts import Span
+from agentsys.paper.pdf.lines import Line, with_scripts
 
 GAP = 0.62
 """Least gap between two cells, in units of the font size (a word space is 0.25 to 0.35)."""
@@ -51,8 +52,7 @@ def _baselines(lines: list[Line]) -> list[list[Line]]:
 
 
 def _row(lines: list[Line]) -> list[Cell]:
-    found = sorted((cell for line in lines for cell in split(line) if cell.text), key=lambda cell: cell.x0)
-    return found
+    return sorted((cell for line in lines for cell in split(line) if cell.text), key=lambda cell: cell.x0)
 
 
 def _columns(rows: list[list[Cell]]) -> list[tuple[float, float]]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
+from agentsys.paper.pdf.fonts import Span
 from agentsys.paper.pdf.layout import Body
-from agentsys.paper.pdf.lines import Line, Span
+from agentsys.paper.pdf.lines import Line
 
 NUMBER = re.compile(r"(?:^|\s)\((?P<number>(?:[A-Z]\.?)?\d{1,3}(?:\.\d{1,3})?[a-z]?)\)\s*$")
 _OPERATORS = set("=<>≤≥≈∼≜≡∝∈∑∏∫√∂∇±×·∗→←↦⊤⊙⊗⊕∀∃∞|‖+−∪∩⊂⊆≠≪≫⟨⟩∥≃≅∆")
+_RELATIONS = set("=<>≤≥≈∼≜≡∝∈→←⊆⊂≪≫⪯≃≅∆")
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _FUNCTIONS = {
     "max",
@@ -49,21 +53,61 @@ _FUNCTIONS = {
 }
 
 
-def is_display(line: Line, left: float, right: float, body: Body) -> bool:
+class Numbers:
+    """The equation numbers of a paper: flush right, apart from what is before them, and running on."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, str] = {}
+
+    def collect(self, lines: Iterable[tuple[Line, float]]) -> None:
+        """Find the numbers among `(line, right edge of its column)`."""
+        found = [(line, match["number"], right) for line, right in lines if (match := NUMBER.search(line.plain))]
+        found = [item for item in found if len(prose_words(item[0])) <= 5]
+        ends = Counter(round(line.box[2]) for line, _, _ in found)
+        flush = [
+            (line, number)
+            for line, number, right in found
+            if abs(line.box[2] - right) <= 14 or ends[round(line.box[2])] >= 4
+        ]
+        families = Counter(number[0] for _, number in flush if not number.isdigit())
+        flush = [(line, number) for line, number in flush if number.isdigit() or families[number[0]] > 1]
+        taken: set[str] = set()
+        for line, number in flush:
+            gap = _number_start(line)
+            if number not in taken and (gap is None or gap > 1.2 * line.size):
+                self.lines[id(line)] = number
+                taken.add(number)
+        for line, number in flush:
+            gap = _number_start(line) or 0.0
+            mathematics = math_share(line) > 0.1 or len(prose_words(line)) <= 1
+            if number not in taken and gap > 0.2 * line.size and mathematics and _neighbour(number, taken):
+                self.lines[id(line)] = number
+                taken.add(number)
+
+    def of(self, line: Line) -> str:
+        """Return the number that stands on a line, or an empty string."""
+        return self.lines.get(id(line), "")
+
+
+def _neighbour(number: str, taken: set[str]) -> bool:
+    """True if the number before or after this one is an equation's; for `1` nothing needs to come before."""
+    if not number.isdigit():
+        return False
+    return number == "1" or str(int(number) - 1) in taken or str(int(number) + 1) in taken
+
+
+def is_display(line: Line, left: float, right: float, body: Body, numbers: Numbers) -> bool:
     """True where a line between `left` and `right` (the column) is part of a display equation."""
     if line.angle or not line.plain:
         return False
-    share = math_share(line)
-    words = prose_words(line)
-    indented = line.box[0] > left + 0.8 * body.size
-    if numbered(line, right) and indented and (share > 0.12 or len(words) <= 2):
+    if numbers.of(line):
         return True
-    if len(line.plain) <= 2 and share == 0 and not line.plain.isalnum():
+    words = len(prose_words(line))
+    if line.box[0] < left + 0.8 * body.size or line.box[2] > right - 0.3 * body.size or words > 3:
         return False
-    narrow = line.box[2] < right - 0.8 * body.size
-    if not indented or not (narrow or numbered(line, right)):
-        return False
-    return share >= 0.35 and len(words) <= 3
+    share = math_share(line)
+    relation = any(char in _RELATIONS for char in line.plain)
+    return (share >= 0.35 and (words <= 2 or relation)) or (relation and share >= 0.1 and words <= 2)
 
 
 def math_share(line: Line) -> float:
@@ -84,22 +128,8 @@ def prose_words(line: Line) -> list[str]:
     return [word for word in _WORD.findall(text) if word.lower() not in _FUNCTIONS]
 
 
-def numbered(line: Line, right: float) -> str:
-    """Return the equation number that stands flush right on a line, or an empty string."""
-    match = NUMBER.search(line.plain)
-    if match is None or line.box[2] < right - 14:
-        return ""
-    before = line.plain[: match.start()].strip()
-    if before:
-        # The number stands apart from what is before it.
-        tail = _number_start(line)
-        if tail is not None and tail < 0.9 * line.size:
-            return ""
-    return match["number"]
-
-
 def _number_start(line: Line) -> float | None:
-    """Gap in points before the last `(`, or None if it cannot be told."""
+    """Gap in points before the last `(`; None if nothing is before it."""
     for position in range(len(line.spans) - 1, 0, -1):
         span = line.spans[position]
         if span.text.startswith("("):
@@ -107,9 +137,9 @@ def _number_start(line: Line) -> float | None:
     return None
 
 
-def by_number(lines: list[Line], right: float) -> list[list[Line]]:
+def by_number(lines: list[Line], numbers: Numbers) -> list[list[Line]]:
     """Split a group so that each part has at most one number: a line goes to the number nearest in height."""
-    marks = [line for line in lines if numbered(line, right)]
+    marks = [line for line in lines if numbers.of(line)]
     if len(marks) < 2:
         return [lines]
     parts: dict[int, list[Line]] = {position: [] for position in range(len(marks))}
@@ -118,3 +148,15 @@ def by_number(lines: list[Line], right: float) -> list[list[Line]]:
         nearest = min(parts, key=lambda position: abs((marks[position].box[1] + marks[position].box[3]) / 2 - middle))
         parts[nearest].append(line)
     return [part for part in parts.values() if part]
+
+
+def without_number(spans: list[Span], number: str) -> list[Span]:
+    """Drop the equation number from the spans of an equation."""
+    if not number:
+        return spans
+    joined = sorted(spans, key=lambda span: span.x0)
+    tail: list[Span] = []
+    while joined and not "".join(span.text for span in tail).startswith("("):
+        tail.insert(0, joined.pop())
+    text = "".join(span.text for span in tail).replace(" ", "")
+    return [span for span in spans if span not in tail] if text == f"({number})" else spans

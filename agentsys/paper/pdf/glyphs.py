@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import math
+import re
 from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
 from agentsys.paper.pdf import engine
 from agentsys.paper.pdf.engine import raw
+from agentsys.paper.pdf.glyphcodes import BARE
 
 SOFT_HYPHENS = {0x02, 0xAD, 0xFFFE}
+_TEX_MATH = re.compile(r"(?:^|\+)(?:CM(?:MI|SY|EX|BSY|MIB)|LMMath|MSAM|MSBM)")
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class Style:
     flags: int
     mode: int
     """Text rendering mode (ISO 32000-1, table 106)."""
+    raw_codes: bool = False
+    """True for TeX's mathematical fonts, in which control codes are glyphs."""
 
 
 @dataclass(slots=True)
@@ -111,12 +116,17 @@ class _Reader:
             if 0xDC00 <= low < 0xE000:
                 code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
                 used = 2
-        if code in (0x0A, 0x0D):
-            return Char("", 0, 0, 0, 0, 0, None, "n"), used
-        if code in SOFT_HYPHENS and raw.FPDFText_IsHyphen(self.handle, index) == 1:
+        if code in (0x0A, 0x0D, 0x20) and raw.FPDFText_IsGenerated(self.handle, index) == 1:
+            return Char("", 0, 0, 0, 0, 0, None, "s" if code == 0x20 else "n"), used
+        style = self._style(index)
+        raw_code = style is not None and style.raw_codes and code <= 0x20
+        if code in SOFT_HYPHENS and not raw_code and raw.FPDFText_IsHyphen(self.handle, index) == 1:
             kind, shown = "h", "-"
-        elif code in (0x20, 0xA0, 0x09) or 0x2000 <= code <= 0x200B:
+        elif not raw_code and (code in (0x20, 0xA0, 0x09) or 0x2000 <= code <= 0x200B):
             return Char(" ", 0, 0, 0, 0, 0, None, "s"), used
+        elif raw_code:
+            # The font has no names for its glyphs: the parent knows the encoding, and this is the bare code.
+            kind, shown = "u", chr(BARE + code)
         elif code < 0x20 or 0x7F <= code < 0xA0 or code in (0xFFFD, 0xFFFE, 0xFFFF) or 0xD800 <= code < 0xE000:
             kind, shown = "u", "\ufffd"
         else:
@@ -128,7 +138,7 @@ class _Reader:
             self.edges[0].value, self.edges[2].value, self.edges[1].value, self.edges[3].value
         )
         base = self.affine.point(self.origin[0].value, self.origin[1].value)[1]
-        return Char(shown, x0, y0, x1, y1, base, self._style(index), kind), used
+        return Char(shown, x0, y0, x1, y1, base, style, kind), used
 
     def _style(self, index: int) -> Style | None:
         found = raw.FPDFText_GetTextObject(self.handle, index)
@@ -149,13 +159,15 @@ class _Reader:
             dy = self.affine.b * self.matrix.a + self.affine.d * self.matrix.b
             angle = round(math.degrees(math.atan2(-dy, dx)))
         font = raw.FPDFTextObj_GetFont(found)
+        name = _font_name(font)
         return Style(
-            font=_font_name(font),
+            font=name,
             size=abs(size),
             angle=angle,
             weight=raw.FPDFFont_GetWeight(font),
             flags=raw.FPDFFont_GetFlags(font),
             mode=raw.FPDFTextObj_GetTextRenderMode(found),
+            raw_codes=_TEX_MATH.search(name) is not None,
         )
 
 
@@ -200,6 +212,7 @@ class _LineBuilder:
         self.space = False
         self.style: Style | None = None
         self.angle = 0
+        self.alone = False
 
     def add(self, char: Char, lines: list[list[Any]]) -> None:
         style = char.style
@@ -208,7 +221,9 @@ class _LineBuilder:
             self.flush(lines)
         last = self.spans[-1] if self.spans else None
         size = style.size
-        if last and not self.space and self.style is not None and self._same(style, char, last):
+        alone = char.kind == "u" or self.alone
+        self.alone = char.kind == "u"
+        if last and not self.space and not alone and self.style is not None and self._same(style, char, last):
             last[0] += char.text
             last[3], last[4] = min(last[3], char.x0), min(last[4], char.y0)
             last[5], last[6] = max(last[5], char.x1), max(last[6], char.y1)

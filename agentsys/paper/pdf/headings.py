@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from agentsys.paper.model import SectionKind
+from agentsys.paper.pdf.equations import math_share
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line
 
@@ -121,7 +122,7 @@ def _candidates(flow: list[Line], body: Body) -> list[_Candidate]:
         if match is None or len(line.plain) > 160 or not distinct(line, body) or _contents_line(flow, index):
             continue
         title = _title_case(line, match["title"])
-        if not re.search(r"[A-Za-z]{2}", title) or re.match(r"[a-z]", title):
+        if not re.search(r"[A-Za-z]{2}", title) or re.match(r"[a-z]", title) or math_share(line) > 0.3:
             continue
         number = match["number"]
         style = _style(line)

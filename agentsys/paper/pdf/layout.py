@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from agentsys.paper.pdf.lines import Line
+from agentsys.paper.pdf.mathfonts import Repair
 from agentsys.paper.pdf.wire import RawPage
 
 
@@ -20,6 +21,7 @@ class Page:
     height: float
     lines: list[Line]
     raw: RawPage
+    repair: Repair = field(default_factory=Repair)
     columns: int = 1
     aside: list[Line] = field(default_factory=list[Line])
     """Lines that are not part of the flow: rotated text."""

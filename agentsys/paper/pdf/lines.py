@@ -6,42 +6,10 @@ import re
 from dataclasses import dataclass, field
 
 from agentsys.paper.model import Box
+from agentsys.paper.pdf.fonts import Font, Span, make_font
+from agentsys.paper.pdf.mathfonts import Decoder, Repair, pair_brackets
+from agentsys.paper.pdf.mathlayout import Item, linear
 from agentsys.paper.pdf.wire import RawPage
-
-BOLD = re.compile(r"bold|black|heavy|semib|demi|medi(?!um.*ital)|CMBX|SFBX|SFCC|LMRoman.*-Bold|-B\b|\bCMB", re.I)
-ITALIC = re.compile(r"ital|obli|slant|CMTI|CMSL|SFTI|SFSL|-It\b|ReguItal", re.I)
-MATH = re.compile(
-    r"CM(MI|SY|EX|BSY|MIB)|MSAM|MSBM|LMMath|LatinModernMath|STIX.*Math|Cambria ?Math|rsfs|eufm|esint"
-    r"|txmi|txsy|pxmi|pxsy|MTMI|MTSY|MTEX|(?:^|\+)Symbol",
-    re.I,
-)
-MONO = re.compile(r"CMTT|SFTT|mono|courier|typewriter|consol|LMTT|Inconsolata|NimbusMon", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class Font:
-    """A font of the file."""
-
-    name: str
-    bold: bool
-    italic: bool
-    math: bool
-    mono: bool
-
-
-@dataclass(slots=True)
-class Span:
-    """A run of characters with one font, size and baseline."""
-
-    text: str
-    font: Font
-    size: float
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    base: float
-    space: bool
 
 
 @dataclass(slots=True)
@@ -62,6 +30,8 @@ class Line:
     """Words with sub- and superscripts marked."""
     plain: str = field(init=False)
     """Words without marks."""
+    rules: list[Box] = field(default_factory=list[Box])
+    """Thin rules inside its box: fraction bars and roots."""
 
     def __post_init__(self) -> None:
         self.update()
@@ -86,7 +56,10 @@ class Line:
             max(span.y1 for span in self.spans),
         )
         self.plain = "".join((" " if span.space else "") + span.text for span in self.spans).strip()
-        self.text = with_scripts(self.spans, self.base, self.size)
+        if self.rules:
+            self.text = linear(items_of(self.spans), self.rules).replace("\n", " ")
+        else:
+            self.text = with_scripts(self.spans, self.base, self.size)
 
     @property
     def bold(self) -> bool:
@@ -124,31 +97,88 @@ def with_scripts(spans: list[Span], base: float, size: float) -> str:
     return re.sub(r"\s+", " ", "".join(parts)).strip()
 
 
-def page_lines(page: RawPage) -> list[Line]:
+def items_of(spans: list[Span]) -> list[Item]:
+    """Return spans as items of the layout of mathematics."""
+    return [Item(s.text, s.x0, s.y0, s.x1, s.y1, s.base, s.size, s.space, floating=_floating(s)) for s in spans]
+
+
+def _floating(span: Span) -> bool:
+    return "CMEX" in span.font.name or "MathExtension" in span.font.name or span.y1 - span.y0 > 1.7 * span.size
+
+
+def page_lines(page: RawPage, decoder: Decoder, repair: Repair) -> list[Line]:
     """Return the page's lines in PDFium's order, rows in pieces joined."""
-    fonts = [_font(*entry) for entry in page.fonts]
+    fonts = [make_font(*entry) for entry in page.fonts]
     lines: list[Line] = []
     for hyphen, angle, raw_spans in page.lines:
-        spans = [Span(s[0], fonts[s[1]], s[2], s[3], s[4], s[5], s[6], s[7], bool(s[8])) for s in raw_spans]
+        spans = [
+            Span(text, fonts[s[1]], s[2], s[3], s[4], s[5], s[6], s[7], bool(s[8]))
+            for s in raw_spans
+            if (text := decoder.decode(page.fonts[s[1]][0], s, repair))
+        ]
         if not spans:
             continue
-        line = Line(page.number, spans, angle, bool(hyphen))
-        last = lines[-1] if lines else None
-        if last is not None and _continues(last, line):
-            gap = line.box[0] - last.box[2]
-            spans[0].space = spans[0].space or gap > 0.12 * last.size
-            last.spans.extend(spans)
-            last.hyphen = line.hyphen
-            last.update()
-        else:
-            lines.append(line)
-    return lines
+        lines.append(Line(page.number, spans, angle, bool(hyphen)))
+    rows = join_rows(lines, page.rules)
+    for row in rows:
+        if pair_brackets(row.spans, repair):
+            row.update()
+    return rows
 
 
-def _font(name: str, weight: int, flags: int) -> Font:
-    short = name.split("+", 1)[-1]
-    bold = bool(BOLD.search(short)) or weight >= 600
-    return Font(short, bold, bool(ITALIC.search(short)), bool(MATH.search(short)), bool(MONO.search(short)))
+def join_rows(lines: list[Line], rules: list[Box]) -> list[Line]:
+    """Join the pieces of a row that mathematics has cut: what stands to the right on the same baseline."""
+    rows: list[Line] = []
+    for line in lines:
+        start = _row_start(rows, line)
+        if start is None:
+            rows.append(line)
+            continue
+        row = rows[start]
+        end = row.box[2]
+        for piece in [*rows[start + 1 :], line]:
+            gap = piece.box[0] - end
+            piece.spans[0].space = piece.spans[0].space or gap > 0.12 * row.size
+            row.spans.extend(piece.spans)
+            end = max(end, piece.box[2])
+        row.hyphen = line.hyphen
+        row.update()
+        del rows[start + 1 :]
+    for row in rows:
+        row.rules = [rule for rule in rules if _inside(rule, row)]
+        if row.rules:
+            row.update()
+    return rows
+
+
+def _inside(rule: Box, row: Line) -> bool:
+    x0, y0, x1, y1 = row.box
+    if not (x0 - 1 <= rule[0] and rule[2] <= x1 + 1 and y0 - 1 < rule[1] < y1 - 0.12 * row.size):
+        return False
+    # A bar has glyphs below it; an underline has none.
+    return any(rule[0] - 1 <= (s.x0 + s.x1) / 2 <= rule[2] + 1 and (s.y0 + s.y1) / 2 > rule[3] for s in row.spans)
+
+
+def _row_start(rows: list[Line], line: Line) -> int | None:
+    """Index of the row that `line` goes on, if everything between them stands between them."""
+    if not rows or line.angle:
+        return None
+    if _continues(rows[-1], line):
+        return len(rows) - 1
+    left = line.box[0]
+    for back in range(1, min(9, len(rows)) + 1):
+        row = rows[-back]
+        if row.angle or row.hyphen:
+            return None
+        size = max(row.size, line.size)
+        same = abs(row.base - line.base) < 0.25 * size and abs(row.size - line.size) < 0.25 * size
+        if same and -1 < line.box[0] - row.box[2] < 12 * size and left >= row.box[2] - 0.35 * size:
+            return len(rows) - back if back > 1 else None
+        between = abs((row.box[1] + row.box[3]) / 2 - line.base + 0.25 * size) < 1.6 * size
+        if not between or row.box[2] > line.box[0] + 0.35 * size or len(row.plain) > 24:
+            return None
+        left = min(left, row.box[0])
+    return None
 
 
 def _continues(last: Line, line: Line) -> bool:

@@ -67,7 +67,7 @@ class _Finder:
         if caption.kind == "figure":
             chosen = below if self._empty(above) and not self._empty(below) else above
         else:
-            chosen = below if len(below[0]) >= len(above[0]) else above
+            chosen = below if len(below[0]) >= min(len(above[0]), 3) else above
         return chosen
 
     def _caption_box(self, caption: Caption) -> tuple[float, float]:
@@ -86,22 +86,32 @@ class _Finder:
 
     def _ruled(self, caption: Caption, left: float, right: float, top: float, bottom: float) -> Box | None:
         """The box from the first to the last of the rules of equal extent beside a caption."""
-        groups: dict[tuple[int, int], list[Box]] = {}
-        for rule in self.page.raw.rules:
-            if rule[0] >= left - 4 and rule[2] <= right + 4 and rule[2] - rule[0] > 50:
-                groups.setdefault((round(rule[0] / 3), round(rule[2] / 3)), []).append(rule)
-        best: Box | None = None
-        for rules in groups.values():
-            rules.sort(key=lambda rule: rule[1])
-            for side in (_chain(rules, bottom, down=True), _chain(rules, top, down=False)):
-                if len(side) < 2:
-                    continue
-                box = (side[0][0], min(r[1] for r in side), side[0][2], max(r[3] for r in side))
-                if self._clean(box, caption) and (best is None or box[3] - box[1] > best[3] - best[1]):
-                    best = box
-        return best
+        groups: list[list[Box]] = []
+        for rule in sorted(self.page.raw.rules, key=lambda rule: rule[1]):
+            if rule[0] < left - 4 or rule[2] > right + 4 or rule[2] - rule[0] < 50:
+                continue
+            same = (g for g in groups if abs(g[0][0] - rule[0]) < 3 and abs(g[0][2] - rule[2]) < 3)
+            group = next(same, None)
+            if group is None:
+                groups.append([rule])
+            else:
+                group.append(rule)
+        sides: list[tuple[float, list[Box]]] = []
+        for rules in groups:
+            down, up = _chain(rules, bottom, down=True), _chain(rules, top, down=False)
+            # A rule on both sides of the caption: the float hangs below it.
+            sides += [(abs(down[0][1] - bottom) - 6, down)] if len(down) > 1 else []
+            sides += [(abs(up[0][3] - top), up)] if len(up) > 1 else []
+        for _, side in sorted(sides, key=lambda item: item[0]):
+            # The longest chain that takes in nothing foreign: another float may have rules of the same extent.
+            for count in range(len(side), 1, -1):
+                part = side[:count]
+                box = (part[0][0], min(r[1] for r in part), part[0][2], max(r[3] for r in part))
+                if self._clean(box):
+                    return box
+        return None
 
-    def _clean(self, box: Box, caption: Caption) -> bool:
+    def _clean(self, box: Box) -> bool:
         """True if the box holds lines, and no heading, other caption or long stretch of prose."""
         inside = self._inside(box)
         if not inside:
@@ -110,7 +120,7 @@ class _Finder:
         if foreign:
             return False
         prose = sum(self._solid(self.page.lines[index]) for index in inside)
-        return caption.kind == "algorithm" or prose <= 0.5 * len(inside)
+        return prose <= 0.5 * len(inside)
 
     def _inside(self, box: Box) -> list[int]:
         found: list[int] = []
@@ -135,7 +145,7 @@ class _Finder:
         for _, index in sorted(candidates):
             line = self.page.lines[index]
             near_edge = line.box[3] if up else line.box[1]
-            if self._stops(index, line, caption, abs(last - near_edge)):
+            if self._stops(index, line, caption, abs(last - near_edge), bool(found)):
                 stop = near_edge
                 break
             found.append(index)
@@ -145,12 +155,12 @@ class _Finder:
         x0, x1 = max(left, 20.0), min(right, self.page.width - 20.0)
         return found, (x0, stop, x1, edge) if up else (x0, edge, x1, stop)
 
-    def _stops(self, index: int, line: Line, caption: Caption, gap: float) -> bool:
+    def _stops(self, index: int, line: Line, caption: Caption, gap: float, started: bool) -> bool:
         if index in self.headings or index in self.regions.used:
             return True
         if caption.kind == "figure":
             return self._solid(line)
-        if gap > 2.2 * self.body.leading:
+        if gap > (2.2 if started else 5.0) * self.body.leading:
             return True
         if caption.kind == "algorithm":
             return (
@@ -167,7 +177,8 @@ class _Finder:
         words = [word for word in line.plain.split() if re.search(r"[A-Za-z]{2}", word)]
         if abs(line.size - self.body.size) > 0.45 or len(words) < 4:
             return False
-        return width > column and len(cells.split(line)) <= 1
+        parts = cells.split(line)
+        return width > column and (len(parts) <= 1 or max(len(part.text.split()) for part in parts) >= 7)
 
     def _empty(self, region: tuple[list[int], Box]) -> bool:
         lines, box = region

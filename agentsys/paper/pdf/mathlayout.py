@@ -1,0 +1,204 @@
+"""The linear form of mathematics from where its glyphs stand: fractions, roots, limits, sub- and superscripts.
+
+The text layer gives glyphs without structure. A thin rule with glyphs above and below is a fraction, one that begins
+at a root sign is its bar; small glyphs above or below a sum are its limits; small glyphs off the baseline are scripts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agentsys.paper.model import Box
+
+BIG = set("∑∏∫⋃⋂⋁⋀⨿∐∮⊕⊗")
+LIMIT_WORDS = {
+    "max",
+    "min",
+    "lim",
+    "sup",
+    "inf",
+    "argmax",
+    "argmin",
+    "arg max",
+    "arg min",
+    "minimize",
+    "maximize",
+    "E",
+    "log",
+}
+SMALL = 0.86
+"""Glyphs below this share of the main size are scripts."""
+DEPTH = 6
+
+
+@dataclass(slots=True)
+class Item:
+    """Something with a place: a run of glyphs, or a part that was put together."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    base: float
+    size: float
+    space: bool = False
+    floating: bool = False
+    """True for glyphs that do not stand on the baseline: large operators and brackets."""
+
+    @property
+    def cx(self) -> float:
+        return (self.x0 + self.x1) / 2
+
+    @property
+    def cy(self) -> float:
+        return (self.y0 + self.y1) / 2
+
+
+def linear(items: Sequence[Item], rules: Sequence[Box]) -> str:
+    """Return the linear form; rows of a display are lines."""
+    return _compose(list(items), [rule for rule in rules if rule[2] - rule[0] > 2.5], 0)
+
+
+def _compose(items: list[Item], rules: list[Box], depth: int) -> str:
+    if not items:
+        return ""
+    if depth < DEPTH:
+        for rule in sorted(rules, key=lambda rule: rule[0] - rule[2]):
+            items = _apply_rule(items, rules, rule, depth)
+    return "\n".join(_sequence(row) for row in _rows(items))
+
+
+def _apply_rule(items: list[Item], rules: list[Box], rule: Box, depth: int) -> list[Item]:
+    """Replace what stands above and below a rule by one item."""
+    inside = [item for item in items if rule[0] - 1.5 <= item.cx <= rule[2] + 1.5]
+    middle = (rule[1] + rule[3]) / 2
+    above = _near([item for item in inside if item.cy < middle and not _radical(item, rule)], middle, up=True)
+    below = _near([item for item in inside if item.cy >= middle], middle, up=False)
+    others = [other for other in rules if other is not rule]
+    root = next((item for item in items if _radical(item, rule)), None)
+    if root is not None and below:
+        part = _compose(below, _within(others, below), depth + 1)
+        return _replaced(items, [root, *below], f"√{{{part}}}", min(below, key=lambda item: -item.size).base, root)
+    if not above or not below:
+        return items
+    over = _compose(above, _within(others, above), depth + 1)
+    under = _compose(below, _within(others, below), depth + 1)
+    size = max(item.size for item in (*above, *below))
+    flat = "\\frac{" + over.replace("\n", " ") + "}{" + under.replace("\n", " ") + "}"
+    # The bar stands on the axis, a quarter of the size above the baseline.
+    return _replaced(items, [*above, *below], flat, middle + 0.25 * size, min(above + below, key=lambda item: item.x0))
+
+
+def _radical(item: Item, rule: Box) -> bool:
+    return item.text.endswith("√") and abs(item.x1 - rule[0]) < 3 and item.y0 - 3 < rule[1] < item.y1 + 1
+
+
+def _near(items: list[Item], edge: float, *, up: bool) -> list[Item]:
+    """Items that reach the rule without a wide gap between them."""
+    found: list[Item] = []
+    reach = edge
+    for item in sorted(items, key=lambda item: -item.y1 if up else item.y0):
+        gap = reach - item.y1 if up else item.y0 - reach
+        if gap > (0.3 if found else 0.65) * item.size:
+            break
+        found.append(item)
+        reach = min(reach, item.y0) if up else max(reach, item.y1)
+    return found
+
+
+def _within(rules: list[Box], items: list[Item]) -> list[Box]:
+    x0, x1 = min(item.x0 for item in items), max(item.x1 for item in items)
+    y0, y1 = min(item.y0 for item in items), max(item.y1 for item in items)
+    return [rule for rule in rules if x0 - 2 <= rule[0] and rule[2] <= x1 + 2 and y0 - 3 <= rule[1] <= y1 + 3]
+
+
+def _replaced(items: list[Item], gone: list[Item], text: str, base: float, first: Item) -> list[Item]:
+    identities = {id(item) for item in gone}
+    part = Item(
+        text,
+        min(item.x0 for item in gone),
+        min(item.y0 for item in gone),
+        max(item.x1 for item in gone),
+        max(item.y1 for item in gone),
+        base,
+        max(item.size for item in gone),
+        first.space,
+    )
+    return [*(item for item in items if id(item) not in identities), part]
+
+
+def _rows(items: list[Item]) -> list[list[Item]]:
+    """Split a display at baselines of full size; what floats goes to the nearest row."""
+    size = max(item.size for item in items)
+    fixed = [item for item in items if item.size > SMALL * size and not item.floating] or items
+    bases: list[float] = []
+    for item in sorted(fixed, key=lambda item: item.base):
+        if not bases or item.base - bases[-1] > 0.95 * size:
+            bases.append(item.base)
+    rows: list[list[Item]] = [[] for _ in bases]
+    for item in items:
+        place = item.cy + 0.25 * size if item.floating or item.size <= SMALL * size else item.base
+        rows[min(range(len(bases)), key=lambda index: abs(bases[index] - place))].append(item)
+    return [row for row in rows if row]
+
+
+def _sequence(items: list[Item]) -> str:
+    """One row, from left to right."""
+    size = max(item.size for item in items)
+    main = [item for item in items if item.size > SMALL * size and not item.floating]
+    base = main[0].base if main else items[0].base
+    scripts: dict[int, tuple[list[Item], list[Item]]] = {}
+    order = sorted(items, key=lambda item: (item.x0, item.x1))
+    line: list[Item] = []
+    for item in order:
+        if (
+            item.floating
+            or (item.size > SMALL * size and abs(item.base - base) < 0.5 * size)
+            or (not line and not _limit(item, order))
+        ):
+            line.append(item)
+            continue
+        owner = _limit(item, order) or line[-1]
+        pair = scripts.setdefault(id(owner), ([], []))
+        raised = item.base < base - 0.12 * size if not (owner.floating and owner.text in BIG) else item.cy < owner.cy
+        pair[1 if raised else 0].append(item)
+    return _written(line, scripts, size)
+
+
+def _limit(item: Item, items: list[Item]) -> Item | None:
+    """The operator above or below which a small item stands."""
+    for other in items:
+        operator = other.text in BIG or other.text.strip() in LIMIT_WORDS
+        apart = item.y1 <= other.y0 + 2 or item.y0 >= other.y1 - 2
+        if (
+            other is not item
+            and operator
+            and apart
+            and other.x0 - 9 <= item.cx <= other.x1 + 9
+            and item.size < other.size * 1.01
+        ):
+            return other
+    return None
+
+
+def _written(line: list[Item], scripts: dict[int, tuple[list[Item], list[Item]]], size: float) -> str:
+    parts: list[str] = []
+    end = line[0].x0 if line else 0.0
+    for item in line:
+        if parts and (item.space or item.x0 - end > 0.22 * size):
+            parts.append(" ")
+        parts.append(item.text)
+        end = item.x1
+        low, high = scripts.get(id(item), ([], []))
+        for mark, group in (("_", low), ("^", high)):
+            if group:
+                parts.append(f"{mark}{{{_sequence_of_scripts(group)}}}")
+                end = max(end, *(part.x1 for part in group))
+    return re.sub(r" +", " ", "".join(parts)).strip()
+
+
+def _sequence_of_scripts(items: list[Item]) -> str:
+    return " ".join(_sequence(row) for row in _rows(items))
