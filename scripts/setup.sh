@@ -1,12 +1,12 @@
 #!/bin/sh
 # Make .venv with the project (editable) and its development tools. Usage: setup.sh [PYTHON]
-# Does nothing where .venv already holds this interpreter and this pyproject.toml.
+# Does nothing where .venv already holds this interpreter and nothing it was made from has changed.
 set -eu
 cd "$(dirname "$0")/.."
 
 python=$(scripts/find-python.sh "${1:-python3}")
 stamp=.venv/.agentsys-setup
-want="$python $(cksum <pyproject.toml)"
+want="$python $(cat pyproject.toml scripts/setup.sh | cksum)"
 if [ -x .venv/bin/agentsys ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
     exit 0
 fi
