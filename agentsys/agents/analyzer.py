@@ -70,13 +70,11 @@ class Analyzer:
         if spec.kind not in ANALYSED:
             raise InternalError(f"`{spec.path}` needs no analysis")
         more = diagnosis.sections if diagnosis else ()
-        cited = [row.place.section for row in context.ws.requirements_of(plan, spec)]
         task = render(
             "analyse",
             file=spec,
             requirements=context.ws.requirements_of(plan, spec),
             sections=context.quote(context.cited_sections(plan, spec, more)),
-            available=context.other_sections([*cited, *more]),
             diagnosis=diagnosis_text(diagnosis) if diagnosis else "",
             earlier=context.quote(context.ws.analysis(spec.path)) if diagnosis else "",
             fence=context.fence,

@@ -72,7 +72,6 @@ class Coder:
         context = self._context
         missing = {other.path for other in context.ws.files_missing(plan)}
         finished = [other.path for other in plan.files if other.path not in missing]
-        planned = [other for other in plan.files if other.path in missing and other is not spec and other.interface]
         doc = spec.kind == "doc"
         task = render(
             "code",
@@ -82,7 +81,6 @@ class Coder:
             sections="" if doc else context.quote(context.cited_sections(plan, spec)),
             expected=context.quote(_expected(plan)) if doc else "",
             interfaces=interface_digest(context.ws.run.repo, finished),
-            planned="\n\n".join(f"# {other.path}\n{other.interface}" for other in planned),
             fence=context.fence,
         )
         return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))

@@ -13,7 +13,7 @@ from agentsys.llm.client import Model
 from agentsys.llm.types import Part
 from agentsys.paper.query import find_section
 from agentsys.paper.render import to_markdown
-from agentsys.plan.generated import requirements_text, yaml_text
+from agentsys.plan.generated import differing, requirements_text, yaml_text
 from agentsys.plan.rules import levels
 from agentsys.prompts import render
 from agentsys.repair.gitrepo import GitRepo
@@ -93,7 +93,7 @@ class Context:
             plan=plan,
             files=[spec for level in levels(plan.files) for spec in level],
             config_full=yaml_text(plan.config_full),
-            config_smoke=yaml_text(plan.config_smoke),
+            config_smoke=yaml_text(differing(plan.config_full, plan.config_smoke)),
             dependencies=", ".join(requirements_text(plan).split()),
         )
         return Part("plan", text)
@@ -120,13 +120,6 @@ class Context:
             if not section.blocks:
                 found |= {child.id for child in paper.sections if child.parent == section.id}
         return found
-
-    def other_sections(self, shown: Iterable[str]) -> str:
-        found = self._section_ids(shown)
-        rest = [
-            section for section in self.ws.paper.sections if section.id not in found and section.kind != "references"
-        ]
-        return "; ".join(f"{section.number} {section.title}".strip() for section in rest)
 
     def quote(self, text: str) -> str:
         """Make sure that quoted text cannot close its own quotation."""

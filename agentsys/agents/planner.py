@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from agentsys.agents.context import SMOKE_SECONDS, Context
 from agentsys.agents.diagnosis import diagnosis_text, diagnostics_text
+from agentsys.agents.places import with_pages
 from agentsys.artifacts import FileSpec, Plan
 from agentsys.errors import InternalError
 from agentsys.files import write_atomic
@@ -45,7 +46,8 @@ class Planner:
         ledger = await self._ask(
             "ledger", LedgerAnswer, ledger_problems, render("plan_ledger", request=context.ws.request)
         )
-        ledger_json = ledger.model_dump_json(indent=1)
+        ledger = with_pages(ledger, context.ws.paper)
+        ledger_json = ledger.model_dump_json(exclude_defaults=True)
         design = clean_design(
             await self._ask(
                 "design",
@@ -61,7 +63,7 @@ class Planner:
             render(
                 "plan_config",
                 ledger=ledger_json,
-                design=design.model_dump_json(indent=1),
+                design=design.model_dump_json(exclude_defaults=True),
                 smoke_seconds=SMOKE_SECONDS,
                 cpus=f"{context.settings.cpus:g}",
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
+from typing import cast
 
 import yaml
 from pydantic import BaseModel
@@ -47,6 +48,20 @@ def package_folders(plan: Plan) -> list[str]:
 def requirements_text(plan: Plan) -> str:
     """Return requirements.txt as planned: one distribution a line."""
     return "".join(f"{row.name}{row.specifier}\n" for row in plan.dependencies)
+
+
+def differing(full: Mapping[str, object], smoke: Mapping[str, object]) -> dict[str, object]:
+    """Return the values of `smoke` that `full` does not have in the same place."""
+    found: dict[str, object] = {}
+    for key, value in smoke.items():
+        other = full.get(key)
+        if isinstance(value, dict) and isinstance(other, dict):
+            inner = differing(cast("dict[str, object]", other), cast("dict[str, object]", value))
+            if inner:
+                found[key] = inner
+        elif value != other or key not in full:
+            found[key] = value
+    return found
 
 
 def yaml_text(config: Mapping[str, object]) -> str:
