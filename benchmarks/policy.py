@@ -175,9 +175,7 @@ def clean(policy: Policy, folders: list[Path], report: Report) -> None:
         print(f"     {folder.name:<24} {receipt.examined:5}/{receipt.inputs:<5} files  {result}")
         for item in found:
             if item.severity in {"medium", "high", "critical"}:
-                print(
-                    f"       {item.severity:<8} {item.rule:<28} {item.evidence.path}:{item.evidence.line}  {item.evidence.quote[:70]}"
-                )
+                print(f"       {item.severity:<8} {item.rule:<28} {item.evidence.path}:{item.evidence.line}")
     if files:
         report.line("clean packages, blocked", len(blocked) / len(folders), 0.0, least=False, detail=" ".join(blocked))
         per_file = seconds / files

@@ -15,6 +15,7 @@ from agentsys_policies.errors import PolicyError
 from agentsys_policies.scan.build import BuildScanner
 from agentsys_policies.scan.code import CodeScanner
 from agentsys_policies.scan.files import classify
+from agentsys_policies.scan.integrity import reported_numbers
 from agentsys_policies.scan.labels import LabelTable
 from agentsys_policies.schema import (
     Decision,
@@ -46,6 +47,7 @@ class Policy:
         self.code_rules = rulebook.parse(rulebook.CodeRules, self._file("code.yaml"), "code.yaml")
         self.text_rules = rulebook.parse(rulebook.PatternRules, self._file("text.yaml"), "text.yaml")
         self.file_rules = rulebook.parse(rulebook.FileRules, self._file("files.yaml"), "files.yaml")
+        self.integrity_rules = rulebook.parse(rulebook.DetectorRules, self._file("integrity.yaml"), "integrity.yaml")
         self.command_rules = rulebook.parse(rulebook.CommandRules, self._file("commands.yaml"), "commands.yaml")
         self.package_rules = rulebook.parse(rulebook.PackageRules, self._file("packages.yaml"), "packages.yaml")
         self.host_rules = rulebook.parse(rulebook.HostRules, self._file("hosts.yaml"), "hosts.yaml")
@@ -58,6 +60,7 @@ class Policy:
                 *self.code_rules.rules,
                 *self.text_rules.rules,
                 *self.file_rules.rules,
+                *self.integrity_rules.rules,
                 *self.command_rules.rules,
                 *self.package_rules.rules,
             ]
@@ -120,10 +123,15 @@ class Policy:
         """True if a purpose decision waits for the second judge (`purpose_prompt(..., judge=2)`)."""
         return decision.gate == "purpose" and decision.status == "incomplete" and decision.note == _SECOND
 
-    def audit_code(self, root: Path, paths: Sequence[str] | None = None) -> Decision:
-        """Examine every file of a tree, or the named ones; the decision's hash is that of the whole tree."""
+    def audit_code(self, root: Path, paths: Sequence[str] | None = None, *, reported: Sequence[float] = ()) -> Decision:
+        """Examine every file of a tree, or the named ones; the decision's hash is that of the whole tree.
+
+        `reported` are the results that the paper reports: they may stand in no program.
+        """
         before = trees.tree_hash(root)
-        found, receipt = self._scanner.tree(root, paths, self.meta.max_file_bytes, self.meta.max_files)
+        found, receipt = self._scanner.tree(
+            root, paths, self.meta.max_file_bytes, self.meta.max_files, reported_numbers(reported)
+        )
         if trees.tree_hash(root) != before:
             raise PolicyError("the files changed while they were examined", "try again when nothing writes to them")
         return self._decide("code", root.name or ".", found, sha256=before, scanners=[receipt])
@@ -152,9 +160,9 @@ class Policy:
         """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
         return self._scanner.python(text)
 
-    def examine_source(self, name: str, text: str) -> list[Finding]:
+    def examine_source(self, name: str, text: str, reported: Sequence[float] = ()) -> list[Finding]:
         """Return the findings on one file. Raises: PolicyError if it cannot be examined."""
-        found, reason = self._scanner.source(classify(name, text.encode()))
+        found, reason = self._scanner.source(classify(name, text.encode()), reported_numbers(reported))
         if reason:
             raise PolicyError(f"`{name}` cannot be examined: {reason}")
         return found
@@ -177,7 +185,7 @@ class Policy:
     @cached_property
     def _scanner(self) -> CodeScanner:
         build = BuildScanner(self.file_rules, self.rules, self._shell_text)
-        return CodeScanner(self.code_rules, self.text_rules, self._table, build)
+        return CodeScanner(self.code_rules, self.text_rules, self._table, build, self.rules)
 
     @cached_property
     def _commands(self) -> commands.Commands:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentsys_policies.decide import finding, rank
-from agentsys_policies.rulebook import CodeRules, PatternRules
+from agentsys_policies.rulebook import CodeRules, PatternRules, Rule
+from agentsys_policies.scan import integrity, testing
 from agentsys_policies.scan.build import BuildScanner
 from agentsys_policies.scan.files import Source, notebook_code, read
+from agentsys_policies.scan.integrity import Context, is_test
 from agentsys_policies.scan.labels import LabelTable
 from agentsys_policies.scan.matching import matches
 from agentsys_policies.scan.program import Hit, Program
+from agentsys_policies.scan.scopes import Scopes
 from agentsys_policies.schema import Evidence, Finding, Scanner
 from agentsys_policies.text import quote
 from agentsys_policies.tree import entries
@@ -32,9 +35,12 @@ class CodeScanner:
     text_rules: PatternRules
     table: LabelTable
     build: BuildScanner
+    by_id: dict[str, Rule]
 
-    def tree(self, root: Path, paths: Sequence[str] | None, limit: int, most: int) -> tuple[list[Finding], Scanner]:
-        """Examine a tree, or the named files of it."""
+    def tree(
+        self, root: Path, paths: Sequence[str] | None, limit: int, most: int, reported: frozenset[float] = frozenset()
+    ) -> tuple[list[Finding], Scanner]:
+        """Examine a tree, or the named files of it; `reported` are the numbers that the paper reports."""
         started = time.perf_counter()
         found: list[Finding] = []
         skipped: list[str] = []
@@ -45,7 +51,7 @@ class CodeScanner:
                 skipped.append(f"files after the first {most}")
                 break
             source = read(root, path, limit)
-            items, reason = self.source(source)
+            items, reason = self.source(source, reported)
             found += items
             if reason:
                 skipped.append(f"{source.path}: {reason}")
@@ -57,39 +63,49 @@ class CodeScanner:
         )
         return found, receipt
 
-    def source(self, source: Source) -> tuple[list[Finding], str]:
+    def source(self, source: Source, reported: frozenset[float] = frozenset()) -> tuple[list[Finding], str]:
         """Return the findings on one file that was read, and why it could not be examined, if it could not."""
         found: list[Finding] = []
-        reason = source.reason or self._examine(source, found)
+        reason = source.reason or self._examine(source, found, reported)
         return found, reason
 
-    def _examine(self, source: Source, found: list[Finding]) -> str:
+    def _examine(self, source: Source, found: list[Finding], reported: frozenset[float]) -> str:
         """Add the findings of one file; return why it could not be examined, or an empty string."""
         found += self._text(source)
         found += self.build.examine(source)
         if source.kind == "python":
-            return self._python(source.text, source.path, found)
+            return self._python(source.text, source.path, found, reported)
         if source.kind == "notebook":
             try:
                 code = notebook_code(source.text)
             except (ValueError, RecursionError):
                 return "not a notebook"
-            return self._python(code, source.path, found)
+            return self._python(code, source.path, found, reported)
         return ""
 
-    def _python(self, text: str, path: str, found: list[Finding]) -> str:
+    def _python(self, text: str, path: str, found: list[Finding], reported: frozenset[float]) -> str:
         try:
-            found += self.python(text, path)
+            scopes = _parse(text)
+            found += self._program(scopes, text, path)
+            found += self._integrity(scopes, text, Context(path, is_test(path), reported))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             return f"not Python that can be parsed ({type(error).__name__})"
         return ""
 
     def python(self, text: str, path: str = "") -> list[Finding]:
         """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-        program = Program(tree, self.table)
+        return self._program(_parse(text), text, path)
+
+    def _integrity(self, scopes: Scopes, text: str, context: Context) -> Iterator[Finding]:
+        lines = text.splitlines()
+        for rule, node, detail in (*integrity.detect(scopes.nodes, context), *testing.detect(scopes.nodes, context)):
+            line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
+            quoted = quote(lines[line - 1].strip()) if 0 < line <= len(lines) else ""
+            place = Evidence(path=context.path, line=line, column=column, quote=quoted)
+            yield finding(self.by_id[rule], place, detail)
+
+    def _program(self, scopes: Scopes, text: str, path: str) -> list[Finding]:
+        program = Program(scopes, self.table)
         lines = text.splitlines()
         matched = matches(self.rules.rules, program.hits, self.table)
         found = [finding(rule, _place(path, hit, lines), hit.name) for rule, hit in matched]
@@ -111,6 +127,12 @@ class CodeScanner:
                     line = source.text.count("\n", 0, match.start()) + 1
                     yield finding(rule, Evidence(path=source.path, line=line, quote=_masked(match.group(0))))
                     break
+
+
+def _parse(text: str) -> Scopes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Scopes(ast.parse(text))
 
 
 def _shell_argument(hit: Hit) -> list[str]:

@@ -7,17 +7,17 @@ values through parameters and results, and the reading is repeated until nothing
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from agentsys_policies.scan import known
 from agentsys_policies.scan.labels import LabelTable
+from agentsys_policies.scan.scopes import Function, Scopes, children
 from agentsys_policies.scan.values import NO_LABELS, NO_TEXTS, UNKNOWN, Value, concatenate, join_paths, union
 
 PASSES = 5
 _DANGEROUS = frozenset({"exec.code", "exec.process"})
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -42,57 +42,26 @@ class Hit:
 class Program:
     """One parsed file; `hits` are the labelled places in it."""
 
-    def __init__(self, tree: ast.Module, table: LabelTable) -> None:
+    def __init__(self, scopes: Scopes, table: LabelTable) -> None:
+        self._scopes = scopes
         self._table = table
         self._slots: dict[str, Value] = {}
-        self._aliases: dict[str, str] = {}
-        self._functions: dict[str, Function] = {}
-        self._locals: dict[str, _Names] = {}
         self._changed = False
         self._scope = ""
         self._endless = 0
         self.hits: list[Hit] = []
-        self._collect(tree)
+        self._handlers = self._by_type()
         for _ in range(PASSES):
             self._changed = False
             self.hits = []
-            self._body(tree.body)
+            self._body(scopes.tree.body)
             if not self._changed:
                 break
 
     # -- names ---------------------------------------------------------------------------------------------------------
 
-    def _collect(self, tree: ast.Module) -> None:
-        """Find imports, functions and the names that each function binds itself, in one walk."""
-        stack: list[tuple[ast.AST, tuple[_Names, ...]]] = [(tree, ())]
-        while stack:
-            node, inside = stack.pop()
-            if isinstance(node, ast.Import):
-                for item in node.names:
-                    head = item.name.partition(".")[0]
-                    self._aliases[item.asname or head] = item.name if item.asname else head
-            elif isinstance(node, ast.ImportFrom):
-                for item in node.names if not node.level else ():
-                    self._aliases[item.asname or item.name] = f"{node.module}.{item.name}"
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                self._functions[node.name] = node
-                inside = (*inside, self._locals.setdefault(node.name, _Names(_parameters(node))))
-            elif isinstance(node, ast.Name):
-                if isinstance(node.ctx, ast.Store):
-                    for names in inside:
-                        names.bound.add(node.id)
-                continue
-            elif isinstance(node, ast.Global | ast.Nonlocal):
-                for names in inside:
-                    names.shared.update(node.names)
-            stack.extend((child, inside) for child in _children(node))
-
-    def _is_local(self, name: str) -> bool:
-        names = self._locals.get(self._scope)
-        return names is not None and name in names.bound and name not in names.shared
-
     def _key(self, name: str) -> str:
-        return f"{self._scope}:{name}" if self._is_local(name) else f":{name}"
+        return f"{self._scope}:{name}" if self._scopes.is_local(self._scope, name) else f":{name}"
 
     def _set(self, key: str, value: Value) -> None:
         old = self._slots.get(key)
@@ -155,7 +124,7 @@ class Program:
                 self._children(node)
 
     def _children(self, node: ast.AST) -> None:
-        for child in _children(node):
+        for child in children(node):
             if isinstance(child, ast.stmt):
                 self._statement(child)
             elif isinstance(child, ast.expr):
@@ -235,42 +204,53 @@ class Program:
     # -- expressions ---------------------------------------------------------------------------------------------------
 
     def _value(self, node: ast.expr) -> Value:
-        match node:
-            case ast.Constant():
-                return self._constant(node)
-            case ast.Name():
-                return self._name(node)
-            case ast.Attribute():
-                return self._attribute(node)
-            case ast.Call():
-                return self._call(node)
-            case ast.BinOp():
-                return self._binary(node)
-            case ast.JoinedStr():
-                return self._formatted(node)
-            case ast.List() | ast.Tuple() | ast.Set():
-                parts = tuple(self._value(item) for item in node.elts)
-                return Value(union(list(parts)), parts=parts)
-            case ast.Lambda():
-                return self._value(node.body)
-            case ast.NamedExpr():
-                value = self._value(node.value)
-                self._bind(node.target, value)
-                return value
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                return self._comprehension(node)
-            case ast.Subscript():
-                return self._subscript(node)
-            case ast.IfExp():
-                self._value(node.test)
-                return self._value(node.body).merged(self._value(node.orelse))
-            case ast.Await() | ast.Starred() | ast.YieldFrom():
-                return self._value(node.value)
-            case ast.Compare():
-                self._children(node)
-                return UNKNOWN
-            case _:
-                return Value(union([self._value(child) for child in _children(node) if isinstance(child, ast.expr)]))
+        return self._handlers.get(type(node), self._any)(node)
+
+    def _by_type(self) -> dict[type[ast.expr], Callable[[Any], Value]]:
+        """Handlers by type: a chain of `case` clauses here costs a third of the whole scan."""
+        comprehensions = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
+        return {
+            ast.Constant: self._constant,
+            ast.Name: self._name,
+            ast.Attribute: self._attribute,
+            ast.Call: self._call,
+            ast.BinOp: self._binary,
+            ast.JoinedStr: self._formatted,
+            ast.Subscript: self._subscript,
+            ast.Lambda: self._lambda,
+            ast.NamedExpr: self._walrus,
+            ast.IfExp: self._either,
+            ast.Compare: self._compare,
+            **dict.fromkeys((ast.List, ast.Tuple, ast.Set), self._display),
+            **dict.fromkeys((ast.Await, ast.Starred, ast.YieldFrom), self._inner),
+            **dict.fromkeys(comprehensions, self._comprehension),
+        }
+
+    def _any(self, node: ast.expr) -> Value:
+        return Value(union([self._value(child) for child in children(node) if isinstance(child, ast.expr)]))
+
+    def _display(self, node: ast.List | ast.Tuple | ast.Set) -> Value:
+        parts = tuple(self._value(item) for item in node.elts)
+        return Value(union(list(parts)), parts=parts)
+
+    def _inner(self, node: ast.Await | ast.Starred | ast.YieldFrom) -> Value:
+        return self._value(node.value)
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        return self._value(node.body)
+
+    def _walrus(self, node: ast.NamedExpr) -> Value:
+        value = self._value(node.value)
+        self._bind(node.target, value)
+        return value
+
+    def _either(self, node: ast.IfExp) -> Value:
+        self._value(node.test)
+        return self._value(node.body).merged(self._value(node.orelse))
+
+    def _compare(self, node: ast.Compare) -> Value:
+        self._children(node)
+        return UNKNOWN
 
     def _constant(self, node: ast.Constant) -> Value:
         text = node.value
@@ -284,9 +264,9 @@ class Program:
 
     def _name(self, node: ast.Name) -> Value:
         found = self._slots.get(self._key(node.id), UNKNOWN)
-        if found.name or self._is_local(node.id):
+        if found.name or self._scopes.is_local(self._scope, node.id):
             return found
-        return Value(found.labels, found.texts, self._aliases.get(node.id, node.id), found.parts)
+        return Value(found.labels, found.texts, self._scopes.aliases.get(node.id, node.id), found.parts)
 
     def _attribute(self, node: ast.Attribute) -> Value:
         base = self._value(node.value)
@@ -367,7 +347,7 @@ class Program:
         self._effects(node, name, values, words, labels)
         if name in known.NUMBERS:
             return UNKNOWN
-        if name in self._functions:
+        if name in self._scopes.functions:
             returned = self._slots.get(f"{name}>", UNKNOWN)
             return Value(returned.labels | labels, returned.texts, returned.name)
         flowing = labels | union(everything) | function.labels
@@ -408,8 +388,8 @@ class Program:
             for argument in node.args[1:]:
                 self._grow(argument, frozenset({"net.fetch"}))
         short = name.rpartition(".")[2]
-        function = self._functions.get(name) or (
-            self._functions.get(short) if name.startswith(("self.", "cls.")) else None
+        function = self._scopes.functions.get(name) or (
+            self._scopes.functions.get(short) if name.startswith(("self.", "cls.")) else None
         )
         if function is None:
             return
@@ -418,29 +398,6 @@ class Program:
             names = names[1:]
         for parameter, value in [*zip(names, values, strict=False), *words.items()]:
             self._set(f"{function.name}:{parameter}", value)
-
-
-@dataclass
-class _Names:
-    """Names that a function binds, and those among them that belong to an outer scope."""
-
-    bound: set[str]
-    shared: set[str] = field(default_factory=set[str])
-
-
-def _parameters(function: Function) -> set[str]:
-    arguments = function.args
-    names = {item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
-    return names | {item.arg for item in (arguments.vararg, arguments.kwarg) if item is not None}
-
-
-def _children(node: ast.AST) -> Iterator[ast.AST]:
-    for name in node._fields:
-        value: object = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            yield value
-        elif isinstance(value, list):
-            yield from (item for item in cast("list[object]", value) if isinstance(item, ast.AST))
 
 
 def _is_environ(node: ast.expr) -> bool:

@@ -16,8 +16,9 @@ def _findings(rule: Rule, example: str) -> list[Finding]:
         return POLICY.examine_python(example)
     if isinstance(rule, PatternRule):
         return POLICY.examine_text(rule, example)
-    if rule.id.startswith("file."):
-        return POLICY.examine_source(*example.split(": ", 1))
+    if rule.id.startswith(("file.", "integrity.")):
+        name, _, text = example.partition(": ")
+        return POLICY.examine_source(name, text, reported=[94.37])
     if rule.id.startswith("command."):
         return POLICY.examine_shell(example)
     return list(POLICY.check_dependencies([example]).findings)
@@ -27,7 +28,7 @@ def _cases() -> list[tuple[str, str, bool]]:
     tested = [
         rule
         for rule in POLICY.rules.values()
-        if rule.id.split(".")[0] in {"code", "text", "command", "dependency", "file"}
+        if rule.id.split(".")[0] in {"code", "text", "command", "dependency", "file", "integrity"}
     ]
     tested += [
         rule for rule in POLICY.rules.values() if isinstance(rule, PatternRule) and rule.id.startswith("purpose")
