@@ -64,6 +64,20 @@ def sandbox_words(data: ReportData) -> str:
     return backend
 
 
+def no_plan(data: ReportData) -> str:
+    """Return why a report shows no requirements."""
+    if any("plan.json" in item or "the plan" in item for item in data.problems):
+        return "The plan is not shown: see what this report could not read."
+    return "There is no plan: the run ended before it was made."
+
+
+def no_decisions(data: ReportData) -> str:
+    """Return why a report shows no decisions of the safety policy."""
+    if any(item.startswith("audit/") or ".json" in item or "safety" in item for item in data.problems):
+        return "No decision is shown: see what this report could not read."
+    return "Nothing was screened before the run ended."
+
+
 def numbers(data: ReportData) -> Rows:
     """Return the paper's numbers beside the measured ones."""
     rows: Rows = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import cast
 
@@ -13,30 +14,52 @@ from agentsys.report.markup import cut_lines
 from agentsys.report.verdict import effective_status, headline, next_command
 
 MAX_BYTES = 1_000_000
-PATCH_LINES = (400, 60, 10)
-"""Lines kept of each patch; fewer where the page would become too large."""
+
+
+@dataclass(frozen=True)
+class _Size:
+    """How much of long texts a page keeps: lines of a patch, diagnostics of a round, characters of a cell."""
+
+    patch: int
+    diagnostics: int
+    cell: int
+
+
+SIZES = (_Size(400, 20, 400), _Size(60, 20, 400), _Size(10, 5, 200), _Size(4, 2, 80))
 
 
 def html(data: ReportData) -> str:
-    """Return the whole page, below 1 MB.
-
-    Raises: ValueError if it cannot be made that small.
-    """
-    for lines in PATCH_LINES:
-        page = _render(data, lines)
+    """Return the whole page, below 1 MB: long texts are cut further until it fits, and what is cut is said."""
+    for size in SIZES:
+        page = _render(data, size)
         if len(page.encode()) < MAX_BYTES:
             return page
-    raise ValueError("the report does not fit into 1 MB")
+    return _render(_core(data), SIZES[-1])
 
 
-def _render(data: ReportData, patch_lines: int) -> str:
+def _core(data: ReportData) -> ReportData:
+    """Keep what a page must say about any run, whatever its size."""
+    left_out = (
+        "this page would be larger than 1 MB: the plan, safety and all but the last 3 rounds are in report.md only"
+    )
+    return replace(
+        data,
+        plan=None,
+        measured=data.measured[:50],
+        rounds=data.rounds[-3:],
+        decisions=(),
+        problems=(left_out, *data.problems[:20]),
+    )
+
+
+def _render(data: ReportData, size: _Size) -> str:
     from jinja2 import Environment, StrictUndefined
 
     def line(text: object) -> str:
-        return clean_line(text, 400)
+        return clean_line(text, size.cell)
 
     def block(text: str) -> str:
-        return cut_lines(clean_text(text), patch_lines)
+        return cut_lines(clean_text(text), size.patch)
 
     source = resources.files("agentsys.report").joinpath("report.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -49,5 +72,5 @@ def _render(data: ReportData, patch_lines: int) -> str:
         status=effective_status(data),
         headline=headline(data),
         next_command=next_command(data),
-        max_diagnostics=20,
+        max_diagnostics=size.diagnostics,
     )

@@ -59,7 +59,7 @@ def _numbers(data: ReportData) -> list[str]:
 
 def _requirements(data: ReportData) -> list[str]:
     if data.plan is None:
-        return ["## Requirements", "There is no plan: the run ended before it was made."]
+        return ["## Requirements", facts.no_plan(data)]
     rows = [[md(cell) for cell in row] for row in facts.requirements(data.plan)]
     return ["## Requirements", _table(facts.REQUIREMENTS_HEAD, rows)]
 
@@ -109,7 +109,7 @@ def _replay(data: ReportData) -> list[str]:
 
 def _safety(data: ReportData) -> list[str]:
     if not data.decisions:
-        return ["## Safety", "Nothing was screened before the run ended."]
+        return ["## Safety", facts.no_decisions(data)]
     rows = [[md(cell) for cell in row] for row in facts.decisions(data)]
     parts = ["## Safety", _table(facts.DECISIONS_HEAD, rows)]
     if data.findings:

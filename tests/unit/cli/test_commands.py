@@ -254,3 +254,35 @@ def test_config_init_makes_a_file_that_is_read_and_never_overwrites_one(tmp_path
         assert run_cli("unverified", "config", "init", *args).returncode == 2
         assert made.read_bytes() == before
     assert run_cli("unverified", "config", "show").returncode == 0
+
+
+# -- read, doctor ------------------------------------------------------------------------------------------------------
+
+
+def test_read_shows_a_table_and_writes_where_it_is_told(tmp_path: Path, run_cli: Run) -> None:
+    (tmp_path / "p.md").write_text("# A Made-up Paper\n\n## Abstract\n\nIt says little.\n\n## 1 Method\n\nx = 1.\n")
+    done = run_cli("verified", "read", "p.md", "--out", "there")
+    assert done.returncode == 0, done.stderr
+    assert "A Made-up Paper" in done.stdout
+    assert {"paper.json", "paper.md"} <= {file.name for file in (tmp_path / "there").iterdir()}
+    assert json.loads(run_cli("verified", "read", "p.md", "--json").stdout)["title"] == "A Made-up Paper"
+
+
+@pytest.mark.parametrize("name", ["absent.pdf", ".", "empty.pdf", "page.pdf"])
+def test_read_of_what_is_no_paper_is_one_message(tmp_path: Path, run_cli: Run, name: str) -> None:
+    (tmp_path / "empty.pdf").touch()
+    (tmp_path / "page.pdf").write_text("<html>not a paper</html>")
+    done = run_cli("verified", "read", name)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_rows_are_json_lines_and_the_exit_code_follows_from_them(tmp_path: Path, run_cli: Run) -> None:
+    (tmp_path / "agentsys.toml").write_text("max_round = 1\n")
+    done = run_cli("verified", "doctor", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(set(row) == {"check", "status", "detail", "fix"} for row in rows)
+    assert rows[0]["check"] == "settings"
+    assert done.returncode == 3

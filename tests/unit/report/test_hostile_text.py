@@ -76,6 +76,19 @@ def test_html_is_below_one_megabyte_whatever_the_patches_hold(data: ReportData, 
     assert len(html(collect(run)).encode()) < MAX_BYTES
 
 
+def test_html_is_below_one_megabyte_whatever_the_plan_holds_and_says_what_is_left_out(tmp_path: Path) -> None:
+    run = make(tmp_path, "verified")
+    tree = plan().model_dump(mode="json")
+    tree["questions"] = [{"question": "<&" * 100, "assumption": "none"}] * 3000
+    tree["requirements"] = [tree["requirements"][0] | {"id": f"R{n}", "what": "<&" * 100} for n in range(1, 999)]
+    write_json(run.plan / "plan.json", tree)
+    page = html(collect(run))
+    assert len(page.encode()) < MAX_BYTES
+    assert "larger than 1 MB" in page
+    assert "There is no plan" not in page
+    assert "verified: every check passed" in page
+
+
 @pytest.mark.parametrize("form", [summary, markdown, html])
 def test_no_control_or_direction_character_is_left(data: ReportData, form) -> None:  # type: ignore[no-untyped-def]
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", form(data))
