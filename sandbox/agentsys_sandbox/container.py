@@ -25,7 +25,8 @@ from agentsys_sandbox.labels import RUN, labels
 from agentsys_sandbox.paths import inside
 from agentsys_sandbox.reap import on_engine
 from agentsys_sandbox.requirements import denied
-from agentsys_sandbox.selfcheck import Expected, check
+from agentsys_sandbox.seccomp_profile import profile
+from agentsys_sandbox.selfcheck import Checked, Expected, check
 from agentsys_sandbox.spec import Control, Description, ExecResult, ExportReport, InstallResult, Outcome, SandboxSpec
 from agentsys_sandbox.transfer import HelperEnd
 
@@ -44,7 +45,9 @@ class DockerSandbox:
         self._labels = labels(spec.run, spec.limits.ttl)
         self._image = ""
         self._path = IMAGE_PATH
+        self._known: frozenset[str] = frozenset()
         self._ulimits = ulimits(spec.limits)
+        self._seccomp = profile(engine.info.architecture)
         self._box: Box | None = None
         self._boxes = 0
         self._open = False
@@ -71,24 +74,47 @@ class DockerSandbox:
         self._image = await self._threads.call(ensure_image, self._engine, self._spec.image)
         environment = await self._threads.call(self._engine.image_environment, self._image)
         self._path = environment.get("PATH") or IMAGE_PATH
+        self._known = frozenset(environment) | frozenset(run_environment(1.0))
         await self._threads.call(self._sweep)
         await self._threads.call(self._engine.create_volume, self._name, self._labels)
         self._open = True
-        box = await self._ready()
-        await self._check(box)
-        await box.helper(("mkdir", "-p", REPO))
+        found = await self._look()
+        if found is None or (found.missing and self._seccomp):
+            # An engine that cannot use our filter is asked again with its own, and that is what gets judged.
+            self._seccomp = None
+            found = await self._look()
+        self._judge(found)
+        await (await self._ready()).helper(("mkdir", "-p", REPO))
 
     def _sweep(self) -> None:
         """Remove what killed runs left here: it holds memory and disk that this one may need."""
         for leftover in on_engine(self._engine):
             leftover.remove()
 
-    async def _check(self, box: Box) -> None:
-        """Look whether the confinement asked for is there. Raises: WeakSandbox."""
+    async def _look(self) -> Checked | None:
+        """Start the container of the run phase and look at its confinement; None if it fails with our own filter."""
         limits, info = self._spec.limits, self._engine.info
-        expected = Expected(limits.memory, limits.pids, cpus(limits, info), limits.tmp, limits.shm, self._ulimits)
-        found = await check(box.helper, expected)
-        self._controls, self._weak = found.controls, bool(found.missing)
+        if self._box is not None:
+            await self._box.remove()
+        try:
+            box = await self._ready()
+            most = self._ulimits
+            expected = Expected(
+                limits.memory, limits.pids, cpus(limits, info), limits.tmp, limits.shm, most, self._known
+            )
+            return await check(box.helper, expected)
+        except (SandboxGone, Unavailable):
+            if self._seccomp is None:
+                raise
+            return None
+
+    def _judge(self, found: Checked | None) -> None:
+        """Keep what was seen, and refuse what is not enough. Raises: WeakSandbox."""
+        assert found is not None
+        own = Control("own system call filter", self._seccomp is not None, "", "update the Docker engine")
+        gpu = Control("no GPU", False, "a GPU is passed on: its driver in the kernel is open to the code")
+        self._controls = (*found.controls, own, *([gpu] if self._spec.gpu else []))
+        self._weak = bool(found.missing)
         if found.missing and not self._spec.allow_weak:
             names = ", ".join(f"`{each.name}`" for each in found.missing)
             remedies = "; ".join(dict.fromkeys(each.remedy for each in found.missing if each.remedy))
@@ -144,7 +170,7 @@ class DockerSandbox:
             user=KEEPER,
             labels=self._labels,
             environment=environment,
-            host=host_config(limits, self._engine.info, gpu=self._spec.gpu),
+            host=host_config(limits, self._engine.info, gpu=self._spec.gpu, seccomp=self._seccomp),
             volume=self._name,
             volume_path=WORK,
             binds=binds,

@@ -34,6 +34,7 @@ class EngineInfo:
     cgroup_version: str
     security_options: tuple[str, ...]
     runtimes: tuple[str, ...]
+    architecture: str
     local: bool
     """True where the engine sees this machine's files, so that folders can be mounted."""
 
@@ -310,6 +311,7 @@ def _read_info(facts: Mapping[str, Any], version: Mapping[str, Any], *, local: b
         cgroup_version=str(facts.get("CgroupVersion") or "1"),
         security_options=tuple(facts.get("SecurityOptions") or ()),
         runtimes=tuple(facts.get("Runtimes") or ()),
+        architecture=str(facts.get("Architecture") or ""),
         local=local,
     )
 
@@ -332,11 +334,15 @@ def _status(error: BaseException) -> int:
 
 
 def _transient(error: BaseException) -> bool:
-    """A lost connection, a time-out, an engine that is starting, a volume still being let go: worth another try."""
-    from requests.exceptions import ConnectionError as Lost
-    from requests.exceptions import Timeout
+    """A lost connection, an engine that is starting, a volume still being let go: worth another try.
 
-    return isinstance(error, Lost | Timeout) or _status(error) == 503 or "volume is in use" in str(error)
+    A time-out is not: an engine that hung for a minute hangs on, and a run that waits for it seems to hang itself.
+    """
+    from requests.exceptions import ConnectionError as Lost
+    from requests.exceptions import ConnectTimeout
+
+    lost = isinstance(error, Lost) and not isinstance(error, ConnectTimeout)
+    return lost or _status(error) == 503 or "volume is in use" in str(error)
 
 
 def _retried(call: Callable[[], _T]) -> _T:

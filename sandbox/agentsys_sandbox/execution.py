@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from agentsys_sandbox.base import OnOutput
+from agentsys_sandbox.base import OnOutput, Unavailable
 from agentsys_sandbox.blocking import Threads
 from agentsys_sandbox.engine import Engine, ExecStream
 from agentsys_sandbox.frames import Capture, FrameError, FrameReader, flood_limit
@@ -126,6 +126,8 @@ class Execution:
                 await self._kill()
                 stopped = "output_limit"
             return stopped
+        except Unavailable:
+            raise  # the engine failed: asking it to kill would fail alike
         except BaseException:
             await self._kill()
             raise

@@ -14,11 +14,15 @@ USER = "1000:1000"
 _SMALLEST_MEMORY = 6 << 20  # the engine refuses less
 
 
-def host_config(limits: Limits, info: EngineInfo, *, gpu: bool = False) -> dict[str, Any]:
+def host_config(limits: Limits, info: EngineInfo, *, gpu: bool = False, seccomp: str | None = None) -> dict[str, Any]:
     """Host configuration (keyword arguments of the SDK) of every container: no network, no privileges, bounded.
 
     Memory and swap limits are equal, so that nothing is swapped out. The `ipc` namespace is private with a sized
     /dev/shm, because multiprocessing and data loaders need shared memory.
+
+    Args:
+        gpu: pass all GPUs on.
+        seccomp: a profile as JSON text; None leaves the engine's own in force.
     """
     memory = max(_SMALLEST_MEMORY, limits.memory)
     config: dict[str, Any] = {
@@ -37,6 +41,8 @@ def host_config(limits: Limits, info: EngineInfo, *, gpu: bool = False) -> dict[
         "log_config": {"Type": "none", "Config": {}},
         "restart_policy": {"Name": "no"},
     }
+    if seccomp is not None:
+        config["security_opt"].append(f"seccomp={seccomp}")
     if gpu:
         config["device_requests"] = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
     return config

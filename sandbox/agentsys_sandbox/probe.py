@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import platform
 import resource
 import socket
+import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,9 +31,10 @@ ARGUMENTS = {
     "userfaultfd": (0,),
     "io_uring_setup": (1, 0),
 }
-# Address family and a socket type that the family has, where nothing forbids it.
-FAMILIES = {"netlink": (16, 3), "packet": (17, 3), "alg": (38, 5), "vsock": (40, 1)}
+# Address family, socket type and protocol that the kernel has, where nothing forbids it; netlink: netfilter.
+FAMILIES = {"netlink": (16, 3, 12), "packet": (17, 3, 0), "alg": (38, 5, 0), "vsock": (40, 1, 0)}
 CLONE_NEWUSER = 0x10000000
+SIOCGIFFLAGS, IFF_UP = 0x8913, 1  # netdevice(7)
 CGROUP = {
     "memory": ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory.max"),
     "swap": ("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "/sys/fs/cgroup/memory.swap.max"),
@@ -91,6 +95,33 @@ def status() -> dict[str, str]:
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
+def interfaces() -> list[str]:
+    """Names of the network interfaces that are up; kernels with tunnels make some that are down in every namespace."""
+    names = [line.partition(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        return sorted(name for name in names if is_up(any_socket, name))
+
+
+def is_up(any_socket: socket.socket, name: str) -> bool:
+    """Ask for an interface's flags; True too where they cannot be read."""
+    try:
+        answer = fcntl.ioctl(any_socket, SIOCGIFFLAGS, struct.pack("16s16x", name.encode()))
+    except OSError:
+        return True
+    return bool(struct.unpack_from("H", answer, 16)[0] & IFF_UP)
+
+
+def threads() -> str:
+    """The error of starting a thread; empty where it works."""
+    try:
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
 def space(path: str) -> int:
     """Size of the file system at a path in bytes, 0 where it is not one of its own."""
     if not os.path.ismount(path):
@@ -123,7 +154,8 @@ def look() -> dict[str, object]:
         or error_of(lambda: os.unlink("/work/.agentsys-probe")),  # noqa: PTH108
         "sysctl_write": error_of(lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))),
         # Not by if_nameindex: it needs a netlink socket, which a filter may refuse.
-        "interfaces": sorted(line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]),
+        "interfaces": interfaces(),
+        "threads": threads(),
         "sockets": {name: error_of(lambda n=n: socket.socket(*n).close()) for name, n in FAMILIES.items()},
         "calls": {name: error_of(lambda n=n, a=ARGUMENTS[name]: syscall(n, *a)) for name, n in numbers.items()},
         "mknod": error_of(lambda: os.mknod("/tmp/agentsys-probe", 0o600 | 0o020000, os.makedev(1, 3))),

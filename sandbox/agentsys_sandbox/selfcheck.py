@@ -28,6 +28,8 @@ class Expected:
     tmp: int
     shm: int
     ulimits: Mapping[str, int]
+    known: frozenset[str] = frozenset()
+    """Environment variables that the sandbox or its image sets: alike on the host by chance, not leaked."""
     uid: int = 1000
 
 
@@ -55,7 +57,7 @@ async def check(helper: Helper, expected: Expected) -> Checked:
 
 def judge(seen: Mapping[str, Any], expected: Expected) -> Checked:
     """Compare a probe's answer with what was expected; what is missing in the answer counts as not effective."""
-    demanded = (*_identity(seen, expected), *_isolation(seen), *_bounds(seen, expected))
+    demanded = (*_identity(seen, expected), *_isolation(seen, expected), *_bounds(seen, expected))
     wished = _wished(seen)
     missing = tuple(control for control in demanded if not control.effective)
     return Checked((*demanded, *wished), missing)
@@ -72,10 +74,10 @@ def _identity(seen: Mapping[str, Any], expected: Expected) -> tuple[Control, ...
     )
 
 
-def _isolation(seen: Mapping[str, Any]) -> tuple[Control, ...]:
+def _isolation(seen: Mapping[str, Any], expected: Expected) -> tuple[Control, ...]:
     interfaces, sockets = seen.get("interfaces"), seen.get("engine_sockets")
     writes = (seen.get("root_write"), seen.get("usr_write"))
-    leaked = _leaked(cast(Mapping[str, str], seen.get("environment") or {}))
+    leaked = _leaked(cast(Mapping[str, str], seen.get("environment") or {}), expected.known)
     return (
         Control("no network", interfaces in ([], ["lo"]), f"interfaces: {interfaces}", _ENGINE),
         Control("read-only system", all(each in ("EROFS", "EACCES") for each in writes), f"{writes}", _ENGINE),
@@ -89,6 +91,7 @@ def _isolation(seen: Mapping[str, Any]) -> tuple[Control, ...]:
         _refused("no device nodes", seen.get("mknod"), "device nodes can be made"),
         _refused("no user namespaces", seen.get("user_namespace"), "user namespaces can be made"),
         Control("no engine socket", sockets == [], f"{sockets}", "do not mount the engine's socket"),
+        Control("threads can be started", seen.get("threads") == "", str(seen.get("threads", "unknown")), _ENGINE),
         Control(
             "no host environment", "environment" in seen and not leaked, ", ".join(leaked), "unset these variables"
         ),
@@ -170,11 +173,7 @@ def _cpus(group: Mapping[str, str]) -> float:
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else 0.0
 
 
-def _leaked(inside: Mapping[str, str]) -> list[str]:
-    """Names of variables that have the host's value inside, those apart that both sides set alike."""
-    alike = {"HOME", "LANG", "LC_ALL", "PATH", "PWD", "SHLVL", "TERM", "TMPDIR", "PYTHONUNBUFFERED", "_"}
-    return sorted(
-        name
-        for name, value in inside.items()
-        if name not in alike and not name.endswith("_NUM_THREADS") and os.environ.get(name) == value
-    )
+def _leaked(inside: Mapping[str, str], known: frozenset[str]) -> list[str]:
+    """Names of variables that have the host's value inside, though nobody set them there."""
+    shell = {"PWD", "OLDPWD", "SHLVL", "_", "HOSTNAME", "container"}
+    return sorted(name for name in inside if name not in known | shell and os.environ.get(name) == inside[name])

@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxError
+from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxError, SandboxGone
 from agentsys_sandbox.paths import inside, relative
 from agentsys_sandbox.spec import ExportReport
 from agentsys_sandbox.unpack import Entry, choose_entries, unpack
 
 _REAL = 'realpath -e -- "$p" 2>/dev/null'
 _WRITE = (
-    '[ ! -L "$1" ] && mkdir -p -- "$1" && [ "$(realpath -e -- "$1")" = "$1" ] || exit 3; '
+    '[ -d "$1" ] && [ ! -L "$1" ] || rm -rf -- "$1"; '
+    'mkdir -p -- "$1" && [ "$(realpath -e -- "$1")" = "$1" ] || exit 3; '
     'exec tar -x --no-same-owner -f - -C "$1"'
 )
+_OPEN_UP = 'chmod -R u+rwX -- "$1"'
 _REMOVE = 'for p; do [ -L "$p" ] || [ ! -e "$p" ] || chmod -R u+rwX -- "$p" 2>/dev/null; rm -rf -- "$p" || exit 1; done'
 _READ = f'p=$1; [ "$({_REAL})" = "$p" ] && [ -f "$p" ] || exit 3; exec head -c "$2" -- "$p"'
 _LIST = (
@@ -63,8 +65,14 @@ class Helper(Protocol):
 async def write_files(helper: Helper, files: Mapping[str, bytes], root: str = REPO) -> None:
     """Write files below `root`. Raises: BadPath, SandboxError where the tree inside does not let them be written."""
     root = inside(root)
-    archive = _tar({relative(name): data for name, data in files.items()})
-    end = await helper(["/bin/sh", "-c", _WRITE, "sh", root], stdin=archive)
+    named = {relative(name): data for name, data in files.items()}
+    write = ["/bin/sh", "-c", _WRITE, "sh", root]
+    end = await helper(write, stdin=_tar(named))
+    if end.exit_code != 0:
+        # The code may have left folders without rights, or folders where files belong.
+        await helper(["/bin/sh", "-c", _OPEN_UP, "sh", root])
+        await remove(helper, list(named), root)
+        end = await helper(write, stdin=_tar(named))
     if end.exit_code != 0:
         raise SandboxError(f"files could not be written below `{root}`: {_said(end)}", "remove what stands in the way")
 
@@ -100,10 +108,17 @@ async def remove(helper: Helper, paths: Sequence[str], root: str = REPO) -> None
 
 
 async def read_file(helper: Helper, path: str, max_bytes: int) -> bytes | None:
-    """The first `max_bytes` bytes of a regular file; None where there is none, or a link leads to it."""
+    """The first `max_bytes` bytes of a regular file; None where there is none, or a link leads to it.
+
+    Raises: BadPath, SandboxGone.
+    """
     argv = ["/bin/sh", "-c", _READ, "sh", inside(path), str(max_bytes)]
     end = await helper(argv, max_output=max_bytes, flood=max_bytes + (1 << 20))
-    return end.stdout if end.exit_code == 0 and not end.cut else None
+    if end.exit_code == 0 and not end.cut:
+        return end.stdout
+    if end.exit_code in (1, 3):  # not readable, or not there
+        return None
+    raise SandboxGone(f"`{path}` could not be read: {_said(end)}")
 
 
 async def export(helper: Helper, paths: Sequence[str], dest: Path, max_files: int, max_bytes: int) -> ExportReport:

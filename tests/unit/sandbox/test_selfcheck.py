@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ GOOD: dict[str, Any] = {
     "calls": dict.fromkeys(("io_uring_setup", "userfaultfd", "bpf", "perf_event_open", "keyctl"), "EPERM"),
     "user_namespace": "EPERM",
     "mknod": "EPERM",
+    "threads": "",
     "keeper": "EPERM",
     "engine_sockets": [],
     "environment": {"HOME": "/tmp"},
@@ -53,6 +55,7 @@ BREAKS: dict[str, Any] = {
     "interfaces": ["eth0", "lo"],
     "user_namespace": "",
     "mknod": "",
+    "threads": "can't start new thread",
     "keeper": "",
     "engine_sockets": ["/var/run/docker.sock"],
     "cgroup": {**GOOD["cgroup"], "memory": "9223372036854771712"},
@@ -91,6 +94,12 @@ def test_a_variable_with_the_hosts_value_is_a_leak(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SECRET_TOKEN", "canary")
     found = judge({**GOOD, "environment": {"SECRET_TOKEN": "canary", "OTHER": "x"}}, EXPECTED)
     assert [(each.name, each.detail) for each in found.missing] == [("no host environment", "SECRET_TOKEN")]
+
+
+def test_a_variable_that_the_sandbox_sets_itself_is_no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    expected = replace(EXPECTED, known=frozenset({"MPLBACKEND"}))
+    assert judge({**GOOD, "environment": {"MPLBACKEND": "Agg"}}, expected).missing == ()
 
 
 def test_a_call_that_was_let_in_is_told_apart_from_a_refusal() -> None:
