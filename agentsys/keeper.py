@@ -105,7 +105,11 @@ class RecordKeeper:
         )
 
     def _write_report(self) -> None:
-        """The last of all: what a person reads."""
+        """The last of all: what a person reads. rich and templates are loaded only here."""
+        from agentsys.report.write import write_reports
+
+        if self.record.status != "internal_error":
+            write_reports(self._run)
 
     def _close_stage(self) -> None:
         if self._stage is not None:
