@@ -57,10 +57,10 @@ def decide(
     scanners: Sequence[Scanner] = (),
     screened_by: str = "",
     note: str = "",
-    at_least: Outcome = "allow",
+    loosened: Sequence[str] = (),
 ) -> Decision:
     """Build the decision of one gate. A status other than `ok` is at least `review`."""
-    outcome = worse(outcome_of(findings, meta), at_least)
+    outcome = outcome_of(findings, meta)
     if any(scanner.examined < scanner.inputs or scanner.skipped for scanner in scanners) and status == "ok":
         status = "incomplete"
     if status != "ok":
@@ -79,5 +79,6 @@ def decide(
         policy=policy,
         findings=tuple(sorted(findings, key=lambda item: -_RANK[item.severity])),
         scanners=tuple(scanners),
+        loosened=tuple(loosened),
         note=note,
     )

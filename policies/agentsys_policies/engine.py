@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from agentsys_policies import commands, dependencies, intake, purpose, rulebook, shell
+from agentsys_policies import commands, dependencies, intake, layers, overrides, purpose, rulebook, shell
 from agentsys_policies import tree as trees
 from agentsys_policies.decide import decide, finding
 from agentsys_policies.errors import PolicyError
+from agentsys_policies.ruleset import RuleSet, read_rules, shipped_folder
 from agentsys_policies.scan.build import BuildScanner
 from agentsys_policies.scan.code import CodeScanner
 from agentsys_policies.scan.files import classify
@@ -24,6 +24,7 @@ from agentsys_policies.schema import (
     Gate,
     IntakeFacts,
     JudgePrompt,
+    Override,
     PolicyRef,
     Scanner,
     State,
@@ -38,48 +39,42 @@ class Policy:
     otherwise; a run without a person treats it as a refusal of that one step. Findings below `review_at` are remarks.
     """
 
-    def __init__(self, files: dict[str, str], name: str) -> None:
-        self.files = files
-        self.meta = rulebook.parse(rulebook.Meta, self._file("meta.yaml"), "meta.yaml")
-        self.ref = PolicyRef(file=name, version=self.meta.version, sha256=rulebook.digest(files))
-        self.intake_rules = rulebook.parse(rulebook.IntakeRules, self._file("intake.yaml"), "intake.yaml")
-        self.purpose_rules = rulebook.parse(rulebook.PurposeRules, self._file("purpose.yaml"), "purpose.yaml")
-        self.code_rules = rulebook.parse(rulebook.CodeRules, self._file("code.yaml"), "code.yaml")
-        self.text_rules = rulebook.parse(rulebook.PatternRules, self._file("text.yaml"), "text.yaml")
-        self.file_rules = rulebook.parse(rulebook.FileRules, self._file("files.yaml"), "files.yaml")
-        self.integrity_rules = rulebook.parse(rulebook.DetectorRules, self._file("integrity.yaml"), "integrity.yaml")
-        self.command_rules = rulebook.parse(rulebook.CommandRules, self._file("commands.yaml"), "commands.yaml")
-        self.package_rules = rulebook.parse(rulebook.PackageRules, self._file("packages.yaml"), "packages.yaml")
-        self.host_rules = rulebook.parse(rulebook.HostRules, self._file("hosts.yaml"), "hosts.yaml")
-        self._table = LabelTable(self.code_rules.labels)
-        self.rules = rulebook.unique_ids(
-            [
-                *self.intake_rules.rules,
-                *self.purpose_rules.rules,
-                *self.purpose_rules.judged,
-                *self.code_rules.rules,
-                *self.text_rules.rules,
-                *self.file_rules.rules,
-                *self.integrity_rules.rules,
-                *self.command_rules.rules,
-                *self.package_rules.rules,
-            ]
-        )
+    def __init__(self, rules: RuleSet, ref: PolicyRef, loosened: Sequence[str] = ()) -> None:
+        self.set = rules
+        self.ref = ref
+        self.loosened = tuple(loosened)
+        """What this policy lets pass that the shipped one does not; it stands in every decision."""
+        self.meta = rules.meta
+        self.rules = rules.by_id
+        self._table = LabelTable(rules.code.labels)
+        purpose.check_patterns(rules.purpose.rules + rules.text.rules)
 
     @classmethod
     def load(cls, name_or_file: str = "default") -> Policy:
-        """Read the policy of this name, or from a folder. Raises: PolicyError that says what is wrong with it."""
+        """Read a policy: `default`, a folder with all rule files, or a file that extends the shipped rules.
+
+        Raises: PolicyError that says what is wrong with it.
+        """
+        shipped_files = rulebook.read_folder(shipped_folder())
+        shipped = read_rules(shipped_files)
+        path = Path(name_or_file)
         if name_or_file == "default":
-            folder = Path(str(importlib.resources.files("agentsys_policies"))) / "rules" / "default"
+            rules, files = shipped, shipped_files
+        elif path.is_file():
+            own = path.read_text(encoding="utf-8")
+            rules = layers.apply(shipped, rulebook.parse(layers.UserPolicy, own, path.name))
+            files = {**shipped_files, f"user/{path.name}": own}
         else:
-            folder = Path(name_or_file)
-        return cls(rulebook.read_folder(folder), name_or_file)
+            files = rulebook.read_folder(path)
+            rules = read_rules(files)
+        ref = PolicyRef(file=name_or_file, version=rules.meta.version, sha256=rulebook.digest(files))
+        return cls(rules, ref, layers.loosened(rules, shipped))
 
     # -- gates ---------------------------------------------------------------------------------------------------------
 
     def screen_intake(self, document: IntakeFacts) -> Decision:
         """Judge a document by its limits, its active content and what was done with hidden text."""
-        found, receipt = intake.screen(document, self.intake_rules)
+        found, receipt = intake.screen(document, self.set.intake)
         return self._decide("intake", document.path, found, sha256=document.sha256, scanners=[receipt])
 
     def purpose_prompt(self, request: str, excerpt: str, judge: Literal[1, 2] = 1, *, seed: str = "") -> JudgePrompt:
@@ -87,13 +82,13 @@ class Policy:
 
         `seed` is the document's hash, from which the marker is made; pass the same to `decide_purpose`.
         """
-        first, second = self._file("purpose.md"), self._file("purpose_second.md")
+        first, second = self.set.purpose_prompt, self.set.second_prompt
         return purpose.prompt(first, second, request, excerpt, judge, seed)
 
     def reads_answer(self, request: str, excerpt: str, answer: str, *, seed: str = "") -> bool:
         """True if a judge's reply has the form asked for, so that it can be asked again where it has not."""
         marker = purpose.marker_of(request, excerpt, seed)
-        return purpose.read_answer(answer, marker, list(self.purpose_rules.categories)) is not None
+        return purpose.read_answer(answer, marker, list(self.set.purpose.categories)) is not None
 
     def decide_purpose(self, request: str, excerpt: str, answers: Sequence[str], *, seed: str = "") -> Decision:
         """Decide on the raw replies of the judges in the order in which they were asked.
@@ -104,9 +99,9 @@ class Policy:
         """
         marker = purpose.marker_of(request, excerpt, seed)
         if not answers:
-            found = purpose.floor(self.purpose_rules, request, excerpt)
+            found = purpose.floor(self.set.purpose, request, excerpt)
             return self._decide("purpose", request or excerpt, found, sha256=marker, screened_by="rules")
-        judgements = [purpose.read_answer(raw, marker, list(self.purpose_rules.categories)) for raw in answers[:2]]
+        judgements = [purpose.read_answer(raw, marker, list(self.set.purpose.categories)) for raw in answers[:2]]
         read = [item for item in judgements if item is not None]
         if len(read) != len(judgements):
             note = "a judge's answer has not the form asked for"
@@ -154,6 +149,17 @@ class Policy:
         """Return the hash of a tree; compare it with `Decision.sha256` before anything of it is run."""
         return trees.tree_hash(root)
 
+    # -- persons -------------------------------------------------------------------------------------------------------
+
+    def permit(self, found: Finding, who: str, reason: str, *, whole_run: bool = False) -> Override:
+        """Build a person's permission for one finding, or for its rule in the whole run. Raises: PolicyError."""
+        scope: Literal["finding", "run"] = "run" if whole_run else "finding"
+        return overrides.permit(found.rule, who, reason, self.rules, scope=scope, evidence=found.evidence)
+
+    def with_overrides(self, decision: Decision, given: Sequence[Override]) -> Decision:
+        """Decide again without what persons permitted, where the policy lets them."""
+        return overrides.apply(decision, given, rules=self.rules, purpose=self.set.purpose, meta=self.meta)
+
     # -- single texts, for `explain` and the rules' own examples -------------------------------------------------------
 
     def examine_python(self, text: str) -> list[Finding]:
@@ -184,16 +190,16 @@ class Policy:
 
     @cached_property
     def _scanner(self) -> CodeScanner:
-        build = BuildScanner(self.file_rules, self.rules, self._shell_text)
-        return CodeScanner(self.code_rules, self.text_rules, self._table, build, self.rules)
+        build = BuildScanner(self.set.files, self.rules, self._shell_text)
+        return CodeScanner(self.set.code, self.set.text, self._table, build, self.rules)
 
     @cached_property
     def _commands(self) -> commands.Commands:
-        return commands.Commands(self.command_rules, self.host_rules, self._python_text, self._shell_text)
+        return commands.Commands(self.set.commands, self.set.hosts, self._python_text, self._shell_text)
 
     @cached_property
     def _packages(self) -> dependencies.Packages:
-        return dependencies.Packages(self.package_rules, self.host_rules)
+        return dependencies.Packages(self.set.packages, self.set.hosts)
 
     def _shell_text(self, text: str) -> list[Finding]:
         return shell.check_text(text, self._commands)
@@ -231,13 +237,8 @@ class Policy:
             scanners=scanners,
             screened_by=screened_by,
             note=note,
+            loosened=self.loosened,
         )
-
-    def _file(self, name: str) -> str:
-        try:
-            return self.files[name]
-        except KeyError as error:
-            raise PolicyError(f"the policy has no file `{name}`", "a policy folder holds all rule files") from error
 
 
 _SECOND = "a second, independent judgement is needed"

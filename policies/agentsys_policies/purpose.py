@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentsys_policies.decide import finding
+from agentsys_policies.errors import PolicyError
 from agentsys_policies.rulebook import PatternRule, PatternRules, Rule
 from agentsys_policies.schema import Evidence, Finding, JudgePrompt, Outcome, Provenance
 from agentsys_policies.text import matchable, quote, visible
@@ -125,3 +126,13 @@ def search(rule: PatternRule, haystack: str) -> str:
         if match:
             return match.group(0)
     return ""
+
+
+def check_patterns(rules: Sequence[PatternRule]) -> None:
+    """Compile every pattern once. Raises: PolicyError that names the rule."""
+    for rule in rules:
+        for pattern in rule.patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise PolicyError(f"rule `{rule.id}` has a faulty pattern: {error}", "correct the pattern") from error

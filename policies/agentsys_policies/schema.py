@@ -119,6 +119,9 @@ class Decision(Record):
     findings: tuple[Finding, ...] = ()
     scanners: tuple[Scanner, ...] = ()
     overrides: tuple[Override, ...] = Field(default=(), description="persons' permissions that changed the outcome")
+    loosened: tuple[str, ...] = Field(
+        default=(), description="what this policy lets pass that the shipped one does not"
+    )
     note: str = Field(default="", description="one sentence for a reader, e.g. why the status is not `ok`")
 
     @property
