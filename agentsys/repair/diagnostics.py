@@ -8,7 +8,7 @@ from agentsys.artifacts import CHECKS, CheckName, Diagnostic, DiagnosticKind
 from agentsys.repair.classify import diagnose
 from agentsys.repair.cut import cut
 from agentsys.repair.known import Known
-from agentsys.repair.tracebacks import parse_faults
+from agentsys.repair.tracebacks import Fault, parse_faults
 
 ORDER: tuple[DiagnosticKind, ...] = (
     "syntax",
@@ -67,5 +67,15 @@ def from_output(text: str, check: CheckName, default: DiagnosticKind, known: Kno
     faults = parse_faults(text, known.root)
     if not faults:
         return None
-    found = diagnose(faults[-1], check, default, known)
+    found = diagnose(_telling(faults), check, default, known)
     return found.model_copy(update={"detail": cut(text.strip(), 4000)})
+
+
+def _telling(faults: Sequence[Fault]) -> Fault:
+    """Return the last fault, but where it only says that a child process failed, the one that the child printed."""
+    chosen = faults[-1]
+    for earlier in reversed(faults[:-1]):
+        if chosen.error != "CalledProcessError" or not earlier.own:
+            break
+        chosen = earlier
+    return chosen

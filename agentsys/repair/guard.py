@@ -12,16 +12,13 @@ from collections.abc import Iterable, Mapping
 from agentsys.artifacts import Plan
 from agentsys.repair.edits import Change, Patch
 from agentsys.repair.errors import GuardRefused
+from agentsys.repair.guard_files import file_reasons
 from agentsys.repair.guard_source import source_reasons
 from agentsys.repair.guard_tests import testing_reasons
 from agentsys.repair.guard_tree import Module, parse_module
 from agentsys.repair.known import is_test_path
 
 _NAME = re.compile(r"^\s*(?:async\s+)?(?:def|class)\s+(\w+)|^\s*(\w+)\s*(?:\(|:|=)|^\s*`?(\w+)`?\s*$")
-_CONFIGS = ("pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", ".coveragerc")
-_LESS_TESTED = re.compile(
-    r"--ignore|--deselect|collect_ignore|norecursedirs|-p\s*no:|--maxfail|(?<!\w)-k\s|xfail|python_files"
-)
 _KEPT = ("source", "test", "config", "script")
 
 
@@ -42,9 +39,8 @@ def review_changes(changes: Mapping[str, Change], plan: Plan) -> tuple[str, ...]
     before = {path: parse_module(change.before) for path, change in changes.items() if path.endswith(".py")}
     after = {path: parse_module(change.after) for path, change in changes.items() if path.endswith(".py")}
     found: list[str] = []
-    found += _results(changes)
+    found += file_reasons(changes, plan)
     found += _deleted_files(changes, plan)
-    found += _configuration(changes)
     for path in sorted(before):
         found += [f"`{path}`: {reason}" for reason in _module(path, before[path], after[path], plan)]
     found += testing_reasons(
@@ -59,26 +55,11 @@ def _module(path: str, before: Module, after: Module, plan: Plan) -> Iterable[st
     yield from source_reasons(before, after, is_test=is_test_path(path))
 
 
-def _results(changes: Mapping[str, Change]) -> Iterable[str]:
-    for path, change in changes.items():
-        if path.startswith("results/") and change.after:
-            yield f"`{path}` is written by the run, never by hand"
-
-
 def _deleted_files(changes: Mapping[str, Change], plan: Plan) -> Iterable[str]:
     planned = {item.path for item in plan.files if item.kind in _KEPT} | {item.owner for item in plan.requirements}
     for path, change in changes.items():
         if change.before and not (change.after or "").strip() and path in planned:
             yield f"`{path}` is part of the plan and may not be deleted or emptied"
-
-
-def _configuration(changes: Mapping[str, Change]) -> Iterable[str]:
-    for path, change in changes.items():
-        name = path.rpartition("/")[2]
-        if name in _CONFIGS or name == "conftest.py":
-            before = len(_LESS_TESTED.findall(change.before or ""))
-            if len(_LESS_TESTED.findall(change.after or "")) > before:
-                yield f"`{path}` leaves tests out"
 
 
 def _owner_symbols(path: str, before: Module, after: Module, plan: Plan) -> Iterable[str]:

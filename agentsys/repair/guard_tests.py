@@ -61,6 +61,21 @@ def _file_weaker(old: Module, new: Module) -> Iterable[str]:
         yield "a skip or xfail is added"
     if _calls(new.tree, _MOCKS) > _calls(old.tree, _MOCKS):
         yield "a mock takes the place of code under test"
+    for name in sorted(_imported(old.tree) & _defined(new.tree) - _defined(old.tree)):
+        yield f"`{name}` is no longer the imported one but defined in the test file"
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    return {
+        alias.asname or alias.name for item in tree.body if isinstance(item, ast.ImportFrom) for alias in item.names
+    }
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """Names of functions, classes and plain assignments at the top of a file."""
+    found = {item.name for item in tree.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    targets = [target for item in tree.body if isinstance(item, ast.Assign) for target in item.targets]
+    return found | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _checks(function: Function) -> int:

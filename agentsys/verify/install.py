@@ -25,7 +25,10 @@ async def check_install(bench: Bench) -> Found:
     if not wanted.source:
         return _nothing_declared(bench)
     installed = await bench.sandbox.install(
-        wanted.lines, constraints=bench.constraints, project=wanted.project, timeout=bench.timeout
+        wanted.lines,
+        constraints=(*bench.constraints, *wanted.constraints),
+        project=wanted.project,
+        timeout=bench.timeout,
     )
     result = installed.result
     bench.report("install", ["install", *wanted.lines], result)
@@ -49,6 +52,9 @@ def packages_json(packages: Sequence[Package]) -> str:
 
 def _passed(bench: Bench, wanted: Requirements, result: ExecResult, log: str) -> Check:
     note = f"{len(bench.packages)} packages from {wanted.source}"
+    loose = sum(1 for line in wanted.lines if "==" not in line and " @ " not in line)
+    if loose:
+        note += f"; {loose} of {len(wanted.lines)} requirements without a pin"
     if wanted.ignored:
         note += f"; {len(wanted.ignored)} index options ignored"
     return bench.check("install", "passed", note, result=result, log=log)

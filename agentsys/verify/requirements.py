@@ -18,6 +18,7 @@ FILES = ("requirements.txt", "requirements-dev.txt", "requirements-test.txt", "r
 _EXTRAS = ("dev", "test", "tests", "testing")
 _INDEX_OPTION = re.compile(r"^(-i|--index-url|--extra-index-url|--find-links|-f|--trusted-host|--no-index|--pre)\b")
 _INCLUDE = re.compile(r"^(?:-r|--requirement)[ =]\s*(\S+)$")
+_CONSTRAINT = re.compile(r"^(?:-c|--constraint)[ =]\s*(\S+)$")
 _HASH = re.compile(r"\s+--hash=\S+")
 
 
@@ -26,6 +27,8 @@ class Requirements:
     """What the repository says it needs."""
 
     lines: list[str] = field(default_factory=list[str])
+    constraints: list[str] = field(default_factory=list[str])
+    """Lines of constraints files: versions for what something else asks for."""
     project: bool = False
     """True where pyproject.toml describes an installable project."""
     source: str = ""
@@ -55,21 +58,28 @@ def _read_file(name: str, files: Mapping[str, bytes], found: Requirements, known
     text = files[name].decode("utf-8", "replace").replace("\\\n", " ")
     for number, raw in enumerate(text.splitlines(), 1):
         line = re.sub(r"(^|\s)#.*$", "", raw).strip()
-        include = _INCLUDE.match(line)
+        other = _INCLUDE.match(line) or _CONSTRAINT.match(line)
         if not line:
             continue
-        if include:
-            target = str(PurePosixPath(name).parent / include[1])
-            if target in files:
-                _read_file(target, files, found, known, seen)
+        if other:
+            target = str(PurePosixPath(name).parent / other[1])
+            if target not in files:
+                found.faults.append(_fault(name, number, f"`{other[1]}` does not exist", line, known))
+            elif line.startswith(("-c", "--constraint")):
+                found.constraints += _plain_lines(files[target])
             else:
-                found.faults.append(_fault(name, number, f"`{include[1]}` does not exist", line, known))
+                _read_file(target, files, found, known, seen)
         elif _INDEX_OPTION.match(line):
             found.ignored.append(line)
         elif re.match(r"^(-e|--editable)[ =]\s*\.(\[[\w,]+\])?$|^\.(\[[\w,]+\])?$", line):
             found.project = found.project or "pyproject.toml" in files
         else:
             _add(_HASH.sub("", line), name, number, found, known)
+
+
+def _plain_lines(data: bytes) -> list[str]:
+    lines = (re.sub(r"(^|\s)#.*$", "", raw).strip() for raw in data.decode("utf-8", "replace").splitlines())
+    return [_HASH.sub("", line) for line in lines if line and not line.startswith("-")]
 
 
 def _add(line: str, name: str, number: int | None, found: Requirements, known: Known) -> None:

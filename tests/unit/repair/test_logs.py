@@ -104,7 +104,8 @@ def test_collection_errors_say_syntax_dependency_and_wrong_name(version: str) ->
 def test_a_report_that_is_cut_off_or_declares_entities_is_none() -> None:
     whole = (DATA / "junit-m-3.11.xml").read_bytes()
     assert parse_junit(whole[:-40], KNOWN) is None
-    assert parse_junit(b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + whole, KNOWN) is None
+    declared = whole.replace(b"?>", b"?><!DOCTYPE testsuites [<!ENTITY a 'b'>]>", 1)
+    assert parse_junit(declared, KNOWN) is None
 
 
 def test_pyright_errors_become_diagnostics_and_one_file_that_does_not_parse_is_one() -> None:
@@ -156,3 +157,14 @@ def test_a_misspelt_module_of_ours_is_met_with_the_right_name() -> None:
     text = 'Traceback (most recent call last):\n  File "/work/repo/run.py", line 1, in <module>\n    import x\n'
     found = from_output(text + "ModuleNotFoundError: No module named 'pkg.modle'\n", "smoke", "runtime", KNOWN)
     assert found is not None and "`pkg.model`" in found.message
+
+
+def test_a_child_process_that_failed_is_met_with_what_the_child_said() -> None:
+    child = 'Traceback (most recent call last):\n  File "/work/repo/pkg/model.py", line 2, in f\n    go()\n'
+    child += "ValueError: bad rate\n"
+    parent = 'Traceback (most recent call last):\n  File "/work/repo/run.py", line 9, in main\n    call()\n'
+    parent += "subprocess.CalledProcessError: Command '['python']' returned non-zero exit status 1.\n"
+    found = from_output(child + parent, "smoke", "runtime", KNOWN)
+    assert found is not None and found.message == "ValueError: bad rate"
+    alone = from_output(parent, "smoke", "runtime", KNOWN)
+    assert alone is not None and alone.message.startswith("CalledProcessError")

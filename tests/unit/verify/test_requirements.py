@@ -51,3 +51,10 @@ def test_a_pyproject_that_does_not_parse_is_a_fault_and_no_crash() -> None:
     (fault,) = read(pyproject_toml="[project\n").faults
     assert (fault.kind, fault.path) == ("syntax", "pyproject.toml")
     assert not read(pyproject_toml='project = 3\ndependency-groups = "x"\n').faults
+
+
+def test_constraints_files_restrict_versions_without_asking_for_packages() -> None:
+    found = read(
+        requirements_txt="numpy\n-c pins.txt\n", pins_txt="# all\nnumpy==2.1.3 --hash=sha256:aa\nscipy==1.16.0\n"
+    )
+    assert found.lines == ["numpy"] and found.constraints == ["numpy==2.1.3", "scipy==1.16.0"] and not found.faults
