@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from agentsys_sandbox import bwrap_cgroup, transfer
-from agentsys_sandbox.base import REPO, OnOutput, SandboxGone, Unavailable, WeakSandbox
+from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxGone, Unavailable, WeakSandbox
 from agentsys_sandbox.blocking import Threads
 from agentsys_sandbox.bwrap_box import BwrapBox
 from agentsys_sandbox.bwrap_cgroup import Cgroup
@@ -82,7 +82,8 @@ class BwrapSandbox:
         self._folder = _make_folder(self._name)
         write_owner(self._folder, labels(self._spec.run, self._spec.limits.ttl), self._cgroup)
         work = _make_owned(self._folder / "work", who)
-        (self._folder / "phase").mkdir()
+        _make_owned(work / REPO.removeprefix(f"{WORK}/"), who)
+        (self._folder / "phase").mkdir(mode=0o711)
         self._layout = Layout(rootfs, work, self._spec.limits, who)
 
     async def _check(self) -> None:
@@ -184,7 +185,9 @@ class BwrapSandbox:
     def _make_tmp(self, who: Identity) -> Path:
         """A /tmp that lasts over the steps of an installation, on disk because builds are large."""
         assert self._folder is not None
-        return _make_owned(Path(tempfile.mkdtemp(dir=self._folder / "phase")) / "tmp", who)
+        outer = Path(tempfile.mkdtemp(dir=self._folder / "phase"))
+        outer.chmod(0o711)
+        return _make_owned(outer / "tmp", who)
 
     # Files
 
@@ -270,7 +273,6 @@ def _make_folder(name: str) -> Path:
 
 
 def _make_owned(folder: Path, who: Identity) -> Path:
-    folder.parent.chmod(0o711)
     folder.mkdir(mode=0o700)
     if who.dropped:
         os.chown(folder, who.uid, who.gid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import time
@@ -11,7 +12,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from agentsys_sandbox.base import OnOutput, SandboxGone
+from agentsys_sandbox.base import OnOutput, SandboxGone, Unavailable
 from agentsys_sandbox.bwrap_cgroup import Cgroup
 from agentsys_sandbox.bwrap_command import Bubblewrap, Launch, Layout, launch
 from agentsys_sandbox.bwrap_identity import PATH
@@ -28,6 +29,10 @@ _CHUNK = 1 << 16
 _DISK_POLL = 3.0
 _DRAIN = 5.0
 _HELPER_SECONDS = 60.0
+
+
+class _TooLong(Exception):
+    """The kernel refuses a command line of this length."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,13 @@ class BwrapBox:
         self._seccomp = seccomp
 
     async def run(self, job: Job) -> ExecResult:
-        """Run a program and name its outcome. Raises: SandboxGone where the work folder is gone."""
+        """Run a program and name its outcome. Raises: SandboxGone where the work folder is gone, Unavailable."""
         before = self._counters()
-        ended = await self._execute(job, watch=True)
+        try:
+            ended = await self._execute(job, watch=True)
+        except _TooLong:
+            message = "the program could not be started: its arguments are longer than the kernel allows"
+            return ExecResult(Outcome.START_FAILED, None, b"", b"", 0.0, message=message)
         added = self._counters().since(before)
         if ended.exit_code is None and not ended.stopped and not added.oom_kills:
             return self._broken(ended)
@@ -223,17 +232,22 @@ class BwrapBox:
 
 
 async def _start(command: Launch, fds: list[int]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *command.argv,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        pass_fds=fds,
-        cwd="/",
-        start_new_session=True,
-        # The first process inside is bubblewrap, and its environment can be read there.
-        env={"PATH": PATH},
-    )
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command.argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=fds,
+            cwd="/",
+            start_new_session=True,
+            # The first process inside is bubblewrap, and its environment can be read there.
+            env={"PATH": PATH},
+        )
+    except OSError as error:
+        if error.errno == errno.E2BIG:
+            raise _TooLong from error
+        raise Unavailable(f"the host cannot start bubblewrap: {error.strerror}", "close other programs") from error
 
 
 async def _pump(

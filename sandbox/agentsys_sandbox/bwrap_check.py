@@ -117,6 +117,7 @@ def _wished(seen: Mapping[str, Any]) -> tuple[Control, ...]:
     sockets = cast(Mapping[str, str], seen.get("sockets") or {})
     calls = cast(Mapping[str, str], seen.get("calls") or {})
     return (
+        _refused("first process out of reach", seen.get("keeper"), "it runs under the same user, though it takes no signals"),
         Control("system call filter", seen.get("seccomp") == "2", f"mode {seen.get('seccomp')}", "use Docker"),
         *(
             _refused(f"no {name} sockets", sockets.get(name), "can be opened")

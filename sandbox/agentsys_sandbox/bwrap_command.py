@@ -44,7 +44,7 @@ class Bubblewrap:
         text = _output([path, "--help"])
         options = frozenset(word for word in text.split() if word.startswith("--"))
         version = _output([path, "--version"]).removeprefix("bubblewrap").strip()
-        missing = {"--size", "--json-status-fd", "--die-with-parent", "--new-session"} - options
+        missing = {"--size", "--perms", "--json-status-fd", "--die-with-parent", "--new-session"} - options
         if missing:
             raise Unavailable(
                 f"bubblewrap {version} lacks {', '.join(f'`{each}`' for each in sorted(missing))}",
@@ -125,10 +125,10 @@ def _namespaces(bubblewrap: Bubblewrap) -> list[str]:
 def _mounts(layout: Layout) -> list[str]:
     limits = layout.limits
     found = ["--ro-bind", str(layout.rootfs), "/", "--proc", "/proc", "--dev", "/dev"]
-    found += ["--size", str(limits.shm), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    found += ["--perms", "1777", "--size", str(limits.shm), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     found += ["--ro-bind-try", CPU_FACTS, CPU_FACTS]
     if layout.tmp is None:
-        found += ["--size", str(limits.tmp), "--tmpfs", "/tmp"]
+        found += ["--perms", "1777", "--size", str(limits.tmp), "--tmpfs", "/tmp"]
     else:
         found += ["--bind", str(layout.tmp), "/tmp"]
     found += ["--bind", str(layout.work), WORK]

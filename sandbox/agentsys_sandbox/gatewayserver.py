@@ -30,6 +30,7 @@ _PROJECT = re.compile(r"/simple/([A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?
 _FILE = re.compile(r"/files/([0-9a-f]{32})/([^/\\?#]{1,300})\Z")
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})\Z")
 _MAX_PART = 64 << 20
+_MAX_DISCARDED = 1 << 20
 _CHUNK = 1 << 18
 _CONNECTIONS = 64
 _IDLE_SECONDS = 120.0
@@ -131,15 +132,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _deny_method(self) -> None:
         self._entry = {}
-        # A body may follow that nobody reads.
-        self.close_connection = True
+        self._discard_body()
         self._refuse(HTTPStatus.FORBIDDEN, "this index can only be read")
+
+    def _discard_body(self) -> None:
+        """Read what is sent along and forget it: closing on unread data would take the answer away from the client."""
+        self.close_connection = True
+        length = self.headers.get("Content-Length", "")
+        if length.isdecimal():
+            self.rfile.read(min(int(length), _MAX_DISCARDED))
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_CONNECT = do_TRACE = _deny_method
 
     def _answer(self) -> None:
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
-            self.close_connection = True
+            self._discard_body()
             raise Refused(HTTPStatus.FORBIDDEN, "a request carries no body here")
         if not self.path.startswith("/"):
             raise Refused(HTTPStatus.FORBIDDEN, "other hosts cannot be reached from here")

@@ -69,13 +69,14 @@ _ABSENT: dict[str, tuple[int | None, int | None]] = {
 }
 _CLONE, _SOCKET, _IOCTL = (56, 220), (41, 198), (16, 29)
 _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
+_AF_NETLINK, _NETLINK_ROUTE = 16, 0
 _NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag that clone(2) takes
 _TIOCSTI = 0x5412  # types into the terminal of whoever started agentsys
 _X32_BIT = 0x40000000
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_NUMBER, _ARCH, _ARGUMENT = 0, 4, (16, 24)
+_NUMBER, _ARCH, _ARGUMENT = 0, 4, (16, 24, 32)
 
 
 def compile_filter(machine: str = "") -> bytes:
@@ -94,9 +95,15 @@ def compile_filter(machine: str = "") -> bytes:
     code += _refuse(_REFUSED, column, errno.EPERM) + _refuse(_ABSENT, column, errno.ENOSYS)
     code += _on(_CLONE[column], [_op(_LOAD, _ARGUMENT[0]), _op(_ANY_BIT, _NEW_NAMESPACES, 0, 1), _fail(errno.EPERM)])
     code += _on(_IOCTL[column], [_op(_LOAD, _ARGUMENT[1]), _op(_EQUAL, _TIOCSTI, 0, 1), _fail(errno.EPERM)])
-    allowed = [_op(_EQUAL, family, len(_FAMILIES) - at, 0) for at, family in enumerate(_FAMILIES)]
-    code += _on(_SOCKET[column], [_op(_LOAD, _ARGUMENT[0]), *allowed, _fail(errno.EAFNOSUPPORT)])
+    code += _on(_SOCKET[column], _sockets())
     return b"".join([*code, _op(_RETURN, _ALLOW)])
+
+
+def _sockets() -> list[bytes]:
+    """Local and internet sockets; of netlink only the routing protocol, which lists the interfaces."""
+    families = [_op(_EQUAL, family, len(_FAMILIES) + 3 - at, 0) for at, family in enumerate(_FAMILIES)]
+    route = [_op(_EQUAL, _AF_NETLINK, 0, 2), _op(_LOAD, _ARGUMENT[2]), _op(_EQUAL, _NETLINK_ROUTE, 1, 0)]
+    return [_op(_LOAD, _ARGUMENT[0]), *families, *route, _fail(errno.EAFNOSUPPORT)]
 
 
 def _refuse(calls: dict[str, tuple[int | None, int | None]], column: int, error: int) -> list[bytes]:

@@ -7,6 +7,7 @@ never looks like a package that does not exist.
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 import requests.adapters
+import urllib3.exceptions
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from agentsys_sandbox.base import SandboxError
@@ -60,9 +62,7 @@ class Upstream:
         self._config = config
         self._timeouts = timeouts
         self._attempts = attempts
-        self._session = requests.Session()
-        adapter = _SystemTrust(pool_maxsize=32)
-        self._session.mount("https://", adapter)
+        self._session = _Session()
         self._credentials = dict(filter(None, map(_credentials, (*config.indexes, *config.find_links))))
         if config.proxy:
             self._session.proxies = {"http": config.proxy, "https": config.proxy}
@@ -87,7 +87,7 @@ class Upstream:
                 return None
             _expect(response, url, (200,))
             body = bytearray()
-            for chunk in self._chunks(response, url):
+            for chunk in self._chunks(response, url, decode=True):
                 body += chunk
                 if len(body) > MAX_PAGE:
                     raise UpstreamFault(f"`{shown(url)}` is larger than any index page ({MAX_PAGE} bytes)")
@@ -153,9 +153,14 @@ class Upstream:
             if length.isdecimal() and received != int(length):
                 raise _Transient(f"`{shown(url)}` ended after {received} of {length} bytes")
 
-    def _chunks(self, response: requests.Response, url: str) -> Iterator[bytes]:
-        with _translated(url):
-            yield from response.iter_content(_CHUNK)
+    def _chunks(self, response: requests.Response, url: str, *, decode: bool = False) -> Iterator[bytes]:
+        # As it comes: a reader that waits for full pieces would never look at its clock on a server that drips.
+        while True:
+            with _translated(url):
+                chunk: bytes = response.raw.read1(_CHUNK, decode_content=decode)
+            if not chunk:
+                return
+            yield chunk
 
     @contextmanager
     def _open(self, method: str, url: str, headers: dict[str, str]) -> Any:
@@ -190,6 +195,24 @@ class Upstream:
             wait=wait_random_exponential(multiplier=0.3, max=3),
             reraise=True,
         )
+
+
+class _Session(requests.Session):
+    """Reads the system's certificates when the first https address comes: that takes a third of a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._trust: _SystemTrust | None = None
+        self._lock = threading.Lock()
+
+    def get_adapter(self, url: str | bytes) -> requests.adapters.BaseAdapter:
+        """The way to an address."""
+        if str(url).lower().startswith("https://"):
+            with self._lock:
+                if self._trust is None:
+                    self._trust = _SystemTrust(pool_maxsize=32)
+                    self.mount("https://", self._trust)
+        return super().get_adapter(url)
 
 
 class _SystemTrust(requests.adapters.HTTPAdapter):
@@ -256,7 +279,11 @@ def _translated(url: str) -> Any:
         raise UpstreamFault(f"the proxy on the way to `{where}` failed: {_reason(error)}", "check it") from error
     except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
         raise _Transient(f"`{where}` cannot be reached: {_reason(error)}", "check the network connection") from error
-    except (requests.exceptions.RequestException, OSError) as error:
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise UpstreamFault(f"`{where}` did not answer in time", "try again later") from error
+    except urllib3.exceptions.ProtocolError as error:
+        raise _Transient(f"`{where}` broke off: {_reason(error)}", "check the network connection") from error
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise UpstreamFault(f"`{where}` cannot be fetched: {_reason(error)}") from error
 
 
