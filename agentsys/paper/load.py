@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 from agentsys.errors import PaperError
 from agentsys.files import sha256_bytes
+from agentsys.paper.latex import read_sources
+from agentsys.paper.latex.sources import FolderSources, MemorySources, gunzip, is_tar, read_tar
 from agentsys.paper.model import Paper
 from agentsys.paper.options import ReadOptions
 
 
 def read_paper(path: Path, options: ReadOptions | None = None) -> Paper:
-    """Read a paper: PDF, LaTeX, Markdown or text.
+    """Read a paper: PDF, LaTeX (a file, or an archive), HTML, Markdown, text, or PaperCoder's JSON.
 
     Raises: PaperError (exit code 2: missing, empty, a folder, not a paper; 3: encrypted, or not supported here).
     """
@@ -51,18 +54,42 @@ def _read(data: bytes, path: Path, options: ReadOptions) -> Paper:
 
         return read_pdf(data, path.name, digest, options)
     suffix = path.suffix.lower()
+    if data[:2] == b"\x1f\x8b":
+        return _unpacked(data, path, digest, options)
+    if is_tar(data):
+        return read_sources(read_tar(data), path.name, digest)
     if suffix == ".pdf":
         raise PaperError(
             f"`{path.name}` is not a PDF", "its first bytes are not those of a PDF; download the paper again"
         )
     text = _text(data, path.name)
     if suffix in (".tex", ".ltx") or "\\documentclass" in text[:20_000]:
-        from agentsys.paper.latex import read_tex
+        return read_sources(FolderSources(path), path.name, digest, path.name)
+    if suffix == ".json":
+        from agentsys.paper.papercoder import read_papercoder
 
-        return read_tex(text, path.name, digest)
+        return read_papercoder(text, path.name, digest)
+    if suffix in (".html", ".htm", ".xhtml") or re.match(r"\s*<(?:!doctype html|html|\?xml)", text[:500], re.I):
+        from agentsys.paper.html import read_html
+
+        return read_html(text, path.name, digest)
     from agentsys.paper.markdown import read_markdown
 
     return read_markdown(text, path.name, digest, plain=suffix in (".txt", ""))
+
+
+def _unpacked(data: bytes, path: Path, digest: str, options: ReadOptions) -> Paper:
+    """Read what arXiv hands out: gzip of a tar archive, of one TeX file, or of a PDF."""
+    inner = gunzip(data)
+    if is_tar(inner):
+        return read_sources(read_tar(inner), path.name, digest)
+    if b"%PDF-" in inner[:1024]:
+        from agentsys.paper.pdf.read import read_pdf
+
+        return read_pdf(inner, path.name, digest, options)
+    if inner.strip() and b"\x00" not in inner[:4096]:
+        return read_sources(MemorySources({"main.tex": inner}), path.name, digest, "main.tex")
+    raise PaperError(f"`{path.name}` holds no paper", "give PDF, LaTeX, HTML, Markdown or text")
 
 
 def _text(data: bytes, name: str) -> str:

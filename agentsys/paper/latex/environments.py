@@ -30,9 +30,9 @@ def make_block(name: str, content: str, next_id: Callable[[], str], counters: di
     if bare in _EQUATIONS:
         return [_equation(name, content, next_id, counters)]
     if bare in ("table", "wraptable", "sidewaystable", "longtable", "tabular"):
-        return [_table(bare, content, next_id, counters)]
+        return _table(bare, content, next_id, counters)
     if bare in ("figure", "wrapfigure", "sidewaysfigure", "SCfigure"):
-        return [_figure(content, next_id, counters)]
+        return _figure(content, next_id, counters)
     if bare in ("algorithm", "algorithm2e", "algorithmic"):
         return [_algorithm(content, next_id, counters)]
     if bare in ("itemize", "enumerate", "description"):
@@ -80,27 +80,40 @@ def scan_rows(content: str) -> list[str]:
     return rows
 
 
-def _caption(content: str) -> str:
-    return scan.plain(scan.command_argument(content, "caption") or "")
+def _captions(content: str) -> list[str]:
+    """Return the captions of a float; those of its sub-figures are not its own."""
+    own = re.sub(r"\\begin\s*\{(subfigure|subtable)\}.*?\\end\s*\{\1\}", "", content, flags=re.S)
+    found: list[str] = []
+    for match in re.finditer(r"\\caption\*?\s*(?:\[[^\]]*\]\s*)?(?=\{)", own):
+        found.append(scan.plain(own[match.end() + 1 : scan.matching(own, match.end())]))
+    return found
 
 
-def _table(bare: str, content: str, next_id: Callable[[], str], counters: dict[str, int]) -> Table:
-    caption = _caption(content)
-    label = _count(counters, "table") if caption and bare != "tabular" else ""
-    rows = tabular_rows(
-        content if bare not in ("tabular", "longtable") else f"\\begin{{tabular}}{content}\\end{{tabular}}"
-    )
+def _titled(kind: str, caption: str, counters: dict[str, int]) -> tuple[str, str]:
+    """Return number and whole caption of a float."""
+    label = _count(counters, kind.lower())
+    return label, f"{kind} {label}: {caption}"
+
+
+def _table(bare: str, content: str, next_id: Callable[[], str], counters: dict[str, int]) -> list[Block]:
+    whole = content if bare not in ("tabular", "longtable") else f"\\begin{{tabular}}{content}\\end{{tabular}}"
+    rows = tabular_rows(whole)
     text = "\n".join(" | ".join(row) for row in rows)
-    words = f"Table {label}: {caption}" if label else caption
-    return Table(
-        id=next_id(),
-        label=label,
-        caption=words,
-        rows=rows,
-        raw_lines=tuple(text.splitlines()),
-        text=text,
-        source="latex",
-    )
+    names = [_titled("Table", caption, counters) for caption in _captions(content)] or [("", "")]
+    first, *others = names
+    blocks: list[Block] = [
+        Table(
+            id=next_id(),
+            label=first[0],
+            caption=first[1],
+            rows=rows,
+            raw_lines=tuple(text.splitlines()),
+            text=text,
+            source="latex",
+        )
+    ]
+    blocks += [Table(id=next_id(), label=label, caption=words, source="latex") for label, words in others]
+    return blocks
 
 
 def tabular_rows(content: str) -> tuple[tuple[str, ...], ...]:
@@ -138,18 +151,22 @@ def _cell(text: str) -> str:
         r"\\multi(?:column|row)\s*\{[^{}]*\}\s*(?:\[[^\]]*\]\s*)?\{(?:[^{}]|\{[^{}]*\})*\}\s*(?=\{)", "", text
     )
     text = re.sub(r"\\(?:rowcolor|cellcolor)\s*(?:\[[^\]]*\])?\{[^{}]*\}", "", text)
+    text = re.sub(r"\\begin\s*\{tabular\}\s*(?:\[[^\]]*\])?\s*\{(?:[^{}]|\{[^{}]*\})*\}|\\end\s*\{tabular\}", " ", text)
     return scan.plain(re.sub(r"^\{(.*)\}$", r"\1", text.strip(), flags=re.S))
 
 
-def _figure(content: str, next_id: Callable[[], str], counters: dict[str, int]) -> Figure:
-    caption = _caption(content)
-    label = _count(counters, "figure") if caption else ""
-    words = f"Figure {label}: {caption}" if label else caption
-    return Figure(id=next_id(), label=label, caption=words, source="latex")
+def _figure(content: str, next_id: Callable[[], str], counters: dict[str, int]) -> list[Block]:
+    names = [_titled("Figure", caption, counters) for caption in _captions(content)] or [("", "")]
+    blocks: list[Block] = [Figure(id=next_id(), label=label, caption=words, source="latex") for label, words in names]
+    for match in re.finditer(r"\\begin\s*\{(equation|align|gather|multline|eqnarray)(\*?)\}", content):
+        name = match[1] + match[2]
+        end, _ = scan.environment_end(content, name, match.end())
+        blocks.append(_equation(name, content[match.end() : end], next_id, counters))
+    return blocks
 
 
 def _algorithm(content: str, next_id: Callable[[], str], counters: dict[str, int]) -> Algorithm:
-    caption = _caption(content)
+    caption = next(iter(_captions(content)), "")
     label = _count(counters, "algorithm") if caption else ""
     text = re.sub(r"\\caption\s*\{", "{", content)
     lines: list[AlgorithmLine] = []

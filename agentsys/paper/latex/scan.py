@@ -138,10 +138,13 @@ def plain(text: str) -> str:
 
 
 def _unwrap(text: str) -> str:
-    text = re.sub(r"\\\\(?:\[[^\]]*\])?|\\(?:and|AND|And|newline|linebreak)(?![a-zA-Z])", " ", text)
+    text = re.sub(
+        r"\\\\(?:\[[^\]]*\])?|\\(?:and|AND|And|newline|linebreak|newblock|q?quad|penalty\d*)(?![a-zA-Z])", " ", text
+    )
+    text = re.sub(r"\\footnotemark(?:\[[^\]]*\])?|\\href\s*\{[^{}]*\}\s*(?=\{)", "", text)
     for _ in range(4):
         text = re.sub(
-            r"\\(?:text(?:bf|it|sc|tt|sf|rm|up|md|sl|normal)?|emph|underline|mbox|uppercase|MakeUppercase|texorpdfstring)"
+            r"\\(?:text(?:bf|it|sc|tt|sf|rm|up|md|sl|normal)?|emph|underline|mbox|url|path|href|textsc|uppercase|MakeUppercase|texorpdfstring)"
             r"\s*\{((?:[^{}]|\{[^{}]*\})*)\}",
             r"\1",
             text,

@@ -1,0 +1,199 @@
+"""LaTeX: what is printed is read, what is not is dropped, and nothing outside the source is reached."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from agentsys.errors import PaperError
+from agentsys.paper import read_paper, to_markdown
+from agentsys.paper.latex.clean import strip_comments
+
+HEAD = "\\documentclass{article}\n\\title{On \\textbf{Sources}}\n\\newcommand{\\R}{\\mathbb{R}}\n\\begin{document}\n"
+BODY = r"""
+\begin{abstract}Short.\end{abstract}
+\section{Method} We map $x \in \R$ to $y$. % a comment
+\begin{equation}\label{eq:a} y = \frac{1}{2} x^2 \end{equation}
+\begin{align} a &= b \\ c &= d \nonumber \\ e &= f \end{align}
+\iffalse dead \else alive \fi
+\begin{comment} gone \end{comment}
+\begin{table}\caption{Numbers}\begin{tabular}{lr}\toprule A & B \\ \midrule 1 & 2 \\ \bottomrule\end{tabular}\end{table}
+\begin{figure}\includegraphics{x}\caption{A picture}\end{figure}
+\subsection{More} Text.
+\appendix \section{Proofs} Proof.
+\begin{thebibliography}{9}\bibitem{k} A. Author. Title. arXiv:2001.00001.\end{thebibliography}
+\end{document}
+never printed
+"""
+
+
+def tex(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "paper.tex"
+    path.write_text(text)
+    return path
+
+
+def archive(tmp_path: Path, files: dict[str, str], extra: list[tarfile.TarInfo] | None = None) -> Path:
+    path = tmp_path / "source.tar.gz"
+    with tarfile.open(path, "w:gz") as file:
+        for info in extra or []:
+            file.addfile(info)
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            file.addfile(info, io.BytesIO(text.encode()))
+    return path
+
+
+def test_structure_of_a_document(tmp_path: Path) -> None:
+    paper = read_paper(tex(tmp_path, HEAD + BODY))
+    assert paper.title == "On Sources" and paper.abstract == "Short."
+    assert [(s.number, s.title, s.kind) for s in paper.sections] == [
+        ("", "Abstract", "abstract"),
+        ("1", "Method", "body"),
+        ("1.1", "More", "body"),
+        ("A", "Proofs", "appendix"),
+        ("", "References", "references"),
+    ]
+    assert [(e.number, e.latex) for e in paper.equations][0] == ("1", "y = \\frac{1}{2} x^2")
+    assert paper.equations[1].number == "2, 3"
+    assert paper.tables[0].rows == (("A", "B"), ("1", "2")) and paper.tables[0].caption == "Table 1: Numbers"
+    assert paper.figures[0].caption == "Figure 1: A picture"
+    assert paper.references[0].arxiv == "2001.00001"
+    assert paper.notation == "\\newcommand{\\R}{\\mathbb{R}}"
+    words = to_markdown(paper)
+    assert "alive" in words
+    assert not any(gone in words for gone in ("dead", "gone", "a comment", "never printed"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a% b\nc", "ac\n"),
+        ("50\\% of\n", "50\\% of\n\n"),
+        ("a\\\\% b\nc", "a\\\\c\n"),
+        ("%only\nx", "x\n"),
+        ("\\iffalse a \\ifx b\\fi c\\fi d", " d\n"),
+        ("\\begin{verbatim}50% kept\\end{verbatim}", "\\begin{verbatim}50% kept\\end{verbatim}"),
+    ],
+)
+def test_comments_and_dead_branches(text: str, kept: str) -> None:
+    assert strip_comments(text).strip() == kept.strip()
+
+
+def test_files_of_an_archive_are_put_together(tmp_path: Path) -> None:
+    files = {
+        "paper/main.tex": HEAD
+        + "\\input{parts/one}\\include{two}\\import{parts/}{three}\\bibliography{refs}\\end{document}",
+        "parts/one.tex": "\\section{One} first",
+        "two.tex": "\\section{Two} second \\input{two}",
+        "parts/three.tex": "\\section{Three} third",
+        "refs.bib": "@article{k, title={The {T}itle}, author={A. B.}, year=2020}\n@article{z, title={No}}",
+    }
+    files["two.tex"] += " \\cite{k}"
+    paper = read_paper(archive(tmp_path, files))
+    assert [section.title for section in paper.sections] == ["One", "Two", "Three", "References"]
+    assert [reference.raw for reference in paper.references] == ["A. B.. The Title. 2020."]
+    assert any("circle" in warning for warning in paper.warnings)
+
+
+READS = [
+    "\\input{/etc/hostname}",
+    "\\input /etc/hostname",
+    "\\include{/etc/hostname}",
+    "\\input{../../../../../../etc/hostname}",
+    "\\import{/etc/}{hostname}",
+    "\\subimport{../../../../../../etc/}{hostname}",
+    "\\lstinputlisting{/etc/hostname}",
+    "\\verbatiminput{/etc/hostname}",
+    "\\inputminted{text}{/etc/hostname}",
+    "\\InputIfFileExists{/etc/hostname}{}{}",
+    "\\subfile{/etc/hostname}",
+    "\\bibliography{/etc/hostname}",
+    "\\input{|cat /etc/hostname}",
+    "\\input{secret}",
+    "\\input{link}",
+]
+
+
+@pytest.mark.parametrize("command", READS)
+def test_a_source_cannot_read_outside(command: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.tex").write_text("TOPSECRET")
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "link.tex").symlink_to(outside / "secret.tex")
+    (folder / "secret").symlink_to(outside)
+    body = (
+        HEAD
+        + f"\\section{{A}} before {command} after \\input{{../outside/secret}}\\input{{secret/secret}}\\end{{document}}"
+    )
+    (folder / "main.tex").write_text(body)
+    words = read_paper(folder / "main.tex").model_dump_json()
+    host = Path("/etc/hostname").read_text().strip() if Path("/etc/hostname").is_file() else "no-hostname-here"
+    assert "TOPSECRET" not in words
+    assert f" {host} " not in words and f"before {host}" not in words
+    assert "before" in words and "after" in words
+
+
+def member(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    info.linkname = target
+    return info
+
+
+def test_links_devices_and_names_that_lead_out_are_nothing(tmp_path: Path) -> None:
+    extra = [
+        member("link.tex", tarfile.SYMTYPE, "/etc/hostname"),
+        member("hard.tex", tarfile.LNKTYPE, "/etc/hostname"),
+        member("fifo.tex", tarfile.FIFOTYPE),
+        member("dev.tex", tarfile.CHRTYPE),
+        member("folder", tarfile.SYMTYPE, "/etc"),
+    ]
+    inputs = "".join(
+        f"\\input{{{name}}}" for name in ("link", "hard", "fifo", "dev", "folder/hostname", "../evil", "/evil")
+    )
+    files = {
+        "main.tex": HEAD + f"\\section{{A}} start {inputs} end\\end{{document}}",
+        "../evil.tex": "EVIL",
+        "/evil.tex": "EVIL",
+    }
+    words = read_paper(archive(tmp_path, files, extra)).model_dump_json()
+    assert "EVIL" not in words and "start end" in words
+    assert not (tmp_path / "evil.tex").exists() and not (tmp_path.parent / "evil.tex").exists()
+
+
+def test_a_bomb_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.tar.gz"
+    path.write_bytes(gzip.compress(b"\x00" * 100_000_000))
+    with pytest.raises(PaperError, match="unpacks to more than"):
+        read_paper(path)
+
+
+def test_gzip_of_one_file_and_damaged_data(tmp_path: Path) -> None:
+    single = tmp_path / "2001.00001"
+    single.write_bytes(gzip.compress((HEAD + BODY).encode()))
+    assert read_paper(single).title == "On Sources"
+    single.write_bytes(gzip.compress((HEAD + BODY).encode())[:-30])
+    with pytest.raises(PaperError, match="damaged"):
+        read_paper(single)
+
+
+def test_counts_of_real_sources(shared: Path) -> None:
+    papers = shared / "papers"
+    counts = {
+        "infogain_2026.tex": (18, 1, 4, 8),
+        "subleq_2026.tex": (42, 6, 7, 6),
+        "semantic-self-consistency.tar.gz": (60, 2, 11, 5),
+    }
+    for name, expected in counts.items():
+        paper = read_paper(papers / name)
+        headings = [s for s in paper.sections if s.kind not in ("abstract", "references")]
+        captioned = [table for table in paper.tables if table.caption]
+        assert (len(headings), len(paper.equations), len(captioned), len(paper.figures)) == expected, name

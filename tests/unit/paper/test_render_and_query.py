@@ -1,0 +1,96 @@
+"""A paper as Markdown, found again by section, and stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentsys.errors import PaperError
+from agentsys.paper import excerpt, find_section, load_paper, summary_rows, to_markdown, write_paper
+from agentsys.paper.model import Equation, Paper, Paragraph, Section, Table
+
+PAPER = Paper(
+    source="p.pdf",
+    sha256="0",
+    format="pdf",
+    parser="t",
+    title="Title",
+    abstract="Short.",
+    sections=(
+        Section(id="abstract", title="Abstract", kind="abstract", blocks=(Paragraph(id="b0", text="Short."),)),
+        Section(id="s1", number="1", title="Introduction", blocks=(Paragraph(id="b1", text="Hello."),)),
+        Section(id="s3", number="3", title="Method", blocks=()),
+        Section(
+            id="s3.2",
+            number="3.2",
+            title="Scaled Attention",
+            level=2,
+            parent="s3",
+            blocks=(
+                Equation(id="b2", text="y = x (1)", number="1"),
+                Table(id="b3", caption="Table 1: T", rows=(("a|b", "c"), ("1",))),
+            ),
+        ),
+        Section(id="references", title="References", kind="references", blocks=(Paragraph(id="b4", text="[1] X."),)),
+        Section(id="sA", number="A", title="Proofs", kind="appendix"),
+    ),
+)
+
+
+def test_everything_but_the_references_and_one_line_on_what_is_left_out() -> None:
+    text = to_markdown(PAPER)
+    assert text.startswith("# Title\n")
+    assert "### 3.2 Scaled Attention" in text and "    y = x    (1)" in text
+    assert "| a\\|b | c |\n| --- | --- |\n| 1 |  |" in text
+    assert "[1] X." not in text
+    assert text.endswith("available: `references` References\n")
+
+
+def test_a_section_brings_the_sections_below_it() -> None:
+    text = to_markdown(PAPER, ["s3"])
+    assert "## 3 Method" in text and "### 3.2 Scaled Attention" in text
+    assert "Hello." not in text and "`s1` Introduction" in text.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("ref", "found"),
+    [
+        ("s3.2", "s3.2"),
+        ("3.2", "s3.2"),
+        ("Section 3.2", "s3.2"),
+        ("§3.2.", "s3.2"),
+        ("3.2 Scaled Attention", "s3.2"),
+        ("scaled attention", "s3.2"),
+        ("attention", "s3.2"),
+        ("Appendix A", "sA"),
+        ("a", "sA"),
+        ("Nowhere", None),
+        ("", None),
+    ],
+)
+def test_a_section_is_found_by_id_number_or_title(ref: str, found: str | None) -> None:
+    section = find_section(PAPER, ref)
+    assert (section.id if section else None) == found
+
+
+def test_an_excerpt_has_title_abstract_headings_and_introduction_and_keeps_its_length() -> None:
+    text = excerpt(PAPER, 1000)
+    assert all(part in text for part in ("Title", "Short.", "3.2 Scaled Attention", "Hello."))
+    assert len(excerpt(PAPER, 20)) == 20
+
+
+def test_a_paper_is_stored_and_loaded_whole(tmp_path: Path) -> None:
+    write_paper(PAPER, tmp_path)
+    assert load_paper(tmp_path) == PAPER
+    assert (tmp_path / "paper.md").read_text() == to_markdown(PAPER)
+    (tmp_path / "paper.json").write_text("{}")
+    with pytest.raises(PaperError, match="does not hold a paper"):
+        load_paper(tmp_path)
+    with pytest.raises(PaperError, match="there is no"):
+        load_paper(tmp_path / "none")
+
+
+def test_the_summary_counts() -> None:
+    rows = dict(summary_rows(PAPER))
+    assert (rows["sections"], rows["equations"], rows["tables"]) == ("6", "1 (1 numbered)", "1")
