@@ -18,7 +18,8 @@ from typing import Any, TextIO
 
 OPTIMIZED = 0x1  # co_flags of functions; modules and class bodies do not have it
 TOOL = 4  # of sys.monitoring; 0 to 3 and 5 belong to debuggers, coverage, profilers and optimisers
-MOST = 400
+MOST = 400  # functions named in a line
+ENOUGH = 300_000  # calls; about half a second of tracing
 
 
 class Recorder:
@@ -40,10 +41,14 @@ class Recorder:
 
 
 class Tracer(Recorder):
-    """Python 3.11: call events; through the profile hook where something else (coverage) already traces."""
+    """Python 3.11: call events; through the profile hook where something else (coverage) already traces.
+
+    After many calls in one test it stops listening, so that the cost of a test is bounded.
+    """
 
     def start(self) -> None:
         super().start()
+        self.calls = 0
         self.other = sys.gettrace() is not None
         self.hook(self.on_event)
 
@@ -60,8 +65,12 @@ class Tracer(Recorder):
             sys.settrace(function)
 
     def on_event(self, frame: Any, event: str, argument: object) -> None:
-        if event == "call":
-            self.note(frame.f_code)
+        if event != "call":
+            return
+        self.note(frame.f_code)
+        self.calls += 1
+        if self.calls == ENOUGH:
+            self.hook(None)
 
 
 class Monitor(Recorder):
