@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
+from agentsys.cli import preflight
 from agentsys.cli.running import Prepared, run_to_end
 from agentsys.events import Subscriber
 from agentsys.settings_layers import load_settings
@@ -35,9 +36,7 @@ def implement(
     max_tokens: opt.MaxTokens = None,
     time_limit: opt.TimeLimit = None,
     round_timeout: opt.RoundTimeout = None,
-    sandbox: Annotated[
-        Literal["auto", "docker", "podman", "bwrap"] | None, typer.Option(help="Where the code is run.")
-    ] = None,
+    sandbox: opt.Sandbox = None,
     policy: Annotated[
         str | None, typer.Option(help="`default`, `strict`, or a file that adds rules.", metavar="NAME")
     ] = None,
@@ -77,6 +76,7 @@ def implement(
     def prepare() -> Prepared:
         opt.use_env_file(env_file)
         settings, sources = load_settings(flags=flags(), sets=sets or (), config=config)
+        preflight.check(settings)
 
         async def start(subscribers: Sequence[Subscriber]) -> RunResult:
             from agentsys import pipeline

@@ -30,6 +30,9 @@ Json = Annotated[bool, typer.Option("--json", help="Events as JSON lines on stan
 JsonRows = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more of what agents and programs say.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings only.")]
+Sandbox = Annotated[
+    Literal["auto", "docker", "podman", "bwrap"] | None, typer.Option("--sandbox", help="Where the code is run.")
+]
 Config = Annotated[Path | None, typer.Option(help="A configuration file on top of the usual ones.", metavar="FILE")]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", help="Set any setting; may be repeated.", metavar="KEY.PATH=VALUE")

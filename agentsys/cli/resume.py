@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from agentsys.cli import options as opt
+from agentsys.cli import preflight
 from agentsys.cli.running import Prepared, run_to_end
 from agentsys.errors import UsageError
 from agentsys.events import Subscriber
@@ -34,6 +35,7 @@ def resume(
     max_tokens: opt.MaxTokens = None,
     time_limit: opt.TimeLimit = None,
     round_timeout: opt.RoundTimeout = None,
+    sandbox: opt.Sandbox = None,
     display: opt.DisplayOption = None,
     json: opt.Json = False,
     verbose: opt.Verbose = False,
@@ -55,6 +57,7 @@ def resume(
             "max_tokens": max_tokens,
             "time_limit": opt.seconds_of(time_limit),
             "round_timeout": opt.seconds_of(round_timeout),
+            "backend": sandbox,
         }
 
     def prepare() -> Prepared:
@@ -64,6 +67,9 @@ def resume(
         record = chosen.state()
         _check(record)
         stored, _ = resume_settings(record, flags=flags(), sets=sets or ())
+        preflight.check(stored)
+        if not json:
+            typer.echo(on_disk(chosen), err=True)
         settings = stored.model_copy(update={"display": here.display, "runs_dir": chosen.path.parent})
 
         async def start(subscribers: Sequence[Subscriber]) -> RunResult:
@@ -85,6 +91,23 @@ def latest_resumable(runs_dir: Path) -> RunDir:
         if candidate.state().status not in ("verified", "running"):
             return candidate
     raise UsageError(f"there is no run to resume in `{runs_dir}`", "`agentsys runs list` shows all runs")
+
+
+def on_disk(run: RunDir) -> str:
+    """Return one line that says what a resumed run finds, and need not ask a model for again."""
+    from agentsys.display.numbers import plural
+    from agentsys.report.data import collect
+
+    data = collect(run)
+    done = sum(1 for item in data.rounds if item.verdict is not None)
+    parts = [
+        "the plan" if data.plan is not None else "no plan yet",
+        plural(sum(1 for _ in run.analysis.rglob("*.md")), "analysis").replace("analysiss", "analyses"),
+        plural(len(data.files), "file"),
+        plural(done, "verification"),
+        plural(data.record.usage.calls, "model call"),
+    ]
+    return f"resuming {data.record.id} in stage {data.record.stage}; on disk: {', '.join(parts)}"
 
 
 def _check(record: RunRecord) -> None:

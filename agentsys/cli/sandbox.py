@@ -17,10 +17,6 @@ from agentsys_sandbox.base import SandboxError
 from agentsys_sandbox.choose import BACKENDS
 
 sandbox = typer.Typer(no_args_is_help=True, help="Build, check and clean sandboxes.", rich_markup_mode=None)
-Backend = Annotated[
-    Literal["auto", "docker", "podman", "bwrap"] | None,
-    typer.Option("--sandbox", help="Which place; the settings' by default."),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +35,7 @@ def sandbox_errors() -> Generator[None]:
 
 @sandbox.command("build")
 def build(
-    backend: Backend = None,
+    backend: opt.Sandbox = None,
     source: Annotated[
         Literal["auto", "registry", "host"],
         typer.Option(help="`registry` builds on the official Python image, `host` on this machine's files."),
@@ -63,7 +59,7 @@ def build(
 
 
 @sandbox.command("check")
-def check(backend: Backend = None, json: opt.JsonRows = False) -> None:
+def check(backend: opt.Sandbox = None, json: opt.JsonRows = False) -> None:
     """Open a throw-away sandbox and list every control of its confinement, seen from inside."""
     from agentsys.cli.table import table
     from agentsys.doctor.live import confinement

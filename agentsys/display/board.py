@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agentsys.display.base import Clock
 from agentsys.display.clean import clean_line
 from agentsys.display.describe import data_of, describe, number, states_words, text
+from agentsys.display.numbers import plural
 from agentsys.events import STAGES, Event
 
 
@@ -76,7 +77,7 @@ class Board:
         """A file landed."""
         row.files += 1
         row.lines += int(number(data_of(event), "lines") or 0)
-        row.note = f"{row.files} files" + (f", {row.lines} lines" if row.lines else "")
+        row.note = plural(row.files, "file") + (f", {plural(row.lines, 'line')}" if row.lines else "")
 
     def round_started(self, row: Row, event: Event) -> None:
         """Another verification begins."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from agentsys.display.clean import clean_line
-from agentsys.display.numbers import count, dollars, seconds
+from agentsys.display.numbers import count, dollars, plural, seconds
 from agentsys.events import Event
 
 Data = Mapping[str, object]
@@ -106,7 +106,7 @@ def _retry(data: Data) -> str:
 
 def _file(data: Data) -> str:
     lines = number(data, "lines")
-    return f"wrote {text(data, 'path')}" + (f", {count(lines)} lines" if lines is not None else "")
+    return f"wrote {text(data, 'path')}" + (f", {plural(int(lines), 'line')}" if lines is not None else "")
 
 
 def _exec(data: Data) -> str:
@@ -125,9 +125,9 @@ def _diagnostic(data: Data) -> str:
 
 
 def _verdict(data: Data) -> str:
-    rules = data.get("rules")
-    named = ", ".join(map(str, cast("list[object]", rules)[:5])) if isinstance(rules, list) and rules else ""
-    words = [text(data, "gate"), text(data, "decision"), f"({named})" if named else ""]
+    found = data.get("rules")
+    rules = dict.fromkeys(map(str, cast("list[object]", found))) if isinstance(found, list) else {}
+    words = [text(data, "gate"), text(data, "decision"), f"({', '.join(list(rules)[:5])})" if rules else ""]
     if (status := text(data, "status")) not in ("", "ok"):
         words.append(f"[{status}]")
     return " ".join(filter(None, words))

@@ -17,6 +17,7 @@ def summary(data: ReportData) -> str:
     """Return the summary as plain text without a line break at its end."""
     lines = [headline(data)]
     rows = [
+        ("hint", _hint(data)),
         ("paper", clean_line(data.record.title, 90)),
         ("checks", _checks(data)),
         ("ledger", _ledger(data)),
@@ -43,6 +44,11 @@ def number_words(row: MeasuredResult) -> str:
     place = item.place.label or item.place.section
     here = f"here {row.measured:g}{unit} ({row.scale or 'scale unknown'})" if row.measured is not None else row.note
     return clean_line(f"{item.metric} [{place}]: paper {item.value:g}{unit}, {here}", 110)
+
+
+def _hint(data: ReportData) -> str:
+    """Return the run's own hint, unless the last line says it better."""
+    return data.record.hint if data.record.status in ("config_error", "provider_error", "blocked") else ""
 
 
 def _checks(data: ReportData) -> str:

@@ -45,7 +45,9 @@ def headline(data: ReportData) -> str:
     if status == "limit":
         return f"stopped at a limit: {reason or 'no reason is recorded'}"
     if status == "interrupted":
-        return f"interrupted during {clean_line(record.stage, 20)}" + (f": {reason}" if reason else "")
+        return f"interrupted during {clean_line(record.stage, 20)}" + (
+            f": {reason}" if reason not in ("", "interrupted") else ""
+        )
     if status == "running":
         return f"still running: {clean_line(record.stage, 20)}"
     words = {

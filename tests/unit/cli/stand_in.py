@@ -96,7 +96,10 @@ def install(end: str) -> dict[str, object]:
     module.RunResult = RunResult  # type: ignore[attr-defined]
     sys.modules["agentsys.pipeline"] = module
     import agentsys
+    from agentsys.cli import preflight
 
+    # The stand-in asks no model, so none must be there.
+    preflight.check = lambda settings: None
     agentsys.pipeline = module  # type: ignore[attr-defined]
     return called
 

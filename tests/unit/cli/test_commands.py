@@ -133,6 +133,30 @@ def test_wrong_settings_are_usage_errors_before_anything_is_written(
     assert not (tmp_path / "agentsys-runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ([], "no model is chosen"),
+        (["--model", "m"], "OPENAI_API_KEY"),
+        (["--replay", "absent"], "absent"),
+        (["--model", "m", "--set", "base_url=http://localhost:1/v1", "--policy", "absent.yaml"], "absent.yaml"),
+    ],
+)
+def test_what_is_missing_is_said_before_a_run_directory_is_made(
+    tmp_path: Path, clean_env: dict[str, str], args: list[str], words: str
+) -> None:
+    (tmp_path / "p.md").write_text("# A Made-up Paper\n\n## 1 Method\n\nx = 1.\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "agentsys", "implement", "p.md", *args],
+        cwd=tmp_path, env=clean_env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert words in done.stderr
+    assert "\nhint: " in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "agentsys-runs").exists()
+
+
 # -- resume ------------------------------------------------------------------------------------------------------------
 
 
