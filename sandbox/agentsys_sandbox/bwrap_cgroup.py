@@ -17,7 +17,8 @@ from agentsys_sandbox.counters import Counters
 from agentsys_sandbox.spec import Limits
 
 _PERIOD = 100_000
-_OVERHEAD = 8  # processes of bubblewrap and the launcher itself
+OVERHEAD = 8
+"""Processes of bubblewrap and the launcher themselves, which count against the limit."""
 _CONTROLLERS = ("memory", "pids", "cpu")
 _ENTER = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 125; shift; done; shift; exec "$@"'
 
@@ -120,7 +121,7 @@ def _set_v1(controller: str, folder: Path, limits: Limits) -> None:
         if swap.exists():
             swap.write_text(str(limits.memory))
     elif controller == "pids":
-        (folder / "pids.max").write_text(str(limits.pids + _OVERHEAD))
+        (folder / "pids.max").write_text(str(limits.pids + OVERHEAD))
     else:
         (folder / "cpu.cfs_period_us").write_text(str(_PERIOD))
         (folder / "cpu.cfs_quota_us").write_text(str(_quota(limits)))
@@ -153,7 +154,7 @@ def _set_v2(folder: Path, controllers: list[str], limits: Limits) -> None:
     if swap.exists():
         swap.write_text("0")
     if "pids" in controllers:
-        (folder / "pids.max").write_text(str(limits.pids + _OVERHEAD))
+        (folder / "pids.max").write_text(str(limits.pids + OVERHEAD))
     if "cpu" in controllers:
         (folder / "cpu.max").write_text(f"{_quota(limits)} {_PERIOD}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from agentsys_sandbox.base import SandboxGone
-from agentsys_sandbox.bwrap_cgroup import Cgroup
+from agentsys_sandbox.bwrap_cgroup import OVERHEAD, Cgroup
 from agentsys_sandbox.bwrap_identity import Identity
 from agentsys_sandbox.rootfs import PYTHON, UID
 from agentsys_sandbox.spec import Control, Limits
@@ -40,8 +40,9 @@ async def check(
     """
     seen = await _probe(helper)
     owner = await _owner(helper, work)
+    tasks = await helper(["bash", "-c", "ulimit -Hu"])
     isolation = (*_identity(seen, owner, identity), *_isolation(seen))
-    bounds = _bounds(seen, limits, cgroup)
+    bounds = (*_bounds(seen, limits, cgroup), _processes(tasks.stdout, limits, cgroup))
     return (*isolation, *bounds, *_wished(seen)), tuple(each for each in isolation if not each.effective)
 
 
@@ -100,13 +101,21 @@ def _bounds(seen: Mapping[str, Any], limits: Limits, cgroup: Cgroup | None) -> t
     files = all(0 <= found.get(name, -1) <= most for name, most in _file_limits(limits).items())
     return (
         _grouped("memory limit", groups.get("memory"), limits.memory),
-        _grouped("process limit", groups.get("pids"), limits.pids + 8),
         _grouped("processor limit", groups.get("cpu"), int(limits.cpus * 100)),
         _sized("temporary folder limit", seen.get("tmp"), limits.tmp),
         _sized("shared memory limit", seen.get("shm"), limits.shm),
         Control("file limits", files, f"{dict(found)}"),
         Control("hard disk quota", False, "the size of the work folder is watched, not enforced by the file system"),
     )
+
+
+def _processes(told: bytes, limits: Limits, cgroup: Cgroup | None) -> Control:
+    """A limit by control group, or the one on all processes of the user, which counts those outside as well."""
+    grouped = cgroup.seen().get("pids") if cgroup else None
+    if grouped:
+        return _grouped("process limit", grouped, limits.pids + OVERHEAD)
+    number = int(told) if told.strip().isdigit() else 0
+    return Control("process limit", number > 0, f"{number} for all processes of this user", _GROUPS)
 
 
 def _file_limits(limits: Limits) -> dict[str, int]:
@@ -117,7 +126,7 @@ def _wished(seen: Mapping[str, Any]) -> tuple[Control, ...]:
     sockets = cast(Mapping[str, str], seen.get("sockets") or {})
     calls = cast(Mapping[str, str], seen.get("calls") or {})
     return (
-        _refused("first process out of reach", seen.get("keeper"), "it runs under the same user, though it takes no signals"),
+        _refused("first process out of reach", seen.get("keeper"), "it runs under the same user; signals do nothing"),
         Control("system call filter", seen.get("seccomp") == "2", f"mode {seen.get('seccomp')}", "use Docker"),
         *(
             _refused(f"no {name} sockets", sockets.get(name), "can be opened")

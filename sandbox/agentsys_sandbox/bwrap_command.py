@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentsys_sandbox.base import WORK, Unavailable
+from agentsys_sandbox.bwrap_cgroup import OVERHEAD
 from agentsys_sandbox.bwrap_identity import PATH, Identity, tasks_of
 from agentsys_sandbox.rootfs import UID
 from agentsys_sandbox.spec import Limits
 
 CPU_FACTS = "/sys/devices/system/cpu"
 """Read-only facts about the processors, which numeric libraries read when they start."""
-_OVERHEAD = 8  # processes of bubblewrap and the launcher itself
 # Prints the mark only if the shell cannot become the program. The mark is new each time and comes as the first line of
 # the input: on a command line the program could read it, and pretend never to have been there.
 _LAUNCH = (
@@ -140,7 +140,7 @@ def _mounts(layout: Layout) -> list[str]:
 def _prlimit(layout: Layout) -> list[str]:
     limits = layout.limits
     # The limit counts everything that runs under the uid, on the whole machine.
-    processes = tasks_of(layout.identity.uid) + limits.pids + _OVERHEAD
+    processes = tasks_of(layout.identity.uid) + limits.pids + OVERHEAD
     wanted = {"core": 0, "nofile": limits.open_files, "fsize": limits.disk, "nproc": processes}
     numbers = {
         "core": resource.RLIMIT_CORE,

@@ -205,9 +205,9 @@ class _Session(requests.Session):
         self._trust: _SystemTrust | None = None
         self._lock = threading.Lock()
 
-    def get_adapter(self, url: str | bytes) -> requests.adapters.BaseAdapter:
+    def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
         """The way to an address."""
-        if str(url).lower().startswith("https://"):
+        if url.lower().startswith("https://"):
             with self._lock:
                 if self._trust is None:
                     self._trust = _SystemTrust(pool_maxsize=32)
