@@ -163,9 +163,12 @@ def _shell(arguments: list[str], text: str, commands: Commands) -> Iterator[Find
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
         if re.fullmatch(r"-[a-z]*c", option):
-            yield from commands.shell(rest[0] if rest else "")
+            if rest:
+                yield from commands.shell(rest[0])
+            else:
+                yield fault(commands, "command.standard-input", text, option)
             return
-        if not re.fullmatch(r"-[eux]+|-o|--|--norc|--noprofile", option):
+        if not re.fullmatch(r"-[euxo]+|--|--norc|--noprofile", option):
             yield fault(commands, "command.argument", text, option)
     if rest[:1] in (["pipefail"], ["errexit"]):
         rest.pop(0)
@@ -188,10 +191,9 @@ def path_fault(word: str, text: str, commands: Commands, deletes: bool = False) 
 
 
 def looks_like_path(word: str) -> bool:
-    """True if a word can only be a path, or a home folder."""
-    return (
-        word.startswith(("/", "~", "../", "$HOME", "${HOME")) or word == ".." or "/../" in word or word.endswith("/..")
-    )
+    """True if a word can only be a path, or is known only at run time."""
+    first = ("/", "~", "../", "$HOME", "${HOME", HOLE)
+    return word.startswith(first) or word == ".." or "/../" in word or word.endswith("/..")
 
 
 def inside(path: str) -> bool:

@@ -201,7 +201,7 @@ def parse(model: type[_Model], text: str, name: str) -> _Model:
     except yaml.YAMLError as error:
         raise PolicyError(f"`{name}` is not YAML: {_first_line(error)}", "correct the file") from error
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise PolicyError(f"`{name}` has a fault at `{where}`: {first['msg']}", "correct the file") from error
 

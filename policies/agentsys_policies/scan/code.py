@@ -50,7 +50,7 @@ class CodeScanner:
             if total > most:
                 skipped.append(f"files after the first {most}")
                 break
-            source = read(root, path, limit)
+            source = read(root, path, limit) if _is_below(root, path) else Source(str(path), "opaque", "", "outside")
             items, reason = self.source(source, reported)
             found += items
             if reason:
@@ -127,6 +127,11 @@ class CodeScanner:
                     line = source.text.count("\n", 0, match.start()) + 1
                     yield finding(rule, Evidence(path=source.path, line=line, quote=_masked(match.group(0))))
                     break
+
+
+def _is_below(root: Path, path: Path) -> bool:
+    """True if no part of the way to a named file leads out of the tree; the last part may be a link, which is named."""
+    return path.parent.resolve().is_relative_to(root.resolve()) and path.name not in {"", "..", "."}
 
 
 def _parse(text: str) -> Scopes:
