@@ -74,6 +74,9 @@ def _numbers(data: ReportData) -> list[tuple[str, str]]:
     if not data.measured:
         return [("numbers", "the plan names no number of the paper")] if data.plan else []
     done = [row for row in data.measured if row.measured is not None]
+    if not done:
+        why = data.measured[0].note.removeprefix("not measured: ")
+        return [("numbers", f"none of the paper's {len(data.measured)} was measured here: {why}")]
     rows = [("numbers", f"{len(done)} of {len(data.measured)} numbers of the paper were measured here")]
     shown = [*done, *(row for row in data.measured if row.measured is None)]
     rows += [("", number_words(row)) for row in shown[:MAX_NUMBERS]]
