@@ -10,6 +10,8 @@ from agentsys_sandbox.base import Sandbox, SandboxError, SandboxGone
 from agentsys_sandbox.fake import FakeSandbox
 from live.sandboxes import Place, python
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_files_arrive_with_their_folders_and_scripts_can_be_run(box: Sandbox) -> None:
     await box.write_files({"a/b/c.txt": b"\x00\xff", "run.sh": b"#!/bin/sh\ncat a/b/c.txt\n", "übung.py": b""})

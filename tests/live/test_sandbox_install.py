@@ -15,6 +15,7 @@ from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import Outcome
 from live.sandboxes import Place, python
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 # A build backend inside the project itself: it runs in the install phase without the index.
 PROJECT = b"""
 [build-system]

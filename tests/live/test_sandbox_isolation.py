@@ -14,6 +14,8 @@ from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import Outcome
 from live.sandboxes import Place, python
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 @pytest.fixture
 def canary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:

@@ -8,6 +8,7 @@ from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import Outcome
 from live.sandboxes import MIB, Place, others, python
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 GRAB = "x = [bytearray(b'x' * 8_000_000) for _ in range(200)]"
 
 

@@ -10,6 +10,8 @@ from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import Outcome
 from live.sandboxes import MIB, Place, others, python
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def works(box: Sandbox) -> bool:
     """True if a fresh program runs, and nothing of the last one does."""
@@ -100,7 +102,7 @@ async def test_a_daemon_that_holds_the_output_open_does_not_hold_the_result_back
 
 
 async def test_threads_without_end_meet_the_process_limit(box: Sandbox) -> None:
-    code = "import threading,time\nfor _ in range(500): threading.Thread(target=time.sleep, args=(9,)).start()"
+    code = "import threading,time\nfor _ in range(500): threading.Thread(target=time.sleep, args=(3,)).start()"
     result = await python(box, code)
     assert result.outcome is Outcome.PIDS_LIMIT
     assert b"can't start new thread" in result.stderr
