@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from agentsys_sandbox.text import clean
+
+
+def printable(text: str) -> str:
+    """Return text without control sequences; what programs print may not steer a terminal, a log or a prompt."""
+    return clean(text.encode("utf-8", "replace"))
+
 
 def cut(text: str, limit: int) -> str:
     """Return at most about `limit` characters: the head, a line with what is missing, and twice as much of the tail."""

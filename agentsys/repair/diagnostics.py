@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from agentsys.artifacts import CHECKS, CheckName, Diagnostic, DiagnosticKind
 from agentsys.repair.classify import diagnose
-from agentsys.repair.cut import cut
+from agentsys.repair.cut import cut, printable
+from agentsys.repair.errors import UnsafePath
 from agentsys.repair.known import Known
+from agentsys.repair.paths import clean_name
 from agentsys.repair.tracebacks import Fault, parse_faults
 
 ORDER: tuple[DiagnosticKind, ...] = (
@@ -31,16 +33,30 @@ ORDER: tuple[DiagnosticKind, ...] = (
 """Kinds by how likely they are the cause of the others."""
 
 
+MAX_DIAGNOSTICS = 100
+"""More of them than this say no more."""
+
+
 def order_and_merge(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Merge what is the same fault, and sort by root cause.
 
     Of several sightings the one with the most frames is kept; its message ends with `[3 times: a, b, c]`.
     """
     groups: dict[str, list[Diagnostic]] = {}
-    for item in found:
+    for item in map(_harmless, found):
         groups.setdefault(item.fingerprint, []).append(item)
     merged = [_merge(items) for items in groups.values()]
-    return tuple(sorted(merged, key=_rank))
+    return tuple(sorted(merged, key=_rank))[:MAX_DIAGNOSTICS]
+
+
+def _harmless(item: Diagnostic) -> Diagnostic:
+    """Programs under test wrote parts of it: no control sequences, and no path that leads out of the repository."""
+    try:
+        path = clean_name(item.path) if item.path else ""
+    except UnsafePath:
+        path = ""
+    cleaned = {name: printable(getattr(item, name)) for name in ("message", "symbol", "detail")}
+    return item.model_copy(update={**cleaned, "path": path, "frames": tuple(map(printable, item.frames))})
 
 
 def _merge(items: Sequence[Diagnostic]) -> Diagnostic:

@@ -20,6 +20,7 @@ _VOLATILE = (
     (re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?"), "#"),
     (re.compile(r"\s+"), " "),
 )
+_LONGEST = 3000
 _COUNT = re.compile(r"\s*\[[^\[\]]*\]\s*$")
 
 
@@ -45,7 +46,7 @@ def _kind(diagnostic: Diagnostic) -> str:
 
 def stable_text(message: str) -> str:
     """Return the first line of a message without numbers, addresses, temporary paths and a trailing `[count]`."""
-    text = _COUNT.sub("", message.strip().split("\n", 1)[0])
+    text = _COUNT.sub("", message[:_LONGEST].strip().split("\n", 1)[0])
     for pattern, replacement in _VOLATILE:
         text = pattern.sub(replacement, text)
     return text[:300]

@@ -187,7 +187,9 @@ def _number(node: ast.expr) -> float | None:
         value: object = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) < 1e308 else None
 
 
 def _bounds(function: Function) -> dict[str, float]:

@@ -19,8 +19,9 @@ _INFRASTRUCTURE = re.compile(
     re.IGNORECASE,
 )
 _BUILD = re.compile(r"Failed (?:to build|building wheel)|build backend returned|metadata-generation-failed")
-_NAME = r"([A-Za-z0-9][\w.-]*(?:\[[\w,.-]+\])?)"
+_NAME = r"([A-Za-z0-9][\w.-]{0,100}(?:\[[\w,.-]{1,100}\])?)"
 _ANY_PIN = _NAME + r"\s*([=<>!~][^\s,]*(?:,[=<>!~][^\s,]*)*)"
+_MAX_TEXT = 200_000
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"does not satisfy Python\S+ and " + _NAME + r"(?=[=<>!~ ])"), "`{0}` needs another Python version"),
     (re.compile(r"Because " + _NAME + r" was not found in the package registry"), "there is no distribution `{0}`"),
@@ -55,7 +56,7 @@ def diagnose_install(text: str, known: Known, path: str = "requirements.txt") ->
     """
     if f"file://{known.root}`" in text:
         return _own_project(text, known)
-    flat = re.sub(r"\s*\n\s+(?=[a-z`(])", " ", text)
+    flat = re.sub(r"\n[ \t]+(?=[a-z`(])", " ", cut(text, _MAX_TEXT))
     for pattern, message in _PATTERNS:
         match = pattern.search(flat)
         if match:

@@ -60,7 +60,7 @@ def _diagnostic(case: ET.Element, outcome: ET.Element, known: Known) -> Diagnost
         fault = faults[-1]
     else:
         error, _, message = (outcome.get("message") or "failed without a traceback").partition(": ")
-        fault = Fault(error, message, ())
+        fault = Fault(error[:200], message[:2000], ())
     default = "import" if collecting else "test"
     found = diagnose(fault, "pytest", default, known, test="" if collecting else test)
     path = found.path or _file_of(case, known)

@@ -71,7 +71,7 @@ def parse_pyright(text: str, known: Known) -> PyrightReport | None:
     start = text.find("{")
     try:
         report = _Report.model_validate(json.loads(text[start:])) if start >= 0 else None
-    except (json.JSONDecodeError, ValidationError):
+    except (ValueError, RecursionError, ValidationError):
         return None
     if report is None:
         return None
@@ -83,7 +83,7 @@ def _diagnostic(item: _Item, known: Known) -> Diagnostic:
     path, own = own_path(item.file, known.root)
     path = path if own else ""
     line = item.range.start.line + 1
-    head, _, rest = item.message.partition("\n")
+    head, _, rest = item.message[:4000].partition("\n")
     unresolved = _UNRESOLVED.match(head)
     if unresolved:
         finding = missing_module(unresolved[1], known)

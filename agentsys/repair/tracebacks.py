@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_FRAME = re.compile(r'^\s*File "(?P<path>[^"\n]+)", line (?P<line>\d+)(?:, in (?P<function>.+?))?\s*$')
-_SHORT = re.compile(r"^(?P<path>[^\s:][^:\n]*):(?P<line>\d+): in (?P<function>.+?)\s*$")
+_FRAME = re.compile(r'^\s*File "(?P<path>[^"\n]+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$')
+_SHORT = re.compile(r"^(?P<path>[^\s:][^:\n]*):(?P<line>\d{1,9}): in (?P<function>.+)$")
 _ERROR = re.compile(r"^(?P<error>[A-Za-z_][\w.]*)(?:: ?(?P<message>.*))?$")
 _NAMED = re.compile(r"(Error|Exception|Exit|Warning|Interrupt|Failed|Iteration|Timeout|Group|Skipped|Fault)$")
 _GROUP = re.compile(r"^\s*\| ?")
@@ -14,6 +14,8 @@ _GROUP_RULE = re.compile(r"^\s*(\|\s*)*\+[-+ ]")
 _CAUSE = "The above exception was the direct cause of the following exception:"
 _DURING = "During handling of the above exception, another exception occurred:"
 _MAX_MESSAGE_LINES = 12
+_MAX_LINE = 2000
+"""Longer lines are no part of a traceback that anybody reads."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def parse_faults(text: str, root: str) -> list[Fault]:
     chains: list[list[_Open]] = []
     current = _Open()
     link = ""
-    for raw in text.splitlines():
+    for whole in text.splitlines():
+        raw = whole[:_MAX_LINE].rstrip()
         if _GROUP_RULE.match(raw):
             current = _Open()
             continue
@@ -103,9 +106,11 @@ def own_path(path: str, root: str) -> tuple[str, bool]:
     """Return the path relative to the repository and True, or the path as it is and False."""
     prefix = root.rstrip("/") + "/"
     relative = path[len(prefix) :] if path.startswith(prefix) else path
-    if relative.startswith(("/", "<", "..")) or "site-packages/" in relative:
+    relative = relative.removeprefix("./")
+    parts = relative.split("/")
+    if relative.startswith("<") or {"", ".", "..", "site-packages"} & set(parts):
         return path, False
-    return relative.removeprefix("./"), True
+    return relative, True
 
 
 def _start_error(current: _Open, line: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from agentsys.artifacts import Check, CheckName, CheckState, Diagnostic, Plan
 from agentsys.events import EventLog, Stage
 from agentsys.files import write_atomic
-from agentsys.repair.cut import cut
+from agentsys.repair.cut import cut, printable
 from agentsys.repair.known import Known
 from agentsys_sandbox.base import REPO, WORK, Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
@@ -117,7 +117,7 @@ class Bench:
     def log(self, name: str, text: str | bytes) -> str:
         """Store a log and return its path for the verdict."""
         path = self.out / name
-        data = cut(text, MAX_LOG) if isinstance(text, str) else text
+        data = printable(cut(text, MAX_LOG)) if isinstance(text, str) else text
         write_atomic(path, data)
         return path.relative_to(self.log_base).as_posix() if path.is_relative_to(self.log_base) else str(path)
 

@@ -6,10 +6,16 @@ import shutil
 from pathlib import Path
 
 from agentsys.artifacts import Diagnostic, Plan
+from agentsys.repair.errors import UnsafePath
+from agentsys.repair.paths import clean_name
 from agentsys.verify.bench import Bench, Found
 from agentsys.verify.results_file import Results, ResultsError, parse_results
 from agentsys.verify.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT
 from agentsys_sandbox.base import REPO
+
+MAX_FILES = 500
+MAX_BYTES = 50 << 20
+"""What is taken over of a run's results: they are committed with the repository."""
 
 _EXPORT = "export"
 
@@ -55,7 +61,7 @@ async def _export(bench: Bench) -> int:
     if target.exists():
         shutil.rmtree(target)
     target.mkdir(parents=True)
-    report = await bench.sandbox.export([f"{REPO}/results"], target)
+    report = await bench.sandbox.export([f"{REPO}/results"], target, max_files=MAX_FILES, max_bytes=MAX_BYTES)
     bench.exported = next((file.parent for file in sorted(target.rglob("results.json"))), None)
     return len(report.dropped)
 
@@ -63,7 +69,7 @@ async def _export(bench: Bench) -> int:
 def keep_results(exported: Path, repo: Path) -> list[str]:
     """Replace `results/` of the repository by what a run exported; return the paths written.
 
-    Hidden files such as `.gitkeep` stay. Only regular files are copied; links are not followed.
+    Hidden files such as `.gitkeep` stay. Only regular files with ordinary names are copied; links are not followed.
     """
     target = repo / "results"
     if target.is_symlink():
@@ -76,12 +82,21 @@ def keep_results(exported: Path, repo: Path) -> list[str]:
             entry.unlink()
     written: list[str] = []
     for file in sorted(exported.rglob("*")):
-        if file.is_file() and not file.is_symlink():
+        if file.is_file() and not file.is_symlink() and _acceptable(file.relative_to(exported).as_posix()):
             place = target / file.relative_to(exported)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, place, follow_symlinks=False)
             written.append(place.relative_to(repo).as_posix())
     return written
+
+
+def _acceptable(name: str) -> bool:
+    """False for names such as `.git/config` that a run may have made up."""
+    try:
+        clean_name(name)
+    except UnsafePath:
+        return False
+    return True
 
 
 def _fault(bench: Bench, message: str, symbol: str) -> Diagnostic:

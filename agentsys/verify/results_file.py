@@ -7,13 +7,15 @@ object with a `value`. What this scale does not attempt stands in `not_attempted
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
+from agentsys.repair.cut import printable
+
 NOT_ATTEMPTED = "not_attempted"
 _DEEPEST = 40
+_LARGEST = 1e308
 
 
 class ResultsError(ValueError):
@@ -36,12 +38,12 @@ class Results:
     def reason(self, key: str) -> str:
         """Return why `key` was not attempted, or ``."""
         found = (_table(self.data.get(NOT_ATTEMPTED)) or {}).get(key)
-        return found.strip() if isinstance(found, str) else ""
+        return printable(found).strip()[:500] if isinstance(found, str) else ""
 
     def words(self, key: str) -> str:
         """Return a top-level text such as `scale` or `profile`, or ``."""
         found = self.data.get(key)
-        return found.strip()[:300] if isinstance(found, str) else ""
+        return printable(found).strip()[:300] if isinstance(found, str) else ""
 
     def numbers(self) -> int:
         """Return how many numbers were measured, not counting `not_attempted` and `config`."""
@@ -59,7 +61,7 @@ def parse_results(raw: bytes) -> Results:
         if not isinstance(data, dict):
             raise ResultsError("the top level is not an object")
         results = Results(cast("dict[str, object]", data))
-        if any(isinstance(item, float) and not math.isfinite(item) for item in _leaves(results.data)):
+        if any(isinstance(item, int | float) and not abs(item) < _LARGEST for item in _leaves(results.data)):
             raise ResultsError("a number is too large to be finite")
     except UnicodeDecodeError as error:
         raise ResultsError("the file is not UTF-8") from error
@@ -67,6 +69,10 @@ def parse_results(raw: bytes) -> Results:
         raise ResultsError(f"the file is not JSON: {error}") from error
     except RecursionError as error:
         raise ResultsError("the file is nested too deeply") from error
+    except ResultsError:
+        raise
+    except ValueError as error:  # an integer with more digits than Python reads
+        raise ResultsError(f"the file is not JSON: {error}") from error
     return results
 
 

@@ -15,7 +15,7 @@ SCRIPT = "reproduce.sh"
 RESULTS_FILE = "results/results.json"
 MAX_RESULTS = 16 << 20
 
-_SHELL = re.compile(rf"^{re.escape(SCRIPT)}: line (\d+): (.+)$", re.MULTILINE)
+_SHELL = re.compile(rf"^{re.escape(SCRIPT)}: line (\d{1, 9}): (.+)$", re.MULTILINE)
 _NO_FILE = re.compile(r"can't open file '([^']+)'|bash: ([^:\s]+): No such file or directory")
 
 

@@ -69,7 +69,7 @@ class Tracer(Recorder):
             return
         self.note(frame.f_code)
         self.calls += 1
-        if self.calls == ENOUGH:
+        if self.calls >= ENOUGH:
             self.hook(None)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from agentsys.artifacts import Diagnostic, FileSpec, PaperPlace, Plan, Requirement
 from agentsys.repair.cut import cut
 from agentsys.repair.diagnostics import ORDER, order_and_merge
@@ -73,6 +75,29 @@ def test_the_ledger_is_found_through_owner_and_file() -> None:
     known = Known(plan=plan)
     assert known.requirements("pkg/a.py") == ("R1", "R2")
     assert known.requirements("pkg/b.py") == known.requirements("") == ()
+
+
+def test_what_programs_printed_cannot_steer_a_terminal_or_a_path() -> None:
+    hostile = fault(
+        message="ValueError: \x1b[2J\x07x",
+        detail="\x1b]0;title\x07",
+        symbol="f\x1b[0m",
+        frames=("a\x1b[1m",),
+        path="../../etc/x",
+    )
+    (found,) = order_and_merge([hostile])
+    text = found.model_dump_json()
+    assert "\\u001b" not in text and "\x1b" not in text and "\\u0007" not in text and found.path == ""
+
+
+def test_a_flood_of_diagnostics_is_bounded() -> None:
+    assert len(order_and_merge([fault(symbol=f"f{'x' * n}") for n in range(500)])) == 100
+
+
+@pytest.mark.timeout(10)
+def test_a_hostile_message_is_fingerprinted_in_reasonable_time() -> None:
+    for message in (" " * 500000, "[" * 500000, "1" * 500000, "0x" * 250000):
+        assert stable_text(message) is not None
 
 
 def test_cut_keeps_head_and_tail_and_counts() -> None:

@@ -198,3 +198,8 @@ def test_the_refusal_carries_every_reason(tmp_path: Path) -> None:
 def test_names_are_read_from_an_interface() -> None:
     text = "class Net(Base):\n    def step(self, x: int) -> None\n    rate: float\nasync def go()\nRATE: float = 0.1\nf(x) -> int\n# note\n"
     assert interface_names(text) == ["Net", "Net.step", "Net.rate", "go", "RATE", "f"]
+
+
+def test_numbers_beyond_all_measure_are_read_without_a_crash() -> None:
+    changes = test("> 0.25", "> 1" + "0" * 400)
+    assert isinstance(review_changes(changes, PLAN), tuple)

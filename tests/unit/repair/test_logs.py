@@ -66,6 +66,15 @@ def test_a_dead_network_is_no_fault_of_the_requirements() -> None:
     assert is_infrastructure("SSLCertVerificationError ... \nERROR: No matching distribution found for six==1.16.0")
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text", ["a" * 300000, "a." * 150000, "\n" * 300000, " \n" * 150000, "Because " + "a" * 300000]
+)
+def test_a_hostile_log_is_read_in_reasonable_time(text: str) -> None:
+    is_infrastructure(text)
+    assert diagnose_install(text, KNOWN).kind == "install"
+
+
 def test_a_build_script_that_wants_the_network_is_the_requirements_fault() -> None:
     text = "error: Failed to build `x==1.0`\n  cause: urllib3: NewConnectionError: Connection refused\n"
     assert not is_infrastructure(text)

@@ -67,6 +67,23 @@ def test_frames_of_installed_packages_are_not_ours() -> None:
     assert [str(frame) for frame in fault.own] == ["a.py:3 in main"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/work/repo/../../etc/passwd", "/work/repo/a/../../x.py", "../x.py", "/etc/passwd", "a//b.py"]
+)
+def test_a_printed_path_never_leads_out_of_the_repository(path: str) -> None:
+    (fault,) = parse_faults(f'  File "{path}", line 1, in f\nValueError: x\n', "/work/repo")
+    assert fault.own == ()
+
+
+@pytest.mark.timeout(20)
 def test_hostile_output_is_read_in_reasonable_time() -> None:
+    for line in (
+        f"a:1: in {' ' * 200000}x",
+        f'  File "a", line 1, in {" " * 200000}x',
+        "E" + " " * 200000,
+        "a.b" * 100000,
+    ):
+        parse_faults(line, "/work/repo")
+    assert parse_faults(f'  File "/work/repo/a.py", line {"9" * 5000}, in f\nValueError: x\n', "/work/repo") == []
     assert parse_faults("  " * 20000 + "|" * 20000 + "\n" + 'File "' * 20000, "/work/repo") == []
     assert parse_faults("\n".join(['  File "/work/repo/a.py", line 1, in f'] * 20000), "/work/repo") == []

@@ -99,8 +99,8 @@ def test_another_tracer_does_not_blind_the_probe(tmp_path: Path) -> None:
 
 def test_a_test_of_a_million_calls_is_recorded_and_goes_on(tmp_path: Path) -> None:
     test = (
-        "from tiny.model import mean\n\ndef step(x):\n    return x + 1\n\ndef test_long():\n    mean([1.0])\n    x = 0\n"
-        "    for _ in range(1000000):\n        x = step(x)\n    assert x == 1000000\n\n"
+        "from tiny.model import mean\n\ndef step(x):\n    return x + 1\n\ndef test_long():\n    mean([1.0])\n"
+        "    x = 0\n    for _ in range(1000000):\n        x = step(x)\n    assert x == 1000000\n\n"
         "def test_after():\n    assert mean([1.0]) == 1.0\n"
     )
     seen = done(run_tests(tmp_path, test))

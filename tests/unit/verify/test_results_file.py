@@ -22,6 +22,8 @@ from unit.verify.tiny import PLAN
         (b'{"a": ' * 50 + b"1" + b"}" * 50, "deeply"),
         (b"[" * 200000, "deeply"),
         (b'{"a": 1', "not JSON"),
+        (b'{"a": ' + b"9" * 400 + b"}", "finite"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "not JSON|finite"),
     ],
 )
 def test_a_results_file_that_is_no_object_of_finite_numbers_is_refused(raw: bytes, said: str) -> None:

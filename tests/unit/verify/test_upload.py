@@ -77,3 +77,12 @@ def test_a_results_link_is_replaced_not_followed(tmp_path: Path) -> None:
     (repo / "results").symlink_to(outside)
     keep_results(exported, repo)
     assert not list(outside.iterdir()) and (repo / "results/results.json").is_file()
+
+
+def test_names_that_a_run_made_up_to_do_harm_are_left_out(tmp_path: Path) -> None:
+    repo, exported = tmp_path / "repo", tmp_path / "export"
+    repo.mkdir()
+    for name in ("results.json", ".git/config", "sub/.git/HEAD", "a\nb.txt", "nul", "fine/plot.png"):
+        (exported / name).parent.mkdir(parents=True, exist_ok=True)
+        (exported / name).write_text("x")
+    assert keep_results(exported, repo) == ["results/fine/plot.png", "results/results.json"]
