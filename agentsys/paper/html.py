@@ -85,10 +85,8 @@ class _Reader:
         if (node.has("ltx_title") and not node.has("ltx_title_document")) or re.fullmatch(r"h[1-6]", node.tag):
             self._heading(node)
             return True
-        if (
-            node.has("ltx_equation", "ltx_equationgroup")
-            or (node.tag == "math"
-            and node.attributes.get("display") == "block")
+        if node.has("ltx_equation", "ltx_equationgroup") or (
+            node.tag == "math" and node.attributes.get("display") == "block"
         ):
             self._equations(node)
             return True

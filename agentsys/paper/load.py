@@ -8,6 +8,8 @@ from pathlib import Path
 
 from agentsys.errors import PaperError
 from agentsys.files import sha256_bytes
+from agentsys.paper.citing import with_citing
+from agentsys.paper.hyper import candidates
 from agentsys.paper.latex import read_sources
 from agentsys.paper.latex.sources import FolderSources, MemorySources, gunzip, is_tar, read_tar
 from agentsys.paper.model import Paper
@@ -25,7 +27,10 @@ def read_paper(path: Path, options: ReadOptions | None = None) -> Paper:
     paper = _read(data, path, options)
     if not paper.sections and not paper.pages:
         raise PaperError(f"`{path.name}` holds no text of a paper", "give the paper as PDF, LaTeX, HTML or Markdown")
-    return paper.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+    paper = with_citing(paper)
+    return paper.model_copy(
+        update={"hyperparameters": candidates(paper), "seconds": round(time.monotonic() - started, 3)}
+    )
 
 
 def _bytes(path: Path, options: ReadOptions) -> bytes:

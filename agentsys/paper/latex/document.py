@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from agentsys.paper.builder import SectionBuilder, abstract_of
+from agentsys.paper.citing import with_citing
 from agentsys.paper.latex import scan
 from agentsys.paper.latex.clean import strip_comments
 from agentsys.paper.latex.environments import make_block
@@ -26,11 +27,13 @@ def read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...] = ()) 
     builder.feed(body)
     title = scan.plain(scan.command_argument(text, "title") or scan.command_argument(text, "icmltitle") or "")
     authors = scan.plain(scan.command_argument(text, "author") or "")
-    return Paper(
+    paper = Paper(
         source=name, sha256=sha256, format="latex", parser="agentsys latex 1", title=title, authors=authors,
         abstract=abstract_of(builder.sections.sections), sections=tuple(builder.sections.sections),
         references=tuple(builder.references), warnings=warnings, notation=used_macros(preamble + body, body),
     )  # fmt: skip
+
+    return with_citing(paper, builder.labels)
 
 
 class _Document:
@@ -42,6 +45,7 @@ class _Document:
         self.counters: dict[str, int] = {}
         self.appendix = False
         self.references: list[Reference] = []
+        self.labels: dict[str, str] = {}
 
     def feed(self, body: str) -> None:
         for kind, value, content in scan.pieces(body):
@@ -84,8 +88,10 @@ class _Document:
             self.sections.heading("References", 1, kind="references")
             self._bibliography(content)
             return
-        for block in make_block(name, content, self.sections.next_id, self.counters):
+        for position, block in enumerate(make_block(name, content, self.sections.next_id, self.counters)):
             self.sections.add(block)
+            if position == 0 and block.type in ("figure", "table"):
+                self.labels.update(dict.fromkeys(re.findall(r"\\label\s*\{([^{}]*)\}", content), block.id))
 
     def _bibliography(self, content: str) -> None:
         for match in re.finditer(

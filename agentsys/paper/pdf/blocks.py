@@ -65,6 +65,8 @@ class BlockBuilder:
             return [Algorithm.model_validate({**base, "lines": _indented(lines)})]
         tabular = _tabular(page, regions.boxes[position], rows)
         words = "" if any("\ufffd" * 3 in line for line in raw) else "\n".join(raw)
+        box = regions.boxes[position]
+        base["bbox"] = box if box[3] - box[1] > 12 else base["bbox"]
         return [Figure.model_validate({**base, "text": words, "rows": rows if tabular else ()})]
 
     def _equations_in(self, page: Page, lines: list[Line]) -> list[Block]:
@@ -107,7 +109,17 @@ class BlockBuilder:
         number = next((found for line in lines if (found := self.numbers.of(line))), "")
         spans = [span for line in lines for span in line.spans]
         text = tidy(linear(items_of(equations.without_number(spans, number)), page.raw.rules))
-        return Equation(id=self.next_id(), page=page.number, bbox=box_of(lines), text=text, number=number)
+        # A glyph without a meaning makes the whole doubtful; a picture of it is handed over instead.
+        trusted = "\ufffd" not in text
+        return Equation(
+            id=self.next_id(),
+            page=page.number,
+            bbox=box_of(lines),
+            text=text,
+            number=number,
+            trusted=trusted,
+            confidence=0.8 if trusted else 0.3,
+        )
 
     def _list(self, page: Page, lines: list[Line]) -> ListBlock:
         text = join_lines(lines, self.vocabulary)

@@ -59,7 +59,7 @@ def test_structure_of_a_document(tmp_path: Path) -> None:
         ("A", "Proofs", "appendix"),
         ("", "References", "references"),
     ]
-    assert [(e.number, e.latex) for e in paper.equations][0] == ("1", "y = \\frac{1}{2} x^2")
+    assert (paper.equations[0].number, paper.equations[0].latex) == ("1", "y = \\frac{1}{2} x^2")
     assert paper.equations[1].number == "2, 3"
     assert paper.tables[0].rows == (("A", "B"), ("1", "2")) and paper.tables[0].caption == "Table 1: Numbers"
     assert paper.figures[0].caption == "Figure 1: A picture"

@@ -29,7 +29,7 @@ def second_page() -> str:
         text_at(100, 700, "2   Method", 12, "F2")
         + prose(100, 680, LINES)
         + text_at(250, 600, "y = a + b")
-        + text_at(425, 600, "(1)")
+        + text_at(403, 600, "(1)")
         + prose(100, 570, LINES)
         + text_at(100, 480, "Table 1: Accuracy of the two models.")
         + text_at(120, 460, "Model")

@@ -1,0 +1,105 @@
+"""Pictures of figures and of equations whose characters cannot be trusted, and one sheet with all of them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+from pathlib import Path
+
+from agentsys.errors import PaperError
+from agentsys.files import sha256_bytes, write_atomic
+from agentsys.paper.model import Block, Box, Equation, Figure, Paper, Table
+
+DPI = 150
+MAX_PICTURES = 80
+MARGIN = 4.0
+"""Points around the box of an equation."""
+
+
+def add_pictures(paper: Paper, source: Path, folder: Path) -> Paper:
+    """Write `figures/*.png` and `figures/index.html` into `folder`; return the paper with their names.
+
+    Does nothing unless `source` is the PDF that the paper was read from.
+    """
+    wanted = {block.id: (block, box) for block in paper.blocks() if (box := _box(block)) is not None and block.page}
+    if paper.format != "pdf" or not wanted or not source.is_file():
+        return paper
+    data = source.read_bytes()
+    if sha256_bytes(data) != paper.sha256:
+        return paper
+    crops: list[list[object]] = [[name, block.page, *box] for name, (block, box) in wanted.items()][:MAX_PICTURES]
+    try:
+        names = _crop(data, crops, folder)
+    except PaperError as error:
+        note = f"no pictures: {error.message}"
+        return paper.model_copy(update={"warnings": (*paper.warnings, note)})
+    sections = tuple(
+        section.model_copy(update={"blocks": tuple(_named(block, names) for block in section.blocks)})
+        for section in paper.sections
+    )
+    result = paper.model_copy(update={"sections": sections})
+    write_atomic(folder / "figures" / "index.html", contact_sheet(result))
+    return result
+
+
+def _box(block: Block) -> Box | None:
+    """The box to cut out of the page, or None if the block needs no picture."""
+    if block.bbox is None:
+        return None
+    x0, y0, x1, y1 = block.bbox
+    if isinstance(block, Figure):
+        return block.bbox
+    if (isinstance(block, Equation) and not block.trusted) or (isinstance(block, Table) and not block.rows):
+        return (x0 - MARGIN, y0 - MARGIN, x1 + MARGIN, y1 + MARGIN)
+    return None
+
+
+def _crop(data: bytes, crops: list[list[object]], folder: Path) -> dict[str, str]:
+    from agentsys.paper.pdf import process, wire
+    from agentsys.paper.pdf.read import as_file
+
+    names: dict[str, str] = {}
+    known = {str(crop[0]) for crop in crops}
+    job = {"task": "crop", "crops": crops, "dpi": DPI}
+    with as_file(data) as file:
+        for record in process.run_worker(file, job, timeout=120.0):
+            if record["kind"] != "image":
+                continue
+            image = wire.image(record)
+            try:
+                png = base64.b64decode(image.png, validate=True)
+            except (binascii.Error, ValueError):
+                continue
+            if image.name in known and png.startswith(b"\x89PNG\r\n\x1a\n"):
+                names[image.name] = f"figures/{image.name}.png"
+                write_atomic(folder / names[image.name], png)
+    return names
+
+
+def _named(block: Block, names: dict[str, str]) -> Block:
+    return block.model_copy(update={"image": names[block.id]}) if block.id in names else block
+
+
+def contact_sheet(paper: Paper) -> str:
+    """Return one HTML page with every picture, its caption and the paragraphs that mention it."""
+    texts = {block.id: block.text for block in paper.blocks()}
+    parts: list[str] = []
+    for block in paper.blocks():
+        image = getattr(block, "image", None)
+        if not image:
+            continue
+        caption = getattr(block, "caption", "") or block.text
+        citing = "".join(
+            f"<p>{html.escape(texts.get(name, '')[:400])}</p>" for name in getattr(block, "citing", ())[:3]
+        )
+        name = html.escape(str(image).removeprefix("figures/"))
+        words = f"{html.escape(caption)} (page {block.page})"
+        parts.append(f'<figure><img src="{name}" alt=""><figcaption>{words}</figcaption>{citing}</figure>')
+    head = (
+        '<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; img-src 'self' file:; style-src 'unsafe-inline'\">"
+        "<style>body{font:14px sans-serif;max-width:60em;margin:auto}img{max-width:100%;border:1px solid #ccc}"
+        "figure{margin:2em 0}p{color:#555;font-size:12px}</style>"
+    )
+    return f"{head}<title>{html.escape(paper.title)}</title><h1>{html.escape(paper.title)}</h1>{''.join(parts)}\n"
