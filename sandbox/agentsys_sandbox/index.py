@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
+
+from packaging.tags import Tag, sys_tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from agentsys_sandbox.indexconfig import IndexConfig
 from agentsys_sandbox.indexpage import ACCEPT, FileLink, NotAnIndexPage, parse, version_of
@@ -15,8 +19,10 @@ from agentsys_sandbox.upstream import Upstream, UpstreamFault, local_path, shown
 class Index:
     """Files of a package from the local wheel folders first, then from each index in the configured order.
 
-    Where two sources have a file of the same name the first one counts. A source that fails makes the whole answer
-    fail: a list with holes would let the installer choose other versions without a word.
+    A package for which a local folder holds a wheel that fits this interpreter comes from there alone: whoever keeps,
+    say, a CPU build of torch at hand wants that one, not the newest build with gigabytes of CUDA libraries. Where two
+    sources have a file of the same name the first one counts. A source that fails makes the whole answer fail: a list
+    with holes would let the installer choose other versions without a word.
     """
 
     def __init__(self, config: IndexConfig, upstream: Upstream) -> None:
@@ -53,7 +59,8 @@ class Index:
             for link in self._find_links(place, package):
                 found.setdefault(link.filename, link)
                 known = True
-        for url in self._config.indexes:
+        at_hand = any(_fits(link.filename) for link in found.values())
+        for url in () if at_hand else self._config.indexes:
             links = self._page(f"{url.rstrip('/')}/{package}/", package)
             known = known or links is not None
             for link in links or ():
@@ -87,6 +94,20 @@ class Index:
             return parse(page.text, page.content_type, page.url, package)
         except NotAnIndexPage:
             return []  # a page of links holds all packages, perhaps none of this one
+
+
+def _fits(filename: str) -> bool:
+    """True for a wheel that this interpreter could install; the sandbox's Python is of its version."""
+    try:
+        tags = parse_wheel_filename(filename)[3]
+    except InvalidWheelFilename:
+        return False
+    return not tags.isdisjoint(_tags())
+
+
+@cache
+def _tags() -> frozenset[Tag]:
+    return frozenset(sys_tags())
 
 
 def _folder_links(folder: Path, package: str) -> list[FileLink]:
