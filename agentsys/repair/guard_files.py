@@ -15,6 +15,7 @@ _LESS_TESTED = re.compile(
     r"|items\.clear|del items"
 )
 _BARE_IGNORE = re.compile(r"#\s*(?:type|pyright):\s*ignore(?!\[)")
+_MOST_VALUES = 5000
 _FULL = ("configs/full.yaml", "configs/full.yml")
 
 
@@ -53,11 +54,17 @@ def _load(text: str) -> object:
         return None
 
 
-def _leaves(value: object, prefix: str = "") -> dict[str, object]:
-    """Flatten nested tables: dotted key to value."""
-    if not isinstance(value, dict):
-        return {prefix: value} if prefix else {}
+def _leaves(value: object) -> dict[str, object]:
+    """Flatten nested tables: dotted key to value, up to a number (YAML aliases multiply)."""
     found: dict[str, object] = {}
-    for key, item in cast("dict[object, object]", value).items():
-        found |= _leaves(item, f"{prefix}.{key}" if prefix else str(key))
+    waiting: list[tuple[str, object]] = [("", value)]
+    for _ in range(_MOST_VALUES):
+        if not waiting:
+            break
+        prefix, item = waiting.pop()
+        if isinstance(item, dict):
+            table = cast("dict[object, object]", item)
+            waiting += [(f"{prefix}.{key}" if prefix else str(key), inner) for key, inner in table.items()]
+        elif prefix:
+            found[prefix] = item
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from agentsys.repair.pyparse import parse_python
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -20,11 +22,8 @@ class Module:
 
 def parse_module(text: str | None) -> Module:
     """Parse a file's text."""
-    if text is None:
-        return Module()
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parse_python(text) if text is not None else None
+    if tree is None:
         return Module()
     functions: dict[str, Function] = {}
     names: set[str] = set()

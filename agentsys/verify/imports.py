@@ -15,6 +15,7 @@ from agentsys.repair.classify import diagnose
 from agentsys.repair.cut import cut
 from agentsys.repair.diagnostics import from_output
 from agentsys.repair.known import is_test_path
+from agentsys.repair.pyparse import parse_python
 from agentsys.repair.tracebacks import Fault
 from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic
 from agentsys_sandbox.base import REPO, VENV
@@ -105,11 +106,10 @@ def _runs_on_import(path: str, bench: Bench) -> bool:
     """True for scripts that work at module level without asking for `__main__`: importing one would run it."""
     if is_test_path(path):
         return False
-    try:
-        tree = ast.parse(bench.text(path))
-    except (SyntaxError, ValueError, RecursionError):
-        return False
     text = bench.text(path)
+    tree = parse_python(text)
+    if tree is None:
+        return False
     calls = any(isinstance(item, ast.Expr) and isinstance(item.value, ast.Call) for item in tree.body)
     loops = any(isinstance(item, ast.For | ast.While | ast.With) for item in tree.body)
     return (calls or loops) and "__name__" not in text

@@ -195,6 +195,16 @@ def test_the_refusal_carries_every_reason(tmp_path: Path) -> None:
     refuse_weakening(Patch(tmp_path, HONEST["fix a formula"]), PLAN)
 
 
+@pytest.mark.timeout(20)
+def test_a_configuration_that_multiplies_itself_is_read_in_reasonable_time() -> None:
+    bomb = "a: &a {x: 1, y: 1}\n" + "".join(
+        f"{b}: &{b} {{x: *{a}, y: *{a}}}\n"
+        for a, b in zip("abcdefghijklmnopqrstuvwx", "bcdefghijklmnopqrstuvwxy", strict=True)
+    )
+    for text in (bomb, "a: &a\n  b: *a\n"):
+        review_changes({"configs/full.yaml": Change("seed: 0\n", text)}, PLAN)
+
+
 def test_names_are_read_from_an_interface() -> None:
     text = "class Net(Base):\n    def step(self, x: int) -> None\n    rate: float\nasync def go()\nRATE: float = 0.1\nf(x) -> int\n# note\n"
     assert interface_names(text) == ["Net", "Net.step", "Net.rate", "go", "RATE", "f"]
