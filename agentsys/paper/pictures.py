@@ -28,7 +28,8 @@ def add_pictures(paper: Paper, source: Path, folder: Path) -> Paper:
     data = source.read_bytes()
     if sha256_bytes(data) != paper.sha256:
         return paper
-    crops: list[list[object]] = [[name, block.page, *box] for name, (block, box) in wanted.items()][:MAX_PICTURES]
+    chosen = list(wanted.items())[:MAX_PICTURES]
+    crops: list[list[object]] = [[name, block.page, *box] for name, (block, box) in chosen]
     try:
         names = _crop(data, crops, folder)
     except PaperError as error:

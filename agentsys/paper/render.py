@@ -88,7 +88,9 @@ def _equation(block: Equation) -> str:
     if block.number and text.endswith(f"({block.number})"):
         text = text[: -len(block.number) - 2].rstrip()
     picture = f"\n\n![equation]({block.image})" if block.image else ""
-    return f"    {text}{number}{doubt}{picture}"
+    rows = text.split("\n")
+    rows[-1] += f"{number}{doubt}"
+    return "\n".join(f"    {row}" for row in rows) + picture
 
 
 def _table(block: Table) -> str:

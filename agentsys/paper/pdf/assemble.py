@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agentsys.paper.model import Block, PageInfo, Reference, Section, SectionKind
+from agentsys.paper.model import Block, PageInfo, Paragraph, Reference, Section, SectionKind
 from agentsys.paper.pdf import captions, headings, layout
 from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
 from agentsys.paper.pdf.headings import Heading
@@ -120,7 +120,8 @@ def _sections(
     offset = 0
     for page in pages:
         taken = {index - offset for index in covered if offset <= index < offset + len(page.lines)}
-        regions = find_regions(page, captions.find_captions(page, body, taken), taken, body)
+        front = _front(page, offset, starts, body) if page is pages[0] else set[int]()
+        regions = find_regions(page, captions.find_captions(page, body, taken), taken | front, body)
         first = {caption.first: position for position, caption in enumerate(regions.captions)}
         builder.footnotes.extend(
             join_lines([page.lines[index] for index in note], builder.vocabulary) for note in regions.footnotes
@@ -132,15 +133,37 @@ def _sections(
             if index in first:
                 position = first[index]
                 streams[-1][1].put_float(builder.float_blocks(page, regions, position))
-            if index not in taken and index not in regions.used:
+            if index not in taken and index not in regions.used and index not in front:
                 streams[-1][1].lines.append(line)
         offset += len(page.lines)
     by_number = {page.number: page for page in pages}
     sections = [(heading, builder.stream_blocks(stream, by_number)) for heading, stream in streams]
-    return _numbered_sections(sections)
+    return _numbered_sections(_run_in_abstract(sections))
 
 
-def _numbered_sections(sections: list[tuple[Heading | None, list[Block]]]) -> list[Section]:
+_Parts = list[tuple[Heading | None, list[Block]]]
+
+
+def _run_in_abstract(sections: _Parts) -> _Parts:
+    """Make a section of a first paragraph that begins with `Abstract—`."""
+    heading, blocks = sections[0]
+    for index, block in enumerate(blocks):
+        match = re.match(r"Abstract\s*[—–:.-]+\s*(?=\S)", block.text)
+        if heading is None and match and isinstance(block, Paragraph):
+            bare = block.model_copy(update={"text": block.text[match.end() :]})
+            start = Heading(-1, -1, "", "Abstract", 1, "abstract", block.page or 1)
+            return [(None, blocks[:index]), (start, [bare, *blocks[index + 1 :]]), *sections[1:]]
+    return sections
+
+
+def _front(page: Page, offset: int, starts: dict[int, Heading], body: Body) -> set[int]:
+    """Lines of the first page that are title and authors: short ones before the first heading."""
+    end = min((index - offset for index in starts), default=0)
+    words = ((index, line, len(line.plain.split())) for index, line in enumerate(page.lines[: max(end, 0)]))
+    return {index for index, line, count in words if count < 9 or line.size > 1.15 * body.size}
+
+
+def _numbered_sections(sections: _Parts) -> list[Section]:
     result: list[Section] = []
     used: set[str] = set()
     path: list[tuple[int, str]] = []

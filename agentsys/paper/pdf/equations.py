@@ -103,10 +103,11 @@ def is_display(line: Line, left: float, right: float, body: Body, numbers: Numbe
     if numbers.of(line):
         return True
     words = len(prose_words(line))
-    if line.box[0] < left + 0.8 * body.size or line.box[2] > right - 0.3 * body.size or words > 3:
-        return False
     share = math_share(line)
     relation = any(char in _RELATIONS for char in line.plain)
+    inset = line.box[0] > left + 0.8 * body.size and line.box[2] < right - 0.3 * body.size
+    if words > 3 or not (inset or (relation and share >= 0.45 and words <= 1 and line.plain[-1:] not in ";:")):
+        return False
     return (share >= 0.35 and (words <= 2 or relation)) or (relation and share >= 0.1 and words <= 2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agentsys.paper.pdf import glyphs, ink, inspect
+from agentsys.paper.pdf import accents, glyphs, ink, inspect
 from agentsys.paper.pdf.engine import Document, pdfium
 from agentsys.paper.pdf.worker import MAX_SIDE
 
@@ -50,6 +50,7 @@ def _page(document: Document, index: int) -> dict[str, Any]:
     record |= {"width": width, "height": height}
     text = page.get_textpage()
     chars, note = glyphs.read(page, text, MAX_CHARS)
+    chars = accents.combine(chars)
     if note:
         record["notes"].append(note)
     checked, hidden = ink.find_hidden(page, chars, width, height)

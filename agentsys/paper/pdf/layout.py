@@ -25,6 +25,8 @@ class Page:
     columns: int = 1
     aside: list[Line] = field(default_factory=list[Line])
     """Lines that are not part of the flow: rotated text."""
+    top: float = 0.0
+    """Where the room below the running head begins, in points."""
     edges: dict[bool, tuple[float, float] | None] = field(default_factory=dict[bool, "tuple[float, float] | None"])
     """Left and right edge of the columns in points; key: the right one of two."""
 
@@ -57,9 +59,14 @@ def drop_furniture(pages: list[Page]) -> list[str]:
             repeated = _marginal(line, page) and seen[_key(line)] >= need
             if repeated or _page_number(line, page) or id(line) in numbers:
                 removed.append(line.plain)
+                if line.box[3] < 0.1 * page.height:
+                    page.top = max(page.top, line.box[3] + 1)
             else:
                 kept.append(line)
         page.lines = kept
+        # A rule under the running head belongs to it.
+        under = [rule[3] for rule in page.raw.rules if page.top and page.top - 3 <= rule[1] <= page.top + 12]
+        page.top = max([page.top, *under])
     return list(dict.fromkeys(removed))
 
 

@@ -15,6 +15,12 @@ NEAR = 45.0
 """Farthest distance in points of a table's first rule from its caption."""
 
 
+_NOTICE = re.compile(
+    r"Proceedings|Copyright|©|\(c\)|arXiv|Conference|Workshop|Preprint|Correspondence|permission", re.I
+)
+"""Words of the notice at the foot of a first page."""
+
+
 @dataclass(slots=True)
 class Regions:
     """What is not running text on one page; indices into the page's lines."""
@@ -140,7 +146,7 @@ class _Finder:
             if beyond and (left <= middle <= right or crosses) and not caption.first <= index <= caption.last:
                 candidates.append((-line.box[3] if up else line.box[1], index))
         found: list[int] = []
-        stop = 0.0 if up else self.page.height
+        stop = self.page.top if up else 0.93 * self.page.height
         last = edge
         for _, index in sorted(candidates):
             line = self.page.lines[index]
@@ -159,7 +165,7 @@ class _Finder:
         if index in self.headings or index in self.regions.used:
             return True
         if caption.kind == "figure":
-            return self._solid(line)
+            return self._solid(line) or line.size > 1.3 * self.body.size or self._ends_paragraph(index)
         if gap > (2.2 if started else 5.0) * self.body.leading:
             return True
         if caption.kind == "algorithm":
@@ -179,6 +185,15 @@ class _Finder:
             return False
         parts = cells.split(line)
         return width > column and (len(parts) <= 1 or max(len(part.text.split()) for part in parts) >= 7)
+
+    def _ends_paragraph(self, index: int) -> bool:
+        """True for the short last line of a paragraph."""
+        line = self.page.lines[index]
+        if index == 0 or abs(line.size - self.body.size) > 0.45:
+            return False
+        before = self.page.lines[index - 1]
+        follows = 0 < line.base - before.base < 1.3 * self.body.leading and abs(line.box[0] - before.box[0]) < 15
+        return follows and self._solid(before)
 
     def _empty(self, region: tuple[list[int], Box]) -> bool:
         lines, box = region
@@ -218,8 +233,15 @@ def _footnotes(page: Page, used: set[int], body: Body) -> list[list[int]]:
             if not 0.6 * body.size < line.size < 0.955 * body.size and not _marked(line):
                 break
             run.append(index)
+        loose: list[int] = []
         while run and not _marked(page.lines[run[-1]]):
-            run.pop()
+            loose.insert(0, run.pop())
+        if (
+            page.number == 1
+            and len(loose) <= 8
+            and _NOTICE.search(" ".join(page.lines[index].plain for index in loose))
+        ):
+            notes.append(loose)
         notes.extend(_split_notes(page, run[::-1]))
     return notes
 
