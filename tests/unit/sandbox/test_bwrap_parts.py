@@ -1,0 +1,187 @@
+"""Parts of the embedded backend that need no bubblewrap."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from agentsys_sandbox import bwrap_box, bwrap_cgroup, bwrap_identity, bwrap_reap, cachedir
+from agentsys_sandbox.base import Unavailable
+from agentsys_sandbox.bwrap_cgroup import Cgroup
+from agentsys_sandbox.bwrap_command import Bubblewrap, Layout, launch
+from agentsys_sandbox.bwrap_identity import Identity
+from agentsys_sandbox.counters import Counters
+from agentsys_sandbox.labels import labels
+from agentsys_sandbox.spec import Limits
+
+
+def command(**changes: object) -> list[str]:
+    layout = Layout(
+        Path("/root-fs"), Path("/w"), Limits(), Identity(61000, 61000, ("setpriv", "--reuid=61000")), **changes
+    )  # type: ignore[arg-type]
+    bubblewrap = Bubblewrap("/usr/bin/bwrap", "0.8.0", frozenset({"--disable-userns"}))
+    return launch(bubblewrap, layout, ["echo", "hi"], "/work/repo", {"HOME": "/tmp"}, status_fd=9).argv
+
+
+def test_the_command_gives_up_root_before_bubblewrap_and_has_no_network() -> None:
+    argv = command()
+    assert argv.index("setpriv") < argv.index("/usr/bin/bwrap")
+    for option in (
+        "--unshare-net",
+        "--unshare-user",
+        "--unshare-pid",
+        "--die-with-parent",
+        "--new-session",
+        "--clearenv",
+    ):
+        assert option in argv
+    assert "--share-net" not in argv
+    assert argv[-2:] == ["echo", "hi"]
+
+
+def test_every_tmpfs_has_a_size_and_the_base_is_read_only() -> None:
+    argv = command()
+    for at, word in enumerate(argv):
+        if word == "--tmpfs":
+            assert argv[at - 2] == "--size"
+    assert argv[argv.index("--ro-bind") + 1 :][:2] == ["/root-fs", "/"]
+    assert argv.count("--bind") == 1  # the work folder
+
+
+def test_the_socket_is_mounted_only_where_it_is_asked_for() -> None:
+    assert "/run/agentsys" not in command()
+    argv = command(binds={"/gw": "/run/agentsys"})
+    assert argv[argv.index("/gw") - 1 :][:3] == ["--ro-bind", "/gw", "/run/agentsys"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (b'{ "child-pid": 7 }\n{ "exit-code": 3 }\n', 3),
+        (b'{ "child-pid": 7 }\n', None),
+        (b"", None),
+        (b"garbage\n", None),
+    ],
+)
+def test_an_exit_code_counts_only_where_bubblewrap_reports_one(status: bytes, code: int | None) -> None:
+    read, write = os.pipe()
+    os.write(write, status)
+    os.set_blocking(read, False)
+    assert bwrap_box._exit_code(read) == code
+    os.close(read)
+    os.close(write)
+
+
+def test_counters_are_read_from_both_versions_of_control_groups(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    (one / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
+    (one / "pids.events").write_text("max 5\n")
+    (two / "memory.events").write_text("low 0\nmax 9\noom 1\noom_kill 3\n")
+    assert Cgroup({"memory": one, "pids": one}).counters() == Counters(2, 5)
+    assert Cgroup({"memory": two}).counters() == Counters(3, 0)
+
+
+def test_limits_are_read_back_and_not_assumed(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("1048576\n")
+    (tmp_path / "pids.max").write_text("max\n")
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert Cgroup(dict.fromkeys(("memory", "pids", "cpu"), tmp_path)).seen() == {"memory": 1048576, "cpu": 150}
+
+
+def test_no_group_is_made_where_none_is_mounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bwrap_cgroup, "_mounts", lambda: iter(()))
+    assert bwrap_cgroup.create("agentsys-test-x", Limits()) is None
+
+
+def test_a_group_of_version_two_gets_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
+    (tmp_path / "cgroup.subtree_control").write_text("")
+    monkeypatch.setattr(bwrap_cgroup, "_mounts", lambda: iter([(tmp_path, "/", "cgroup2", "rw")]))
+    made = bwrap_cgroup.create("agentsys-test-y", Limits(memory=1 << 20, pids=10, cpus=1.5))
+    assert made is not None
+    folder = made.folders["memory"]
+    assert (folder / "memory.max").read_text() == str(1 << 20)
+    assert (folder / "cpu.max").read_text() == "150000 100000"
+    assert (tmp_path / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up root")
+def test_a_uid_in_use_by_another_sandbox_is_not_taken(tmp_path: Path) -> None:
+    with bwrap_identity.identity(tmp_path) as first, bwrap_identity.identity(tmp_path) as second:
+        assert first.uid != second.uid
+        assert min(first.uid, second.uid) >= 61000
+    with (tmp_path / str(first.uid)).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_an_ordinary_user_stays_who_he_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    with bwrap_identity.identity(tmp_path) as found:
+        assert (found.uid, found.dropped) == (1234, False)
+
+
+def test_root_without_setpriv_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(bwrap_identity, "PATH", "/nonexistent")
+    with pytest.raises(Unavailable, match="setpriv"), bwrap_identity.identity(tmp_path):
+        pytest.fail("it must not go on as root")
+
+
+def test_a_private_cache_folder_is_refused_for_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("AGENTSYS_CACHE_DIR", str(private / "cache"))
+    with pytest.raises(Unavailable, match="cannot enter"):
+        cachedir.shared_dir()
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    assert cachedir.shared_dir() == private / "cache"
+
+
+def sandbox_folder(place: Path, name: str, **changes: str) -> Path:
+    folder = place / name
+    (folder / "work").mkdir(parents=True)
+    bwrap_reap.write_owner(folder, labels("r", 3600) | changes, None)
+    return folder
+
+
+def test_only_folders_without_a_living_owner_are_left_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bwrap_reap, "sandboxes_dir", lambda: tmp_path)
+    sandbox_folder(tmp_path, "agentsys-mine")
+    dead = sandbox_folder(tmp_path, "agentsys-dead", **{"agentsys.pid": "999999999"})
+    (tmp_path / "not-ours").mkdir()
+    (tmp_path / "agentsys-broken").mkdir()
+    (tmp_path / "agentsys-broken/owner.json").write_text("{")
+    found = bwrap_reap.leftovers()
+    assert [each.name for each in found] == ["agentsys-dead"]
+    bwrap_reap.remove(found[0])
+    assert not dead.exists()
+    assert (tmp_path / "agentsys-mine").exists()
+
+
+def test_an_owner_file_cannot_make_us_remove_another_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bwrap_reap, "sandboxes_dir", lambda: tmp_path / "boxes")
+    other = tmp_path / "other-group"
+    other.mkdir()
+    folder = sandbox_folder(tmp_path / "boxes", "agentsys-dead", **{"agentsys.pid": "999999999"})
+    told = json.loads((folder / "owner.json").read_text()) | {bwrap_reap.CGROUP: json.dumps({"memory": str(other)})}
+    (folder / "owner.json").write_text(json.dumps(told))
+    bwrap_reap.remove(bwrap_reap.leftovers()[0])
+    assert other.exists()
+
+
+def test_a_tree_is_removed_without_following_links(tmp_path: Path) -> None:
+    keep, tree = tmp_path / "keep", tmp_path / "tree"
+    keep.mkdir()
+    (keep / "file").write_text("x")
+    tree.mkdir()
+    (tree / "link").symlink_to(keep)
+    bwrap_reap.remove_tree(tree)
+    assert not tree.exists()
+    assert (keep / "file").exists()
