@@ -1,6 +1,9 @@
-"""The coder: one file an answer, level by level of the dependency graph; whole files again after a diagnosis."""
+"""The coder: one file an answer, in the order of the dependency graph; whole files again after a diagnosis."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
 
 from agentsys.agents.context import Context, fan_out
 from agentsys.agents.diagnosis import diagnostics_text, feedback
@@ -10,7 +13,7 @@ from agentsys.files import write_atomic
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Part, Prompt
-from agentsys.plan.rules import levels
+from agentsys.plan.rules import levels, needed_by
 from agentsys.prompts import render
 from agentsys.repair.edits import Change
 from agentsys.repair.errors import EditError
@@ -42,15 +45,32 @@ class Coder:
         for path, text in context.ws.generated_missing(plan).items():
             write_atomic(safe_path(context.ws.run.repo, path), text)
             context.ws.mark_generated(path, text)
-        written = 0
-        for level in levels(plan.files):
-            missing = {spec.path for spec in context.ws.files_missing(plan)}
-            todo = [spec for spec in level if spec.path in missing]
-            await fan_out(todo, lambda spec: self._one(plan, spec))
-            written += len(todo)
+        todo = context.ws.files_missing(plan)
+        await self._in_order(plan, todo)
         first = not context.rounds.all()
         context.git.commit("First version" if first else "Write again what the revised plan asks for")
-        return f"{written} files written"
+        return f"{len(todo)} files written"
+
+    async def _in_order(self, plan: Plan, todo: Sequence[FileSpec]) -> None:
+        """Write each file as soon as the files it depends on are there; no file waits for a slow neighbour.
+
+        One failing file stops only those that depend on it: what the others deliver is kept, then its fault is raised.
+        """
+        tasks: dict[str, asyncio.Task[None]] = {}
+
+        async def work(spec: FileSpec) -> None:
+            await asyncio.gather(*(tasks[name] for name in spec.depends_on if name in tasks))
+            await self._one(plan, spec)
+
+        missing = {spec.path for spec in todo}
+        for level in levels(plan.files):
+            for spec in level:
+                if spec.path in missing:
+                    tasks[spec.path] = asyncio.create_task(work(spec))
+        results = await asyncio.gather(*tasks.values(), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
 
     async def _one(self, plan: Plan, spec: FileSpec) -> None:
         context = self._context
@@ -70,8 +90,6 @@ class Coder:
 
     def _prompt(self, plan: Plan, spec: FileSpec) -> Prompt:
         context = self._context
-        missing = {other.path for other in context.ws.files_missing(plan)}
-        finished = [other.path for other in plan.files if other.path not in missing]
         doc = spec.kind == "doc"
         task = render(
             "code",
@@ -80,7 +98,7 @@ class Coder:
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections="" if doc else context.quote(context.cited_sections(plan, spec)),
             expected=context.quote(_expected(plan)) if doc else "",
-            interfaces=interface_digest(context.ws.run.repo, finished),
+            interfaces=interface_digest(context.ws.run.repo, needed_by(plan.files, spec)),
             fence=context.fence,
         )
         return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))

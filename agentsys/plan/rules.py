@@ -133,6 +133,19 @@ def levels(files: Sequence[FileSpec]) -> list[list[FileSpec]]:
     return found
 
 
+def needed_by(files: Sequence[FileSpec], spec: FileSpec) -> list[str]:
+    """Return the paths that a file depends on, directly or not, sorted. The list must be free of cycles."""
+    by_path = {item.path: item for item in files}
+    found: set[str] = set()
+    rest = list(spec.depends_on)
+    while rest:
+        name = rest.pop()
+        if name in by_path and name not in found:
+            found.add(name)
+            rest += by_path[name].depends_on
+    return sorted(found)
+
+
 def find_cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:
     """Return one cycle as a list of names that starts and ends alike, or an empty list."""
     state: dict[str, int] = {}  # 1 = on the path, 2 = done
