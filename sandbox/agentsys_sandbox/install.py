@@ -7,14 +7,15 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-from agentsys_sandbox.base import REPO, VENV, WORK, OnOutput
-from agentsys_sandbox.box import Box
+from agentsys_sandbox.base import REPO, VENV, WORK, OnOutput, Unavailable
 from agentsys_sandbox.environment import UV
 from agentsys_sandbox.execution import Job
 from agentsys_sandbox.gateway import Gateway, forwarder_command
 from agentsys_sandbox.spec import ExecResult, InstallResult, Outcome, Package
+from agentsys_sandbox.text import clean
+from agentsys_sandbox.transfer import HelperEnd
 
 PYTHON = f"{VENV}/bin/python"
 SOCKET_DIR = "/run/agentsys"
@@ -24,7 +25,12 @@ CONSTRAINTS = "/tmp/constraints.txt"
 LIST = (UV, "pip", "list", "--python", PYTHON, "--format", "json")
 STORE = ("/bin/sh", "-c", 'cat > "$1"', "sh")
 """Followed by a path: stores the input there."""
+CONNECT = ("python3", "-I", "-S", "-c", "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])")
+"""Followed by a path: fails unless somebody serves that socket."""
 _MOST_PACKAGES = 5000
+_NO_SOCKET = (
+    "Docker Desktop, remote engines and SELinux do not let a unix socket through; use an engine on this machine"
+)
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,26 @@ class Wish:
     on_output: OnOutput | None
 
 
-class Installation:
-    """One installation in a started container that has the gateway's socket mounted at `SOCKET_DIR`."""
+class Phase(Protocol):
+    """A place that is up, with the gateway's socket mounted at `SOCKET_DIR`."""
 
-    def __init__(self, box: Box, gateway: Gateway, environment: Mapping[str, str]) -> None:
+    async def run(self, job: Job) -> ExecResult: ...
+
+    async def helper(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        max_output: int = 1 << 20,
+        flood: int | None = None,
+        on_output: OnOutput | None = None,
+    ) -> HelperEnd: ...
+
+
+class Installation:
+    """One installation in a place of its own."""
+
+    def __init__(self, box: Phase, gateway: Gateway, environment: Mapping[str, str]) -> None:
         self._box = box
         self._gateway = gateway
         self._environment = environment
@@ -49,6 +71,7 @@ class Installation:
     async def run(self, wish: Wish) -> InstallResult:
         """Make `VENV` afresh and install. Raises: SandboxGone, Unavailable."""
         deadline = time.monotonic() + wish.limit
+        await self._see_gateway()
         await self._box.helper((*STORE, REQUIREMENTS), stdin=_lines(wish.requirements))
         await self._box.helper((*STORE, CONSTRAINTS), stdin=_lines(wish.constraints))
         result = await self._step(make_venv("python3"), wish, deadline)
@@ -58,6 +81,13 @@ class Installation:
             return InstallResult(self._blamed(result))
         listing = await self._box.helper(LIST, max_output=4 << 20)
         return InstallResult(result, packages(listing.stdout, self._hashes()))
+
+    async def _see_gateway(self) -> None:
+        """Connect to the socket once, so that a mount that does not work is not taken for a wrong requirement."""
+        end = await self._box.helper([*CONNECT, f"{SOCKET_DIR}/index.sock"])
+        if end.exit_code != 0:
+            said = clean(end.stderr).strip().rpartition("\n")[2][:200]
+            raise Unavailable(f"the package index gateway cannot be reached from the sandbox: {said}", _NO_SOCKET)
 
     async def _step(self, argv: list[str], wish: Wish, deadline: float) -> ExecResult:
         wrapped = forwarder_command(f"{SOCKET_DIR}/index.sock", argv)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,14 @@ async def others(sandbox: Sandbox) -> int:
         "print(n)"
     )
     return int((await python(sandbox, code)).stdout)
+
+
+def runs_on_host(mark: str) -> bool:
+    """True if this machine has a process with the mark in its command line, in whatever container."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "cmdline").read_bytes():
+                return True
+        except OSError:
+            continue
+    return False

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox.base import Sandbox
+from agentsys_sandbox.base import Sandbox, Unavailable
 from agentsys_sandbox.spec import Outcome
 from live.sandboxes import Place, python
 
@@ -157,6 +158,21 @@ async def test_requirements_that_reach_around_the_index_are_answered_at_once(box
     answer = (await box.install([line])).result
     assert answer.outcome is Outcome.DENIED_BY_POLICY
     assert answer.message
+
+
+async def test_an_index_that_cannot_be_reached_is_no_fault_of_the_requirements(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agentsys_sandbox.gateway import Gateway
+
+    empty = tempfile.TemporaryDirectory()
+    Path(empty.name).chmod(0o755)
+    monkeypatch.setattr(Gateway, "socket_dir", Path(empty.name))
+    async with place.open() as box:
+        with pytest.raises(Unavailable, match="gateway cannot be reached"):
+            await box.install(["numpy"])
+        assert (await python(box, "print(1)")).ok
+    empty.cleanup()
 
 
 @pytest.mark.index

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 
 import pytest
 
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import Outcome
-from live.sandboxes import MIB, Place, others, python
+from live.sandboxes import MIB, Place, others, python, runs_on_host
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -83,8 +84,11 @@ LOOPS = {
 
 @pytest.mark.parametrize("code", LOOPS.values(), ids=LOOPS)
 async def test_a_program_over_its_time_is_stopped_with_everything_it_started(box: Sandbox, code: str) -> None:
+    mark, seen = f"mark-{secrets.token_hex(8)}", []
+    program = f"print('begun', flush=True)\n{code}\n# {mark}"
     start = time.monotonic()
-    result = await python(box, f"print('begun', flush=True)\n{code}", timeout=2.0)
+    result = await python(box, program, timeout=2.0, on_output=lambda name, data: seen.append(runs_on_host(mark)))
+    assert (seen[0], runs_on_host(mark)) == (True, False)
     assert result.outcome is Outcome.TIMEOUT
     assert result.exit_code is None
     assert result.stdout == b"begun\n"
