@@ -53,25 +53,13 @@ def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) ->
 def _run(prepared: Prepared, display: Display, stop: Stop) -> RunResult:
     try:
         with display:
-            result = supervise(lambda: prepared.start([display]), stop)
+            return supervise(lambda: prepared.start([display]), stop)
     except AgentsysError as error:
         if isinstance(error, Interrupted):
             error.exit_code = stop.exit_code
         if isinstance(display, JsonDisplay):
             _complete(display, error)
         leave(error)
-    _write_reports(result)
-    return result
-
-
-def _write_reports(result: RunResult) -> None:
-    """Put the reports into the run directory; a full disk must not hide how the run ended."""
-    from agentsys.report.write import write_reports
-
-    try:
-        write_reports(result.run)
-    except OSError as error:
-        typer.echo(f"warning: the report could not be written: {error.strerror}", err=True)
 
 
 def _complete(display: JsonDisplay, error: AgentsysError) -> None:
