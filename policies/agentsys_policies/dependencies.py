@@ -56,6 +56,16 @@ def check(requirement: str, packages: Packages) -> list[Finding]:
     return [] if not line else [finding(rule, place, detail) for rule, detail in _faults(line, packages)]
 
 
+def pin_of(requirement: str) -> tuple[str, str] | None:
+    """Return name and version of a requirement that is pinned to one version."""
+    try:
+        parsed = Requirement(re.sub(r"(^|\s)#.*$", "", requirement).partition(" --hash")[0].strip())
+    except InvalidRequirement:
+        return None
+    pins = [item.version for item in parsed.specifier if item.operator in {"==", "==="} and "*" not in item.version]
+    return (parsed.name, pins[0]) if pins else None
+
+
 def _faults(line: str, packages: Packages) -> Iterator[tuple[Rule, str]]:
     rule = packages.by_id
     if line in {".", "-e .", "--editable ."} or re.fullmatch(r"(?:-e )?\.\[[\w,.\- ]+\]", line):

@@ -7,11 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from packaging.utils import canonicalize_name
+
 from agentsys_policies import commands, dependencies, intake, layers, overrides, purpose, rulebook, shell
 from agentsys_policies import tree as trees
+from agentsys_policies.advisories import MALICIOUS, Advisories
 from agentsys_policies.decide import decide, finding
 from agentsys_policies.errors import PolicyError
 from agentsys_policies.ruleset import RuleSet, read_rules, shipped_folder
+from agentsys_policies.sbom import Installed
 from agentsys_policies.scan.build import BuildScanner
 from agentsys_policies.scan.code import CodeScanner
 from agentsys_policies.scan.files import classify
@@ -138,11 +142,43 @@ class Policy:
         status: State = "ok" if argv else "error"
         return self._decide("command", text, found, status=status, note="" if argv else "there is no command")
 
-    def check_dependencies(self, requirements: Sequence[str]) -> Decision:
-        """Decide whether the lines of a requirements file may be installed."""
+    def check_dependencies(self, requirements: Sequence[str], *, advisories: Advisories | None = None) -> Decision:
+        """Decide whether the lines of a requirements file may be installed.
+
+        Without advisory data vulnerabilities are not looked up, and a remark says so.
+        """
         found = [item for line in requirements for item in dependencies.check(line, self._packages)]
+        if advisories is None:
+            found.append(finding(self.rules["dependency.no-vulnerability-data"]))
+        else:
+            pins = (dependencies.pin_of(line) for line in requirements)
+            found += self._vulnerable([pin for pin in pins if pin is not None], advisories)
         receipt = Scanner(name="dependencies", version="1", inputs=len(requirements), examined=len(requirements))
         return self._decide("dependency", f"{len(requirements)} requirements", found, scanners=[receipt])
+
+    def check_installed(self, installed: Sequence[Installed], advisories: Advisories | None) -> Decision:
+        """Judge an installed environment: names used for attacks, and vulnerabilities where there is data."""
+        malicious = self._packages.malicious
+        found = [
+            finding(self.rules["dependency.malicious"], Evidence(quote=f"{item.name} {item.version}"), item.name)
+            for item in installed
+            if canonicalize_name(item.name) in malicious
+        ]
+        if advisories is None:
+            found.append(finding(self.rules["dependency.no-vulnerability-data"]))
+        else:
+            found += self._vulnerable([(item.name, item.version) for item in installed], advisories)
+        receipt = Scanner(name="installed", version="1", inputs=len(installed), examined=len(installed))
+        return self._decide("dependency", f"{len(installed)} installed packages", found, scanners=[receipt])
+
+    def _vulnerable(self, pins: Sequence[tuple[str, str]], advisories: Advisories) -> list[Finding]:
+        found: list[Finding] = []
+        for name, version in pins:
+            for identity in advisories.affecting(name, version):
+                rule = "dependency.malicious" if identity.startswith(MALICIOUS) else "dependency.vulnerable"
+                detail = f"{identity} affects {name} {version}, by data of {advisories.date}"
+                found.append(finding(self.rules[rule], Evidence(quote=f"{name}=={version}"), detail))
+        return found
 
     @staticmethod
     def tree_hash(root: Path) -> str:

@@ -115,6 +115,7 @@ def verify(folder: Path, *, head: str = "") -> list[str]:
         if hashlib.sha256(_canonical(manifest)).hexdigest() != stated:
             problems.append("the manifest was changed after it was sealed")
         problems += _compare(manifest, lines, hashlib.sha256(_read_bytes(folder / EVENTS)).hexdigest())
+        problems += _files(folder, manifest["facts"].get("files", {}))
     except FileNotFoundError:
         problems.append("there is no manifest: the record was never sealed, or the file is missing")
     except (ValueError, KeyError, AttributeError, TypeError):
@@ -133,6 +134,18 @@ def _compare(manifest: dict[str, Any], lines: list[dict[str, Any]], digest: str)
     if manifest["head"] != (lines[-1]["hash"] if lines else GENESIS):
         return ["the head hash differs from the sealed one"]
     return [] if manifest["events_sha256"] == digest else ["the bytes of the events differ from the sealed ones"]
+
+
+def _files(folder: Path, hashes: dict[str, str]) -> list[str]:
+    """Files that were written beside the record, by the hashes in the seal."""
+    problems: list[str] = []
+    for name, digest in sorted(hashes.items()):
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            problems.append(f"`{name}` is missing")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            problems.append(f"`{name}` was changed after the seal")
+    return problems
 
 
 def _read_chain(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:

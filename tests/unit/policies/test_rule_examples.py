@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agentsys_policies.engine import Policy
-from agentsys_policies.rulebook import CodeRule, PatternRule, Rule
-from agentsys_policies.schema import Finding
+from agentsys_policies.examples import Example, examples, failures, fault_of
 
 POLICY = Policy.load()
 
 
-def _findings(rule: Rule, example: str) -> list[Finding]:
-    if isinstance(rule, CodeRule):
-        return POLICY.examine_python(example)
-    if isinstance(rule, PatternRule):
-        return POLICY.examine_text(rule, example)
-    if rule.id.startswith(("file.", "integrity.")):
-        name, _, text = example.partition(": ")
-        return POLICY.examine_source(name, text, reported=[94.37])
-    if rule.id.startswith("command."):
-        return POLICY.examine_shell(example)
-    return list(POLICY.check_dependencies([example]).findings)
+@pytest.mark.parametrize("example", examples(POLICY), ids=lambda example: f"{example.rule}-{example.matches}")
+def test_a_rules_examples_match_it_or_not_as_the_rule_says(example: Example) -> None:
+    assert fault_of(POLICY, example) == ""
 
 
-def _cases() -> list[tuple[str, str, bool]]:
-    tested = [
-        rule
-        for rule in POLICY.rules.values()
-        if rule.id.split(".")[0] in {"code", "text", "command", "dependency", "file", "integrity"}
-    ]
-    tested += [
-        rule for rule in POLICY.rules.values() if isinstance(rule, PatternRule) and rule.id.startswith("purpose")
-    ]
-    tested = [rule for rule in tested if rule.id not in {"dependency.vulnerable", "dependency.no-vulnerability-data"}]
-    good = [(rule.id, text, True) for rule in tested for text in rule.positive]
-    return good + [(rule.id, text, False) for rule in tested for text in rule.negative]
+def test_every_rule_has_examples_of_both_kinds_and_a_remedy() -> None:
+    assert all(rule.positive and rule.negative and rule.remedy for rule in POLICY.rules.values())
+    tested = {example.rule for example in examples(POLICY)}
+    assert len(tested) > 90
+    assert set(POLICY.rules) - tested == {"purpose.harm", "purpose.doubt", "purpose.cleared"}
 
 
-@pytest.mark.parametrize(("rule", "example", "matches"), _cases())
-def test_a_rules_examples_match_it_or_not_as_the_rule_says(rule: str, example: str, matches: bool) -> None:
-    found = {item.rule for item in _findings(POLICY.rules[rule], example)}
-    assert (rule in found) is matches, f"{sorted(found)} on {example!r}"
+def test_a_wrong_example_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "extends: default\n"
+        "text:\n"
+        "  - {id: text.own, category: own, severity: low, message: m, remedy: r, patterns: [abc],"
+        " positive: [xyz], negative: [abcd]}\n"
+    )
+    assert list(failures(Policy.load(str(file)))) == ["`text.own` does not match 'xyz'", "`text.own` matches 'abcd'"]

@@ -1,0 +1,118 @@
+"""`agentsys audit PATH` and `agentsys audit verify DIR`: audit any repository, and recompute an audit."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentsys.cli import options as opt
+from agentsys.cli.door import json_errors
+from agentsys.cli.policy import PolicyName, load_policy, refuse, show_decisions
+from agentsys.errors import BlockedError, UsageError
+
+if TYPE_CHECKING:
+    from agentsys_policies.advisories import Advisories
+    from agentsys_policies.sbom import Installed
+
+VERIFY = "verify"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("audit", short_help="Audit a repository, or verify an audit.")(audit)
+
+
+def audit(
+    target: Annotated[str, typer.Argument(help="A repository or a run; or the word `verify`.", metavar="PATH|verify")],
+    folder: Annotated[Path | None, typer.Argument(help="After `verify`: the audit folder.", metavar="DIR")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--audit-dir", help="Write record, SARIF, SBOM and page there.", metavar="DIR")
+    ] = None,
+    environment: Annotated[
+        Path | None, typer.Option(help="What is installed: JSON of `pip inspect` or `pip list`.", metavar="FILE")
+    ] = None,
+    advisories: Annotated[
+        Path | None, typer.Option(help="Vulnerability data: folder or zip of OSV records, or JSON.", metavar="PATH")
+    ] = None,
+    head: Annotated[str, typer.Option(help="With `verify`: the head hash noted elsewhere.", metavar="HASH")] = "",
+    name: PolicyName = None,
+    json: opt.JsonRows = False,
+) -> None:
+    """Examine every file, requirement and script of a repository by the safety policy. Nothing of it is run.
+
+    `agentsys audit verify DIR` recomputes the record in DIR and says whether anything in it was changed.
+    Exit code 6 if something is not allowed, or if the record is not whole.
+    """
+    with json_errors(json):
+        if target == VERIFY and folder is not None:
+            _verify(folder, head, json)
+        elif folder is not None:
+            raise UsageError(f"`{folder}` is one argument too many", "`agentsys audit verify DIR` verifies an audit")
+        else:
+            _audit(Path(target), out, environment, advisories, name, json)
+
+
+def _audit(
+    root: Path, out: Path | None, environment: Path | None, data: Path | None, name: str | None, json: bool
+) -> None:
+    from agentsys import __version__
+    from agentsys_policies.errors import PolicyError
+    from agentsys_policies.repository import audit_repository
+
+    title = root.resolve().name
+    run = root if (root / "run.json").is_file() else None
+    root = root / "repo" if run is not None else root
+    if not root.is_dir():
+        raise UsageError(f"`{root}` is not a folder", "name a repository or a run")
+    policy = load_policy(name)
+    try:
+        done = audit_repository(
+            root,
+            policy,
+            out=out,
+            installed=_installed(environment or _last_environment(run)),
+            advisories=_advisories(data),
+            name=title,
+            version=__version__,
+        )
+    except PolicyError as error:
+        raise UsageError(error.message, error.hint) from error
+    show_decisions(list(done.decisions), json)
+    if done.head and not json:
+        typer.echo(f"\nwritten to {out}\nhead of the record: {done.head}")
+    refuse(list(done.decisions))
+
+
+def _verify(folder: Path, head: str, json: bool) -> None:
+    from agentsys_policies.record import verify
+
+    if not folder.is_dir():
+        raise UsageError(f"`{folder}` is not a folder", "name the audit folder of a run or of a release")
+    problems = verify(folder, head=head)
+    if json:
+        typer.echo(jsonlib.dumps({"folder": str(folder), "problems": problems}, indent=1, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(problems) or "the record is whole")
+    if problems:
+        raise BlockedError(f"the audit record in `{folder}` is not whole", "do not rely on it")
+
+
+def _last_environment(run: Path | None) -> Path | None:
+    """The list of what was installed in the last round of a run that has one."""
+    files = sorted(run.glob("rounds/[0-9]*/packages.json")) if run is not None else []
+    return files[-1] if files else None
+
+
+def _installed(path: Path | None) -> list[Installed]:
+    from agentsys_policies.repository import read_installed
+
+    return read_installed(path) if path is not None else []
+
+
+def _advisories(path: Path | None) -> Advisories | None:
+    from agentsys_policies.advisories import read_advisories
+
+    return read_advisories(path) if path is not None else None
