@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -28,10 +29,12 @@ def factory(place: Place) -> Callable[[], Sandbox]:
     return lambda: open_sandbox(spec, place.backend)
 
 
-async def check(place: Place, root: Path, files: dict[str, str], seconds: float = 120.0) -> Verdict:
+async def check(
+    place: Place, root: Path, files: dict[str, str], seconds: float = 120.0, events: EventLog | None = None
+) -> Verdict:
     repo = write_repo(root / "repo", files)
     return await verify(
-        repo, factory(place), round=1, out=root / "rounds/01", plan=PLAN, timeout=seconds, events=EventLog(None, "t"),
+        repo, factory(place), round=1, out=root / "rounds/01", plan=PLAN, timeout=seconds, events=events or EventLog(None, "t"),
         audit=AUDIT,
     )  # fmt: skip
 
@@ -79,8 +82,9 @@ async def test_a_failing_test_is_named_with_its_assertion(place: Place, tmp_path
     assert "== 2.0" in found.message
 
 
-async def test_tests_that_never_touch_the_method_do_not_pass(place: Place, tmp_path: Path) -> None:
-    verdict = await check(place, tmp_path, HOLLOW_TEST)
+@pytest.mark.docker
+async def test_tests_that_never_touch_the_method_do_not_pass(engine_place: Place, tmp_path: Path) -> None:
+    verdict = await check(engine_place, tmp_path, HOLLOW_TEST)
     assert [item.kind for item in verdict.diagnostics] == ["no_test"]
 
 
@@ -111,6 +115,7 @@ async def test_a_bad_pin_is_told_from_a_fault_of_the_world(engine_place: Place, 
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 async def test_the_repositorys_own_settings_do_not_silence_a_check(engine_place: Place, tmp_path: Path) -> None:
     options = '[tool.pytest.ini_options]\naddopts = "-p no:agentsys_probe -p no:junitxml -q"\n'
     files = {
@@ -144,3 +149,15 @@ async def test_a_test_that_hangs_is_a_time_out_and_the_smoke_run_still_counts(
     (found,) = verdict.diagnostics
     assert (found.kind, found.path) == ("timeout", "tests/test_slow.py")
     assert states(verdict)["smoke"] == "passed"
+
+
+async def test_a_cancelled_verification_leaves_nothing_behind(place: Place, tmp_path: Path) -> None:
+    files = {**GREEN, "tests/test_slow.py": "import time\n\n\ndef test_slow() -> None:\n    time.sleep(600)\n"}
+    events, imported = EventLog(None, "t"), asyncio.Event()
+    events.subscribe(lambda event: imported.set() if "'imports'" in str(event) else None)
+    task = asyncio.create_task(check(place, tmp_path, files, events=events))
+    await asyncio.wait_for(imported.wait(), 120)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not (tmp_path / "rounds/01/verdict.json").exists()
