@@ -34,8 +34,8 @@ async def check(
 ) -> Verdict:
     repo = write_repo(root / "repo", files)
     return await verify(
-        repo, factory(place), round=1, out=root / "rounds/01", plan=PLAN, timeout=seconds, events=events or EventLog(None, "t"),
-        audit=AUDIT,
+        repo, factory(place), round=1, out=root / "rounds/01", plan=PLAN, timeout=seconds,
+        events=events or EventLog(None, "t"), audit=AUDIT,
     )  # fmt: skip
 
 
