@@ -34,7 +34,11 @@ _HARD_NOFILE = 1024  # what an engine that may not raise limits itself has at le
 
 
 class DockerSandbox:
-    """A sandbox on a Docker engine or podman's compatible socket; the methods are those of `base.Sandbox`."""
+    """A sandbox on a Docker engine or podman's compatible socket; the methods are those of `base.Sandbox`.
+
+    Args:
+        engine: taken over: closed when the sandbox is.
+    """
 
     def __init__(self, spec: SandboxSpec, engine: Engine) -> None:
         self._spec = spec
@@ -128,8 +132,11 @@ class DockerSandbox:
                 await self._box.remove()
         finally:
             self._box = None
-            await self._threads.call(self._engine.remove_volume, self._name)
-            self._threads.close()
+            try:
+                await self._threads.call(self._engine.remove_volume, self._name)
+            finally:
+                self._threads.close()
+                self._engine.close()
 
     async def _ready(self) -> Box:
         """The container of the run phase: a new one where there is none, or the last one is not to be used again."""

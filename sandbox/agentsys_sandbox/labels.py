@@ -20,7 +20,7 @@ def labels(run: str, ttl: float) -> dict[str, str]:
 
     Args:
         run: id of the run.
-        ttl: seconds after which it may be removed whoever owns it.
+        ttl: seconds after which others may remove it, where they cannot tell whether its owner lives.
     """
     pid = os.getpid()
     return {
@@ -61,6 +61,9 @@ def machine() -> str:
 def abandoned(found: Mapping[str, str], now: float) -> str:
     """Say why something with these labels may be removed; empty where it is still in use.
 
+    Where the owner is a process that we can look for, only that counts: a run may well take longer than it thought. The
+    time to live is for owners on another machine, or in another container.
+
     Args:
         found: the labels.
         now: seconds since the epoch.
@@ -70,9 +73,6 @@ def abandoned(found: Mapping[str, str], now: float) -> str:
         pid = int(found[PID])
     except (KeyError, ValueError):
         return ""  # not ours, or of another version: leave it alone
-    if over:
-        return "its time to live is over"
-    same_machine = found.get(OWNER) == machine() != "unknown"
-    if same_machine and process_start(pid) != found.get(PID_START):
-        return f"its owner, process {pid}, is gone"
-    return ""
+    if found.get(OWNER) == machine() != "unknown":
+        return "" if process_start(pid) == found.get(PID_START) else f"its owner, process {pid}, is gone"
+    return "its time to live is over" if over else ""
