@@ -1,8 +1,8 @@
 """One run on disk, typed: the only memory that the team has.
 
-An artefact is fresh if it exists and the hash of what it was made from (paper, its part of the plan, prompt template)
-still matches; the hashes are kept in `inputs.json`. The model's name is not among them: a run that is resumed with
-another model keeps what was paid for.
+An artefact is fresh if it exists and the hash of what it was made from (paper, request, its part of the plan, its
+analysis) still matches; the hashes are kept in `inputs.json`. Model and prompt templates are not among them: a run that
+is resumed with another model, or after an upgrade, keeps what was paid for. run.json says what was used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from agentsys.paper import load_paper
 from agentsys.paper.model import Paper
 from agentsys.plan.files import load_plan
 from agentsys.plan.generated import generated_files
-from agentsys.prompts import template_hash
 from agentsys.rundir import RunDir
 from agentsys.settings import Settings
 from agentsys.verify.upload import read_tree, tree_hash
@@ -46,7 +45,7 @@ class Workspace:
         return load_paper(self.run.paper)
 
     def plan(self) -> Plan | None:
-        """Return the plan if it is complete and was made from this paper and these prompts."""
+        """Return the plan if it is complete and was made from this paper and this request."""
         plan = load_plan(self.run.plan)
         return plan if plan is not None and self.fresh("plan", self.plan_inputs()) else None
 
@@ -58,8 +57,7 @@ class Workspace:
         return plan
 
     def plan_inputs(self) -> str:
-        templates = [template_hash(name) for name in ("plan_ledger", "plan_design", "plan_config")]
-        return self._hash(self.paper.sha256, self.request, *templates)
+        return self._hash(self.paper.sha256, self.request)
 
     # -- analyses ------------------------------------------------------------------------------------------------------
 
@@ -81,7 +79,7 @@ class Workspace:
         ]
 
     def analysis_inputs(self, plan: Plan, spec: FileSpec) -> str:
-        return self._hash(self.paper.sha256, self._share(plan, spec), template_hash("analyse"))
+        return self._hash(self.paper.sha256, self._share(plan, spec))
 
     # -- repository ----------------------------------------------------------------------------------------------------
 
@@ -106,7 +104,7 @@ class Workspace:
         self.mark({f"repo/{path}": self._hash(text)})
 
     def code_inputs(self, plan: Plan, spec: FileSpec) -> str:
-        return self._hash(self._share(plan, spec), self.analysis(spec.path), template_hash("code"))
+        return self._hash(self._share(plan, spec), self.analysis(spec.path))
 
     def code_tree(self) -> str:
         """Return a hash of the repository's files, without results and without what is generated at the end."""
