@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -69,10 +70,14 @@ class ReportData:
         return sum(file.lines for file in self.files)
 
     @property
-    def last_verdict(self) -> Verdict | None:
-        """The latest verification that could be done."""
-        found = [item.verdict for item in self.rounds if item.verdict is not None]
-        return found[-1] if found else None
+    def best(self) -> RoundData | None:
+        """The round whose tree was delivered: the best one, the later of equals; None if no verification was done."""
+        return best_round(self.rounds)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the verification of the delivered tree said."""
+        return self.best.verdict if self.best is not None else None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -105,13 +110,14 @@ def collect(run: RunDir) -> ReportData:
     problems = Problems()
     record = _record(run)
     plan = read_model(run.plan / "plan.json", Plan, problems)
+    rounds = _rounds(run, problems)
     return ReportData(
         path=run.path,
         record=record,
         plan=plan,
-        rounds=_rounds(run, problems),
+        rounds=rounds,
         replay=read_model(run.rounds / "replay" / "verdict.json", Verdict, problems),
-        measured=_measured(run, plan, problems),
+        measured=_measured(run, plan, best_round(rounds), problems),
         decisions=_decisions(run.audit, problems),
         files=tuple(_files(run.repo)),
         problems=tuple(problems),
@@ -143,16 +149,31 @@ def _rounds(run: RunDir, problems: Problems) -> tuple[RoundData, ...]:
     )
 
 
-def _measured(run: RunDir, plan: Plan | None, problems: Problems) -> tuple[MeasuredResult, ...]:
+def best_round(rounds: Sequence[RoundData]) -> RoundData | None:
+    """Return the round with the best verdict; infrastructure faults say nothing about a tree."""
+    done = [(item.verdict.score, item.number, item) for item in rounds if item.verdict and not item.verdict.infra]
+    return max(done, key=lambda row: row[:2])[2] if done else None
+
+
+def _measured(run: RunDir, plan: Plan | None, best: RoundData | None, problems: Problems) -> tuple[MeasuredResult, ...]:
+    """Compare with the delivered results; a repository that was not verified has only those of its round."""
     if plan is None:
         return ()
     raw = read_bytes(run.repo / "results" / "results.json", problems)
+    delivered = raw is not None
+    if raw is None and best is not None:
+        raw = read_bytes(run.round(best.number) / "results.json", problems)
     try:
         results = parse_results(raw) if raw is not None else None
     except ResultsError as error:
-        problems.append(f"results/results.json: {error}")
+        problems.append(f"results.json: {error}")
         results = None
-    return compare(plan, results)
+    rows = compare(plan, results)
+    return rows if delivered else tuple(_doubtful(row) for row in rows)
+
+
+def _doubtful(row: MeasuredResult) -> MeasuredResult:
+    return row if row.measured is None else row.model_copy(update={"scale": f"{row.scale}; this code was not verified"})
 
 
 def _decisions(folder: Path, problems: Problems) -> tuple[Decision, ...]:

@@ -17,6 +17,7 @@ def summary(data: ReportData) -> str:
     """Return the summary as plain text without a line break at its end."""
     lines = [headline(data)]
     rows = [
+        ("reason", data.record.reason if data.record.status == "unverified" else ""),
         ("hint", _hint(data)),
         ("paper", clean_line(data.record.title, 90)),
         ("checks", _checks(data)),
@@ -52,7 +53,7 @@ def _hint(data: ReportData) -> str:
 
 
 def _checks(data: ReportData) -> str:
-    verdict = data.last_verdict
+    verdict = data.verdict
     if verdict is None:
         return "none was done"
     words = [f"{check.name} {check.state.replace('_', ' ')}" for check in verdict.checks]

@@ -19,7 +19,7 @@ def effective_status(data: ReportData) -> Status:
 
 def missing_evidence(data: ReportData) -> str:
     """Return what speaks against `verified`; empty where every piece of evidence is there."""
-    if data.last_verdict is None:
+    if data.verdict is None:
         return "no verification is on disk"
     if not any(item.verdict is not None and item.verdict.passed for item in data.rounds):
         return "no verification passed every check"
@@ -77,7 +77,7 @@ def next_command(data: ReportData) -> str:
     # The path, not the id: it is found from every working directory.
     run = shlex.quote(str(data.path))
     status = effective_status(data)
-    if status == "unverified" and data.last_verdict is None:
+    if status == "unverified" and data.verdict is None:
         return f"agentsys resume {run}"
     if status == "unverified":
         more = max(_setting(data, "max_rounds", 5) + 3, data.record.rounds + 3)
@@ -109,7 +109,7 @@ def _rounds(data: ReportData) -> str:
 
 
 def _open_ends(data: ReportData) -> str:
-    verdict = data.last_verdict
+    verdict = data.verdict
     if verdict is None:
         return ""
     if verdict.passed:

@@ -100,6 +100,23 @@ def test_only_a_finite_number_is_a_measured_result(tmp_path: Path, value: str) -
     assert collect(run).measured[0].measured is None
 
 
+def test_numbers_of_code_that_was_not_verified_say_so(tmp_path: Path) -> None:
+    run = make(tmp_path, "unverified")
+    (run.round(1) / "results.json").write_text('{"loss": 0.3}')
+    row = collect(run).measured[0]
+    assert row.measured == 0.3
+    assert "this code was not verified" in row.scale
+    assert "not verified" in summary(collect(run)).split("numbers", 1)[1]
+
+
+def test_checks_are_those_of_the_best_round_which_is_the_one_delivered(tmp_path: Path) -> None:
+    run = make(tmp_path, "unverified")
+    write_json(run.round(2) / "verdict.json", verdict(2, {"imports": "0 of 3 modules import", "pytest": "none"}))
+    write_json(run.round(3) / "verdict.json", verdict(3, {"install": "no"}, infra="the engine is gone"))
+    assert "imports passed" in summary(collect(run))
+    assert "pytest failed (2 passed, 1 failed)" in summary(collect(run)).splitlines()[0]
+
+
 def test_weak_sandbox_is_said_in_every_form(tmp_path: Path) -> None:
     data = collect(make(tmp_path, "unverified"))
     assert all("WEAK" in form(data) for form in (summary, markdown, html))
