@@ -55,9 +55,7 @@ def _bytes(path: Path, options: ReadOptions) -> bytes:
 def _read(data: bytes, path: Path, options: ReadOptions) -> Paper:
     digest = sha256_bytes(data)
     if b"%PDF-" in data[:1024]:
-        from agentsys.paper.pdf.read import read_pdf
-
-        return read_pdf(data, path.name, digest, options)
+        return _pdf(data, path.name, digest, options)
     suffix = path.suffix.lower()
     if data[:2] == b"\x1f\x8b":
         return _unpacked(data, path, digest, options)
@@ -83,15 +81,23 @@ def _read(data: bytes, path: Path, options: ReadOptions) -> Paper:
     return read_markdown(text, path.name, digest, plain=suffix in (".txt", ""))
 
 
+def _pdf(data: bytes, name: str, digest: str, options: ReadOptions) -> Paper:
+    if options.reader == "nougat":
+        from agentsys.paper.nougat_read import read_with_nougat
+
+        return read_with_nougat(data, name, digest, options)
+    from agentsys.paper.pdf.read import read_pdf
+
+    return read_pdf(data, name, digest, options)
+
+
 def _unpacked(data: bytes, path: Path, digest: str, options: ReadOptions) -> Paper:
     """Read what arXiv hands out: gzip of a tar archive, of one TeX file, or of a PDF."""
     inner = gunzip(data)
     if is_tar(inner):
         return read_sources(read_tar(inner), path.name, digest)
     if b"%PDF-" in inner[:1024]:
-        from agentsys.paper.pdf.read import read_pdf
-
-        return read_pdf(inner, path.name, digest, options)
+        return _pdf(inner, path.name, digest, options)
     if inner.strip() and b"\x00" not in inner[:4096]:
         return read_sources(MemorySources({"main.tex": inner}), path.name, digest, "main.tex")
     raise PaperError(f"`{path.name}` holds no paper", "give PDF, LaTeX, HTML, Markdown or text")

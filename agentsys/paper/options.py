@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,5 +28,9 @@ class ReadOptions:
     """Largest file that is opened, in bytes."""
     timeout: float = 120.0
     """Wall-clock limit of one child process, in seconds."""
+    cache: Path | None = None
+    """Folder in which the pages that nougat read are kept; None for the user's cache folder."""
+    progress: Callable[[int, int], None] | None = None
+    """Called with (pages done, pages in all) by readers that are slow."""
     latex_source: Path | None = None
     """LaTeX source of the same paper, from which equations are taken."""

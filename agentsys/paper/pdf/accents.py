@@ -7,8 +7,8 @@ import unicodedata
 from agentsys.paper.pdf.glyphs import Char
 
 COMBINING = {
-    "´": "\u0301", "`": "\u0300", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "¯": "\u0304", "ˇ": "\u030c", "˘": "\u0306",
-    "˙": "\u0307", "¸": "\u0327", "˚": "\u030a", "˝": "\u030b", "ˉ": "\u0304",
+    "´": "\u0301", "`": "\u0300", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "¯": "\u0304", "ˇ": "\u030c",
+    "˘": "\u0306", "˙": "\u0307", "¸": "\u0327", "˚": "\u030a", "˝": "\u030b", "ˉ": "\u0304",
 }  # fmt: skip
 REACH = 150
 """How many characters back the letter of an accent is looked for: PDFium may put accents at the end of a line."""

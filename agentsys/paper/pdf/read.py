@@ -31,6 +31,16 @@ def read_pdf(data: bytes, name: str, sha256: str, options: ReadOptions) -> Paper
     Raises: PaperError if it cannot be read.
     """
     document, pages = collect(data, options)
+    return paper_of(document, pages, name, sha256, options)
+
+
+def paper_of(
+    document: wire.RawDocument, pages: list[wire.RawPage], name: str, sha256: str, options: ReadOptions
+) -> Paper:
+    """Make the paper of pages that were collected.
+
+    Raises: PaperError if they hold no text.
+    """
     if document.pages == 0 or not pages:
         raise PaperError("the PDF has no pages", "it may be damaged; download it again")
     result = assemble(document, pages)
@@ -88,6 +98,11 @@ def as_file(data: bytes) -> Generator[IO[bytes]]:
         file.write(data)
         file.seek(0)
         yield file
+
+
+def page_words(page: wire.RawPage) -> str:
+    """Return the words of a page's text layer."""
+    return "\n".join("".join((" " if span[8] else "") + span[0] for span in line[2]) for line in page.lines)
 
 
 def _no_text(pages: list[wire.RawPage]) -> PaperError:

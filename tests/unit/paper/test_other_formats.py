@@ -20,7 +20,8 @@ HTML = """<!DOCTYPE html><html><head><title>t</title><style>x{}</style></head><b
 <td><span class="ltx_tag ltx_tag_equation">(1)</span></td></tr></table>
 <section class="ltx_subsection"><h3 class="ltx_title"><span class="ltx_tag">1.1 </span>Data</h3>
 <figure class="ltx_table"><figcaption class="ltx_caption">Table 1: Sizes</figcaption>
-<table class="ltx_tabular"><tr><td class="ltx_td">a</td><td class="ltx_td">1</td></tr></table></figure></section></section>
+<table class="ltx_tabular"><tr><td class="ltx_td">a</td><td class="ltx_td">1</td></tr></table></figure></section>
+</section>
 <figure class="ltx_figure"><img src="x"/><figcaption class="ltx_caption">Figure 2: Shape</figcaption></figure>
 <section class="ltx_bibliography"><h2 class="ltx_title">References</h2>
 <ul><li class="ltx_bibitem"><span class="ltx_tag">[1]</span> A. B. doi 10.1000/xyz</li></ul></section>
@@ -50,7 +51,8 @@ def test_arxiv_html_keeps_the_latex_of_formulas(tmp_path: Path) -> None:
 def test_markdown_headings_formulas_and_tables(tmp_path: Path) -> None:
     path = tmp_path / "paper.md"
     path.write_text(
-        "# Title\n\n## Abstract\n\nWe.\n\n## 1 Intro\n\nText\nmore.\n\n$$\na=b \\tag{3}\n$$\n\n| A | B |\n| - | - |\n| 1 | 2 |\n"
+        "# Title\n\n## Abstract\n\nWe.\n\n## 1 Intro\n\nText\nmore.\n\n$$\na=b \\tag{3}\n$$\n\n"
+        "| A | B |\n| - | - |\n| 1 | 2 |\n"
         "\n### 1.1 Deep\n\n- one\n- two\n\n```python\nx = '# no heading'\n```\n"
     )
     paper = read_paper(path)
