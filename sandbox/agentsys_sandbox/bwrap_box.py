@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import errno
 import json
 import os
 import time
@@ -12,27 +10,21 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from agentsys_sandbox.base import OnOutput, SandboxGone, Unavailable
+from agentsys_sandbox.base import OnOutput, SandboxGone
 from agentsys_sandbox.bwrap_cgroup import Cgroup
-from agentsys_sandbox.bwrap_command import Bubblewrap, Launch, Layout, launch
-from agentsys_sandbox.bwrap_identity import PATH
+from agentsys_sandbox.bwrap_command import Bubblewrap, Layout, launch
+from agentsys_sandbox.bwrap_process import Stopped, TooLong, Watch, attend, start
+from agentsys_sandbox.bwrap_watch import until_exceeded
 from agentsys_sandbox.counters import Counters
 from agentsys_sandbox.environment import base_environment
 from agentsys_sandbox.execution import Job
-from agentsys_sandbox.frames import Capture, StreamName, flood_limit
-from agentsys_sandbox.outcome import Observation, Stopped, decide
+from agentsys_sandbox.frames import Capture, flood_limit
+from agentsys_sandbox.outcome import Observation, decide
 from agentsys_sandbox.spec import ExecResult, Outcome
 from agentsys_sandbox.text import clean
 from agentsys_sandbox.transfer import HelperEnd
 
-_CHUNK = 1 << 16
-_DISK_POLL = 3.0
-_DRAIN = 5.0
 _HELPER_SECONDS = 60.0
-
-
-class _TooLong(Exception):
-    """The kernel refuses a command line of this length."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +60,12 @@ class BwrapBox:
         before = self._counters()
         try:
             ended = await self._execute(job, watch=True)
-        except _TooLong:
+        except TooLong:
             message = "the program could not be started: its arguments are longer than the kernel allows"
             return ExecResult(Outcome.START_FAILED, None, b"", b"", 0.0, message=message)
         added = self._counters().since(before)
+        if ended.stopped == "memory":
+            return self._out_of_memory(ended)
         if ended.exit_code is None and not ended.stopped and not added.oom_kills:
             return self._broken(ended)
         seen = Observation(
@@ -114,6 +108,12 @@ class BwrapBox:
     def _counters(self) -> Counters:
         return self._cgroup.counters() if self._cgroup else Counters()
 
+    def _out_of_memory(self, ended: _Ended) -> ExecResult:
+        message = f"stopped because its processes held more than {self._layout.limits.memory} bytes together"
+        return ExecResult(
+            Outcome.OOM, None, ended.stdout, ended.stderr, ended.seconds, ended.cut, oom_kills=1, message=message
+        )
+
     def _broken(self, ended: _Ended) -> ExecResult:
         said = " ".join(clean(ended.stderr).split())[-300:]
         message = f"the sandbox ended or did not come up: {said or 'bubblewrap was killed from outside'}"
@@ -134,10 +134,16 @@ class BwrapBox:
                 seccomp_fd=seccomp,
             )
             started = time.monotonic()
-            process = await _start(command, [write, *([] if seccomp is None else [seccomp])])
+            process = await start(command.argv, [write, *([] if seccomp is None else [seccomp])])
             os.set_blocking(read, False)
             capture = Capture(job.max_output, flood_limit(job.max_output) if job.flood is None else job.flood)
-            stopped = await self._attend(process, job, command, capture, watch=watch)
+            stdin = command.mark_line + job.stdin
+            watched = self._watch(process.pid) if watch else None
+            try:
+                stopped = await attend(process, stdin, job.limit, capture, job.on_output, watched)
+            finally:
+                if self._cgroup:
+                    self._cgroup.kill()
             code = _exit_code(read)
         stderr = capture.value("stderr")
         return _Ended(
@@ -150,72 +156,10 @@ class BwrapBox:
             time.monotonic() - started,
         )
 
-    async def _attend(
-        self, process: asyncio.subprocess.Process, job: Job, command: Launch, capture: Capture, *, watch: bool
-    ) -> Stopped:
-        """Pass its output on until it ended; whatever happens, everything in its namespaces ends with it."""
-        pump = asyncio.create_task(_pump(process, command.mark_line + job.stdin, job.on_output, capture))
-        ended = asyncio.create_task(process.wait())
-        try:
-            return await self._wait(ended, pump, job.limit, capture, watch=watch)
-        finally:
-            await self._end(process, ended, pump)
-
-    async def _wait(
-        self, ended: asyncio.Task[int], pump: asyncio.Task[None], limit: float, capture: Capture, *, watch: bool
-    ) -> Stopped:
-        deadline = time.monotonic() + limit
-        next_look = time.monotonic() + _DISK_POLL
-        while not ended.done():
-            now = time.monotonic()
-            if now >= deadline:
-                return "timeout"
-            if watch and now >= next_look:
-                if await self.disk_used() > self._layout.limits.disk:
-                    return "disk_limit"
-                next_look = time.monotonic() + _DISK_POLL
-                continue
-            waiting = {ended} if pump.done() else {ended, pump}
-            until = min(deadline, next_look) if watch else deadline
-            await asyncio.wait(waiting, timeout=until - now, return_when=asyncio.FIRST_COMPLETED)
-            if capture.flooded:
-                return "output_limit"
-            if pump.done():
-                pump.result()  # an error of `on_output` ends the program
-        return ""
-
-    async def _end(
-        self, process: asyncio.subprocess.Process, ended: asyncio.Task[int], pump: asyncio.Task[None]
-    ) -> None:
-        if not ended.done():
-            # The first process of the namespace dies with bubblewrap, and the kernel ends the others with it.
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        if not pump.done():
-            # Its ends of the pipes are closed now; what was written before still counts.
-            await asyncio.wait({pump}, timeout=_DRAIN)
-            pump.cancel()
-        # asyncio takes a process for ended only when its pipes have been read to the end.
-        await asyncio.gather(_drain(process.stdout), _drain(process.stderr))
-        await ended
-        if self._cgroup:
-            self._cgroup.kill()
-        with contextlib.suppress(asyncio.CancelledError):
-            await pump
-
-    async def disk_used(self) -> int:
-        """Bytes on disk below the work folder and a lasting /tmp."""
-        folders = [str(each) for each in (self._layout.work, self._layout.tmp) if each is not None]
-        # du copes with trees deeper than any path may be long, and follows no links.
-        process = await asyncio.create_subprocess_exec(
-            *("du", "-s", "-x", "-c", "-B1", "--", *folders),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"PATH": PATH, "LC_ALL": "C"},
-        )
-        output, _ = await process.communicate()
-        total = output.splitlines()[-1].split(b"\t")[0] if output else b"0"
-        return int(total) if total.isdigit() else 0
+    def _watch(self, pid: int) -> Watch:
+        folders = [each for each in (self._layout.work, self._layout.tmp) if each is not None]
+        grouped = self._cgroup is not None and "memory" in self._cgroup.folders
+        return until_exceeded(pid, folders, self._layout.limits, memory=not grouped)
 
     @contextmanager
     def _filter(self) -> Generator[int | None]:
@@ -229,71 +173,6 @@ class BwrapBox:
             yield handle
         finally:
             os.close(handle)
-
-
-async def _start(command: Launch, fds: list[int]) -> asyncio.subprocess.Process:
-    try:
-        return await asyncio.create_subprocess_exec(
-            *command.argv,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            pass_fds=fds,
-            cwd="/",
-            start_new_session=True,
-            # The first process inside is bubblewrap, and its environment can be read there.
-            env={"PATH": PATH},
-        )
-    except OSError as error:
-        if error.errno == errno.E2BIG:
-            raise _TooLong from error
-        raise Unavailable(f"the host cannot start bubblewrap: {error.strerror}", "close other programs") from error
-
-
-async def _pump(
-    process: asyncio.subprocess.Process, stdin: bytes, on_output: OnOutput | None, capture: Capture
-) -> None:
-    """Feed input and collect output until both streams end, or until a flood."""
-    feeding = asyncio.create_task(_feed(process.stdin, stdin))
-    readers = [
-        asyncio.create_task(_collect(process.stdout, "stdout", capture, on_output)),
-        asyncio.create_task(_collect(process.stderr, "stderr", capture, on_output)),
-    ]
-    try:
-        pending = set(readers)
-        while pending and not capture.flooded:
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for each in done:
-                each.result()
-    finally:
-        for each in (feeding, *readers):
-            each.cancel()
-        await asyncio.gather(feeding, *readers, return_exceptions=True)
-
-
-async def _feed(writer: asyncio.StreamWriter | None, data: bytes) -> None:
-    if writer is None:
-        return
-    # A program may end, or close its input, before it has read everything.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        writer.write(data)
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-
-async def _drain(reader: asyncio.StreamReader | None) -> None:
-    while reader is not None and await reader.read(_CHUNK):
-        pass
-
-
-async def _collect(
-    reader: asyncio.StreamReader | None, name: StreamName, capture: Capture, on_output: OnOutput | None
-) -> None:
-    while reader is not None and not capture.flooded and (data := await reader.read(_CHUNK)):
-        capture.add(name, data)
-        if on_output is not None:
-            on_output(name, data)
 
 
 @contextmanager

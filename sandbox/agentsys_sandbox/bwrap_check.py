@@ -100,7 +100,7 @@ def _bounds(seen: Mapping[str, Any], limits: Limits, cgroup: Cgroup | None) -> t
     found = cast(Mapping[str, int], seen.get("limits") or {})
     files = all(0 <= found.get(name, -1) <= most for name, most in _file_limits(limits).items())
     return (
-        _grouped("memory limit", groups.get("memory"), limits.memory),
+        _memory(groups.get("memory"), limits.memory),
         _grouped("processor limit", groups.get("cpu"), int(limits.cpus * 100)),
         _sized("temporary folder limit", seen.get("tmp"), limits.tmp),
         _sized("shared memory limit", seen.get("shm"), limits.shm),
@@ -141,6 +141,12 @@ def _refused(name: str, error: Any, detail: str, remedy: str = "use Docker") -> 
     if error in _REFUSED:
         return Control(name, True, str(error))
     return Control(name, False, detail if error == "" else f"unclear: {error}", remedy)
+
+
+def _memory(grouped: int | None, expected: int) -> Control:
+    if grouped:
+        return _grouped("memory limit", grouped, expected)
+    return Control("memory limit", False, "the memory of all processes is watched, not enforced by the kernel", _GROUPS)
 
 
 def _grouped(name: str, found: int | None, expected: int) -> Control:

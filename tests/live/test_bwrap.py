@@ -229,6 +229,18 @@ async def test_a_work_folder_that_grows_too_large_ends_the_program() -> None:
     assert result.outcome is Outcome.DISK_LIMIT
 
 
+async def test_without_control_groups_memory_is_watched_and_said_to_be_only_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agentsys_sandbox.bwrap_cgroup.create", lambda *_: None)
+    async with BwrapSandbox(SPEC) as box:
+        code = "import os, time\nif os.fork() == 0: os.setsid()\nx = b'x' * (200 << 20)\ntime.sleep(60)"
+        result = await python(box, code, timeout=40)
+        control = next(each for each in box.describe().controls if each.name == "memory limit")
+    assert result.outcome is Outcome.OOM
+    assert not control.effective
+
+
 async def test_an_error_in_the_listener_ends_the_program_and_is_raised() -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox import bwrap_box, bwrap_cgroup, bwrap_identity, bwrap_reap, cachedir
+from agentsys_sandbox import bwrap_box, bwrap_cgroup, bwrap_identity, bwrap_memory, bwrap_reap, cachedir
 from agentsys_sandbox.base import Unavailable
 from agentsys_sandbox.bwrap_cgroup import Cgroup
 from agentsys_sandbox.bwrap_command import Bubblewrap, Layout, launch
@@ -185,3 +185,14 @@ def test_a_tree_is_removed_without_following_links(tmp_path: Path) -> None:
     bwrap_reap.remove_tree(tree)
     assert not tree.exists()
     assert (keep / "file").exists()
+
+
+def test_memory_of_all_descendants_is_counted_and_of_nobody_else(tmp_path: Path) -> None:
+    page = os.sysconf("SC_PAGE_SIZE")
+    # pid: (parent, resident, shared); a name with brackets and blanks must not confuse.
+    for pid, (parent, resident, shared) in {10: (1, 5, 1), 11: (10, 7, 0), 12: (11, 9, 2), 20: (1, 100, 0)}.items():
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a ) b) S {parent} 0 0\n")
+        (tmp_path / str(pid) / "statm").write_text(f"500 {resident} {shared} 0 0 0 0\n")
+    (tmp_path / "13").mkdir()  # ended meanwhile
+    assert bwrap_memory.held_by(10, tmp_path) == (4 + 7 + 7) * page

@@ -160,6 +160,18 @@ async def test_every_other_path_is_refused_and_reaches_no_index(index: FakeIndex
     assert index.seen == []
 
 
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("/simple/tinypkg/?q=1", "query strings"), ("http://example.invalid/simple/tinypkg/", "other hosts")],
+)
+async def test_a_refusal_says_why(index: FakeIndex, tmp_path: Path, target: str, words: str) -> None:
+    async with gateway_to(index, tmp_path) as gateway:
+        answer = await asyncio.to_thread(ask, gateway, target)
+        decision = str(gateway.log[-1]["decision"])
+    assert words in answer.text
+    assert words in decision
+
+
 async def test_a_file_that_no_page_has_named_is_not_there(index: FakeIndex, tmp_path: Path) -> None:
     async with gateway_to(index, tmp_path) as gateway:
         link = (await asyncio.to_thread(ask, gateway, "/simple/tinypkg/")).links()[0]
