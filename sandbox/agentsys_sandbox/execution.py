@@ -24,6 +24,7 @@ _LAUNCH = (
     'trap "printf \'\\n%s\' {mark} >&2" EXIT; cd -- "$1" || exit 126; shift; exec "$@"'
 )
 _POLL = 0.5
+_FIRST_POLL = 0.01
 _LINGER = 0.5
 _KILL_WAIT = 5.0
 
@@ -145,24 +146,33 @@ class Execution:
     async def _wait(self, pump: asyncio.Task[bool], job: Job, exec_id: str, start: float) -> Stopped:
         deadline = start + job.limit
         next_disk = start + self._disk_poll
-        while not pump.done():
+        pause = _FIRST_POLL
+        while not (pump.done() and (pump.result() or not await self._runs(exec_id))):
             now = time.monotonic()
             if now >= deadline:
                 await self._kill()
                 return "timeout"
-            await asyncio.wait({pump}, timeout=min(_POLL, deadline - now))
-            if not pump.done() and time.monotonic() >= next_disk:
-                next_disk = time.monotonic() + self._disk_poll
+            if now >= next_disk:
+                next_disk = now + self._disk_poll
                 if self._over_disk and await self._over_disk():
                     await self._kill()
                     return "disk_limit"
+            if pump.done():
+                # It closed its output and goes on, or the engine has not written down the end yet.
+                await asyncio.sleep(min(pause, deadline - now))
+                pause = min(2 * pause, _POLL)
+                continue
+            await asyncio.wait({pump}, timeout=max(0.0, min(_POLL, deadline - now)))
             if not pump.done() and not await self._runs(exec_id):
-                # Something that it left behind holds its output open.
-                await asyncio.wait({pump}, timeout=_LINGER)
-                if not pump.done():
-                    await self._sweep()
-                    return ""
+                await self._end_leftovers(pump)
+                return ""
         return ""
+
+    async def _end_leftovers(self, pump: asyncio.Task[bool]) -> None:
+        """The program ended, but something that it left behind holds its output open."""
+        await asyncio.wait({pump}, timeout=_LINGER)
+        if not pump.done():
+            await self._sweep()
 
     async def _runs(self, exec_id: str) -> bool:
         running, _ = await self._threads.call(self._engine.exec_state, exec_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -158,6 +159,33 @@ async def test_requirements_that_reach_around_the_index_are_answered_at_once(box
     answer = (await box.install([line])).result
     assert answer.outcome is Outcome.DENIED_BY_POLICY
     assert answer.message
+
+
+async def test_cancelling_an_installation_stops_it_and_the_sandbox_goes_on(place: Place) -> None:
+    async with place.open() as box:
+        code = "import time; time.sleep(100)"
+        await box.write_files({"pyproject.toml": PROJECT, "backend.py": BACKEND.replace("CODE", code).encode()})
+        building = asyncio.Event()
+
+        def heard(stream: str, data: bytes) -> None:
+            if b"Building" in data:
+                building.set()
+
+        task = asyncio.create_task(box.install(project=True, on_output=heard))
+        await asyncio.wait_for(building.wait(), 60)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert len(place.residue()) <= 2  # the run phase and the work folder
+        assert (await python(box, "print(1)")).ok
+
+
+async def test_an_installation_over_its_time_is_timeout(box: Sandbox) -> None:
+    code = "import time; time.sleep(100)"
+    await box.write_files({"pyproject.toml": PROJECT, "backend.py": BACKEND.replace("CODE", code).encode()})
+    result = (await box.install(project=True, timeout=4)).result
+    assert result.outcome is Outcome.TIMEOUT
+    assert (await python(box, "print(1)")).ok
 
 
 async def test_an_index_that_cannot_be_reached_is_no_fault_of_the_requirements(

@@ -72,6 +72,28 @@ async def test_a_work_folder_that_grows_over_its_limit_is_disk_limit(place: Plac
         assert await others(box) == 0
 
 
+@pytest.mark.docker
+async def test_files_without_content_are_counted_too(engine_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentsys_sandbox.box._MOST_FILES", 1000)
+    async with engine_place.open() as box:
+        code = "import time\nfor i in range(3000): open(f'/work/repo/{i}', 'w').close()\ntime.sleep(60)"
+        assert (await python(box, code)).outcome is Outcome.DISK_LIMIT
+
+
+@pytest.mark.docker
+async def test_all_processes_together_get_no_more_than_their_processors(engine_place: Place) -> None:
+    code = (
+        "import os, time\nstart = time.monotonic()\n"
+        "children = [os.fork() for _ in range(1)] + [os.fork() for _ in range(1)]\n"
+        "while time.monotonic() - start < 2: pass\n"
+        "if 0 in children: os._exit(0)\n"
+        "for _ in children: os.wait()\n"
+        "used = os.times(); print((sum(used[:4])) / (time.monotonic() - start))"
+    )
+    async with engine_place.open(cpus=0.5) as box:
+        assert float((await python(box, code)).stdout) < 0.65
+
+
 async def test_open_files_are_bounded(box: Sandbox) -> None:
     result = await python(box, "x = [open('/dev/null') for _ in range(5000)]")
     assert result.outcome is Outcome.NONZERO

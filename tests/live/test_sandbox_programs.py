@@ -105,6 +105,19 @@ async def test_a_daemon_that_holds_the_output_open_does_not_hold_the_result_back
     assert await works(box)
 
 
+async def test_a_program_that_closes_its_output_is_waited_for(box: Sandbox) -> None:
+    code = "import os,time; print('bye', flush=True); os.close(1); os.close(2); time.sleep(1.5); os._exit(7)"
+    result = await python(box, code)
+    assert (result.outcome, result.exit_code, result.stdout) == (Outcome.NONZERO, 7, b"bye\n")
+    assert result.seconds > 1.4
+
+
+async def test_a_program_that_closes_its_output_meets_its_deadline(box: Sandbox) -> None:
+    result = await python(box, "import os,time; os.close(1); os.close(2); time.sleep(100)", timeout=2)
+    assert result.outcome is Outcome.TIMEOUT
+    assert await works(box)
+
+
 async def test_threads_without_end_meet_the_process_limit(box: Sandbox) -> None:
     code = "import threading,time\nfor _ in range(500): threading.Thread(target=time.sleep, args=(3,)).start()"
     result = await python(box, code)
