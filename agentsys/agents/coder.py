@@ -21,6 +21,7 @@ from agentsys.repair.guard import review_changes
 from agentsys.repair.paths import safe_path
 from agentsys.repair.textcheck import check_text
 from agentsys.rounds import Round
+from agentsys.workspace import ANALYSED
 
 
 class Coder:
@@ -90,13 +91,13 @@ class Coder:
 
     def _prompt(self, plan: Plan, spec: FileSpec) -> Prompt:
         context = self._context
-        doc = spec.kind == "doc"
+        doc, code = spec.kind == "doc", spec.kind in ANALYSED
         task = render(
             "code",
             file=spec,
             requirements=context.ws.requirements_of(plan, spec) if not doc else plan.requirements,
             analysis=context.quote(context.ws.analysis(spec.path)),
-            sections="" if doc else context.quote(context.cited_sections(plan, spec)),
+            sections=context.quote(context.cited_sections(plan, spec)) if code else "",
             expected=context.quote(_expected(plan)) if doc else "",
             interfaces=interface_digest(context.ws.run.repo, needed_by(plan.files, spec)),
             fence=context.fence,

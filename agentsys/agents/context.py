@@ -90,6 +90,8 @@ class Context:
     def plan_digest(self, plan: Plan) -> Part:
         text = render(
             "plan_digest",
+            title=self.quote(self.ws.paper.title),
+            authors=self.quote(" ".join(self.ws.paper.authors.split())[:200]),
             plan=plan,
             files=[spec for level in levels(plan.files) for spec in level],
             config_full=yaml_text(plan.config_full),

@@ -31,7 +31,7 @@ def interface_of(source: str) -> list[str]:
     lines: list[str] = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _public(node.name):
-            lines.append(_signature(node))
+            lines += [*_decorators(node), _signature(node)]
         elif isinstance(node, ast.ClassDef) and _public(node.name):
             lines += _class(node)
         elif isinstance(node, ast.Assign | ast.AnnAssign) and (name := _constant(node)):
@@ -61,20 +61,31 @@ def planned_names(interface: str) -> set[str]:
 
 def _class(node: ast.ClassDef) -> list[str]:
     bases = ", ".join(ast.unparse(base) for base in node.bases)
-    lines = [f"class {node.name}({bases}):" if bases else f"class {node.name}:"]
+    doc = _first_line(node)
+    lines = [*_decorators(node), (f"class {node.name}({bases}):" if bases else f"class {node.name}:") + doc]
     for item in node.body:
         if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and (_public(item.name) or item.name == "__init__"):
-            lines.append("    " + _signature(item))
+            lines += ["    " + line for line in (*_decorators(item), _signature(item))]
         elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and _public(item.target.id):
-            lines.append(f"    {item.target.id}: {ast.unparse(item.annotation)}")
+            default = f" = {ast.unparse(item.value)[:80]}" if item.value is not None else ""
+            lines.append(f"    {item.target.id}: {ast.unparse(item.annotation)}{default}")
     return lines
+
+
+def _decorators(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    """Whether a name is a property, a class method or a dataclass decides how others use it."""
+    return [f"@{ast.unparse(item)[:80]}" for item in node.decorator_list]
+
+
+def _first_line(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    doc = (ast.get_docstring(node) or "").split("\n")[0][:120]
+    return f"  # {doc}" if doc else ""
 
 
 def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     word = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    doc = (ast.get_docstring(node) or "").split("\n")[0][:100]
-    return f"{word} {node.name}({ast.unparse(node.args)}){returns}: ..." + (f"  # {doc}" if doc else "")
+    return f"{word} {node.name}({ast.unparse(node.args)}){returns}: ...{_first_line(node)}"
 
 
 def _constant(node: ast.Assign | ast.AnnAssign) -> str:
@@ -83,7 +94,11 @@ def _constant(node: ast.Assign | ast.AnnAssign) -> str:
         return ""
     if isinstance(node, ast.AnnAssign):
         return f"{target.id}: {ast.unparse(node.annotation)}"
-    return f"{target.id} = {ast.unparse(node.value)[:60]}"
+    return f"{target.id} = {_cut(ast.unparse(node.value))}"
+
+
+def _cut(text: str, limit: int = 160) -> str:
+    return text if len(text) <= limit else text[:limit] + " ..."
 
 
 def _public(name: str) -> bool:
