@@ -10,7 +10,7 @@ import typer
 
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
-from agentsys.cli.policy import PolicyName, load_policy, refuse, show_decisions
+from agentsys.cli.policy import PolicyName, load_policy, refused, show_decisions
 from agentsys.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
@@ -48,16 +48,19 @@ def audit(
     """
     with json_errors(json):
         if target == VERIFY and folder is not None:
-            _verify(folder, head, json)
+            refusal = _verify(folder, head, json)
         elif folder is not None:
             raise UsageError(f"`{folder}` is one argument too many", "`agentsys audit verify DIR` verifies an audit")
         else:
-            _audit(Path(target), out, environment, advisories, name, json)
+            refusal = _audit(Path(target), out, environment, advisories, name, json)
+    # Outside: under `--json` the decisions alone stand on standard output.
+    if refusal is not None:
+        raise refusal
 
 
 def _audit(
     root: Path, out: Path | None, environment: Path | None, data: Path | None, name: str | None, json: bool
-) -> None:
+) -> BlockedError | None:
     from agentsys import __version__
     from agentsys_policies.errors import PolicyError
     from agentsys_policies.repository import audit_repository
@@ -80,13 +83,13 @@ def _audit(
         )
     except PolicyError as error:
         raise UsageError(error.message, error.hint) from error
-    show_decisions(list(done.decisions), json)
+    show_decisions(done.decisions, json)
     if done.head and not json:
         typer.echo(f"\nwritten to {out}\nhead of the record: {done.head}")
-    refuse(list(done.decisions))
+    return refused(done.decisions)
 
 
-def _verify(folder: Path, head: str, json: bool) -> None:
+def _verify(folder: Path, head: str, json: bool) -> BlockedError | None:
     from agentsys_policies.record import verify
 
     if not folder.is_dir():
@@ -96,8 +99,7 @@ def _verify(folder: Path, head: str, json: bool) -> None:
         typer.echo(jsonlib.dumps({"folder": str(folder), "problems": problems}, indent=1, ensure_ascii=False))
     else:
         typer.echo("\n".join(problems) or "the record is whole")
-    if problems:
-        raise BlockedError(f"the audit record in `{folder}` is not whole", "do not rely on it")
+    return BlockedError(f"the audit record in `{folder}` is not whole", "do not rely on it") if problems else None
 
 
 def _last_environment(run: Path | None) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,9 +60,11 @@ def check(
         decisions += [rules.check_dependencies(requirement)] if requirement else []
         if not decisions:
             _about(rules, json)
-            return
-        show_decisions(decisions, json)
-        refuse(decisions)
+        else:
+            show_decisions(decisions, json)
+    refusal = refused(decisions)
+    if refusal is not None:
+        raise refusal
 
 
 @policy.command("explain")
@@ -104,7 +107,7 @@ def test(name: PolicyName = None) -> None:
     typer.echo(f"{len(examples(rules))} examples of {len(rules.rules)} rules do what they should")
 
 
-def show_decisions(decisions: list[Decision], json: bool) -> None:
+def show_decisions(decisions: Sequence[Decision], json: bool) -> None:
     """Print decisions as JSON, or one line each with their findings below."""
     if json:
         typer.echo(jsonlib.dumps([item.model_dump(mode="json") for item in decisions], indent=1, ensure_ascii=False))
@@ -121,13 +124,14 @@ def show_decisions(decisions: list[Decision], json: bool) -> None:
                 typer.echo(f"  not examined: {reason}")
 
 
-def refuse(decisions: list[Decision]) -> None:
-    """Raise BlockedError if one of the decisions is no complete allow."""
+def refused(decisions: Sequence[Decision]) -> BlockedError | None:
+    """Return the refusal if one of the decisions is no complete allow."""
     stopped = [item for item in decisions if not item.allows]
-    if stopped:
-        worst = next((found for item in stopped for found in item.findings), None)
-        hint = worst.remedy if worst is not None else "see what was not examined"
-        raise BlockedError(f"not allowed by: {', '.join(sorted({item.gate for item in stopped}))}", hint)
+    if not stopped:
+        return None
+    worst = next((found for item in stopped for found in item.findings), None)
+    hint = worst.remedy if worst is not None else "see what was not examined"
+    return BlockedError(f"not allowed by: {', '.join(sorted({item.gate for item in stopped}))}", hint)
 
 
 def _about(rules: Policy, json: bool) -> None:
