@@ -85,8 +85,8 @@ class RecordKeeper:
 
     def fail(self, error: AgentsysError) -> None:
         self._update(status=error.status, reason=error.message, hint=error.hint, exit_code=error.exit_code)
-        kind = "limit.reached" if isinstance(error, LimitReached) else "error"
-        self._events.emit(kind, kind=error.status, message=error.message, hint=error.hint)
+        if not isinstance(error, LimitReached):  # the model layer has said that one already
+            self._events.emit("error", kind=error.status, message=error.message, hint=error.hint)
 
     def crash(self) -> None:
         """A bug: the traceback goes to the user, the record says where it happened."""
@@ -108,8 +108,12 @@ class RecordKeeper:
         """The last of all: what a person reads. rich and templates are loaded only here."""
         from agentsys.report.write import write_reports
 
-        if self.record.status != "internal_error":
+        if self.record.status == "internal_error":
+            return
+        try:
             write_reports(self._run)
+        except OSError as error:  # a full disk must not hide how the run ended
+            self._events.emit("warning", message=f"the report could not be written: {error}")
 
     def _close_stage(self) -> None:
         if self._stage is not None:

@@ -103,8 +103,10 @@ async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers
     keeper.begin(settings)
     try:
         await _work(run, keeper, settings, events)
-    except asyncio.CancelledError:
-        keeper.fail(Interrupted(hint=f"go on with `agentsys resume {run.path.name}`"))
+    except asyncio.CancelledError as error:
+        terminated = error.args[:1] in (("SIGTERM",), ("SIGHUP",))
+        hint = f"go on with `agentsys resume {run.path.name}`"
+        keeper.fail(Interrupted(hint=hint, exit_code=143 if terminated else 130))
     except AgentsysError as error:
         keeper.fail(error)
     except BaseException:
@@ -135,10 +137,12 @@ async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: E
         async with asyncio.timeout(settings.time_limit):
             await talk
     except TimeoutError as error:
-        raise LimitReached(
+        limit = LimitReached(
             f"the time limit of {settings.time_limit:g} s is used up",
             f"go on with `agentsys resume {run.path.name} --time-limit ...`",
-        ) from error
+        )
+        events.emit("limit.reached", message=limit.message, hint=limit.hint)
+        raise limit from error
     finally:
         await team.close()
     keeper.end(team.ending.status, team.ending.reason, team.ending.hint)

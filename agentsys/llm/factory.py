@@ -14,7 +14,7 @@ from agentsys.llm.guard import STAGES, GuardedModel, emit_retry
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
 from agentsys.llm.prices import price_of
-from agentsys.llm.replay import ReplayProvider
+from agentsys.llm.replay import OnChange, ReplayProvider
 from agentsys.llm.source import LiveSource, Source
 from agentsys.llm.store import Store
 from agentsys.llm.types import CallKey, Provider, Usage
@@ -51,7 +51,7 @@ def build_model(
         source = ReplayProvider(
             settings.replay,
             strict=settings.strict_replay,
-            on_change=lambda key, sections: _emit_change(events, key, sections),
+            on_change=_say_once(events),
         )
     else:
         source = LiveSource(
@@ -157,11 +157,21 @@ def _check_parameters(params: Mapping[str, object]) -> None:
         raise PrerequisiteError(f"`model_params` may not set {names}", "remove it; agentsys sets these itself")
 
 
-def _emit_change(events: EventLog, key: CallKey, sections: list[str]) -> None:
-    events.emit(
-        "warning",
-        stage=STAGES.get(key.role),
-        message=f"the prompt of `{key}` has changed since it was recorded: {', '.join(sections)}",
-        key=str(key),
-        sections=sections,
-    )
+def _say_once(events: EventLog) -> OnChange:
+    """Return what warns of the first changed prompt; after a prompt file was edited, most calls would say the same."""
+    said = False
+
+    def warn(key: CallKey, sections: list[str]) -> None:
+        nonlocal said
+        if said:
+            return
+        said = True
+        events.emit(
+            "warning",
+            stage=STAGES.get(key.role),
+            message=f"prompts have changed since they were recorded, first that of `{key}`: {', '.join(sections)}",
+            key=str(key),
+            sections=sections,
+        )
+
+    return warn

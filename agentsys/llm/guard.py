@@ -30,7 +30,7 @@ STAGES: dict[str, Stage] = {
     "analyzer": "analyse",
     "coder": "code",
     "debugger": "debug",
-    "auditor": "audit",
+    "auditor": "screen",
 }
 
 
