@@ -179,7 +179,7 @@ class Verdict(Artifact):
     tree: str = Field(description="hash of the repository's files that were verified")
     checks: tuple[Check, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
-    backend: str = Field(default="", description="where it ran: `docker`, `podman`, `bwrap`, `fake`")
+    backend: str = Field(default="", description="where it ran: `docker`, `podman`, `bubblewrap`, `fake`")
     weak: bool = Field(default=False, description="True where the backend isolates less than Docker does")
     infra: str = Field(default="", description="why the verification could not be done, if it could not")
 

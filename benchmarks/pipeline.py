@@ -82,7 +82,9 @@ class Endpoint(BaseHTTPRequestHandler):
             self.counter.seconds += wait
         usage = {"prompt_tokens": len(text) // 4, "completion_tokens": len(answer) // 4, "total_tokens": 0}
         choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}
-        body = json.dumps({"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage})
+        body = json.dumps(
+            {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+        )
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body.encode())))
@@ -117,7 +119,17 @@ def run_agentsys(url: str, paper: Path, concurrency: int) -> float:
     """Run the program up to the last file; return its wall time in seconds."""
     with tempfile.TemporaryDirectory() as runs:
         environ = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none"}
-        argv = [sys.executable, "-m", "agentsys", "implement", str(paper), "--model", "recorded", "--stop-after", "code"]
+        argv = [
+            sys.executable,
+            "-m",
+            "agentsys",
+            "implement",
+            str(paper),
+            "--model",
+            "recorded",
+            "--stop-after",
+            "code",
+        ]
         argv += ["--display", "quiet", "--set", f"concurrency={concurrency}", "--out", runs]
         started = time.monotonic()
         done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
@@ -165,7 +177,9 @@ def main() -> int:
     parser.add_argument("--concurrency", type=int, default=4)
     options = parser.parse_args()
     store = Store(options.recording)
-    files = [item.item for item in store.all() if item.role == "coder" and not item.item.startswith(("round-", "plan-"))]
+    files = [
+        item.item for item in store.all() if item.role == "coder" and not item.item.startswith(("round-", "plan-"))
+    ]
     markdown = to_markdown(read_paper(options.paper))
 
     at_once, idle, url = serve(store, 0.0)
@@ -182,7 +196,9 @@ def main() -> int:
     print(f"{len(files)} files; latencies x {options.scale:g}; concurrency {options.concurrency}")
     print(f"{'':24}{'agentsys':>12}{'sequence':>12}{'ratio':>8}   bar")
     _row("wall time, s", ours_seconds, other_seconds, other_seconds / ours_seconds, ">= 3")
-    _row("prompt tokens", ours.prompt_chars / 4, other.prompt_chars / 4, ours.prompt_chars / other.prompt_chars, "<= 0.4")
+    _row(
+        "prompt tokens", ours.prompt_chars / 4, other.prompt_chars / 4, ours.prompt_chars / other.prompt_chars, "<= 0.4"
+    )
     _row("calls", ours.calls, other.calls, ours.calls / other.calls, "")
     print(f"{'overhead a call, ms':24}{1000 * bare / idle.calls:12.1f}{'':20}   < 50 (start and reading included)")
     print(f"{'peak memory, MB':24}{memory:12.1f}{'':20}   < 350")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+
 from agentsys.pipeline import RunResult, implement
 from agentsys.settings import Settings
 from scripted.recording import write_paper, write_recording
@@ -38,7 +39,7 @@ def scripted(tmp_path: Path) -> Callable[[Mapping[tuple[str, str], str]], tuple[
 
 
 @pytest.fixture
-def replay(tmp_path: Path, backend: str, scripted):  # noqa: ANN001, ANN201
+def replay(tmp_path: Path, backend: str, scripted):
     """Run the whole pipeline on scripted answers in a real sandbox."""
 
     async def start(answers: Mapping[tuple[str, str], str], **settings: object) -> RunResult:

@@ -1,4 +1,7 @@
-"""`kill -9` anywhere, `resume`: the same end, no model asked twice, nothing left behind. Scripted answers, real sandbox."""
+"""`kill -9` anywhere, then `resume`: the same end, no model asked twice, nothing left behind.
+
+The answers are scripted, the sandbox is real.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from scripted.answers import CORE_RIGHT, CORE_WRONG, LINE, fenced, first_version, repair
 
 POINTS_FAST = (3, 9, 17, 30, 47, 63)
@@ -25,7 +29,11 @@ def answers() -> dict[tuple[str, str], str]:
     from scripted.answers import as_json
 
     found["debugger", "round-02"] = as_json(
-        {"cause": "count from one", "owner": "coder", "instructions": [{"path": "runmean/core.py", "instruction": "t from 1"}]}
+        {
+            "cause": "count from one",
+            "owner": "coder",
+            "instructions": [{"path": "runmean/core.py", "instruction": "t from 1"}],
+        }
     )
     found["coder", "round-02/runmean/core.py"] = fenced(CORE_RIGHT)
     return found
@@ -53,7 +61,7 @@ def kill_at(tmp_path: Path, environ: dict[str, str], argv: list[str], count: int
     process.wait()
 
 
-def check_killed(tmp_path: Path, backend: str, scripted, count: int) -> None:  # noqa: ANN001
+def check_killed(tmp_path: Path, backend: str, scripted, count: int) -> None:
     paper, recording = scripted(answers())
     environ = environment(tmp_path, backend)
     kill_at(tmp_path, environ, command("implement", paper, "--replay", recording, "--display", "quiet"), count)

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from agentsys.artifacts import Diagnosis, Verdict
 from scripted.answers import (
     CORE_RIGHT,
@@ -28,7 +29,9 @@ def commits(repo: Path) -> list[str]:
 
 
 def handover(owner: str, cause: str, path: str = "runmean/core.py") -> str:
-    return as_json({"cause": cause, "owner": owner, "instructions": [{"path": path, "instruction": cause}], "sections": ["2"]})
+    return as_json(
+        {"cause": cause, "owner": owner, "instructions": [{"path": path, "instruction": cause}], "sections": ["2"]}
+    )
 
 
 async def test_one_repair_makes_it_verified_with_evidence_on_disk(replay):
@@ -72,7 +75,11 @@ async def test_a_worse_round_is_rolled_back_and_the_debugger_is_told(replay):
         "from runmean.core import no_such_name as corrected_means\n>>>>>>> REPLACE\n````\n"
     )
     answers["debugger", "round-02"] = as_json(
-        {"cause": "the exponent", "owner": "coder", "instructions": [{"path": "runmean/core.py", "instruction": "count from one"}]}
+        {
+            "cause": "the exponent",
+            "owner": "coder",
+            "instructions": [{"path": "runmean/core.py", "instruction": "count from one"}],
+        }
     )
     answers["coder", "round-02/runmean/core.py"] = fenced(CORE_RIGHT)
     result = await replay(answers)

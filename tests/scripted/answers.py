@@ -71,13 +71,13 @@ if __name__ == "__main__":
     main(sys.argv[1])
 '''
 
-REPRODUCE = '''#!/usr/bin/env bash
+REPRODUCE = """#!/usr/bin/env bash
 set -euo pipefail
 cd "$(dirname "$0")"
 profile="${1:-smoke}"
 case "$profile" in smoke | full) ;; *) echo "unknown profile: $profile" >&2; exit 2 ;; esac
 python -m runmean.main "$profile"
-'''
+"""
 
 README = """# Corrected running means
 

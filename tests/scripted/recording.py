@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from agentsys.agents.auditor import EXCERPT_CHARS
 from agentsys.llm.store import Store
 from agentsys.llm.types import CallKey
 from agentsys.paper import excerpt, read_paper
-from agentsys.agents.auditor import EXCERPT_CHARS
 from agentsys_policies.purpose import marker_of
 from scripted.paper import PAPER
 
@@ -38,12 +38,15 @@ def purpose_answer(paper: Path, request: str = "", verdict: str = "allow") -> st
     )
 
 
-def write_recording(folder: Path, paper: Path, answers: Mapping[tuple[str, str], str]) -> Path:
-    """Write the answers, the judge's among them, below `folder` and return it."""
+def write_recording(folder: Path, paper: Path, answers: Mapping[tuple[str, ...], str]) -> Path:
+    """Write the answers, the judge's among them, below `folder` and return it.
+
+    A key is (role, item), or (role, item, attempt) for a later try.
+    """
     whole = {("auditor", "purpose-1"): purpose_answer(paper), **answers}
     store = Store(folder)
-    for (role, item), text in whole.items():
-        path = store.path(CallKey(role, item, 1))
+    for (role, item, *attempt), text in whole.items():
+        path = store.path(CallKey(role, item, int(attempt[0]) if attempt else 1))
         path.parent.mkdir(parents=True, exist_ok=True)
         header = json.dumps({"model": "scripted for tests", "usage": {"prompt": 100, "completion": 10}})
         path.write_text(f"---\n{header}\n---\n{text}", encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from agentsys.artifacts import Dependency, FileSpec, PaperPlace
 from agentsys.plan.answers import DesignAnswer, LedgerAnswer, clean_design
 from agentsys.plan.rules import design_problems, find_cycle, ledger_problems, levels
@@ -26,7 +27,9 @@ def ledger(**changes: object) -> LedgerAnswer:
 def design(files: list[FileSpec] | None = None, **changes: object) -> DesignAnswer:
     planned = files or [
         FileSpec(path="pkg/loss.py", purpose="p", requirements=("R1",)),
-        FileSpec(path="tests/test_loss.py", kind="test", purpose="p", depends_on=("pkg/loss.py",), requirements=("R2",)),
+        FileSpec(
+            path="tests/test_loss.py", kind="test", purpose="p", depends_on=("pkg/loss.py",), requirements=("R2",)
+        ),
         FileSpec(path="reproduce.sh", kind="script", purpose="p"),
         FileSpec(path="README.md", kind="doc", purpose="p"),
     ]
@@ -45,7 +48,16 @@ def test_a_sound_design_has_no_problem():
 
 @pytest.mark.parametrize(
     "path",
-    ["/etc/passwd", "../x.py", "pkg/../../x.py", ".git/hooks/pre-commit", "nul", "a" * 300 + ".py", "x\x00.py", "pkg/./x.py"],
+    [
+        "/etc/passwd",
+        "../x.py",
+        "pkg/../../x.py",
+        ".git/hooks/pre-commit",
+        "nul",
+        "a" * 300 + ".py",
+        "x\x00.py",
+        "pkg/./x.py",
+    ],
 )
 def test_a_hostile_file_name_is_a_problem(path: str):
     assert any("file path" in problem for problem in design_problems(with_file(path), ledger()))

@@ -61,4 +61,7 @@ def test_a_green_tree_is_replayed_and_then_reported():
     green = State(screened="allowed", planned=True, audited=True, verified="passed")
     assert next_speaker(green) == "verifier"
     for replayed in ("passed", "failed"):
-        assert next_speaker(State(screened="allowed", planned=True, audited=True, verified="passed", replayed=replayed)) == "reporter"
+        assert (
+            next_speaker(State(screened="allowed", planned=True, audited=True, verified="passed", replayed=replayed))
+            == "reporter"
+        )
