@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import threading
+import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +41,14 @@ class FileStore:
         self._ready: dict[str, Path] = {}
         self._digests: dict[str, str] = {}
         self.closed = threading.Event()
+
+    def tidy(self) -> None:
+        """Remove what downloads left that were killed; those under way are younger than a day."""
+        oldest = time.time() - 86400
+        for part in self._folder.glob("*/.part-*"):
+            with suppress(OSError):
+                if part.stat().st_mtime < oldest:
+                    part.unlink()
 
     def ready(self, link: FileLink) -> Path | None:
         """The file if it needs no download: local, or in the cache; checked once a session.

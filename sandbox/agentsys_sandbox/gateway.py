@@ -118,6 +118,7 @@ class Gateway:
         downloads.mkdir(mode=0o700)
         self._upstream = Upstream(config, options.timeouts, options.attempts)
         self._files = FileStore(self._cache, downloads, self._upstream)
+        self._files.tidy()
         index = Index(config, self._upstream)
         self._server = GatewayServer(
             folder / "socket" / SOCKET_NAME, index, self._files, self._upstream, self._requests, options

@@ -18,7 +18,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
@@ -76,7 +76,8 @@ def ensure_rootfs(cache: Path | None = None) -> Path:
             if not target.is_dir():
                 _build_into(store, target)
                 _prune(store)
-    os.utime(target)  # says that it is in use
+    with suppress(PermissionError):  # a shared tree belongs to whoever built it
+        os.utime(target)  # says that it is in use
     return target
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import stat
 from collections.abc import Iterator
@@ -58,6 +59,19 @@ async def test_a_second_run_takes_the_file_from_the_cache(index: FakeIndex, tmp_
             link = (await asyncio.to_thread(ask, gateway, "/simple/tinypkg/")).links()[0]
             assert (await asyncio.to_thread(ask, gateway, link)).body == wheel()
     assert index.seen.count(f"GET /packages/{WHEEL}") == 1
+
+
+async def test_what_a_killed_download_left_is_removed_and_a_running_one_is_not(
+    index: FakeIndex, tmp_path: Path
+) -> None:
+    folder = tmp_path / "downloads" / "ab"
+    folder.mkdir(parents=True)
+    old, young = folder / ".part-old", folder / ".part-young"
+    old.touch()
+    young.touch()
+    os.utime(old, (0, 0))
+    async with gateway_to(index, tmp_path):
+        assert (old.exists(), young.exists()) == (False, True)
 
 
 async def test_a_damaged_cache_is_not_served(index: FakeIndex, tmp_path: Path) -> None:
