@@ -29,12 +29,13 @@ COPY app/{lock} /tmp/{lock}
 {install}
 COPY app /app
 COPY audit /audit
-RUN mkdir /results && chown {user}:{user} /results
+RUN python3 -c "import os; os.mkdir('/results'); os.chown('/results', {user}, {user})"
 LABEL org.opencontainers.image.title="{title}" \\
       org.agentsys.audit.head="{head}" \\
       org.agentsys.audit.tree="{tree}" \\
       org.agentsys.run="{run}"
-ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PATH=/opt/venv/bin:$PATH
+ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/tmp/run:/tmp/run/src \\
+    PATH=/opt/venv/bin:$PATH
 USER {user}:{user}
 ENTRYPOINT ["sh", "-c", "cp -R /app /tmp/run && cd /tmp/run && bash {script} \\"$0\\" && cp -R results/. /results/"]
 CMD ["smoke"]

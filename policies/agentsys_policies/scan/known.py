@@ -111,3 +111,13 @@ def is_true(node: ast.expr) -> bool:
 def texts_of(value: Value) -> tuple[str, ...]:
     """The words of a constant argument list, `HOLE` for those that are not constant."""
     return tuple(next(iter(part.texts)) if len(part.texts) == 1 else HOLE for part in value.parts)
+
+
+def is_environ(node: ast.expr) -> bool:
+    """True for `os.environ`, whatever `os` is called."""
+    return isinstance(node, ast.Attribute) and node.attr == "environ"
+
+
+def is_reversed(node: ast.Slice) -> bool:
+    """True for the slice that turns a text round."""
+    return isinstance(node.step, ast.UnaryOp) and isinstance(node.step.op, ast.USub)

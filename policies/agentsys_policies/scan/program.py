@@ -182,7 +182,7 @@ class Program:
                 self._bind(target.value, value)
             case ast.Attribute():
                 self._bind_attribute(target, value)
-            case ast.Subscript() if not _is_environ(target.value):
+            case ast.Subscript() if not known.is_environ(target.value):
                 base = self._value(target.value)
                 self._grow(target.value, value.labels | self._value(target.slice).labels | base.labels)
             case _:
@@ -314,7 +314,7 @@ class Program:
 
     def _subscript(self, node: ast.Subscript) -> Value:
         key = self._value(node.slice)
-        if _is_environ(node.value):
+        if known.is_environ(node.value):
             return Value(key.labels)
         base = self._value(node.value)
         if base.name and len(key.texts) == 1:
@@ -322,7 +322,7 @@ class Program:
             if name:
                 self._computed(name, node, [node.slice])
                 return Value(name=name)
-        if base.texts and isinstance(node.slice, ast.Slice) and _is_reversed(node.slice):
+        if base.texts and isinstance(node.slice, ast.Slice) and known.is_reversed(node.slice):
             return self._relabel(Value(base.labels, frozenset(text[::-1] for text in base.texts)), node)
         element = base.element()
         return Value(base.labels | key.labels, element.texts)
@@ -330,7 +330,11 @@ class Program:
     # -- calls ---------------------------------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call) -> Value:
-        if isinstance(node.func, ast.Attribute) and _is_environ(node.func.value) and node.func.attr in {"get", "pop"}:
+        if (
+            isinstance(node.func, ast.Attribute)
+            and known.is_environ(node.func.value)
+            and node.func.attr in {"get", "pop"}
+        ):
             function = Value(name="os.getenv")
         else:
             function = self._value(node.func)
@@ -398,11 +402,3 @@ class Program:
             names = names[1:]
         for parameter, value in [*zip(names, values, strict=False), *words.items()]:
             self._set(f"{function.name}:{parameter}", value)
-
-
-def _is_environ(node: ast.expr) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "environ"
-
-
-def _is_reversed(node: ast.Slice) -> bool:
-    return isinstance(node.step, ast.UnaryOp) and isinstance(node.step.op, ast.USub)

@@ -1,0 +1,110 @@
+"""A release builds offline from its wheels and runs its smoke profile without network, rights or a writable disk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentsys.cli.app import main
+from agentsys.rundir import RunDir
+from agentsys.runrecord import RunRecord
+from agentsys_policies.engine import Policy
+from agentsys_policies.record import AuditRecord
+
+pytestmark = [pytest.mark.docker, pytest.mark.index]
+
+PROGRAM = """import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+import six
+
+found = {"profile": sys.argv[1], "six": six.__version__, "uid": os.getuid(), "network": True, "writable": True}
+try:
+    socket.create_connection(("192.0.2.1", 80), timeout=1)
+except OSError:
+    found["network"] = False
+try:
+    (Path(os.__file__).parent / "new").write_text("x")
+except OSError:
+    found["writable"] = False
+Path("results").mkdir(exist_ok=True)
+Path("results/results.json").write_text(json.dumps(found))
+"""
+
+
+def docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def base() -> str:
+    """An image of this machine with Python and bash; the registry is not asked."""
+    try:
+        images = docker("images", "agentsys-sandbox", "--format", "{{.Repository}}:{{.Tag}}").split()
+    except (FileNotFoundError, AssertionError):
+        pytest.skip("needs a Docker engine that answers")
+    if not images:
+        pytest.skip("needs the sandbox's image; `agentsys sandbox build` makes it")
+    return images[0]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    run = RunDir(tmp_path / "runs" / "2026-01-01-live-release-1a2b")
+    (run.rounds / "01").mkdir(parents=True)
+    run.write(RunRecord(id=run.path.name, status="verified", exit_code=0, replayed=True, title="Live release test"))
+    run.repo.mkdir()
+    (run.repo / "run.py").write_text(PROGRAM)
+    (run.repo / "reproduce.sh").write_text('set -eu\npython run.py "$1"\n')
+    (run.repo / "requirements.lock").write_text("six==1.17.0\n")
+    (run.rounds / "01" / "packages.json").write_text('[{"name": "six", "version": "1.17.0"}]')
+    AuditRecord(run.audit).append(Policy.load().audit_code(run.repo))
+    return run
+
+
+@pytest.fixture
+def volume() -> Iterator[str]:
+    name = "agentsys-live-release-results"
+    yield name
+    subprocess.run(["docker", "volume", "rm", "--force", name], capture_output=True, timeout=60, check=False)
+
+
+def test_a_release_builds_and_runs_its_smoke_profile(run: RunDir, base: str, volume: str, tmp_path: Path) -> None:
+    out = tmp_path / "release"
+    with pytest.raises(SystemExit) as end:
+        main(["release", str(run.path), "--release-dir", str(out), "--wheels", "--build", "--base", base])
+    assert not end.value.code
+    head = json.loads((out / "audit" / "head.json").read_text())["head"]
+    image = f"live-release-test:{head[:12]}"
+    try:
+        labels = json.loads(docker("inspect", image, "--format", "{{json .Config.Labels}}"))
+        assert labels["org.agentsys.audit.head"] == head
+        limits = ["--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+        limits += ["--user", "10001:10001", "--pids-limit", "512", "--memory", "512m"]
+        limits += ["--tmpfs", "/tmp:size=256m,mode=1777", "--volume", f"{volume}:/results"]
+        docker("run", "--rm", *limits, image, "smoke")
+        text = docker(
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "--volume",
+            f"{volume}:/results",
+            "--entrypoint",
+            "cat",
+            image,
+            "/results/results.json",
+        )
+    finally:
+        docker("rmi", "--force", image)
+    found = json.loads(text)
+    assert found == {"profile": "smoke", "six": "1.17.0", "uid": 10001, "network": False, "writable": False}
