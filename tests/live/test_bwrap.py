@@ -12,6 +12,7 @@ import pytest
 from agentsys_sandbox import bwrap_reap
 from agentsys_sandbox.base import SandboxError, SandboxGone, Unavailable
 from agentsys_sandbox.bwrap import BwrapSandbox
+from agentsys_sandbox.gateway import forwarder_command
 from agentsys_sandbox.spec import Limits, Outcome, SandboxSpec
 from live.sandboxes import MIB, SMALL, need, python
 from unit.sandbox.upstreams import wheel
@@ -103,6 +104,7 @@ async def test_nothing_is_left_where_opening_fails(monkeypatch: pytest.MonkeyPat
 OWNER = """
 import asyncio, sys
 from agentsys_sandbox.bwrap import BwrapSandbox
+from agentsys_sandbox.gateway import forwarder_command
 from agentsys_sandbox.spec import SandboxSpec
 
 async def main():
@@ -340,3 +342,56 @@ def test_an_error_names_the_missing_program(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(bwrap_command, "PATH", "/nonexistent")
     with pytest.raises(SandboxError, match="`bwrap` is not installed"):
         bwrap_command.Bubblewrap.find()
+
+
+async def test_the_forwarder_tells_the_address_and_passes_the_exit_code_on() -> None:
+    argv = forwarder_command("/run/agentsys/index.sock", ["sh", "-c", "echo $PIP_INDEX_URL $UV_DEFAULT_INDEX; exit 7"])
+    async with BwrapSandbox(SPEC) as box:
+        result = await box.exec(argv)
+    assert result.stdout.split() == [b"http://127.0.0.1:3141/simple/"] * 2
+    assert (result.outcome, result.exit_code) == (Outcome.NONZERO, 7)
+
+
+async def test_without_a_gateway_the_forwarder_says_so_and_nothing_hangs() -> None:
+    code = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:3141/simple/x/', timeout=20)"
+    async with BwrapSandbox(SPEC) as box:
+        result = await box.exec(forwarder_command("/run/agentsys/index.sock", ["python3", "-c", code]), timeout=25)
+    assert result.outcome is Outcome.NONZERO
+    assert b"gateway does not answer" in result.stderr
+
+
+async def test_eight_at_once_do_not_meet_and_leave_nothing() -> None:
+    async def one(number: int) -> tuple[int, bytes]:
+        async with BwrapSandbox(SPEC) as box:
+            await box.write_files({"number": str(number).encode()})
+            result = await box.exec(["sh", "-c", "sleep 0.3; cat number; ls /work/repo | wc -l"])
+            return number, result.stdout
+
+    found = await asyncio.gather(*(one(number) for number in range(8)))
+    assert all(output == b"%d1\n" % number for number, output in found)
+    assert (folders(), cgroups()) == (set(), [])
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.1, 0.2])
+async def test_cancelling_while_it_opens_leaves_nothing(delay: float) -> None:
+    async def open_and_wait() -> None:
+        async with BwrapSandbox(SPEC):
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(open_and_wait())
+    await asyncio.sleep(delay)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (folders(), cgroups()) == (set(), [])
+
+
+async def test_cancelling_an_installation_ends_it_and_leaves_a_sandbox_that_works(wheels: Path) -> None:
+    async with BwrapSandbox(SPEC) as box:
+        task = asyncio.create_task(box.install(["tinypkg"]))
+        await asyncio.sleep(0.15)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await box.health()
+        assert (await box.install(["tinypkg"])).result.ok
