@@ -38,6 +38,7 @@ SIOCGIFFLAGS, IFF_UP = 0x8913, 1  # netdevice(7)
 CGROUP = {
     "memory": ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory.max"),
     "swap": ("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "/sys/fs/cgroup/memory.swap.max"),
+    "oom": ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"),
     "pids": ("/sys/fs/cgroup/pids/pids.max", "/sys/fs/cgroup/pids.max"),
     "cpu_quota": ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us",),
     "cpu_period": ("/sys/fs/cgroup/cpu/cpu.cfs_period_us",),

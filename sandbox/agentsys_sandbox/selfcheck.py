@@ -106,6 +106,7 @@ def _bounds(seen: Mapping[str, Any], expected: Expected) -> tuple[Control, ...]:
     hint = "boot with the memory, pids and cpu control groups enabled"
     return (
         _most("memory limit", _number(group.get("memory")), expected.memory, hint),
+        Control("memory kills are counted", "oom_kill " in group.get("oom", ""), "", hint),
         _most("process limit", _number(group.get("pids")), expected.pids, hint),
         Control("processor limit", 0 < quota <= expected.cpus * 1.01, f"{quota:g} of {expected.cpus:g}", hint),
         _most("temporary folder limit", int(seen.get("tmp") or 0), expected.tmp, hint),

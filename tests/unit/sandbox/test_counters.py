@@ -26,9 +26,14 @@ def test_both_versions_give_the_same_two_numbers() -> None:
     assert parse(V2) == Counters(2, 5)
 
 
-@pytest.mark.parametrize("output", [b"", b"done\n", V1.removesuffix(b"done\n"), V1.replace(b"kill 3", b"kill x")])
+@pytest.mark.parametrize("output", [b"", b"don", V1.removesuffix(b"done\n"), V2[:50]])
 def test_an_incomplete_reading_is_none_and_not_zero(output: bytes) -> None:
     assert parse(output) is None
+
+
+def test_a_counter_that_the_kernel_lacks_stays_at_zero() -> None:
+    assert parse(b"done\n") == Counters(0, 0)
+    assert parse(V1.replace(b"oom_kill 3", b"other 3")) == Counters(0, 12)
 
 
 def test_differences_count_from_the_last_reading() -> None:

@@ -30,6 +30,7 @@ GOOD: dict[str, Any] = {
     "engine_sockets": [],
     "environment": {"HOME": "/tmp"},
     "cgroup": {
+        "oom": "under_oom 0\noom_kill 0",
         "memory": str(1 << 30),
         "swap": str(1 << 30),
         "pids": "64",
@@ -85,7 +86,7 @@ def test_what_the_probe_did_not_answer_is_not_effective(key: str) -> None:
 
 @pytest.mark.parametrize(("pids", "cpu"), [("max", "max 100000"), ("128", "200000 100000"), ("", "")])
 def test_limits_that_are_unbounded_or_too_high_are_missed(pids: str, cpu: str) -> None:
-    group = {"memory": str(1 << 30), "pids": pids, "cpu": cpu}
+    group = {"oom": "oom_kill 0", "memory": str(1 << 30), "pids": pids, "cpu": cpu}
     missing = {each.name for each in judge({**GOOD, "cgroup": group}, EXPECTED).missing}
     assert missing == {"process limit", "processor limit"}
 
