@@ -1,0 +1,106 @@
+"""What the sandbox costs: opening, a program, a repair round, an installation, many at once.
+
+    python benchmarks/sandbox.py [--backend docker] [--index] [--parallel 16]
+
+Prints a table with the median, the slowest, and the bar. `--index` also installs numpy, pandas and scikit-learn: first,
+again in the same sandbox, and in a new one through a gateway that has the files already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+
+from agentsys_sandbox import Sandbox, SandboxSpec, open_sandbox
+
+REPEATS = 5
+PACKAGES = ("numpy", "pandas", "scikit-learn")
+
+
+async def timed(work: Callable[[], Awaitable[object]], repeats: int = REPEATS) -> list[float]:
+    """Seconds that each call took."""
+    found: list[float] = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        await work()
+        found.append(time.perf_counter() - start)
+    return found
+
+
+def row(name: str, seconds: list[float], bar: str = "") -> None:
+    """One line of the table."""
+    print(f"{name:44} {statistics.median(seconds):7.2f} {max(seconds):7.2f}   {bar}")
+
+
+def fresh(backend: str) -> Sandbox:
+    """A sandbox, not yet open."""
+    return open_sandbox(SandboxSpec(run="bench", allow_weak=True), backend)
+
+
+async def open_and_close(backend: str) -> None:
+    """The life of a sandbox in which nothing happens."""
+    async with fresh(backend):
+        pass
+
+
+async def repair_round(sandbox: Sandbox) -> None:
+    """What a repair costs beside the tests themselves: files in, a program, a result out."""
+    await sandbox.write_files({f"package/module_{i}.py": b"x = 1\n" * 200 for i in range(12)})
+    result = await sandbox.exec(["python3", "-c", "open('result.json', 'w').write('{}')"])
+    found = await sandbox.read_file("repo/result.json")
+    assert result.ok, result
+    assert found == b"{}"
+
+
+async def inside(backend: str, index: bool) -> None:
+    """Everything that happens in one open sandbox."""
+    async with fresh(backend) as sandbox:
+        row("program that does nothing", await timed(lambda: sandbox.exec(["true"])))
+        row("repair round: 12 files, python, result", await timed(lambda: repair_round(sandbox)), "< 1")
+        row("50 MB of output", await timed(lambda: sandbox.exec(["head", "-c", "50000000", "/dev/zero"]), 3))
+        if index:
+            row(f"install {', '.join(PACKAGES)}, first", await timed(lambda: install(sandbox), 1))
+            row(f"install {', '.join(PACKAGES)}, again", await timed(lambda: install(sandbox), 1))
+    if index:
+        async with fresh(backend) as sandbox:
+            row("the same in a new sandbox, warm gateway", await timed(lambda: install(sandbox), 1), "< 10")
+
+
+async def install(sandbox: Sandbox) -> None:
+    """Install the packages afresh."""
+    installed = await sandbox.install(PACKAGES)
+    assert installed.result.ok, installed.result
+
+
+async def many(backend: str, count: int) -> None:
+    """Sandboxes side by side, each with one program."""
+
+    async def one() -> None:
+        async with fresh(backend) as sandbox:
+            assert (await sandbox.exec(["true"])).ok
+
+    await asyncio.gather(*(one() for _ in range(count)))
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Measure and print."""
+    print(f"{'seconds':44} {'median':>7} {'slowest':>7}   bar")
+    row("open and close", await timed(lambda: open_and_close(options.backend)))
+    await inside(options.backend, options.index)
+    row(f"{options.parallel} sandboxes at once", await timed(lambda: many(options.backend, options.parallel), 1))
+
+
+def main() -> None:
+    """Read the arguments."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--index", action="store_true", help="also install packages from the package index")
+    parser.add_argument("--parallel", type=int, default=16)
+    asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
