@@ -14,6 +14,7 @@ from agentsys.paper.latex import read_sources
 from agentsys.paper.latex.sources import FolderSources, MemorySources, gunzip, is_tar, read_tar
 from agentsys.paper.model import Paper
 from agentsys.paper.options import ReadOptions
+from agentsys.paper.source_merge import with_source
 
 
 def read_paper(path: Path, options: ReadOptions | None = None) -> Paper:
@@ -27,6 +28,8 @@ def read_paper(path: Path, options: ReadOptions | None = None) -> Paper:
     paper = _read(data, path, options)
     if not paper.sections and not paper.pages:
         raise PaperError(f"`{path.name}` holds no text of a paper", "give the paper as PDF, LaTeX, HTML or Markdown")
+    if options.latex_source is not None and paper.format != "latex":
+        paper = with_source(paper, read_paper(options.latex_source))
     paper = with_citing(paper)
     return paper.model_copy(
         update={"hyperparameters": candidates(paper), "seconds": round(time.monotonic() - started, 3)}

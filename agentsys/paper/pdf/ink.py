@@ -13,6 +13,8 @@ CONTRAST = 40
 """Smallest difference of grey levels (0..255) inside a glyph's box that counts as ink."""
 TINY = 2.0
 """Text below this size in points is not meant to be read."""
+ROOM = 0.17
+"""Least mean width of the characters of a text object, in units of its size (prose has 0.4 to 0.5)."""
 MAX_REPORT = 2_000
 """Characters of hidden text that are reported of one page."""
 
@@ -32,10 +34,11 @@ def find_hidden(page: engine.Page, chars: list[Char], width: float, height: floa
     """Return whether the page could be rendered, and index -> reason of every hidden character."""
     hidden: dict[int, str] = {}
     picture = _render(page, width, height)
+    crowded = _crowded(chars)
     for index, char in enumerate(chars):
         if char.style is None or char.kind in "sn":
             continue
-        reason = _geometry(char, width, height)
+        reason = "more text than is shown" if id(char.style) in crowded else _geometry(char, width, height)
         if not reason and picture and not _has_ink(picture, char):
             reason = "no ink"
         if reason:
@@ -49,6 +52,22 @@ def _render(page: engine.Page, width: float, height: float) -> _Picture | None:
         return None
     bitmap = page.render(scale=scale, grayscale=True, may_draw_forms=False, draw_annots=False)
     return _Picture(bytes(bitmap.buffer), bitmap.stride, bitmap.width, bitmap.height, scale)
+
+
+def _crowded(chars: list[Char]) -> set[int]:
+    """Styles of text objects that hold more characters than they have room for.
+
+    PDFium spreads a replacement text (`ActualText`) over the glyphs that it replaces: where a sentence stands for a
+    word, each character has a fraction of the width that a letter needs.
+    """
+    extents: dict[int, list[float]] = {}
+    for char in chars:
+        if char.style is None or char.kind in "sn" or char.style.angle:
+            continue
+        extent = extents.setdefault(id(char.style), [0.0, char.x0, char.x1, char.style.size])
+        extent[0] += 1
+        extent[1], extent[2] = min(extent[1], char.x0), max(extent[2], char.x1)
+    return {key for key, (count, x0, x1, size) in extents.items() if count >= 6 and (x1 - x0) / count < ROOM * size}
 
 
 def _geometry(char: Char, width: float, height: float) -> str:

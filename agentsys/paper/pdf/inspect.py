@@ -78,16 +78,24 @@ def _annotation_string(handle: Any, key: bytes) -> str:
     return buffer.raw[: length - 2].decode("utf-16-le", "replace")
 
 
+def _has_actual_text(item: Any) -> bool:
+    """True if a text object carries a replacement for what it shows."""
+    marks = (raw.FPDFPageObj_GetMark(item, index) for index in range(raw.FPDFPageObj_CountMarks(item)))
+    return any(raw.FPDFPageObjMark_GetParamValueType(mark, b"ActualText") for mark in marks)
+
+
 def page_facts(page: Page, height: float) -> dict[str, Any]:
     """Return `rules` (thin horizontal lines), `drawings` (boxes of everything else drawn) and `images`."""
     affine = Affine(page)
     rules: list[list[float]] = []
     drawings: list[list[float]] = []
     images: list[list[float]] = []
+    replaced = False
     for count, item in enumerate(page.get_objects(max_depth=1)):
         if count >= MAX_OBJECTS:
             break
         if item.type == raw.FPDF_PAGEOBJ_TEXT:
+            replaced = replaced or _has_actual_text(item)
             continue
         try:
             box = affine.box(*item.get_bounds())
@@ -101,4 +109,10 @@ def page_facts(page: Page, height: float) -> dict[str, Any]:
             rules.append(rounded)
         elif wide > 1 or tall > 1:
             drawings.append(rounded)
-    return {"rules": rules, "drawings": drawings, "images": images, "annotations": page_annotations(page)}
+    return {
+        "rules": rules,
+        "drawings": drawings,
+        "images": images,
+        "annotations": page_annotations(page),
+        "actual_text": replaced,
+    }

@@ -71,6 +71,32 @@ def run_worker(
         _end(child)
 
 
+def run_program(argv: list[str], data: bytes, *, timeout: float) -> bytes:
+    """Return what a program prints for `data` on its standard input; its time, memory and output are bounded.
+
+    Raises: PaperError if it fails or takes longer than `timeout` seconds.
+    """
+    name = Path(argv[0]).name
+    environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_THREAD_LIMIT": "2"}
+    try:
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'ulimit -v 4000000 -c 0; exec "$@"', "sh", *argv],
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            cwd="/",
+            timeout=timeout,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PaperError(f"`{name}` took too long on a page", "give a PDF with text", exit_code=3) from error
+    if done.returncode != 0:
+        raise PaperError(f"`{name}` failed with exit code {done.returncode}", "give a PDF with text", exit_code=3)
+    return done.stdout[:4_000_000]
+
+
 def _record(line: bytes) -> Record:
     try:
         record = json.loads(line)

@@ -31,6 +31,10 @@ def read_pdf(data: bytes, name: str, sha256: str, options: ReadOptions) -> Paper
     Raises: PaperError if it cannot be read.
     """
     document, pages = collect(data, options)
+    if options.ocr and pages and not any(page.chars > 50 for page in pages):
+        from agentsys.paper.ocr import read_scan
+
+        return read_scan(data, document, pages, name, sha256, options)
     return paper_of(document, pages, name, sha256, options)
 
 
@@ -130,6 +134,9 @@ def _warnings(document: wire.RawDocument, pages: list[wire.RawPage], options: Re
     hidden = sum(page.hidden_chars for page in pages)
     if hidden:
         found.append(f"{hidden} characters do not show on the page and were left out")
+    pictures = [page.number for page in pages if page.chars < 50 and page.images]
+    if pictures:
+        found.append(f"pages that are pictures without text: {', '.join(map(str, pictures[:20]))}")
     found.extend(f"page {page.number}: {note}" for page in pages for note in page.notes)
     return found
 
@@ -151,5 +158,12 @@ def _audit(document: wire.RawDocument, pages: list[wire.RawPage]) -> Audit:
         javascript=document.javascript,
         launch=document.launch,
         open_action=document.open_action,
+        notes=_audit_notes(document, pages),
         checked=all(page.ink_checked for page in pages) and document.pages == len(pages),
     )
+
+
+def _audit_notes(document: wire.RawDocument, pages: list[wire.RawPage]) -> tuple[str, ...]:
+    if document.actual_text or any(page.actual_text for page in pages):
+        return ("the file gives other characters for some that are shown (ActualText); they cannot all be compared",)
+    return ()

@@ -159,7 +159,8 @@ class _Finder:
         if not found and caption.kind != "figure":
             return [], (left, edge, right, edge)
         x0, x1 = max(left, 20.0), min(right, self.page.width - 20.0)
-        return found, (x0, stop, x1, edge) if up else (x0, edge, x1, stop)
+        # Descenders of the line before must not show in a picture of the float.
+        return found, (x0, min(stop + 2, edge), x1, edge - 1) if up else (x0, edge + 1, x1, max(stop - 2, edge + 1))
 
     def _stops(self, index: int, line: Line, caption: Caption, gap: float, started: bool) -> bool:
         if index in self.headings or index in self.regions.used:

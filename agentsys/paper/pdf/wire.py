@@ -54,6 +54,7 @@ class RawPage(_Record):
     rules: list[RawBox] = []
     drawings: list[RawBox] = []
     images: list[RawBox] = []
+    actual_text: bool = False
     notes: list[Text] = []
 
 

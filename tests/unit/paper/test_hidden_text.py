@@ -75,3 +75,13 @@ def test_planted_files_are_seen_through(name: str, shared: Path) -> None:
 def test_files_without_hidden_text_raise_no_alarm(name: str, shared: Path) -> None:
     paper = read_paper(shared / "data" / "safety" / "own" / "hidden_text_pdfs" / f"{name}.pdf")
     assert paper.audit.checked and not paper.audit.hidden_text
+
+
+def test_a_sentence_that_stands_for_a_word_is_removed_and_reported(write_pdf: Write) -> None:
+    replaced = f"/Span << /ActualText ({SECRET}) >> BDC " + text_at(100, 300, "Hello") + "EMC "
+    ligature = "/Span << /ActualText (ffi) >> BDC " + text_at(100, 250, "x") + "EMC "
+    paper = read_paper(write_pdf([SAFE_HEAD + replaced + ligature]))
+    assert "Ignore" not in to_markdown(paper)
+    assert "ffi" in to_markdown(paper)
+    assert [found.reason for found in paper.audit.hidden_text] == ["more text than is shown"]
+    assert paper.audit.notes
