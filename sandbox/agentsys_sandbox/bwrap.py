@@ -78,9 +78,9 @@ class BwrapSandbox:
         self._bubblewrap = Bubblewrap.find()
         rootfs = ensure_rootfs()
         who = self._stack.enter_context(identity(shared_dir() / "uids"))
-        self._cgroup = bwrap_cgroup.create(self._name, self._spec.limits)
         self._folder = _make_folder(self._name)
-        write_owner(self._folder, labels(self._spec.run, self._spec.limits.ttl), self._cgroup)
+        write_owner(self._folder, labels(self._spec.run, self._spec.limits.ttl))
+        self._cgroup = bwrap_cgroup.create(self._name, self._spec.limits)
         work = _make_owned(self._folder / "work", who)
         _make_owned(work / REPO.removeprefix(f"{WORK}/"), who)
         (self._folder / "phase").mkdir(mode=0o711)
@@ -111,12 +111,10 @@ class BwrapSandbox:
     def _remove(self) -> None:
         cgroup, self._cgroup = self._cgroup, None
         folder, self._folder = self._folder, None
-        try:
-            if cgroup is not None:
-                cgroup.remove()
-        finally:
-            if folder is not None:
-                remove_tree(folder)
+        if cgroup is not None and not cgroup.remove():
+            raise Unavailable(f"the control group of `{self._name}` cannot be removed", "run `agentsys sandbox clean`")
+        if folder is not None:
+            remove_tree(folder)
 
     def _ready(self) -> Layout:
         if self._layout is None:

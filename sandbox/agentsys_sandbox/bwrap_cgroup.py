@@ -70,8 +70,11 @@ class Cgroup:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
 
-    def remove(self, patience: float = 2.0) -> None:
-        """Kill what is left and remove the folders. The kernel needs a moment to let go of dead processes."""
+    def remove(self, patience: float = 10.0) -> bool:
+        """Kill what is left and remove the folders; False where one stays.
+
+        The kernel needs a moment to let go of dead processes: at most `patience` seconds are given to it.
+        """
         deadline = time.monotonic() + patience
         for folder in self._unique():
             while folder.is_dir():
@@ -82,6 +85,7 @@ class Cgroup:
                     if time.monotonic() > deadline:
                         break
                     time.sleep(0.01)
+        return not any(folder.is_dir() for folder in self._unique())
 
     def _unique(self) -> list[Path]:
         return list(dict.fromkeys(self.folders.values()))
@@ -94,6 +98,18 @@ def create(name: str, limits: Limits) -> Cgroup | None:
         if made is not None:
             return made
     return None
+
+
+def find(name: str) -> Cgroup:
+    """The group of this name, wherever it was made; without folders where there is none."""
+    found: dict[str, Path] = {}
+    for mount, _, kind, options in _mounts():
+        if kind == "cgroup2" or (kind == "cgroup" and set(options.split(",")) & set(_CONTROLLERS)):
+            for folder, folders, _ in os.walk(mount):
+                if name in folders:
+                    path = Path(folder, name)
+                    found[str(path)] = path
+    return Cgroup(found)
 
 
 def _create_v1(name: str, limits: Limits) -> Cgroup | None:

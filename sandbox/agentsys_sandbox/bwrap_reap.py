@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentsys_sandbox import bwrap_cgroup
 from agentsys_sandbox.base import SandboxError
-from agentsys_sandbox.bwrap_cgroup import Cgroup
 from agentsys_sandbox.bwrap_identity import PATH
 from agentsys_sandbox.cachedir import shared_dir
 from agentsys_sandbox.labels import RUN, abandoned
 
 OWNER_FILE = "owner.json"
-CGROUP = "agentsys.cgroup"
-"""Label with the folders of the control group, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,9 @@ def sandboxes_dir() -> Path:
     return shared_dir() / "sandboxes"
 
 
-def write_owner(folder: Path, labels: dict[str, str], cgroup: Cgroup | None) -> None:
-    """Say in a sandbox's folder whose it is, before anything runs in it."""
-    groups = {name: str(path) for name, path in cgroup.folders.items()} if cgroup else {}
-    text = json.dumps({**labels, CGROUP: json.dumps(groups)})
-    (folder / OWNER_FILE).write_text(text, encoding="utf-8")
+def write_owner(folder: Path, labels: dict[str, str]) -> None:
+    """Say in a sandbox's folder whose it is, before anything else is made for it."""
+    (folder / OWNER_FILE).write_text(json.dumps(labels), encoding="utf-8")
 
 
 def leftovers(now: float | None = None) -> list[Leftover]:
@@ -61,8 +57,9 @@ def leftovers(now: float | None = None) -> list[Leftover]:
 
 def remove(leftover: Leftover) -> None:
     """Remove a leftover with its control group. Raises: SandboxError where something stays."""
-    groups: Any = json.loads(_labels(leftover.path).get(CGROUP) or "{}")
-    Cgroup({str(name): Path(path) for name, path in groups.items() if leftover.name in Path(path).name}).remove()
+    # The folder goes last: while it is there, the next attempt finds the rest by its name.
+    if not bwrap_cgroup.find(leftover.name).remove():
+        raise SandboxError(f"the control group of `{leftover.name}` cannot be removed", "try again in a minute")
     remove_tree(leftover.path)
 
 

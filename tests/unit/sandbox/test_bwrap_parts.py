@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agentsys_sandbox import bwrap_box, bwrap_cgroup, bwrap_identity, bwrap_memory, bwrap_reap, cachedir
-from agentsys_sandbox.base import Unavailable
+from agentsys_sandbox.base import SandboxError, Unavailable
 from agentsys_sandbox.bwrap_cgroup import Cgroup
 from agentsys_sandbox.bwrap_command import Bubblewrap, Layout, launch
 from agentsys_sandbox.bwrap_identity import Identity
@@ -147,7 +147,7 @@ def test_a_private_cache_folder_is_refused_for_root(tmp_path: Path, monkeypatch:
 def sandbox_folder(place: Path, name: str, **changes: str) -> Path:
     folder = place / name
     (folder / "work").mkdir(parents=True)
-    bwrap_reap.write_owner(folder, labels("r", 3600) | changes, None)
+    bwrap_reap.write_owner(folder, labels("r", 3600) | changes)
     return folder
 
 
@@ -165,15 +165,32 @@ def test_only_folders_without_a_living_owner_are_left_over(tmp_path: Path, monke
     assert (tmp_path / "agentsys-mine").exists()
 
 
-def test_an_owner_file_cannot_make_us_remove_another_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bwrap_reap, "sandboxes_dir", lambda: tmp_path / "boxes")
-    other = tmp_path / "other-group"
-    other.mkdir()
-    folder = sandbox_folder(tmp_path / "boxes", "agentsys-dead", **{"agentsys.pid": "999999999"})
-    told = json.loads((folder / "owner.json").read_text()) | {bwrap_reap.CGROUP: json.dumps({"memory": str(other)})}
-    (folder / "owner.json").write_text(json.dumps(told))
-    bwrap_reap.remove(bwrap_reap.leftovers()[0])
-    assert other.exists()
+def test_a_group_is_found_by_its_name_and_no_other_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = [(tmp_path / "v1", "/", "cgroup", "rw,memory"), (tmp_path / "v2", "/", "cgroup2", "rw")]
+    ours = [tmp_path / "v1/some/where/agentsys-a", tmp_path / "v2/agentsys-a"]
+    other = tmp_path / "v2/agentsys-ab"
+    for folder in (*ours, other):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(bwrap_cgroup, "_mounts", lambda: iter(mounts))
+    found = bwrap_cgroup.find("agentsys-a")
+    assert sorted(found.folders.values()) == sorted(ours)
+    assert found.remove()
+    assert [folder.exists() for folder in (*ours, other)] == [False, False, True]
+
+
+def test_a_group_that_stays_is_told_and_its_folder_kept_for_the_next_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bwrap_reap, "sandboxes_dir", lambda: tmp_path)
+    folder = sandbox_folder(tmp_path, "agentsys-dead", **{"agentsys.pid": "999999999"})
+    stuck = tmp_path / "stuck"
+    (stuck / "child").mkdir(parents=True)  # as with a process that the kernel cannot end: rmdir fails
+    group = Cgroup({"memory": stuck})
+    monkeypatch.setattr(bwrap_cgroup, "find", lambda name: group)
+    monkeypatch.setattr(Cgroup, "remove", partial(Cgroup.remove, group, 0.0))
+    with pytest.raises(SandboxError, match="control group"):
+        bwrap_reap.remove(bwrap_reap.leftovers()[0])
+    assert folder.exists()
 
 
 def test_a_tree_is_removed_without_following_links(tmp_path: Path) -> None:
