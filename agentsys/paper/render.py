@@ -27,6 +27,8 @@ def to_markdown(paper: Paper, sections: Collection[str] | None = None) -> str:
         parts.append(f"Notation (LaTeX macros of the source):\n\n```latex\n{paper.notation}\n```")
     for section in shown:
         parts.extend(_section(section))
+    if sections is None and paper.footnotes:
+        parts.append("## Footnotes\n\n" + "\n".join(f"- {note}" for note in paper.footnotes))
     if left:
         names = ", ".join(f"`{section.id}` {section.title}".strip() for section in left)
         parts.append(f"available: {names}")

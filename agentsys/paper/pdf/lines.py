@@ -45,7 +45,9 @@ class Line:
         sizes: dict[float, int] = {}
         for (size, _), count in weight.items():
             sizes[size] = sizes.get(size, 0) + count
-        self.size = max(sizes, key=lambda size: (sizes[size], size))
+        total = sum(sizes.values())
+        # Scripts may outnumber what they hang on: the largest size that is not an exception.
+        self.size = max(size for size, count in sizes.items() if count >= min(0.2 * total, max(sizes.values())))
         main = max((span for span in self.spans if span.size == self.size), key=lambda span: len(span.text))
         self.font = main.font
         self.base = main.base
@@ -76,21 +78,23 @@ class Line:
 def with_scripts(spans: list[Span], base: float, size: float) -> str:
     """Join spans; small ones above or below the baseline become `^{..}` and `_{..}`."""
     parts: list[str] = []
-    state = ""
+    state, end = "", 0.0
     for span in spans:
         shift = base - span.base
         small = span.size < 0.86 * size
         kind = "" if not small or not parts else "^" if shift > 0.16 * size else "_" if shift < -0.08 * size else ""
-        if kind != state or (kind and span.space):
+        apart = span.space and (not kind or span.x0 - end > 0.3 * span.size)
+        if kind != state or (kind and apart):
             if state:
                 parts.append("}")
-            if span.space:
+            if apart:
                 parts.append(" ")
             if kind:
                 parts.append(kind + "{")
-        elif span.space:
+        elif apart:
             parts.append(" ")
         parts.append(span.text)
+        end = span.x1
         state = kind
     if state:
         parts.append("}")
@@ -172,13 +176,26 @@ def _row_start(rows: list[Line], line: Line) -> int | None:
             return None
         size = max(row.size, line.size)
         same = abs(row.base - line.base) < 0.25 * size and abs(row.size - line.size) < 0.25 * size
-        if same and -1 < line.box[0] - row.box[2] < 12 * size and left >= row.box[2] - 0.35 * size:
+        if same and -1 < line.box[0] - row.box[2] < 12 * size and left >= _main_end(row) - 0.35 * size:
             return len(rows) - back if back > 1 else None
         between = abs((row.box[1] + row.box[3]) / 2 - line.base + 0.25 * size) < 1.6 * size
-        if not between or row.box[2] > line.box[0] + 0.35 * size or len(row.plain) > 24:
+        if not between or _main_end(row) > line.box[0] + 0.35 * size or len(row.plain) > 24:
             return None
         left = min(left, row.box[0])
     return None
+
+
+def _main_end(row: Line) -> float:
+    """Right edge of the last span of full size."""
+    return max((span.x1 for span in row.spans if span.size > 0.86 * row.size), default=row.box[2])
+
+
+def _below_tail(last: Line, line: Line, size: float) -> bool:
+    """True for a denominator (or a lower limit) under the numerator that ends a row."""
+    reach = last.box[2] + 0.3 * size
+    inside = _main_end(last) - 0.35 * size <= line.box[0] and line.box[2] <= max(reach, line.box[0])
+    tail = last.spans[-1].size < 0.86 * last.size
+    return tail and inside and -0.2 * size < line.base - last.base < 1.1 * size
 
 
 def _continues(last: Line, line: Line) -> bool:
@@ -187,9 +204,12 @@ def _continues(last: Line, line: Line) -> bool:
         return False
     size = max(last.size, line.size)
     gap = line.box[0] - last.box[2]
-    if not -0.6 * size < gap < 1.2 * size:
+    small = line.size < 0.86 * last.size
+    if small and len(line.plain) <= 24 and _below_tail(last, line, size):
+        return True
+    raised = last.spans[-1].size < 0.86 * last.size
+    if not (-0.95 if raised else -0.6) * size < gap < 1.2 * size:
         return False
     if abs(line.base - last.base) < 0.25 * size:
         return True
-    small = line.size < 0.86 * last.size
     return small and abs(line.base - last.base) < 0.75 * size and len(line.plain) <= 12

@@ -47,6 +47,8 @@ class Item:
     space: bool = False
     floating: bool = False
     """True for glyphs that do not stand on the baseline: large operators and brackets."""
+    axis: float | None = None
+    """y of the bar of a fraction."""
 
     @property
     def cx(self) -> float:
@@ -73,7 +75,7 @@ def _compose(items: list[Item], rules: list[Box], depth: int) -> str:
 
 def _apply_rule(items: list[Item], rules: list[Box], rule: Box, depth: int) -> list[Item]:
     """Replace what stands above and below a rule by one item."""
-    inside = [item for item in items if rule[0] - 1.5 <= item.cx <= rule[2] + 1.5]
+    inside = [item for item in items if rule[0] - 1 <= item.cx <= rule[2] + 0.5]
     middle = (rule[1] + rule[3]) / 2
     above = _near([item for item in inside if item.cy < middle and not _radical(item, rule)], middle, up=True)
     below = _near([item for item in inside if item.cy >= middle], middle, up=False)
@@ -89,7 +91,8 @@ def _apply_rule(items: list[Item], rules: list[Box], rule: Box, depth: int) -> l
     size = max(item.size for item in (*above, *below))
     flat = "\\frac{" + over.replace("\n", " ") + "}{" + under.replace("\n", " ") + "}"
     # The bar stands on the axis, a quarter of the size above the baseline.
-    return _replaced(items, [*above, *below], flat, middle + 0.25 * size, min(above + below, key=lambda item: item.x0))
+    first = min(above + below, key=lambda item: item.x0)
+    return _replaced(items, [*above, *below], flat, middle + 0.25 * size, first, axis=middle)
 
 
 def _radical(item: Item, rule: Box) -> bool:
@@ -115,7 +118,9 @@ def _within(rules: list[Box], items: list[Item]) -> list[Box]:
     return [rule for rule in rules if x0 - 2 <= rule[0] and rule[2] <= x1 + 2 and y0 - 3 <= rule[1] <= y1 + 3]
 
 
-def _replaced(items: list[Item], gone: list[Item], text: str, base: float, first: Item) -> list[Item]:
+def _replaced(
+    items: list[Item], gone: list[Item], text: str, base: float, first: Item, axis: float | None = None
+) -> list[Item]:
     identities = {id(item) for item in gone}
     part = Item(
         text,
@@ -126,6 +131,7 @@ def _replaced(items: list[Item], gone: list[Item], text: str, base: float, first
         base,
         max(item.size for item in gone),
         first.space,
+        axis=axis,
     )
     return [*(item for item in items if id(item) not in identities), part]
 
@@ -133,14 +139,15 @@ def _replaced(items: list[Item], gone: list[Item], text: str, base: float, first
 def _rows(items: list[Item]) -> list[list[Item]]:
     """Split a display at baselines of full size; what floats goes to the nearest row."""
     size = max(item.size for item in items)
-    fixed = [item for item in items if item.size > SMALL * size and not item.floating] or items
+    fixed = [item for item in items if item.size > SMALL * size and not item.floating and item.axis is None] or items
     bases: list[float] = []
     for item in sorted(fixed, key=lambda item: item.base):
         if not bases or item.base - bases[-1] > 0.95 * size:
             bases.append(item.base)
     rows: list[list[Item]] = [[] for _ in bases]
     for item in items:
-        place = item.cy + 0.25 * size if item.floating or item.size <= SMALL * size else item.base
+        floats = item.floating or item.size <= SMALL * size
+        place = item.axis + 0.25 * size if item.axis is not None else item.cy + 0.25 * size if floats else item.base
         rows[min(range(len(bases)), key=lambda index: abs(bases[index] - place))].append(item)
     return [row for row in rows if row]
 
@@ -148,17 +155,13 @@ def _rows(items: list[Item]) -> list[list[Item]]:
 def _sequence(items: list[Item]) -> str:
     """One row, from left to right."""
     size = max(item.size for item in items)
-    main = [item for item in items if item.size > SMALL * size and not item.floating]
+    main = [item for item in items if item.size > SMALL * size and not item.floating and item.axis is None]
     base = main[0].base if main else items[0].base
     scripts: dict[int, tuple[list[Item], list[Item]]] = {}
     order = sorted(items, key=lambda item: (item.x0, item.x1))
     line: list[Item] = []
     for item in order:
-        if (
-            item.floating
-            or (item.size > SMALL * size and abs(item.base - base) < 0.5 * size)
-            or (not line and not _limit(item, order))
-        ):
+        if _on_line(item, base, size) or (not line and not _limit(item, order)):
             line.append(item)
             continue
         owner = _limit(item, order) or line[-1]
@@ -166,6 +169,13 @@ def _sequence(items: list[Item]) -> str:
         raised = item.base < base - 0.12 * size if not (owner.floating and owner.text in BIG) else item.cy < owner.cy
         pair[1 if raised else 0].append(item)
     return _written(line, scripts, size)
+
+
+def _on_line(item: Item, base: float, size: float) -> bool:
+    """True for what stands on the main line: full size at the baseline, a large operator, a fraction at the axis."""
+    if item.axis is not None:
+        return abs(item.axis - (base - 0.25 * size)) < 0.25 * size
+    return item.floating or (item.size > SMALL * size and abs(item.base - base) < 0.5 * size)
 
 
 def _limit(item: Item, items: list[Item]) -> Item | None:

@@ -19,9 +19,13 @@ class Vocabulary:
     def __init__(self, lines: Iterable[Line]) -> None:
         self.words: set[str] = set()
         self.hyphenated: set[str] = set()
+        cut = False
         for line in lines:
             text = tidy(line.plain)
             found = _WORD.findall(text)
+            # The second half of a divided word is no word.
+            found = found[1:] if cut else found
+            cut = text.endswith("-")
             if text.endswith("-") and found:
                 found.pop()
             for word in found:
