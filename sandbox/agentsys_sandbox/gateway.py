@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,6 +45,8 @@ class GatewayOptions:
     """Bytes of files that may be sent in all."""
     denied: Mapping[str, str] = field(default_factory=dict[str, str])
     """Normalised package name -> why it is refused."""
+    uploaded_before: datetime | None = None
+    """Files uploaded to an index later than this (with time zone), or at an unknown time, are not offered."""
     group: int | None = None
     """Group id that may enter the socket's folder besides the owner, where the sandbox runs under another uid."""
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -119,7 +122,7 @@ class Gateway:
         self._upstream = Upstream(config, options.timeouts, options.attempts)
         self._files = FileStore(self._cache, downloads, self._upstream)
         self._files.tidy()
-        index = Index(config, self._upstream)
+        index = Index(config, self._upstream, options.uploaded_before)
         self._server = GatewayServer(
             folder / "socket" / SOCKET_NAME, index, self._files, self._upstream, self._requests, options
         )

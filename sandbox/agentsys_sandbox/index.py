@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -23,10 +24,15 @@ class Index:
     say, a CPU build of torch at hand wants that one, not the newest build with gigabytes of CUDA libraries. Where two
     sources have a file of the same name the first one counts. A source that fails makes the whole answer fail: a list
     with holes would let the installer choose other versions without a word.
+
+    Args:
+        uploaded_before: leave out files of an index that were uploaded later, or at a time it does not tell. Malicious
+            releases are mostly found within days.
     """
 
-    def __init__(self, config: IndexConfig, upstream: Upstream) -> None:
+    def __init__(self, config: IndexConfig, upstream: Upstream, uploaded_before: datetime | None = None) -> None:
         self._config = config
+        self._before = uploaded_before
         self._upstream = upstream
         self._projects: dict[str, list[FileLink] | None] = {}
         self._files: dict[str, tuple[str, FileLink]] = {}
@@ -64,7 +70,8 @@ class Index:
             links = self._page(f"{url.rstrip('/')}/{package}/", package)
             known = known or links is not None
             for link in links or ():
-                found.setdefault(link.filename, link)
+                if self._before is None or _older(link.upload_time, self._before):
+                    found.setdefault(link.filename, link)
         self._files |= {link.key: (package, link) for link in found.values()}
         return list(found.values()) if known else None
 
@@ -94,6 +101,14 @@ class Index:
             return parse(page.text, page.content_type, page.url, package)
         except NotAnIndexPage:
             return []  # a page of links holds all packages, perhaps none of this one
+
+
+def _older(uploaded: str, before: datetime) -> bool:
+    try:
+        time = datetime.fromisoformat(uploaded)
+    except ValueError:
+        return False
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)) < before
 
 
 def _fits(filename: str) -> bool:

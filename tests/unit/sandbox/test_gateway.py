@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,24 @@ async def test_a_denied_package_is_refused_with_its_reason(index: FakeIndex, tmp
     assert answer.status == 403
     assert "a known typing trap" in answer.text
     assert index.seen == []
+
+
+async def test_files_younger_than_the_cooling_time_or_of_unknown_age_are_not_offered(
+    index: FakeIndex, tmp_path: Path
+) -> None:
+    times = {
+        "1.0": "2024-01-01T00:00:00Z",
+        "2.0": "2024-05-01T00:00:00.5",
+        "3.0": "2024-07-01T00:00:00Z",
+        "4.0": "soon",
+    }
+    anchors = [f'<a href="/p/tinypkg-{v}.tar.gz" data-upload-time="{time}">x</a>' for v, time in times.items()]
+    anchors.append('<a href="/p/tinypkg-5.0.tar.gz">x</a>')
+    index.pages["/simple/tinypkg/"] = ("text/html", ("<!DOCTYPE html>" + "".join(anchors)).encode())
+    before = datetime(2024, 6, 1, tzinfo=UTC)
+    async with gateway_to(index, tmp_path, uploaded_before=before) as gateway:
+        links = (await asyncio.to_thread(ask, gateway, "/simple/tinypkg/")).links()
+    assert [link.rsplit("/", 1)[1] for link in links] == ["tinypkg-1.0.tar.gz", "tinypkg-2.0.tar.gz"]
 
 
 async def test_the_quota_ends_the_service(index: FakeIndex, tmp_path: Path) -> None:
