@@ -27,7 +27,7 @@ _REFUSED = (
     "EROFS",
 )
 _NEWER = "install bubblewrap 0.8 or newer"
-_GROUPS = "use Docker, or run where control groups may be made: as root, or in a systemd user session"
+_GROUPS = "use Docker, or run as root where control groups may be made"
 _OWNER_PROBE = ".agentsys-owner"
 
 
