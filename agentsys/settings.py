@@ -25,7 +25,7 @@ class Settings(BaseModel):
     """Passed to the provider as they are: temperature, reasoning_effort, max_completion_tokens, extra_body ..."""
     agent_models: dict[AgentName, str] = Field(default_factory=dict[AgentName, str])
     """Another model for single agents."""
-    concurrency: int = Field(default=4, ge=1, le=64)
+    concurrency: int = Field(default=8, ge=1, le=64)
     """Model calls under way at the same time."""
     call_timeout: float = Field(default=900.0, gt=0)
     """Seconds one model call may take."""

@@ -40,7 +40,7 @@ class Analyzer:
             text = await self._ask(plan, spec, item)
             self._keep(plan, spec, text)
 
-        await fan_out(todo, work, warm=True)
+        await fan_out(todo, work)
         return f"{len(todo)} files analysed"
 
     async def _again(self, plan: Plan, last: Round, diagnosis: Diagnosis) -> str:

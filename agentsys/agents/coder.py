@@ -53,14 +53,17 @@ class Coder:
         return f"{len(todo)} files written"
 
     async def _in_order(self, plan: Plan, todo: Sequence[FileSpec]) -> None:
-        """Write each file as soon as the files it depends on are there; no file waits for a slow neighbour.
+        """Write each source file as soon as the files it depends on are there; no file waits for a slow neighbour.
 
-        One failing file stops only those that depend on it: what the others deliver is kept, then its fault is raised.
+        Tests, scripts and documents wait for nobody: they are written from the paper, the analysis and the agreed
+        interfaces, so that a test cannot be bent to what an implementation happens to do. One failing file stops only
+        those that depend on it: what the others deliver is kept, then its fault is raised.
         """
         tasks: dict[str, asyncio.Task[None]] = {}
 
         async def work(spec: FileSpec) -> None:
-            await asyncio.gather(*(tasks[name] for name in spec.depends_on if name in tasks))
+            if spec.kind == "source":
+                await asyncio.gather(*(tasks[name] for name in spec.depends_on if name in tasks))
             await self._one(plan, spec)
 
         missing = {spec.path for spec in todo}
@@ -99,10 +102,20 @@ class Coder:
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec)) if code else "",
             expected=context.quote(_expected(plan)) if doc else "",
-            interfaces=interface_digest(context.ws.run.repo, needed_by(plan.files, spec)),
+            interfaces=self._interfaces(plan, spec),
             fence=context.fence,
         )
         return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+    def _interfaces(self, plan: Plan, spec: FileSpec) -> str:
+        """Return what a source file sees of finished files, and what any other file was promised of planned ones."""
+        names = needed_by(plan.files, spec)
+        if spec.kind == "source":
+            return interface_digest(self._context.ws.run.repo, names)
+        promised = [
+            f"# {other.path}\n{other.interface}" for other in plan.files if other.path in names and other.interface
+        ]
+        return "\n\n".join(promised) or "# none"
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
 

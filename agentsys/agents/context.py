@@ -128,16 +128,12 @@ class Context:
         return text.replace(self.fence, "Q…")
 
 
-async def fan_out(items: Sequence[T], work: Callable[[T], Awaitable[None]], *, warm: bool = False) -> None:
+async def fan_out(items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
     """Run `work` on all items at the same time; the model layer limits how many calls are under way.
 
-    With `warm`, the first item goes alone, so that the others find the shared prefix in the provider's cache.
     One failing item does not stop the others: what they deliver is kept, then the first fault is raised.
     """
-    rest = list(items)
-    if warm and len(rest) > 1:
-        await work(rest.pop(0))
-    results = await asyncio.gather(*(work(item) for item in rest), return_exceptions=True)
+    results = await asyncio.gather(*(work(item) for item in items), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -48,27 +49,26 @@ class Planner:
         )
         ledger = with_pages(ledger, context.ws.paper)
         ledger_json = ledger.model_dump_json(exclude_defaults=True)
-        design = clean_design(
-            await self._ask(
+        design, config = await asyncio.gather(
+            self._ask(
                 "design",
                 DesignAnswer,
                 lambda answer: design_problems(clean_design(answer), ledger),
                 render("plan_design", ledger=ledger_json, python=context.python),
-            )
-        )
-        config = await self._ask(
-            "config",
-            ConfigAnswer,
-            _config_problems,
-            render(
-                "plan_config",
-                ledger=ledger_json,
-                design=design.model_dump_json(exclude_defaults=True),
-                smoke_seconds=SMOKE_SECONDS,
-                cpus=f"{context.settings.cpus:g}",
+            ),
+            self._ask(
+                "config",
+                ConfigAnswer,
+                _config_problems,
+                render(
+                    "plan_config",
+                    ledger=ledger_json,
+                    smoke_seconds=SMOKE_SECONDS,
+                    cpus=f"{context.settings.cpus:g}",
+                ),
             ),
         )
-        plan = compose(ledger, design, config)
+        plan = compose(ledger, clean_design(design), config)
         save_plan(context.ws.run.plan, plan)
         context.ws.mark({"plan": context.ws.plan_inputs()})
         return (

@@ -86,14 +86,23 @@ def _title(pages: list[Page], body: Body, document: RawDocument) -> tuple[str, l
     ]
     if not upper:
         return document.metadata.get("Title", ""), []
-    size = max(line.size for line in upper)
+    size = max(map(_top_size, upper))
     lines: list[Line] = []
     for line in upper:
         near = not lines or line.base - lines[-1].base < 2 * size
-        if line.size > 0.94 * size and near:
+        if _top_size(line) > 0.94 * size and near:
             lines.append(line)
     text = " ".join(tidy(line.plain) for line in lines)
     return re.sub(r"\s*[∗*†‡]+$", "", text), lines
+
+
+def _top_size(line: Line) -> float:
+    """The largest size of a line that is more than a single large initial: small capitals have two sizes."""
+    sizes: dict[float, int] = {}
+    for span in line.spans:
+        sizes[span.size] = sizes.get(span.size, 0) + len(span.text)
+    total = sum(sizes.values())
+    return max(size for size, count in sizes.items() if count >= 0.08 * total)
 
 
 def _authors(pages: list[Page], title: list[Line], end: Line | None) -> str:

@@ -107,8 +107,8 @@ class BlockBuilder:
 
     def _equation(self, page: Page, lines: list[Line]) -> Equation:
         number = next((found for line in lines if (found := self.numbers.of(line))), "")
-        spans = [span for line in lines for span in line.spans]
-        text = tidy(linear(items_of(equations.without_number(spans, number)), page.raw.rules))
+        spans = [span for line in lines for span in equations.without_number(line, self.numbers.of(line))]
+        text = tidy(linear(items_of(spans), page.raw.rules)) if spans else ""
         # A glyph without a meaning makes the whole doubtful; a picture of it is handed over instead.
         trusted = "\ufffd" not in text
         return Equation(
@@ -140,17 +140,16 @@ def split(
 ) -> list[tuple[str, list[Line]]]:
     """Return `(kind, lines)` groups, kind `paragraph`, `item` or `equation`."""
     groups: list[tuple[str, list[Line]]] = []
-    for line in lines:
+    display = _displays(pages, lines, body, numbers)
+    for line, shown in zip(lines, display, strict=True):
         page = pages[line.page]
         left, right = column_of(page, line)
         last_kind, last = groups[-1] if groups else ("", [])
-        if equations.is_display(line, left, right, body, numbers):
+        if shown:
             if last_kind == "equation" and _beside(line, last, body):
                 last.append(line)
             else:
                 groups.append(("equation", [line]))
-        elif last_kind == "equation" and _fragment(line, last, body):
-            last.append(line)
         elif BULLET.match(line.plain) and _starts_item(line, last, left, body):
             groups.append(("item", [line]))
         elif last and last_kind != "equation" and _continues(page, last, line, left, right, body, last_kind):
@@ -160,21 +159,37 @@ def split(
     return groups
 
 
+def _displays(pages: dict[int, Page], lines: Sequence[Line], body: Body, numbers: equations.Numbers) -> list[bool]:
+    """Say of each line whether it is part of a display; fragments take after the displays beside them."""
+    found = [equations.is_display(line, *column_of(pages[line.page], line), body, numbers) for line in lines]
+    loose = [not shown and equations.is_fragment(line) for line, shown in zip(lines, found, strict=True)]
+    for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
+        step = order.step
+        for index in order:
+            before = index - step
+            if loose[index] and 0 <= before < len(lines) and found[before] and not found[index]:
+                found[index] = _beside(lines[index], [lines[before]], body) and not _in_prose(lines, found, index)
+    return found
+
+
+def _in_prose(lines: Sequence[Line], found: Sequence[bool], index: int) -> bool:
+    """True for a fragment that stands within the height of a line of words beside it."""
+    line = lines[index]
+    middle = (line.box[1] + line.box[3]) / 2
+    for other in (index - 1, index + 1):
+        if 0 <= other < len(lines) and not found[other] and not equations.is_fragment(lines[other]):
+            beside = lines[other]
+            if beside.page == line.page and beside.box[1] - 1 < middle < beside.box[3] + 1:
+                return True
+    return False
+
+
 def _beside(line: Line, group: list[Line], body: Body) -> bool:
     """True where a line of mathematics stands within the height of a group, or close to it."""
     if group[-1].page != line.page:
         return False
     top, bottom = min(item.box[1] for item in group), max(item.box[3] for item in group)
     return top - 1.2 * body.leading < line.box[3] and line.box[1] < bottom + 1.2 * body.leading
-
-
-def _fragment(line: Line, group: list[Line], body: Body) -> bool:
-    """True for a small piece (limits of a sum, a denominator, a bracket) beside an equation."""
-    if group[-1].page != line.page or len(line.plain) > 12:
-        return False
-    top, bottom = min(item.box[1] for item in group), max(item.box[3] for item in group)
-    inside = top - 0.4 * body.leading < line.box[1] and line.box[3] < bottom + 0.8 * body.leading
-    return inside and not re.search(r"[a-z]{3}", line.plain)
 
 
 def _starts_item(line: Line, last: list[Line], left: float, body: Body) -> bool:

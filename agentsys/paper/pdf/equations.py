@@ -111,6 +111,14 @@ def is_display(line: Line, left: float, right: float, body: Body, numbers: Numbe
     return (share >= 0.35 and (words <= 2 or relation)) or (relation and share >= 0.1 and words <= 2)
 
 
+def is_fragment(line: Line) -> bool:
+    """True for a piece that may belong to a display: limits, a denominator, a bracket, `minimize`, `subject to`."""
+    if line.angle or not line.plain or prose_words(line):
+        return False
+    words = _WORD.findall(" ".join(span.text for span in line.spans if not span.font.math))
+    return len(line.plain) <= 12 or bool(words) or math_share(line) > 0.3
+
+
 def math_share(line: Line) -> float:
     """Share of the line's characters that are mathematics, 0 to 1."""
     total = sum(len(span.text) for span in line.spans)
@@ -151,8 +159,9 @@ def by_number(lines: list[Line], numbers: Numbers) -> list[list[Line]]:
     return [part for part in parts.values() if part]
 
 
-def without_number(spans: list[Span], number: str) -> list[Span]:
-    """Drop the equation number from the spans of an equation."""
+def without_number(line: Line, number: str) -> list[Span]:
+    """Return the spans of a line without the equation number at its end."""
+    spans = line.spans
     if not number:
         return spans
     joined = sorted(spans, key=lambda span: span.x0)

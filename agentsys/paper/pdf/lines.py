@@ -47,7 +47,7 @@ class Line:
             sizes[size] = sizes.get(size, 0) + count
         total = sum(sizes.values())
         # Scripts may outnumber what they hang on: the largest size that is not an exception.
-        self.size = max(size for size, count in sizes.items() if count >= min(0.2 * total, max(sizes.values())))
+        self.size = max(size for size, count in sizes.items() if count >= min(0.12 * total, max(sizes.values())))
         main = max((span for span in self.spans if span.size == self.size), key=lambda span: len(span.text))
         self.font = main.font
         self.base = main.base

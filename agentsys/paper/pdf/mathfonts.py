@@ -16,7 +16,7 @@ from agentsys.paper.pdf.fonts import Span
 from agentsys.paper.pdf.glyphcodes import BARE
 from agentsys.paper.pdf.wire import RawPage, RawSpan
 
-_CM = re.compile(r"(?:^|\+)CM(?P<family>MI|MIB|SY|BSY|EX)\d")
+_CM = re.compile(r"(?:^|\+)CM(?P<family>MI|MIB|SY|BSY|EX)(?P<design>\d{1,2})")
 _LM = re.compile(r"(?:^|\+)(?P<family>LMMathItalic|LMMathSymbols|LMMathExtension)")
 _TABLES = {"MI": texcodes.OML, "MIB": texcodes.OML, "SY": texcodes.OMS, "BSY": texcodes.OMS, "EX": texcodes.OMX}
 _HIGH = {"LMMathItalic": texcodes.LMMI, "LMMathSymbols": texcodes.LMSY, "LMMathExtension": texcodes.LMEX}
@@ -40,6 +40,8 @@ class Decoder:
     def __init__(self, pages: Iterable[RawPage]) -> None:
         self.apple = False
         self.mac_roman = False
+        self.design = 10
+        """Design size of the font at hand, in points."""
         for page in pages:
             for line in page.lines:
                 for span in line[2]:
@@ -55,6 +57,7 @@ class Decoder:
         """Return the text of a span; counts what was restored and what is lost."""
         text = span[0]
         if match := _CM.search(font):
+            self.design = int(match["design"])
             return "".join(self._computer_modern(match["family"], char, span, repair) for char in text)
         match = _LM.search(font)
         if match and self.mac_roman:
@@ -71,7 +74,7 @@ class Decoder:
         if BARE <= code <= BARE + 0x20:
             code -= BARE
             if code == 0 and self.apple:
-                found = _by_shape(family, span)
+                found = _by_shape(family, span, self.design)
                 repair.repaired += found != texcodes.UNKNOWN
                 repair.lost += found == texcodes.UNKNOWN
                 return found
@@ -108,10 +111,11 @@ def _glyph(table: str, code: int) -> str:
     return table[code]
 
 
-def _by_shape(family: str, span: RawSpan) -> str:
+def _by_shape(family: str, span: RawSpan, design: int) -> str:
     """Name the glyph whose code was lost by its height, depth and width in units of the font size."""
     size = span[2] or 1.0
-    wide = (span[5] - span[3]) / size
+    # Small designs are wider in proportion: CMMI7 by an eighth, CMMI5 by a quarter.
+    wide = (span[5] - span[3]) / size / (1.0 if design >= 8 else 1.13 if design >= 7 else 1.25)
     high = (span[7] - span[4]) / size
     deep = (span[6] - span[7]) / size
     match family:

@@ -147,8 +147,9 @@ def _rows(items: list[Item]) -> list[list[Item]]:
     rows: list[list[Item]] = [[] for _ in bases]
     for item in items:
         floats = item.floating or item.size <= SMALL * size
-        place = item.axis + 0.25 * size if item.axis is not None else item.cy + 0.25 * size if floats else item.base
-        rows[min(range(len(bases)), key=lambda index: abs(bases[index] - place))].append(item)
+        place: float = item.cy + 0.25 * size if floats else item.base
+        place = place if item.axis is None else item.axis + 0.25 * size
+        rows[_nearest(bases, place)].append(item)
     return [row for row in rows if row]
 
 
@@ -212,3 +213,7 @@ def _written(line: list[Item], scripts: dict[int, tuple[list[Item], list[Item]]]
 
 def _sequence_of_scripts(items: list[Item]) -> str:
     return " ".join(_sequence(row) for row in _rows(items))
+
+
+def _nearest(bases: list[float], place: float) -> int:
+    return min(range(len(bases)), key=lambda index: abs(bases[index] - place))

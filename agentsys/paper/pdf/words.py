@@ -19,6 +19,8 @@ class Vocabulary:
     def __init__(self, lines: Iterable[Line]) -> None:
         self.words: set[str] = set()
         self.hyphenated: set[str] = set()
+        self.heads: set[str] = set()
+        self.tails: set[str] = set()
         cut = False
         for line in lines:
             text = tidy(line.plain)
@@ -32,7 +34,10 @@ class Vocabulary:
                 lower = word.lower()
                 if "-" in lower:
                     self.hyphenated.add(lower)
-                    self.words.update(lower.split("-"))
+                    parts = lower.split("-")
+                    self.words.update(parts)
+                    self.heads.add(parts[0])
+                    self.tails.add(parts[-1])
                 else:
                     self.words.add(lower)
 
@@ -57,11 +62,13 @@ class Vocabulary:
             return False
         if right[0].isupper() or "-" in left:
             return True
-        head, tail = left.lower(), right.split("-")[0].lower()
         if "-" in right:
             # `English-` / `to-German`: a division inside a compound word is rare.
             return True
-        return head in self.words and tail in self.words and len(head) > 3 and len(tail) > 3
+        # `Further-` / `more` is a division, `low-` / `rank` is none: the paper has other words with `low-` or `-rank`.
+        head, tail = left.lower(), right.lower()
+        compound = head in self.heads or tail in self.tails
+        return compound and head in self.words and tail in self.words
 
 
 def tidy(text: str) -> str:

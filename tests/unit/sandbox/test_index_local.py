@@ -17,7 +17,9 @@ def sources(tmp_path: Path) -> tuple[Path, Path]:
     wheels.mkdir()
     simple.mkdir(parents=True)
     (simple / "torch-9.0-py3-none-any.whl").write_bytes(b"newer")
-    (simple / "index.html").write_text('<!DOCTYPE html><a href="torch-9.0-py3-none-any.whl">torch-9.0-py3-none-any.whl</a>')
+    (simple / "index.html").write_text(
+        '<!DOCTYPE html><a href="torch-9.0-py3-none-any.whl">torch-9.0-py3-none-any.whl</a>'
+    )
     return wheels, tmp_path / "simple"
 
 
