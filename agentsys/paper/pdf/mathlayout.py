@@ -160,12 +160,13 @@ def _sequence(items: list[Item]) -> str:
     base = main[0].base if main else items[0].base
     scripts: dict[int, tuple[list[Item], list[Item]]] = {}
     order = sorted(items, key=lambda item: (item.x0, item.x1))
+    carriers = [item for item in order if _on_line(item, base, size)]
     line: list[Item] = []
     for item in order:
-        if _on_line(item, base, size) or (not line and not _limit(item, order)):
+        if _on_line(item, base, size) or (not line and not _limit(item, carriers)):
             line.append(item)
             continue
-        owner = _limit(item, order) or line[-1]
+        owner = _limit(item, carriers) or line[-1]
         pair = scripts.setdefault(id(owner), ([], []))
         raised = item.base < base - 0.12 * size if not (owner.floating and owner.text in BIG) else item.cy < owner.cy
         pair[1 if raised else 0].append(item)
@@ -182,15 +183,16 @@ def _on_line(item: Item, base: float, size: float) -> bool:
 def _limit(item: Item, items: list[Item]) -> Item | None:
     """The operator above or below which a small item stands."""
     for other in items:
-        operator = other.text in BIG or other.text.strip() in LIMIT_WORDS
-        apart = item.y1 <= other.y0 + 2 or item.y0 >= other.y1 - 2
         if (
-            other is not item
-            and operator
-            and apart
-            and other.x0 - 9 <= item.cx <= other.x1 + 9
-            and item.size < other.size * 1.01
+            other is item
+            or not (other.text in BIG or other.text.strip() in LIMIT_WORDS)
+            or item.size > other.size * 1.01
         ):
+            continue
+        over, under = item.y1 <= other.y0 + 2, item.y0 >= other.y1 - 2
+        # A condition below may be wider than its operator; above stands little more than a letter.
+        reach = 9.0 if under else 4.0
+        if (over or under) and other.x0 - reach <= item.cx <= other.x1 + reach:
             return other
     return None
 
