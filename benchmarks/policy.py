@@ -129,9 +129,8 @@ def own(policy: Policy, data: Path, report: Report) -> None:
 
 def dependencies(policy: Policy, data: Path, report: Report, names: list[str]) -> None:
     """Real requirement names, invented names, and names of malicious packages."""
-    if names:
-        value, detail = share(policy.check_dependencies([f"{name}==1.0"]).decision != "allow" for name in names)
-        report.line("real requirement names, to review", value, 0.15, least=False, detail=detail)
+    value, detail = share(policy.check_dependencies([f"{name}==1.0"]).decision != "allow" for name in names)
+    report.line("real requirement names, not allowed", value, 0.15, least=False, detail=detail)
     value, detail = share(policy.check_dependencies([f"{name}==1.0"]).decision != "allow" for name in INVENTED)
     report.line("invented names, stopped", value, 1.0, least=True, detail=detail)
     malicious = (data / "pypi_malregistry" / "names.txt").read_text(encoding="utf-8").split()
@@ -172,9 +171,13 @@ def clean(policy: Policy, folders: list[Path], report: Report) -> None:
         files += receipt.inputs
         result = outcome(policy, found)
         blocked += [folder.name] if result == "block" else []
-        print(f"     {folder.name:<24} {receipt.examined:5}/{receipt.inputs:<5} files  {result}")
+        integrity = sum(item.rule.startswith("integrity.") for item in found)
+        print(
+            f"     {folder.name:<16} {receipt.examined:5}/{receipt.inputs:<5} files  {result}, {integrity} on integrity"
+        )
         for item in found:
-            if item.severity in {"medium", "high", "critical"}:
+            # What integrity rules say about tests of others is for review and long: only its sum is printed.
+            if item.severity in {"medium", "high", "critical"} and not item.rule.startswith("integrity."):
                 print(f"       {item.severity:<8} {item.rule:<28} {item.evidence.path}:{item.evidence.line}")
     if files:
         report.line("clean packages, blocked", len(blocked) / len(folders), 0.0, least=False, detail=" ".join(blocked))
@@ -194,14 +197,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=beside, help="folder of the public data sets")
     parser.add_argument("--clean", type=Path, nargs="*", default=[], help="folders of well-known packages")
-    parser.add_argument("--names", type=Path, help="file with real requirement names, one a line")
+    names = Path(__file__).with_name("requirement_names.txt")
+    parser.add_argument("--names", type=Path, default=names, help="real requirement names, one a line")
     options = parser.parse_args(arguments)
     policy, report = Policy.load(), Report()
     if options.data.is_dir():
         redcode(policy, options.data, report)
         own(policy, options.data, report)
-        names: list[str] = options.names.read_text(encoding="utf-8").split() if options.names else []
-        dependencies(policy, options.data, report, names)
+        dependencies(policy, options.data, report, options.names.read_text(encoding="utf-8").split())
         floor(policy, options.data)
     else:
         print(f"not measured: there is no data in {options.data}", file=sys.stderr)

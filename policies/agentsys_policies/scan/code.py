@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from agentsys_policies.decide import finding, rank
 from agentsys_policies.rulebook import CodeRules, PatternRules, Rule
 from agentsys_policies.scan import integrity, testing
 from agentsys_policies.scan.build import BuildScanner
+from agentsys_policies.scan.feasible import Feasibility
 from agentsys_policies.scan.files import Source, notebook_code, read
 from agentsys_policies.scan.integrity import Context, is_test
 from agentsys_policies.scan.labels import LabelTable
@@ -104,20 +107,30 @@ class CodeScanner:
             place = Evidence(path=context.path, line=line, column=column, quote=quoted)
             yield finding(self.by_id[rule], place, detail)
 
-    def _program(self, scopes: Scopes, text: str, path: str) -> list[Finding]:
+    def _program(self, scopes: Scopes, text: str, path: str, *, inner: bool = False) -> list[Finding]:
+        rules = self._feasibility.rules(scopes)
+        if not rules:
+            return []
         program = Program(scopes, self.table)
         lines = text.splitlines()
-        matched = matches(self.rules.rules, program.hits, self.table)
+        matched = matches(rules, program.hits, self.table)
         found = [finding(rule, _place(path, hit, lines), hit.name) for rule, hit in matched]
-        return [*found, *self._commands(program.hits, path, lines)]
+        started = [item for hit in program.hits for item in self._started(hit, inner)]
+        return [*found, *(item.model_copy(update={"evidence": _place(path, hit, lines)}) for hit, item in started)]
 
-    def _commands(self, hits: Sequence[Hit], path: str, lines: list[str]) -> Iterator[Finding]:
-        for hit in hits:
-            texts = sorted(hit.texts) if hit.label == "proc.shell" else _shell_argument(hit)
-            for item in (
-                item for text in texts for item in self.build.script(text) if rank(item.severity) >= rank("high")
-            ):
-                yield item.model_copy(update={"evidence": _place(path, hit, lines)})
+    def _started(self, hit: Hit, inner: bool) -> Iterator[tuple[Hit, Finding]]:
+        """Findings on constant texts that the program runs: shell commands, and programs handed to `exec`."""
+        found: list[Finding] = []
+        for text in sorted(hit.texts) if hit.label == "proc.shell" else _shell_argument(hit):
+            found += self.build.script(text)
+        for text in sorted(hit.texts) if hit.label == "exec.code" and not inner else ():
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+                found += self._program(_parse(text.strip()), text, "", inner=True)
+        yield from ((hit, item) for item in found if rank(item.severity) >= rank("high"))
+
+    @cached_property
+    def _feasibility(self) -> Feasibility:
+        return Feasibility(self.rules.rules, self.rules.labels, self.table)
 
     def _text(self, source: Source) -> Iterator[Finding]:
         for rule in self.text_rules.rules:

@@ -26,7 +26,15 @@ class Scopes:
         self.nodes: list[ast.AST] = []
         """Every statement and expression; contexts and operators are left out."""
         self.aliases: dict[str, str] = {}
+        self.changed: set[str] = set()
+        """Names that are bound, and names of objects of which an attribute is set."""
+        self.renamed: dict[str, str] = {}
+        """Name bound to an attribute of an object -> name of that object."""
         self.functions: dict[str, Function] = {}
+        self.texts: set[str] = set()
+        """Constant texts that occur."""
+        self.words: set[str] = set()
+        """Names that occur, and attributes with a dot before them."""
         self._locals: dict[str, Names] = {}
         stack: list[tuple[ast.AST, tuple[Names, ...]]] = [(tree, ())]
         while stack:
@@ -42,8 +50,17 @@ class Scopes:
         return names is not None and name in names.bound and name not in names.shared
 
     def _visit(self, node: ast.AST, inside: tuple[Names, ...]) -> tuple[Names, ...]:
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str | bytes):
+                self.texts.add(node.value if isinstance(node.value, str) else node.value.decode("latin-1"))
+        elif isinstance(node, ast.Attribute):
+            self.words.add(f".{node.attr}")
             if isinstance(node.ctx, ast.Store):
+                self.changed.add(_root(node))
+        elif isinstance(node, ast.Name):
+            self.words.add(node.id)
+            if isinstance(node.ctx, ast.Store):
+                self.changed.add(node.id)
                 for names in inside:
                     names.bound.add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -58,6 +75,9 @@ class Scopes:
         elif isinstance(node, ast.ImportFrom):
             for item in node.names if not node.level else ():
                 self.aliases[item.asname or item.name] = f"{node.module}.{item.name}"
+        elif isinstance(node, ast.Assign):
+            root = _root(node.value)
+            self.renamed.update({item.id: root for item in node.targets if root and isinstance(item, ast.Name)})
         elif isinstance(node, ast.Global | ast.Nonlocal):
             for names in inside:
                 names.shared.update(node.names)
@@ -79,3 +99,10 @@ def _parameters(function: Function) -> set[str]:
     arguments = function.args
     names = {item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
     return names | {item.arg for item in (arguments.vararg, arguments.kwarg) if item is not None}
+
+
+def _root(node: ast.expr) -> str:
+    """The name at the beginning of `a.b.c`, or an empty string."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
