@@ -1,19 +1,21 @@
-"""The coder: one file an answer, in the order of the dependency graph; whole files again after a diagnosis."""
+"""The coder: one file an answer, all at the same time; whole files again after a diagnosis.
+
+The interfaces of the plan are contracts: each file is held to its own when it is accepted, so that the others can be
+written against it without waiting.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-
 from agentsys.agents.context import Context, fan_out
 from agentsys.agents.diagnosis import diagnostics_text, feedback
-from agentsys.agents.interfaces import interface_digest, planned_names, top_level_names
+from agentsys.agents.interfaces import interface_digest
+from agentsys.agents.promises import broken_promises
 from agentsys.artifacts import Diagnosis, FileSpec, Plan
 from agentsys.files import write_atomic
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Part, Prompt
-from agentsys.plan.rules import levels, needed_by
+from agentsys.plan.rules import needed_by
 from agentsys.prompts import render
 from agentsys.repair.edits import Change
 from agentsys.repair.errors import EditError
@@ -28,7 +30,7 @@ class Coder:
     """Writes the repository's files. Each is parsed before it is accepted."""
 
     name = "coder"
-    description = "writes the files of the repository, each from its analysis and the interfaces of finished files"
+    description = "writes the files of the repository, each from its analysis and the agreed interfaces"
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -47,34 +49,10 @@ class Coder:
             write_atomic(safe_path(context.ws.run.repo, path), text)
             context.ws.mark_generated(path, text)
         todo = context.ws.files_missing(plan)
-        await self._in_order(plan, todo)
+        await fan_out(todo, lambda spec: self._one(plan, spec))
         first = not context.rounds.all()
         context.git.commit("First version" if first else "Write again what the revised plan asks for")
         return f"{len(todo)} files written"
-
-    async def _in_order(self, plan: Plan, todo: Sequence[FileSpec]) -> None:
-        """Write each source file as soon as the files it depends on are there; no file waits for a slow neighbour.
-
-        Tests, scripts and documents wait for nobody: they are written from the paper, the analysis and the agreed
-        interfaces, so that a test cannot be bent to what an implementation happens to do. One failing file stops only
-        those that depend on it: what the others deliver is kept, then its fault is raised.
-        """
-        tasks: dict[str, asyncio.Task[None]] = {}
-
-        async def work(spec: FileSpec) -> None:
-            if spec.kind == "source":
-                await asyncio.gather(*(tasks[name] for name in spec.depends_on if name in tasks))
-            await self._one(plan, spec)
-
-        missing = {spec.path for spec in todo}
-        for level in levels(plan.files):
-            for spec in level:
-                if spec.path in missing:
-                    tasks[spec.path] = asyncio.create_task(work(spec))
-        results = await asyncio.gather(*tasks.values(), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
 
     async def _one(self, plan: Plan, spec: FileSpec) -> None:
         context = self._context
@@ -102,20 +80,17 @@ class Coder:
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec)) if code else "",
             expected=context.quote(_expected(plan)) if doc else "",
-            interfaces=self._interfaces(plan, spec),
+            interfaces=self._promised(plan, spec),
             fence=context.fence,
         )
         return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
 
-    def _interfaces(self, plan: Plan, spec: FileSpec) -> str:
-        """Return what a source file sees of finished files, and what any other file was promised of planned ones."""
+    @staticmethod
+    def _promised(plan: Plan, spec: FileSpec) -> str:
+        """Return the agreed interfaces of the files that a file needs, directly or not."""
         names = needed_by(plan.files, spec)
-        if spec.kind == "source":
-            return interface_digest(self._context.ws.run.repo, names)
-        promised = [
-            f"# {other.path}\n{other.interface}" for other in plan.files if other.path in names and other.interface
-        ]
-        return "\n\n".join(promised) or "# none"
+        planned = [other for other in plan.files if other.path in names and other.interface]
+        return "\n\n".join(f"# {other.path}\n{other.interface}" for other in planned) or "# none"
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
 
@@ -176,8 +151,10 @@ def _accept(spec: FileSpec, answer: str) -> str:
         check_text(spec.path, text)
     except EditError as error:
         raise AnswerError(feedback(error)) from error
-    if spec.path.endswith(".py") and (missing := planned_names(spec.interface) - top_level_names(text)):
-        raise AnswerError(f"the agreed interface of `{spec.path}` is not there: {', '.join(sorted(missing))} missing")
+    if spec.path.endswith(".py") and (broken := broken_promises(spec.interface, text)):
+        raise AnswerError(
+            f"other files rely on the agreed interface of `{spec.path}`, and it is not kept:\n- " + "\n- ".join(broken)
+        )
     return text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,26 +36,6 @@ def interface_of(source: str) -> list[str]:
         elif isinstance(node, ast.Assign | ast.AnnAssign) and (name := _constant(node)):
             lines.append(name)
     return lines
-
-
-def top_level_names(source: str) -> set[str]:
-    """Return the names that a module defines or imports at its top level."""
-    names: set[str] = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names.add(node.target.id)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    return names
-
-
-def planned_names(interface: str) -> set[str]:
-    """Return the top-level functions and classes that a planned interface promises."""
-    return set(re.findall(r"^(?:async\s+def|def|class)\s+([A-Za-z_]\w*)", interface, re.MULTILINE))
 
 
 def _class(node: ast.ClassDef) -> list[str]:

@@ -63,6 +63,12 @@ def file_problems(files: Sequence[FileSpec], package: str) -> list[str]:
             for name in spec.depends_on
             if name not in paths
         ]
+    used = {name for spec in files for name in spec.depends_on}
+    problems += [
+        f"`{spec.path}` has no `interface`, but other files depend on it"
+        for spec in files
+        if spec.kind == "source" and spec.path in used and not spec.interface.strip()
+    ]
     if cycle := find_cycle({spec.path: spec.depends_on for spec in files}):
         problems.append("the dependencies run in a circle: " + " -> ".join(cycle))
     if len(files) > MAX_FILES:

@@ -100,54 +100,83 @@ class _Reader:
     def __init__(self, text: engine.TextPage, affine: Affine) -> None:
         self.handle = text.raw
         self.affine = affine
+        self.upright = not affine.b and not affine.c and affine.a > 0 > affine.d
         self.edges = [ctypes.c_double() for _ in range(4)]
         self.refs = [ctypes.byref(value) for value in self.edges]
         self.origin = [ctypes.c_double(), ctypes.c_double()]
         self.origin_refs = [ctypes.byref(value) for value in self.origin]
         self.matrix = raw.FS_MATRIX()
         self.styles: dict[int, Style] = {}
+        self.in_math = False
+        """True while the font at hand uses control codes for glyphs."""
+        # Bound once: a page has thousands of characters.
+        self.unicode_of = raw.FPDFText_GetUnicode
+        self.box_of = raw.FPDFText_GetCharBox
+        self.origin_of = raw.FPDFText_GetCharOrigin
+        self.object_of = raw.FPDFText_GetTextObject
 
     def char(self, index: int) -> tuple[Char, int]:
         """Return one character and how many indices it took: letters outside the BMP come as two halves."""
-        code = raw.FPDFText_GetUnicode(self.handle, index)
+        code = self.unicode_of(self.handle, index)
         used = 1
         if 0xD800 <= code < 0xDC00:
-            low = raw.FPDFText_GetUnicode(self.handle, index + 1)
+            low = self.unicode_of(self.handle, index + 1)
             if 0xDC00 <= low < 0xE000:
                 code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
                 used = 2
-        if code in (0x0A, 0x0D, 0x20) and raw.FPDFText_IsGenerated(self.handle, index) == 1:
-            return Char("", 0, 0, 0, 0, 0, None, "s" if code == 0x20 else "n"), used
+        if code <= 0x20 and (blank := self._blank(index, code)) is not None:
+            return blank, used
         style = self._style(index)
-        raw_code = style is not None and style.raw_codes and code <= 0x20
-        if code in SOFT_HYPHENS and not raw_code and raw.FPDFText_IsHyphen(self.handle, index) == 1:
-            kind, shown = "h", "-"
-        elif not raw_code and (code in (0x20, 0xA0, 0x09) or 0x2000 <= code <= 0x200B):
-            return Char(" ", 0, 0, 0, 0, 0, None, "s"), used
-        elif raw_code:
+        kind, shown = "g", chr(code)
+        if not (0x20 < code < 0x7F or 0xAD < code < 0x2000 or 0x2010 <= code < 0xD800):
+            kind, shown = self._rare(index, code, style)
+            if kind == "s":
+                return Char(" ", 0, 0, 0, 0, 0, None, "s"), used
+        return self._placed(index, kind, shown, style), used
+
+    def _blank(self, index: int, code: int) -> Char | None:
+        """Return a space or line end; None where the code is a glyph of a mathematical font."""
+        if code == 0x20 and not self.in_math:
+            return Char(" ", 0, 0, 0, 0, 0, None, "s")
+        if code in (0x0A, 0x0D, 0x20) and raw.FPDFText_IsGenerated(self.handle, index) == 1:
+            return Char("", 0, 0, 0, 0, 0, None, "s" if code == 0x20 else "n")
+        return None
+
+    def _rare(self, index: int, code: int, style: Style | None) -> tuple[str, str]:
+        """Return kind and text of control codes, odd spaces, hyphens at line ends and what has no meaning."""
+        if style is not None and style.raw_codes and code <= 0x20:
             # The font has no names for its glyphs: the parent knows the encoding, and this is the bare code.
-            kind, shown = "u", chr(BARE + code)
-        elif code < 0x20 or 0x7F <= code < 0xA0 or code in (0xFFFD, 0xFFFE, 0xFFFF) or 0xD800 <= code < 0xE000:
-            kind, shown = "u", "\ufffd"
-        else:
-            kind, shown = "g", chr(code)
-        left, right, bottom, top = self.refs
-        raw.FPDFText_GetCharBox(self.handle, index, left, right, bottom, top)
-        raw.FPDFText_GetCharOrigin(self.handle, index, *self.origin_refs)
-        x0, y0, x1, y1 = self.affine.box(
-            self.edges[0].value, self.edges[2].value, self.edges[1].value, self.edges[3].value
-        )
-        base = self.affine.point(self.origin[0].value, self.origin[1].value)[1]
-        return Char(shown, x0, y0, x1, y1, base, style, kind), used
+            return "u", chr(BARE + code)
+        if code in SOFT_HYPHENS and raw.FPDFText_IsHyphen(self.handle, index) == 1:
+            return "h", "-"
+        if code in (0x20, 0xA0, 0x09) or 0x2000 <= code <= 0x200B:
+            return "s", " "
+        if code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in (0xFFFD, 0xFFFE, 0xFFFF):
+            return "u", "\ufffd"
+        return "g", chr(code)
+
+    def _placed(self, index: int, kind: str, shown: str, style: Style | None) -> Char:
+        """Return a character with its box and baseline."""
+        self.box_of(self.handle, index, *self.refs)
+        self.origin_of(self.handle, index, *self.origin_refs)
+        left, right, bottom, top = (value.value for value in self.edges)
+        affine = self.affine
+        if self.upright:
+            x0, x1 = affine.ox + affine.a * left, affine.ox + affine.a * right
+            y0, y1 = affine.oy + affine.d * top, affine.oy + affine.d * bottom
+            return Char(shown, x0, y0, x1, y1, affine.oy + affine.d * self.origin[1].value, style, kind)
+        x0, y0, x1, y1 = affine.box(left, bottom, right, top)
+        return Char(shown, x0, y0, x1, y1, affine.point(self.origin[0].value, self.origin[1].value)[1], style, kind)
 
     def _style(self, index: int) -> Style | None:
-        found = raw.FPDFText_GetTextObject(self.handle, index)
+        found = self.object_of(self.handle, index)
         if not found:
             return None
         address = ctypes.addressof(found.contents)
         style = self.styles.get(address)
         if style is None:
             style = self.styles[address] = self._new_style(index, found)
+        self.in_math = style.raw_codes
         return style
 
     def _new_style(self, index: int, found: Any) -> Style:

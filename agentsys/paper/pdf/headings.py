@@ -122,7 +122,9 @@ def _candidates(flow: list[Line], body: Body) -> list[_Candidate]:
         if match is None or len(line.plain) > 160 or not distinct(line, body) or _contents_line(flow, index):
             continue
         title = _title_case(line, match["title"])
-        if not re.search(r"[A-Za-z]{2}", title) or re.match(r"[a-z]", title) or math_share(line) > 0.3:
+        # `k-nearest neighbours` may be a heading below another one, if its look leaves no doubt.
+        small = re.match(r"[a-z]", title) and not ("." in match["number"] and line.bold)
+        if not re.search(r"[A-Za-z]{2}", title) or small or math_share(line) > 0.3:
             continue
         number = match["number"]
         style = _style(line)
@@ -255,7 +257,7 @@ def _follows(last: tuple[int, ...], now: tuple[int, ...]) -> bool:
     if not last:
         return now in ((1,), (0,)) or now == (1, 1)
     if len(now) == len(last) + 1:
-        return now[:-1] == last and now[-1] == 1
+        return now[:-1] == last and now[-1] <= 2
     if len(now) > len(last):
         return False
     depth = len(now)
@@ -275,7 +277,11 @@ def _unnumbered(flow: list[Line], index: int, body: Body, styles: set[Style], ti
     name = _plain(line.plain)
     if not name or len(line.plain) > 120:
         return None
-    if name in KNOWN and (distinct(line, body) or _centered_alone(flow, index, body)):
+    if (
+        name in KNOWN
+        and re.fullmatch(r"[A-Z].*[\w.:—–-]", line.plain.strip())
+        and (distinct(line, body) or _centered_alone(flow, index, body))
+    ):
         return KNOWN[name]
     large = line.size > body.size * 1.06 and _style(line) in styles and line.bold
     # The title of the paper may look like a section: not on the first page.

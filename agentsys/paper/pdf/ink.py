@@ -50,7 +50,7 @@ def _render(page: engine.Page, width: float, height: float) -> _Picture | None:
     scale = DPI / 72
     if not width > 0 or not height > 0 or width * height * scale * scale > MAX_PIXELS:
         return None
-    bitmap = page.render(scale=scale, grayscale=True, may_draw_forms=False, draw_annots=False)
+    bitmap = page.render(scale=scale, grayscale=True, may_draw_forms=False, draw_annots=False, no_smoothimage=True)
     return _Picture(bytes(bitmap.buffer), bitmap.stride, bitmap.width, bitmap.height, scale)
 
 

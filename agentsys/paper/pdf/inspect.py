@@ -105,7 +105,7 @@ def page_facts(page: Page, height: float) -> dict[str, Any]:
         wide, tall = rounded[2] - rounded[0], rounded[3] - rounded[1]
         if item.type == raw.FPDF_PAGEOBJ_IMAGE:
             images.append(rounded)
-        elif tall < 2.5 and wide > 4:
+        elif tall < 2.5 and wide > 1.5:
             rules.append(rounded)
         elif wide > 1 or tall > 1:
             drawings.append(rounded)

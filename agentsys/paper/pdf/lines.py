@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from agentsys.paper.model import Box
 from agentsys.paper.pdf.fonts import Font, Span, make_font
@@ -124,6 +125,7 @@ def page_lines(page: RawPage, decoder: Decoder, repair: Repair) -> list[Line]:
             continue
         lines.append(Line(page.number, spans, angle, bool(hyphen)))
     rows = join_rows(lines, page.rules)
+    restore_underscores(rows, page.rules)
     for row in rows:
         if pair_brackets(row.spans, repair):
             row.update()
@@ -213,3 +215,25 @@ def _continues(last: Line, line: Line) -> bool:
     if abs(line.base - last.base) < 0.25 * size:
         return True
     return small and abs(line.base - last.base) < 0.75 * size and len(line.plain) <= 12
+
+
+def restore_underscores(rows: list[Line], rules: list[Box]) -> None:
+    """Write `_` where TeX has drawn one as a short rule between two letters."""
+    short = [rule for rule in rules if 1.5 < rule[2] - rule[0] < 8]
+    if not short:
+        return
+    for row in rows:
+        low = row.base + 0.25 * row.size
+        near = [rule for rule in short if row.base - 0.5 < rule[1] < low and row.box[0] < rule[0] < row.box[2]]
+        for rule in near:
+            _underscore(row, rule)
+
+
+def _underscore(row: Line, rule: Box) -> None:
+    for index, (before, after) in enumerate(pairwise(row.spans)):
+        fits = before.x1 - 1 <= rule[0] and rule[2] <= after.x0 + 1 and after.x0 - before.x1 < 0.9 * row.size
+        if fits and before.text[-1:].isalnum() and after.text[:1].isalnum():
+            row.spans[index] = replace(before, text=before.text + "_", x1=rule[2])
+            after.space = False
+            row.update()
+            return

@@ -209,7 +209,8 @@ def _written(line: list[Item], scripts: dict[int, tuple[list[Item], list[Item]]]
         for mark, group in (("_", low), ("^", high)):
             if group:
                 parts.append(f"{mark}{{{_sequence_of_scripts(group)}}}")
-                end = max(end, *(part.x1 for part in group))
+                # The limits of an operator may be wider than it is; what follows still stands apart.
+                end = end if item.text in BIG else max(end, *(part.x1 for part in group))
     return re.sub(r" +", " ", "".join(parts)).strip()
 
 

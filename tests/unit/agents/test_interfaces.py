@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agentsys.agents.interfaces import interface_of, planned_names, top_level_names
+from agentsys.agents.interfaces import interface_of
+from agentsys.agents.promises import broken_promises
 
 SOURCE = '''"""Module."""
 from dataclasses import dataclass
@@ -45,6 +46,33 @@ def test_a_file_that_does_not_parse_is_said_to_not_parse():
     assert interface_of("def (:") == ["# does not parse"]
 
 
-def test_names_that_an_interface_promises_are_found():
-    assert planned_names("def f(x: int) -> int\nclass A  # holds\nA.method() -> None\nX: int") == {"f", "A"}
-    assert {"Point", "move", "LIMIT", "NAMES", "dataclass"} <= top_level_names(SOURCE)
+def test_a_kept_interface_has_no_broken_promise():
+    interface = """def move(p: Point, by: float = 1.0) -> Point  # shifts
+class Point  # frozen dataclass: x, y
+Point.norm -> float (property)
+LIMIT: int
+NAMES: tuple[str, ...]"""
+    assert broken_promises(interface, SOURCE) == []
+
+
+def test_missing_functions_classes_and_parameters_are_broken_promises():
+    interface = "def move(p: Point, by: float, twice: bool) -> Point\ndef gone(x: int) -> int\nclass Nowhere"
+    broken = broken_promises(interface, SOURCE)
+    assert len(broken) == 3
+    assert "twice" in broken[0] and "gone" in broken[1] and "Nowhere" in broken[2]
+
+
+def test_a_parameter_that_callers_do_not_know_of_must_have_a_default():
+    assert broken_promises("def f(a: int) -> int", "def f(a, b): ...")
+    assert broken_promises("def f(a: int) -> int", "def f(a, b=1, *, c=2): ...") == []
+
+
+def test_methods_are_compared_without_self():
+    source = "class A:\n    def run(self, x, y): ...\n    @property\n    def size(self): ...\n"
+    assert broken_promises("class A\nA.run(x: int, y: int) -> None\nA.size -> int", source) == []
+    assert broken_promises("class A\nA.run(x: int, z: int) -> None", source)
+    assert broken_promises("class A:\n    def run(self, x: int) -> None: ...", source)
+
+
+def test_lines_that_are_no_signatures_promise_nothing():
+    assert broken_promises("main: command line `python -m x CONFIG`\nsome words (a, b)", "x = 1") == []

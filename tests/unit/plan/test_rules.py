@@ -26,7 +26,7 @@ def ledger(**changes: object) -> LedgerAnswer:
 
 def design(files: list[FileSpec] | None = None, **changes: object) -> DesignAnswer:
     planned = files or [
-        FileSpec(path="pkg/loss.py", purpose="p", requirements=("R1",)),
+        FileSpec(path="pkg/loss.py", purpose="p", interface="def loss(x: float) -> float", requirements=("R1",)),
         FileSpec(
             path="tests/test_loss.py", kind="test", purpose="p", depends_on=("pkg/loss.py",), requirements=("R2",)
         ),
@@ -129,3 +129,8 @@ def test_find_cycle_returns_the_cycle_closed():
     cycle = find_cycle({"a": ["b"], "b": ["c"], "c": ["b"]})
     assert cycle[0] == cycle[-1] and set(cycle) == {"b", "c"}
     assert find_cycle({"a": ["b"], "b": []}) == []
+
+
+def test_a_source_file_that_others_need_must_say_its_interface():
+    silent = [spec.model_copy(update={"interface": ""}) for spec in design().files]
+    assert any("no `interface`" in problem for problem in design_problems(design(silent), ledger()))
