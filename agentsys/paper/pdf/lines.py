@@ -224,7 +224,8 @@ def restore_underscores(rows: list[Line], rules: list[Box]) -> None:
         return
     for row in rows:
         low = row.base + 0.25 * row.size
-        near = [rule for rule in short if row.base - 0.5 < rule[1] < low and row.box[0] < rule[0] < row.box[2]]
+        high = row.base - 0.12 * row.size
+        near = [rule for rule in short if high < rule[1] < low and row.box[0] < rule[0] < row.box[2]]
         for rule in near:
             _underscore(row, rule)
 

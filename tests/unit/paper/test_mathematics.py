@@ -44,7 +44,7 @@ def test_limits_of_a_sum_and_scripts() -> None:
         glyph("i", 31, 102, 7),
         glyph("2", 31, 96, 7),
     ]
-    assert linear(items, []) == "∑_{i=1}^{n} x_{i}^{2}"
+    assert linear(items, []) == "∑_{i=1}^{n}x_{i}^{2}"
 
 
 def test_rows_of_a_display_are_lines() -> None:
