@@ -9,6 +9,7 @@ from agentsys.errors import InternalError
 from agentsys.files import write_atomic
 from agentsys.llm.client import AnswerError
 from agentsys.llm.types import Part, Prompt
+from agentsys.plan.rules import promised_interfaces
 from agentsys.prompts import render
 from agentsys.rounds import Round
 from agentsys.workspace import ANALYSED
@@ -73,6 +74,7 @@ class Analyzer:
         task = render(
             "analyse",
             file=spec,
+            interfaces=promised_interfaces(plan, spec),
             requirements=context.ws.requirements_of(plan, spec),
             sections=context.quote(context.cited_sections(plan, spec, more)),
             diagnosis=diagnosis_text(diagnosis) if diagnosis else "",

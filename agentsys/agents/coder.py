@@ -15,7 +15,7 @@ from agentsys.files import write_atomic
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Part, Prompt
-from agentsys.plan.rules import needed_by
+from agentsys.plan.rules import promised_interfaces
 from agentsys.prompts import render
 from agentsys.repair.edits import Change
 from agentsys.repair.errors import EditError
@@ -76,21 +76,14 @@ class Coder:
         task = render(
             "code",
             file=spec,
-            requirements=context.ws.requirements_of(plan, spec) if not doc else plan.requirements,
+            requirements=context.ws.requirements_of(plan, spec),
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec)) if code else "",
             expected=context.quote(_expected(plan)) if doc else "",
-            interfaces=self._promised(plan, spec),
+            interfaces=promised_interfaces(plan, spec) or "# none",
             fence=context.fence,
         )
         return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
-
-    @staticmethod
-    def _promised(plan: Plan, spec: FileSpec) -> str:
-        """Return the agreed interfaces of the files that a file needs, directly or not."""
-        names = needed_by(plan.files, spec)
-        planned = [other for other in plan.files if other.path in names and other.interface]
-        return "\n\n".join(f"# {other.path}\n{other.interface}" for other in planned) or "# none"
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agentsys.agents.context import Context
 from agentsys.agents.diagnosis import checks_text, cut, diagnostics_text, feedback
-from agentsys.agents.history import history_text, implicated_files, settle
+from agentsys.agents.history import history_text, implicated_files, installed_text, settle
 from agentsys.agents.interfaces import interface_digest
 from agentsys.artifacts import Diagnosis, FileInstruction, Owner, Plan
 from agentsys.errors import InternalError
@@ -142,7 +142,7 @@ class Debugger:
             round=last.number,
             max_rounds=context.settings.max_rounds,
             fence=context.fence,
-            checks=checks_text(current.verdict),
+            checks=checks_text(current.verdict) + installed_text(context, current.number),
             diagnostics=context.quote(diagnostics_text(diagnostics)),
             history=context.quote(history_text(context.rounds.all())),
             approach=approach,
@@ -150,7 +150,7 @@ class Debugger:
             sources=[(name, context.quote(cut(text, MAX_SOURCE))) for name, text in sources],
             analyses=[(spec.path, context.quote(context.ws.analysis(spec.path))) for spec in touched] if wide else [],
             sections=context.quote(context.sections(refs)),
-            interfaces=interface_digest(context.ws.run.repo, [spec.path for spec in plan.files]),
+            interfaces=interface_digest(context.ws.run.repo, [spec.path for spec in plan.files if spec.kind != "test"]),
             edit_format=EDIT_FORMAT,
         )
         return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -26,6 +27,15 @@ def settle(context: Context) -> bool:
     context.rounds.write_rollback(last.number, commit, f"round {best.number} was better")
     context.events.emit("round.finished", stage="debug", round=last.number, rolled_back_to=best.number)
     return True
+
+
+def installed_text(context: Context, number: int) -> str:
+    """Return what a round had installed, as one line; a type error often hangs on the version of a package."""
+    file = context.ws.run.round(number) / "packages.json"
+    if not file.is_file():
+        return ""
+    packages = json.loads(file.read_text(encoding="utf-8"))
+    return "\ninstalled: " + ", ".join(f"{row['name']} {row['version']}" for row in packages[:60])
 
 
 def history_text(rounds: Sequence[Round]) -> str:

@@ -48,7 +48,7 @@ class Planner:
             "ledger", LedgerAnswer, ledger_problems, render("plan_ledger", request=context.ws.request)
         )
         ledger = with_pages(ledger, context.ws.paper)
-        ledger_json = ledger.model_dump_json(exclude_defaults=True)
+        ledger_json = ledger.model_dump_json(exclude_none=True)
         design, config = await asyncio.gather(
             self._ask(
                 "design",

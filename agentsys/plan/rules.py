@@ -152,6 +152,13 @@ def needed_by(files: Sequence[FileSpec], spec: FileSpec) -> list[str]:
     return sorted(found)
 
 
+def promised_interfaces(plan: Plan, spec: FileSpec) -> str:
+    """Return the agreed interfaces of the files that a file needs, directly or not; empty where it needs none."""
+    names = needed_by(plan.files, spec)
+    planned = [other for other in plan.files if other.path in names and other.interface]
+    return "\n\n".join(f"# {other.path}\n{other.interface}" for other in planned)
+
+
 def find_cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:
     """Return one cycle as a list of names that starts and ends alike, or an empty list."""
     state: dict[str, int] = {}  # 1 = on the path, 2 = done

@@ -161,7 +161,10 @@ def split(
 
 def _displays(pages: dict[int, Page], lines: Sequence[Line], body: Body, numbers: equations.Numbers) -> list[bool]:
     """Say of each line whether it is part of a display; fragments take after the displays beside them."""
-    found = [equations.is_display(line, *column_of(pages[line.page], line), body, numbers) for line in lines]
+    found = [
+        equations.is_display(line, *column_of(pages[line.page], line), body, numbers, apart=_apart(lines, index, body))
+        for index, line in enumerate(lines)
+    ]
     loose = [not shown and equations.is_fragment(line) for line, shown in zip(lines, found, strict=True)]
     for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
         step = order.step
@@ -170,6 +173,14 @@ def _displays(pages: dict[int, Page], lines: Sequence[Line], body: Body, numbers
             if loose[index] and 0 <= before < len(lines) and found[before] and not found[index]:
                 found[index] = _beside(lines[index], [lines[before]], body) and not _in_prose(lines, found, index)
     return found
+
+
+def _apart(lines: Sequence[Line], index: int, body: Body) -> bool:
+    """True where more than the usual room is above a line."""
+    if index == 0 or lines[index - 1].page != lines[index].page:
+        return False
+    gap = lines[index].base - lines[index - 1].base
+    return gap > 1.25 * body.leading
 
 
 def _in_prose(lines: Sequence[Line], found: Sequence[bool], index: int) -> bool:

@@ -88,7 +88,7 @@ def _extent(page: Page, index: int, body: Body, taken: set[int], kind: Kind) -> 
     for position in range(index + 1, min(index + limit, len(page.lines))):
         after = page.lines[position]
         gap = after.base - page.lines[last].base
-        if position in taken or CAPTION.match(after.plain) or after.angle:
+        if _ruled_off(page, page.lines[last], after) or position in taken or CAPTION.match(after.plain) or after.angle:
             break
         if not 0 < gap < 1.45 * max(line.size, after.size) + 1:
             break
@@ -106,6 +106,12 @@ def _extent(page: Page, index: int, body: Body, taken: set[int], kind: Kind) -> 
         tight = min(tight, gap) if tight else gap
         last = position
     return last
+
+
+def _ruled_off(page: Page, line: Line, after: Line) -> bool:
+    """True where a rule stands between two lines: the head of an algorithm ends there."""
+    between = (rule for rule in page.raw.rules if line.base - 1 < rule[1] < after.base - 0.5 * after.size)
+    return any(rule[2] - rule[0] > 60 and rule[0] < line.box[2] and rule[2] > line.box[0] for rule in between)
 
 
 def _right(page: Page, first: int, last: int) -> float:

@@ -96,8 +96,12 @@ def _neighbour(number: str, taken: set[str]) -> bool:
     return number == "1" or str(int(number) - 1) in taken or str(int(number) + 1) in taken
 
 
-def is_display(line: Line, left: float, right: float, body: Body, numbers: Numbers) -> bool:
-    """True where a line between `left` and `right` (the column) is part of a display equation."""
+def is_display(line: Line, left: float, right: float, body: Body, numbers: Numbers, *, apart: bool) -> bool:
+    """True where a line between `left` and `right` (the column) is part of a display equation.
+
+    Args:
+        apart: whether more room than usual is above it; a display that fills its column is told by that.
+    """
     if line.angle or not line.plain:
         return False
     if numbers.of(line):
@@ -106,7 +110,9 @@ def is_display(line: Line, left: float, right: float, body: Body, numbers: Numbe
     share = math_share(line)
     relation = any(char in _RELATIONS for char in line.plain)
     inset = line.box[0] > left + 0.8 * body.size and line.box[2] < right - 0.3 * body.size
-    if words > 3 or not (inset or (relation and share >= 0.45 and words <= 1 and line.plain[-1:] not in ";:")):
+    if words > 3 or not (
+        inset or (apart and relation and share >= 0.45 and words <= 1 and line.plain[-1:] not in ";:")
+    ):
         return False
     return (share >= 0.35 and (words <= 2 or relation)) or (relation and share >= 0.1 and words <= 2)
 
@@ -114,6 +120,9 @@ def is_display(line: Line, left: float, right: float, body: Body, numbers: Numbe
 def is_fragment(line: Line) -> bool:
     """True for a piece that may belong to a display: limits, a denominator, a bracket, `minimize`, `subject to`."""
     if line.angle or not line.plain or prose_words(line):
+        return False
+    first = line.spans[0]
+    if not first.font.math and re.fullmatch(r"[a-z]{2,}", first.text) and first.text not in _FUNCTIONS:
         return False
     words = _WORD.findall(" ".join(span.text for span in line.spans if not span.font.math))
     return len(line.plain) <= 12 or bool(words) or math_share(line) > 0.3

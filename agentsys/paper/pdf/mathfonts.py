@@ -20,6 +20,8 @@ _CM = re.compile(r"(?:^|\+)CM(?P<family>MI|MIB|SY|BSY|EX)(?P<design>\d{1,2})")
 _LM = re.compile(r"(?:^|\+)(?P<family>LMMathItalic|LMMathSymbols|LMMathExtension)")
 _TABLES = {"MI": texcodes.OML, "MIB": texcodes.OML, "SY": texcodes.OMS, "BSY": texcodes.OMS, "EX": texcodes.OMX}
 _HIGH = {"LMMathItalic": texcodes.LMMI, "LMMathSymbols": texcodes.LMSY, "LMMathExtension": texcodes.LMEX}
+_SAME_CODES = {"LMMathItalic": "MI", "LMMathSymbols": "SY", "LMMathExtension": "EX"}
+"""Latin Modern in a file of pdfTeX has the codes of Computer Modern."""
 _NATURAL = {"MI": set("</>,."), "SY": set("{|}\\"), "EX": set[str]()}
 """ASCII characters that these fonts have under their own names."""
 
@@ -62,13 +64,16 @@ class Decoder:
         match = _LM.search(font)
         if match and self.mac_roman:
             return "".join(self._latin_modern(match["family"], char, repair) for char in text)
+        if match:
+            family = _SAME_CODES[match["family"]]
+            return "".join(self._computer_modern(family, char, span, repair) for char in text)
         repair.lost += text.count(texcodes.UNKNOWN)
         return text
 
     def _computer_modern(self, family: str, char: str, span: RawSpan, repair: Repair) -> str:
         table = _TABLES[family]
         code = ord(char)
-        if char in texcodes.KEYBOARD:
+        if self.apple and char in texcodes.KEYBOARD:
             repair.repaired += 1
             return _glyph(table, texcodes.KEYBOARD[char])
         if BARE <= code <= BARE + 0x20:

@@ -12,7 +12,7 @@ import resource
 import sys
 from typing import Any
 
-MEMORY = 1536 * 2**20
+MEMORY = 1024 * 2**20
 """Address space of the child, in bytes."""
 CPU_SECONDS = 60
 """Processor time of the child."""
