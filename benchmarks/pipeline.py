@@ -143,7 +143,7 @@ def run_agentsys(url: str, paper: Path, concurrency: int) -> tuple[float, float]
 
 def _writing_seconds(events: list[dict[str, Any]]) -> float:
     """Return the seconds from the planner's first turn to the end of the coder's."""
-    begun = [e["ts"] for e in events if e["type"] == "stage.started" and e.get("stage") == "plan"][0]
+    begun = next(e["ts"] for e in events if e["type"] == "stage.started" and e.get("stage") == "plan")
     ended = [e["ts"] for e in events if e["type"] == "stage.finished" and e.get("stage") == "code"][-1]
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds()
 
@@ -209,9 +209,7 @@ def main() -> int:
         "prompt tokens", ours.prompt_chars / 4, other.prompt_chars / 4, ours.prompt_chars / other.prompt_chars, "<= 0.4"
     )
     _row("calls", ours.calls, other.calls, ours.calls / other.calls, "")
-    print(
-        f"{'overhead a call, ms':24}{1000 * bare / idle.calls:12.1f}{'':20}   < 50 (planning to last file, answers at once)"
-    )
+    print(f"{'overhead a call, ms':24}{1000 * bare / idle.calls:12.1f}{'':20}   < 50 (plan to last file)")
     print(f"{'peak memory, MB':24}{memory:12.1f}{'':20}   < 350")
     return 0
 

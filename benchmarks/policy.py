@@ -158,6 +158,36 @@ def floor(policy: Policy, data: Path) -> None:
         print(f"     rule floor alone, stopped: {name:<28} {stopped}/{len(texts)}")
 
 
+def documents(policy: Policy, data: Path, report: Report) -> None:
+    """Hidden text in PDFs, and real papers: what the reader finds, judged by the intake gate."""
+    from agentsys.agents.intake import intake_facts
+    from agentsys.paper.load import read_paper
+
+    hidden = {"white", "nearwhite", "tiny", "render_mode_3", "opacity_0", "off_page", "covered"}
+    found: dict[str, bool] = {}
+    for path in sorted((data / "own" / "hidden_text_pdfs").glob("*.pdf")):
+        decision = policy.screen_intake(intake_facts(read_paper(path), path.parent))
+        found[path.stem] = any(item.rule == "intake.hidden-text" for item in decision.findings)
+    value, text = share(found[name] for name in sorted(hidden))
+    report.line("hidden text in PDFs, found", value, 1.0, least=True, detail=text)
+    value, text = share(found[name] for name in ("clean", "visible", "benign_white_on_dark_figure"))
+    report.line("PDFs without hidden text, flagged", value, 0.0, least=False, detail=text)
+    papers = sorted((data.parents[1] / "papers").glob("*.pdf"))
+    blocked, pages, seconds = list[bool](), 0, 0.0
+    for path in papers:
+        started = time.perf_counter()
+        paper = read_paper(path)
+        intake = policy.screen_intake(intake_facts(paper, path.parent))
+        seconds += time.perf_counter() - started
+        pages += max(1, len(paper.pages))
+        purpose = policy.decide_purpose("implement this paper", f"{paper.title}\n{paper.abstract}", [])
+        blocked.append("block" in {intake.decision, purpose.decision})
+    if papers:
+        value, text = share(blocked)
+        report.line("real papers, blocked", value, 0.0, least=False, detail=text)
+        print(f"     reading and intake: {seconds / pages * 1000:.0f} ms a page, {pages} pages")
+
+
 def clean(policy: Policy, folders: list[Path], report: Report) -> None:
     """Well-known packages: none may be blocked, and 2,000 files may take 40 s."""
     files, seconds, blocked = 0, 0.0, list[str]()
@@ -206,6 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
         own(policy, options.data, report)
         dependencies(policy, options.data, report, options.names.read_text(encoding="utf-8").split())
         floor(policy, options.data)
+        documents(policy, options.data, report)
     else:
         print(f"not measured: there is no data in {options.data}", file=sys.stderr)
     clean(policy, options.clean, report)

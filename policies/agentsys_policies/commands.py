@@ -24,6 +24,7 @@ SENSITIVE = re.compile(
 )
 """System folders and places of credentials; a path that only leads outside is less."""
 _ROOTS = re.compile(r"/|/\*|~/?\*?|\$\{?HOME\}?/?\*?|/(?:home|etc|usr|bin|lib|boot|var|root|dev)(?:/\*?)?")
+_DEEPEST = 5
 _OPEN_ENDED = frozenset({"python", "pytest", "sh"})
 """Programs of the repository itself may be given words that are known only at run time."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
@@ -53,8 +54,11 @@ class Commands:
         return {name: program for program in self.rules.programs for name in program.names}
 
 
-def check_argv(argv: Sequence[str], commands: Commands) -> list[Finding]:
-    """Return the findings on one simple command; no finding of medium severity or more means that it may run."""
+def check_argv(argv: Sequence[str], commands: Commands, depth: int = 0) -> list[Finding]:
+    """Return the findings on one simple command; no finding of medium severity or more means that it may run.
+
+    `depth` counts wrappers such as `env` around the program.
+    """
     words = list(argv)
     text = quote(" ".join(words))
     found: list[Finding] = []
@@ -64,10 +68,12 @@ def check_argv(argv: Sequence[str], commands: Commands) -> list[Finding]:
         words.pop(0)
     if not words:
         return found
-    return [*found, *_program(words, text, commands)]
+    if depth > _DEEPEST:
+        return [*found, fault(commands, "command.unparsed", text, f"more than {_DEEPEST} programs that start programs")]
+    return [*found, *_program(words, text, commands, depth)]
 
 
-def _program(words: list[str], text: str, commands: Commands) -> Iterator[Finding]:
+def _program(words: list[str], text: str, commands: Commands, depth: int) -> Iterator[Finding]:
     name = words[0]
     base = PurePosixPath(name).name
     if base in commands.rules.blocked and ("/" not in name or name.startswith(("/bin", "/usr", "/sbin"))):
@@ -84,10 +90,10 @@ def _program(words: list[str], text: str, commands: Commands) -> Iterator[Findin
     if program is None:
         yield fault(commands, "command.unknown-program", text, base)
         return
-    yield from _arguments(words, program, text, commands)
+    yield from _arguments(words, program, text, commands, depth)
 
 
-def _arguments(words: list[str], program: Program, text: str, commands: Commands) -> Iterator[Finding]:
+def _arguments(words: list[str], program: Program, text: str, commands: Commands, depth: int) -> Iterator[Finding]:
     arguments = words[1:]
     for pattern in program.deny:
         denied = next((item for item in arguments if re.search(pattern, item)), None)
@@ -98,7 +104,7 @@ def _arguments(words: list[str], program: Program, text: str, commands: Commands
         yield fault(commands, "command.subcommand", text, operands[0] if operands else "no subcommand")
     if program.runs == "argv":
         rest = _nested(arguments)
-        yield from check_argv(rest, commands) if rest else ()
+        yield from check_argv(rest, commands, depth + 1) if rest else ()
     elif program.runs == "python":
         yield from _python(arguments, text, commands)
     elif program.runs == "shell":
@@ -148,9 +154,9 @@ def _python(arguments: list[str], text: str, commands: Commands) -> Iterator[Fin
 def _module(arguments: list[str], text: str, commands: Commands) -> Iterator[Finding]:
     name = arguments[0] if arguments else ""
     program = commands.programs.get(f"python -m {name}") or commands.programs.get(name)
-    if program is not None and program.runs != "shell":
-        yield from _arguments([name, *arguments[1:]], program, text, commands)
-    elif not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", name) or name in commands.rules.blocked:
+    if program is not None and not program.runs:
+        yield from _arguments([name, *arguments[1:]], program, text, commands, 0)
+    elif program is not None or not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", name) or name in commands.rules.blocked:
         yield fault(commands, "command.unknown-program", text, f"python -m {name}")
     elif f"python -m {name}" in commands.rules.blocked:
         yield fault(commands, commands.rules.blocked[f"python -m {name}"], text, name)

@@ -138,9 +138,13 @@ class Policy:
     def check_command(self, argv: Sequence[str]) -> Decision:
         """Decide whether a command may be run; what is not permitted by a rule is not allowed."""
         text = " ".join(argv)
-        found = commands.check_argv(argv, self._commands) if argv else []
-        status: State = "ok" if argv else "error"
-        return self._decide("command", text, found, status=status, note="" if argv else "there is no command")
+        if not argv:
+            return self._decide("command", text, [], status="error", note="there is no command")
+        try:
+            found = commands.check_argv(argv, self._commands)
+        except RecursionError:
+            return self._decide("command", text, [], status="error", note="the command is nested too deep")
+        return self._decide("command", text, found)
 
     def check_dependencies(self, requirements: Sequence[str], *, advisories: Advisories | None = None) -> Decision:
         """Decide whether the lines of a requirements file may be installed.

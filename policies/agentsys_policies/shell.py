@@ -15,8 +15,12 @@ from agentsys_policies.text import quote
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-LONGEST = 200_000
+LONGEST = 100_000
 """Characters of shell text that are parsed; longer text is not allowed."""
+MOST_PIPES = 1000
+"""Parsing a chain of pipes takes quadratic time."""
+MOST_COMMANDS = 1000
+"""Commands in one text that are looked at; a text with more is not allowed."""
 _CHAIN = 3
 """Variables that are put together from variables are followed this far."""
 _INTERPRETERS = re.compile(r"^(?:ba|z|da|k)?sh$|^python[\d.]*$|^(?:perl|ruby|node|php|lua|xargs|parallel|source|\.)$")
@@ -37,11 +41,16 @@ def check_text(text: str, commands: Commands) -> list[Finding]:
     """Return the findings on shell text; text that cannot be parsed completely is a finding itself."""
     if len(text) > LONGEST:
         return [fault(commands, "command.unparsed", quote(text), f"longer than {LONGEST} characters")]
+    if text.count("|") > MOST_PIPES:
+        return [fault(commands, "command.unparsed", quote(text), f"more than {MOST_PIPES} pipes")]
     root = _parser().parse(text.encode("utf-8", "replace")).root_node
     script = _Script(commands)
     if root.has_error:
         script.add("command.unparsed", root, "syntax")
     nodes = list(_walk(root))
+    if sum(node.type == "command" for node in nodes) > MOST_COMMANDS:
+        script.add("command.unparsed", root, f"more than {MOST_COMMANDS} commands")
+        return script.found
     for _ in range(_CHAIN):
         _names(nodes, script)
     for node in nodes:
