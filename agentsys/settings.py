@@ -59,7 +59,7 @@ class Settings(BaseModel):
     """Leave the last sandbox in place for a look."""
 
     policy: str = "default"
-    """`default`, `strict`, or a file that adds rules."""
+    """`default`, or a folder or file of rules on top of it."""
     runs_dir: Path = Path("agentsys-runs")
     """Where run directories are made."""
     display: Literal["auto", "live", "plain", "quiet", "json"] = "auto"

@@ -38,7 +38,7 @@ def implement(
     round_timeout: opt.RoundTimeout = None,
     sandbox: opt.Sandbox = None,
     policy: Annotated[
-        str | None, typer.Option(help="`default`, `strict`, or a file that adds rules.", metavar="NAME")
+        str | None, typer.Option(help="`default`, or a file that adds rules.", metavar="NAME")
     ] = None,
     display: opt.DisplayOption = None,
     json: opt.Json = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from agentsys_sandbox.index import Index
 from agentsys_sandbox.indexconfig import IndexConfig
 from agentsys_sandbox.upstream import Upstream
