@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from agentsys.paper.model import Algorithm, Block, Code, Equation, Figure, ListBlock, Paper, Section, Table
@@ -68,12 +69,19 @@ def block_markdown(block: Block) -> str:
             lines = "\n".join("  " * line.indent + line.text for line in block.lines) or block.text
             return f"**{block.caption}**\n\n```text\n{lines}\n```"
         case ListBlock():
-            marks = (f"{number}." if block.ordered else "-" for number in range(1, len(block.items) + 1))
-            return "\n".join(f"{mark} {item}" for mark, item in zip(marks, block.items, strict=True))
+            return _list(block)
         case Code():
             return f"```{block.language}\n{block.text}\n```"
         case _:
             return block.text
+
+
+def _list(block: ListBlock) -> str:
+    lines = block.text.split("\n")
+    if block.ordered and len(lines) == len(block.items) and re.match(r"\(?\w{1,4}[.)]\s", lines[0]):
+        return block.text  # with its own marks: the text may refer to `(b)`
+    marks = (f"{number}." if block.ordered else "-" for number in range(1, len(block.items) + 1))
+    return "\n".join(f"{mark} {item}" for mark, item in zip(marks, block.items, strict=True))
 
 
 def _label(kind: str, label: str) -> str:

@@ -16,7 +16,7 @@ from agentsys.paper.pdf.assemble import assemble
 _REASONS = {
     "encrypted": (
         "the PDF is encrypted and needs a password",
-        "give it with `--password`, or remove the encryption",
+        "save a copy without it, for example with `qpdf --decrypt --password=... in.pdf out.pdf`",
         3,
     ),
     "handler": ("the PDF is protected in a way that cannot be opened here", "save an unprotected copy of it", 3),

@@ -13,6 +13,13 @@ _LIGATURES = str.maketrans(
 )
 
 
+_ENDINGS = frozenset({
+    "more", "over", "ever", "able", "ably", "ment", "ness", "less", "ward", "wards", "wise", "fore", "with", "self",
+    "out", "into", "upon", "about", "where", "hood", "ship", "ally", "full", "like",
+})  # fmt: skip
+"""Words that are also the second part of words written as one."""
+
+
 class Vocabulary:
     """The words that stand whole somewhere in the paper."""
 
@@ -65,10 +72,12 @@ class Vocabulary:
         if "-" in right:
             # `English-` / `to-German`: a division inside a compound word is rare.
             return True
-        # `Further-` / `more` is a division, `low-` / `rank` is none: the paper has other words with `low-` or `-rank`.
         head, tail = left.lower(), right.lower()
-        compound = head in self.heads or tail in self.tails
-        return compound and head in self.words and tail in self.words
+        if head not in self.words or tail not in self.words or tail in _ENDINGS:
+            # `Further-` / `more`, `proba-` / `bility`.
+            return False
+        # `low-` / `rank`: the paper has other words with `low-` or `-rank`; `source-` / `target` are words themselves.
+        return head in self.heads or tail in self.tails or min(len(head), len(tail)) > 3
 
 
 def tidy(text: str) -> str:

@@ -1,0 +1,54 @@
+"""Words that a line end has cut, and accents that the file draws as glyphs of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentsys.paper.pdf.accents import combine
+from agentsys.paper.pdf.fonts import Span, make_font
+from agentsys.paper.pdf.glyphs import Char, Style
+from agentsys.paper.pdf.lines import Line
+from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
+
+FONT = make_font("Times-Roman", 400, 0)
+
+
+def line(text: str) -> Line:
+    spans = [Span(word, FONT, 10.0, 0, 0, 5, 10, 8, space=number > 0) for number, word in enumerate(text.split())]
+    return Line(1, spans)
+
+
+@pytest.mark.parametrize(
+    ("lines", "joined"),
+    [
+        (["the normal-", "ization of layers", "normalization"], "the normalization of layers"),
+        (["a low-", "rank matrix", "a low-cost one of rank"], "a low-rank matrix"),
+        (["shared source-", "target words", "the source and the target"], "shared source-target words"),
+        (["Further-", "more we see", "further and more"], "Furthermore we see"),
+        (["English-", "to-German text"], "English-to-German text"),
+        (["the state-of-", "the-art result"], "the state-of-the-art result"),
+        (["a non-", "Gaussian one"], "a non-Gaussian one"),
+        (["pages 10-", "20 of it"], "pages 10-20 of it"),
+        (["we use prob-", "ability"], "we use probability"),
+    ],
+)
+def test_the_papers_own_words_decide_on_a_hyphen(lines: list[str], joined: str) -> None:
+    vocabulary = Vocabulary(map(line, lines))
+    assert join_lines([line(text) for text in lines[:2]], vocabulary) == joined
+
+
+def test_ligatures_become_letters() -> None:
+    assert tidy("eﬃcient ﬁgures\u00ad") == "efficient figures"
+
+
+def test_an_accent_goes_onto_the_letter_below_it() -> None:
+    style = Style("CMR10", 10.0, 0, 400, 0, 0)
+
+    def char(text: str, x: float) -> Char:
+        return Char(text, x, 0.0, x + 5, 10.0, 8.0, style, "g")
+
+    far = [char(letter, 6.0 * number) for number, letter in enumerate("Lorincz")]
+    text = "".join(item.text for item in combine([*far, char("¨", 6.5)]))
+    assert text == "Lörincz"
+    alone = [char("a", 0.0), char("˜", 50.0)]
+    assert "".join(item.text for item in combine(alone)) == "a˜"
