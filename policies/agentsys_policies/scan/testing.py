@@ -18,23 +18,38 @@ _HOOKS = frozenset(
 def detect(nodes: Sequence[ast.AST], context: Context) -> Iterator[Match]:
     """Yield what makes tests worthless in one file."""
     conftest = context.path.rpartition("/")[2] == "conftest.py"
+    helpers = _checking_helpers(nodes)
     for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if conftest and node.name in _HOOKS:
                 yield "integrity.test-hook", node, node.name
             if context.is_test and node.name.startswith("test"):
-                yield from _test(node)
+                yield from _test(node, helpers)
         elif isinstance(node, ast.Call):
             yield from _exit(node, context)
 
 
-def _test(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Match]:
+def _checking_helpers(nodes: Sequence[ast.AST]) -> frozenset[str]:
+    """Names of the file's own functions that check something: a test that calls one of them checks it too."""
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return frozenset(
+        node.name
+        for node in functions
+        if not node.name.startswith("test") and any(_is_check(part) and not _empty(part) for part in ast.walk(node))
+    )
+
+
+def _empty(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assert) and _always_true(node.test)
+
+
+def _test(node: ast.FunctionDef | ast.AsyncFunctionDef, helpers: frozenset[str]) -> Iterator[Match]:
     if _switched_off(node):
         yield "integrity.test-switched-off", node, node.name
         return
     if any(_name(item).endswith("fixture") for item in node.decorator_list):
         return
-    checks = [part for part in ast.walk(node) if _is_check(part)]
+    checks = [part for part in ast.walk(node) if _is_check(part) or _calls(part, helpers)]
     if not checks:
         yield "integrity.test-without-assertion", node, node.name
     elif all(isinstance(part, ast.Assert) and _always_true(part.test) for part in checks):
@@ -45,6 +60,10 @@ def _is_check(node: ast.AST) -> bool:
     if isinstance(node, ast.Assert):
         return True
     return isinstance(node, ast.Call) and bool(_CHECKS.search(_name(node.func)))
+
+
+def _calls(node: ast.AST, helpers: frozenset[str]) -> bool:
+    return isinstance(node, ast.Call) and _name(node.func) in helpers
 
 
 def _always_true(node: ast.expr) -> bool:
