@@ -89,7 +89,10 @@ async def test_a_worse_round_is_rolled_back_and_the_debugger_is_told(replay):
     assert result.record.status == "verified"
 
 
-@pytest.mark.parametrize("owner", ["coder", "analyzer", "planner"])
+@pytest.mark.parametrize(
+    "owner",
+    ["coder", pytest.param("analyzer", marks=pytest.mark.slow), pytest.param("planner", marks=pytest.mark.slow)],
+)
 async def test_a_diagnosis_hands_the_matter_to_the_colleague_it_names(replay, owner: str):
     answers = first_version(CORE_WRONG)
     answers["debugger", "round-01"] = handover(owner, "t must count from one")
@@ -119,6 +122,7 @@ async def test_a_diagnosis_hands_the_matter_to_the_colleague_it_names(replay, ow
     assert any(owner in key and "1" in key for key in asked)
 
 
+@pytest.mark.slow
 async def test_the_same_root_cause_three_times_ends_the_repairs(replay):
     answers = first_version(CORE_WRONG)
     answers["debugger", "round-01"] = repair("a guess", LINE.format(2), LINE.format(2) + "  # one")
@@ -135,6 +139,7 @@ def ledger(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 async def test_resuming_a_finished_run_asks_no_model_again(replay, tmp_path: Path):
     from agentsys.pipeline import resume
     from agentsys.settings import Settings
