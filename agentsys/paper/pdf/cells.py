@@ -58,7 +58,9 @@ def _row(lines: list[Line]) -> list[Cell]:
 def _columns(rows: list[list[Cell]]) -> list[tuple[float, float]]:
     """Return the extents of the columns, from the rows with most cells."""
     most = max((len(row) for row in rows), default=0)
-    full = [row for row in rows if len(row) >= max(2, 0.6 * most)]
+    full = [row for row in rows if len(row) == most]
+    if len(full) < 2 or most < 2:
+        full = [row for row in rows if len(row) >= max(2, 0.6 * most)]
     spans = sorted((cell.x0, cell.x1) for row in full for cell in row)
     columns: list[list[float]] = []
     for x0, x1 in spans:
@@ -70,17 +72,29 @@ def _columns(rows: list[list[Cell]]) -> list[tuple[float, float]]:
 
 
 def _aligned(row: list[Cell], columns: list[tuple[float, float]]) -> tuple[str, ...]:
-    """Put cells into columns; where two fall into one, the row keeps its own cells."""
+    """Put cells into columns in their order, each as near to its column as can be."""
     if len(columns) < len(row):
         return tuple(cell.text for cell in row)
-    placed = [""] * len(columns)
-    for cell in row:
-        overlaps = [min(cell.x1, x1) - max(cell.x0, x0) for x0, x1 in columns]
-        best = max(
-            range(len(columns)),
-            key=lambda index: (overlaps[index] > 0, -index) if overlaps[index] > 0 else (False, overlaps[index]),
-        )
-        if placed[best]:
-            return tuple(cell.text for cell in row)
-        placed[best] = cell.text
-    return tuple(placed)
+    # best[i][j]: least distance of the first i cells in the first j columns, and whether cell i stands in column j.
+    best = [[(0.0, False)] * (len(columns) + 1)]
+    for position, cell in enumerate(row, 1):
+        line = [(float("inf"), False)] * (len(columns) + 1)
+        for number in range(position, len(columns) + 1):
+            placed = best[-1][number - 1][0] + _distance(cell, columns[number - 1])
+            skipped = line[number - 1][0]
+            line[number] = (placed, True) if placed < skipped - 1e-9 else (skipped, False)
+        best.append(line)
+    result = [""] * len(columns)
+    number = len(columns)
+    for position in range(len(row), 0, -1):
+        while not best[position][number][1]:
+            number -= 1
+        number -= 1
+        result[number] = row[position - 1].text
+    return tuple(result)
+
+
+def _distance(cell: Cell, column: tuple[float, float]) -> float:
+    """Points between a cell and a column; a little for a cell that reaches over the column's sides."""
+    gap = max(column[0] - cell.x1, cell.x0 - column[1], 0.0)
+    return gap + 0.01 * abs(cell.x0 - column[0]) if gap else 0.001 * abs(cell.x0 + cell.x1 - column[0] - column[1])
