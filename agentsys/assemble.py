@@ -57,6 +57,10 @@ class Team:
             cost=self.model.cost,
         )
 
+    def tree(self) -> str:
+        """Return the hash of the code as it is delivered."""
+        return self.context.ws.code_tree()
+
     async def close(self) -> None:
         await self.model.close()
 

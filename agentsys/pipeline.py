@@ -130,6 +130,7 @@ async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: E
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
     team = assemble(run, keeper.record, settings, events, deadline)
     keeper.meter = team.usage
+    keeper.record.hashes["policy"] = team.context.policy.ref.sha256
     talk = converse(
         team.colleagues, lambda: keeper.turn(team.choose()), f"implement {keeper.record.title}", keeper.said
     )
@@ -145,6 +146,7 @@ async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: E
         raise limit from error
     finally:
         await team.close()
+    team.context.audit.seal({"run": run.path.name, "status": team.ending.status, "tree": team.tree()})
     keeper.end(team.ending.status, team.ending.reason, team.ending.hint)
 
 

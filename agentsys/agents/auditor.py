@@ -15,6 +15,7 @@ from agentsys.repair.known import Known
 from agentsys.snapshot import audited_tree
 from agentsys.verify.requirements import read_requirements
 from agentsys.verify.upload import read_tree
+from agentsys_policies.errors import PolicyError
 from agentsys_policies.schema import Decision
 
 EXCERPT_CHARS = 6000
@@ -88,9 +89,13 @@ class Auditor:
     def _audit(self) -> str:
         context, ws = self._context, self._context.ws
         tree = ws.code_tree()
-        code = context.policy.audit_code(ws.run.repo)
+        plan = ws.the_plan()
+        try:
+            code = context.policy.audit_code(ws.run.repo, reported=[row.value for row in plan.expected])
+        except PolicyError as error:
+            raise BlockedError(str(error), error.hint) from error
         files = read_tree(ws.run.repo)
-        needed = read_requirements(files, Known(files=frozenset(files), plan=ws.the_plan(), texts={}))
+        needed = read_requirements(files, Known(files=frozenset(files), plan=plan, texts={}))
         dependencies = context.policy.check_dependencies(needed.lines)
         commands = context.policy.check_command(("bash", "reproduce.sh", "smoke"))
         decisions = (code, dependencies, commands)

@@ -62,7 +62,9 @@ class BlockBuilder:
             table = Table.model_validate({**base, "rows": rows, "raw_lines": raw, "confidence": confidence})
             return [table, *self._equations_in(page, lines)]
         if caption.kind == "algorithm":
-            return [Algorithm.model_validate({**base, "lines": _indented(lines)})]
+            steps = _indented(lines, page)
+            text = "\n".join("  " * step.indent + step.text for step in steps)
+            return [Algorithm.model_validate({**base, "lines": steps, "text": text})]
         tabular = _tabular(page, regions.boxes[position], rows)
         words = "" if any("\ufffd" * 3 in line for line in raw) else "\n".join(raw)
         box = regions.boxes[position]
@@ -288,11 +290,32 @@ def _start(line: Line) -> float:
     return line.spans[1].x0 if numbered else line.box[0]
 
 
-def _indented(lines: list[Line]) -> tuple[AlgorithmLine, ...]:
+def _steps(lines: list[Line]) -> list[list[Line]]:
+    """Lines of an algorithm; pieces of mathematics that overlap a line in height belong to it."""
+    steps: list[list[Line]] = []
+    for line in lines:
+        piece = equations.is_fragment(line) and not re.match(r"^\d{1,2}[:.]", line.plain)
+        bottom = max((part.box[3] for part in steps[-1]), default=0.0) if steps else 0.0
+        if steps and piece and line.box[1] < bottom - 1 and line.box[0] > steps[-1][0].box[0]:
+            steps[-1].append(line)
+        else:
+            steps.append([line])
+    return steps
+
+
+def _step_text(step: list[Line], page: Page) -> str:
+    if len(step) == 1:
+        return tidy(step[0].text)
+    spans = [span for line in step for span in line.spans]
+    return tidy(linear(items_of(spans), page.raw.rules).replace("\n", " "))
+
+
+def _indented(lines: list[Line], page: Page) -> tuple[AlgorithmLine, ...]:
     if not lines:
         return ()
     numbered = [_start(line) for line in lines if _start(line) != line.box[0]]
     left = min(numbered or [line.box[0] for line in lines])
     return tuple(
-        AlgorithmLine(indent=min(max(int((_start(line) - left + 3) / 9), 0), 8), text=tidy(line.text)) for line in lines
+        AlgorithmLine(indent=min(max(int((_start(step[0]) - left + 3) / 9), 0), 8), text=_step_text(step, page))
+        for step in _steps(lines)
     )

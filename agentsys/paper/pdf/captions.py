@@ -55,7 +55,8 @@ def _looks_like_caption(page: Page, index: int, match: re.Match[str], body: Body
     before = page.lines[index - 1] if index else None
     starts = before is None or _apart(before, line, body)
     if mark in (":", "|", "—", "–", "-"):
-        return starts or own_look
+        # Below a table there may be no more room than between two lines of it.
+        return starts or own_look or not _runs_on(before)
     if mark == ".":
         # `Figure 3. Samples from` is a caption; `... in` / `Figure 3. We then` is the end of a sentence.
         return own_look or (starts and not _runs_on(before))
