@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -45,12 +46,17 @@ class LabelTable:
             text = text[: _LONGEST // 2] + "\n" + text[-_LONGEST // 2 :]
         found = self._cache.get(text)
         if found is None:
-            found = NONE
-            if self._any.search(text):
-                found = frozenset(name for name, pattern in self._strings if pattern.search(text))
+            found = self._search(text)
+            if text.startswith(("/", "~")) and ("//" in text or "/." in text):
+                found |= self._search(posixpath.normpath(text.replace("//", "/")))
             if len(self._cache) < 50_000:
                 self._cache[text] = found
         return found
+
+    def _search(self, text: str) -> frozenset[str]:
+        if not self._any.search(text):
+            return NONE
+        return frozenset(name for name, pattern in self._strings if pattern.search(text))
 
 
 class _Names:

@@ -120,3 +120,15 @@ def test_a_changed_record_is_not_continued(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes().replace(b"allow", b"block", 1))
     with pytest.raises(PolicyError, match="not whole"):
         AuditRecord(folder)
+
+
+def test_an_event_that_was_put_in_with_a_hash_of_its_own_is_noticed(tmp_path: Path) -> None:
+    folder = sealed(tmp_path / "audit", events=2)
+    other = sealed(tmp_path / "other", events=2)
+    lines = (folder / "events.jsonl").read_bytes().splitlines(keepends=True)
+    foreign = (other / "events.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "events.jsonl").write_bytes(lines[0] + foreign[1])
+    (folder / "manifest.json").unlink()
+    (folder / "head.json").unlink()
+    with pytest.raises(PolicyError, match="line 2"):
+        read_events(folder)
