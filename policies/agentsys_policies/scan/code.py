@@ -22,8 +22,9 @@ from agentsys_policies.scan.files import Source, notebook_code, read
 from agentsys_policies.scan.integrity import Context, is_test
 from agentsys_policies.scan.labels import LabelTable
 from agentsys_policies.scan.matching import matches
-from agentsys_policies.scan.program import Hit, Program
+from agentsys_policies.scan.program import Program
 from agentsys_policies.scan.scopes import Scopes
+from agentsys_policies.scan.values import Hit
 from agentsys_policies.schema import Evidence, Finding, Scanner
 from agentsys_policies.text import quote
 from agentsys_policies.tree import entries

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from agentsys_policies.rulebook import CodeRule
 from agentsys_policies.scan.labels import LabelTable
-from agentsys_policies.scan.program import Hit
+from agentsys_policies.scan.values import Hit
 
 
 def matches(rules: Sequence[CodeRule], hits: Sequence[Hit], table: LabelTable) -> Iterator[tuple[CodeRule, Hit]]:

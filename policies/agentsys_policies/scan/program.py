@@ -8,35 +8,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from agentsys_policies.scan import known
 from agentsys_policies.scan.labels import LabelTable
 from agentsys_policies.scan.scopes import Function, Scopes, children
-from agentsys_policies.scan.values import NO_LABELS, NO_TEXTS, UNKNOWN, Value, concatenate, join_paths, union
+from agentsys_policies.scan.values import NO_LABELS, NO_TEXTS, UNKNOWN, Hit, Value, concatenate, join_paths, union
 
 PASSES = 5
 _DANGEROUS = frozenset({"exec.code", "exec.process"})
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A place in the program that carries a label."""
-
-    label: str
-    line: int
-    column: int
-    scope: str
-    name: str
-    carried: frozenset[str] = NO_LABELS
-    """Labels of the data that reaches the call."""
-    texts: frozenset[str] = NO_TEXTS
-    """Texts that its first argument can be."""
-    words: frozenset[str] = NO_TEXTS
-    """Texts that its arguments, or the object that it belongs to, can be."""
-    argv: tuple[str, ...] = ()
-    """Its first argument, where that is a list of words."""
 
 
 class Program:

@@ -77,3 +77,22 @@ def union(values: list[Value]) -> frozenset[str]:
     if not values:
         return NO_LABELS
     return NO_LABELS.union(*(value.labels for value in values))
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A place in the program that carries a label."""
+
+    label: str
+    line: int
+    column: int
+    scope: str
+    name: str
+    carried: frozenset[str] = NO_LABELS
+    """Labels of the data that reaches the call."""
+    texts: frozenset[str] = NO_TEXTS
+    """Texts that its first argument can be."""
+    words: frozenset[str] = NO_TEXTS
+    """Texts that its arguments, or the object that it belongs to, can be."""
+    argv: tuple[str, ...] = ()
+    """Its first argument, where that is a list of words."""
