@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentsys.errors import AgentsysError, Interrupted, LimitReached
 from agentsys.events import EventLog, Subscriber
@@ -19,6 +20,9 @@ from agentsys.keeper import RecordKeeper
 from agentsys.rundir import RunDir, create
 from agentsys.runrecord import RunRecord, SettingValue
 from agentsys.settings import Settings
+
+if TYPE_CHECKING:
+    from agentsys.paper import Paper
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,10 @@ async def implement(
 
     Raises: PaperError before anything is written, if the paper cannot be read.
     """
-    from agentsys.paper import read_paper, write_paper
+    from agentsys.paper import write_paper
 
-    loop = asyncio.get_running_loop()
     started = time.monotonic()
-    read = await loop.run_in_executor(None, read_paper, paper)
+    read = await _read(paper, settings)
     run = create(settings.runs_dir, read.title)
     run.lock()
     record = RunRecord(
@@ -83,16 +86,29 @@ async def resume(run: RunDir, settings: Settings, *, subscribers: Sequence[Subsc
 
     Raises: UsageError if another process has the run.
     """
-    from agentsys.paper import read_paper, write_paper
+    from agentsys.paper import write_paper
 
     run.lock()
     record = run.read()
     if not (run.paper / "paper.json").is_file():  # stopped while it was written
         paper = Path(record.paper_path)
-        read = await asyncio.get_running_loop().run_in_executor(None, read_paper, paper)
+        read = await _read(paper, settings)
         _keep_source(paper, run)
         write_paper(read, run.paper)
     return await _drive(run, record, settings, subscribers)
+
+
+async def _read(paper: Path, settings: Settings) -> Paper:
+    """Read the paper as the settings say, without blocking the event loop."""
+    from agentsys.paper import ReadOptions, read_paper
+
+    options = ReadOptions(
+        reader=settings.reader,
+        ocr=settings.ocr,
+        nougat_model=settings.nougat_model,
+        latex_source=settings.source,
+    )
+    return await asyncio.get_running_loop().run_in_executor(None, read_paper, paper, options)
 
 
 async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers: Sequence[Subscriber]) -> RunResult:

@@ -43,6 +43,15 @@ class Settings(BaseModel):
     round_timeout: float = Field(default=1200.0, gt=0)
     """Seconds one command of a verification may take (install, tests, smoke run)."""
 
+    reader: Literal["auto", "text", "nougat"] = "auto"
+    """`auto` and `text` use the text layer of a PDF; `nougat` adds a model on this machine for formulas."""
+    ocr: bool = False
+    """Recognise scanned pages with tesseract."""
+    nougat_model: Path | None = None
+    """Folder of a nougat checkpoint on this machine; weights are never downloaded."""
+    source: Path | None = None
+    """LaTeX source of the paper that is given as PDF: equations are taken from it."""
+
     backend: Literal["auto", "docker", "podman", "bwrap"] = "auto"
     """Where code runs; `auto` tries docker, podman's socket, bubblewrap, and otherwise refuses."""
     image: str = ""

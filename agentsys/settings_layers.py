@@ -19,14 +19,14 @@ from pydantic import ValidationError
 from agentsys.errors import UsageError
 from agentsys.runrecord import RunRecord, SettingValue
 from agentsys.settings import Settings
-from agentsys.settings_text import FIELDS, TABLES, converted, flatten, read_toml, unflatten, written_value
+from agentsys.settings_text import FIELDS, PATHS, TABLES, converted, flatten, read_toml, unflatten, written_value
 
 ENV_PREFIX = "AGENTSYS_"
 LOCAL_FILE = "agentsys.toml"
 NOT_FROM_LOCAL = frozenset({"base_url", "provider", "allow_weak_sandbox"})
 """A file that happens to lie in the working directory may not redirect the key or weaken the sandbox."""
 
-_OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR"})
+_OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR", "NOUGAT_PYTHON"})
 _NOT_STORED = frozenset({"display", "runs_dir", "stop_after"})
 """How it is shown, where it lies and where it pauses may differ at each start of the same run."""
 _SECRET = re.compile(
@@ -201,7 +201,7 @@ def _holds_secret(value: object) -> bool:
 
 def _absolute(key: str, value: object) -> object:
     """Make file names independent of the working directory: a run may be resumed from elsewhere."""
-    if key == "replay" and isinstance(value, str | Path) and str(value):
+    if key in PATHS and isinstance(value, str | Path) and str(value):
         return Path(value).absolute()
     if key == "policy" and isinstance(value, str) and Path(value).suffix in (".yaml", ".yml"):
         return str(Path(value).absolute())

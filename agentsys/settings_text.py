@@ -13,9 +13,11 @@ from agentsys.settings import Settings
 
 DURATIONS = frozenset({"time_limit", "round_timeout", "call_timeout"})
 """Fields in seconds that may be written as `20m` or `1h30m`."""
-TEXTS = frozenset({"model", "provider", "base_url", "backend", "image", "policy", "display", "stop_after", "replay"})
+PATHS = frozenset({"replay", "source", "nougat_model"})
+"""Fields that hold the name of a file or folder, or nothing."""
+TEXTS = PATHS | {"model", "provider", "base_url", "reader", "backend", "image", "policy", "display", "stop_after"}
 """Fields whose written value is text even if it looks like a number."""
-OPTIONAL = frozenset({"budget", "max_tokens", "time_limit", "replay"})
+OPTIONAL = PATHS | {"budget", "max_tokens", "time_limit"}
 """Fields that `none` clears."""
 FIELDS: tuple[str, ...] = tuple(Settings.model_fields)
 TABLES = frozenset({"model_params", "agent_models"})

@@ -25,6 +25,8 @@ def register(app: typer.Typer) -> None:
 
 def implement(
     paper: Annotated[Path, typer.Argument(help="The paper: .pdf, .tex, .tar.gz, .md or .txt.", metavar="PAPER")],
+    source: opt.Source = None,
+    ocr: Annotated[bool, typer.Option("--ocr", help="Recognise scanned pages with tesseract.")] = False,
     out: opt.RunsDir = None,
     model: opt.ModelName = None,
     max_rounds: opt.MaxRounds = None,
@@ -37,9 +39,7 @@ def implement(
     time_limit: opt.TimeLimit = None,
     round_timeout: opt.RoundTimeout = None,
     sandbox: opt.Sandbox = None,
-    policy: Annotated[
-        str | None, typer.Option(help="`default`, or a file that adds rules.", metavar="NAME")
-    ] = None,
+    policy: Annotated[str | None, typer.Option(help="`default`, or a file that adds rules.", metavar="NAME")] = None,
     display: opt.DisplayOption = None,
     json: opt.Json = False,
     verbose: opt.Verbose = False,
@@ -59,6 +59,8 @@ def implement(
 
     def flags() -> dict[str, object]:
         return {
+            "source": source,
+            "ocr": ocr or None,
             "runs_dir": out,
             "model": model,
             "max_rounds": max_rounds,

@@ -30,6 +30,9 @@ Json = Annotated[bool, typer.Option("--json", help="Events as JSON lines on stan
 JsonRows = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more of what agents and programs say.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings only.")]
+Source = Annotated[
+    Path | None, typer.Option("--source", help="LaTeX source of a PDF: equations come from it.", metavar="TEX")
+]
 Sandbox = Annotated[
     Literal["auto", "docker", "podman", "bwrap"] | None, typer.Option("--sandbox", help="Where the code is run.")
 ]

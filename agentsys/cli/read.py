@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
 def read(
     paper: Annotated[Path, typer.Argument(help="The paper: .pdf, .tex, .tar.gz, .md or .txt.", metavar="PAPER")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write paper.json and paper.md into this folder.", metavar="DIR")
+        Path | None,
+        typer.Option("--out", "-o", help="Write paper.md, paper.json and figures into this folder.", metavar="DIR"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The whole paper as JSON on standard output.")] = False,
     reader: Annotated[
@@ -34,6 +35,8 @@ def read(
     nougat_model: Annotated[
         Path | None, typer.Option(help="Folder of a nougat checkpoint on this machine.", metavar="DIR")
     ] = None,
+    source: opt.Source = None,
+    password: Annotated[str, typer.Option(help="Opens an encrypted PDF; never stored.", metavar="TEXT")] = "",
     verbose: opt.Verbose = False,
 ) -> None:
     """Read a paper: no model is asked, nothing is executed, no run is made.
@@ -43,9 +46,10 @@ def read(
     from agentsys.paper import ReadOptions, read_paper, write_paper
 
     with json_errors(json):
-        found = read_paper(paper, ReadOptions(reader=reader, ocr=ocr, nougat_model=nougat_model))
+        options = ReadOptions(reader=reader, ocr=ocr, nougat_model=nougat_model, latex_source=source, password=password)
+        found = read_paper(paper, options)
         if out is not None:
-            write_paper(found, out)
+            found = write_paper(found, out, paper)
     if json:
         typer.echo(found.model_dump_json(indent=1))
         return
