@@ -45,7 +45,8 @@ class Team:
 
     def choose(self) -> Speaker:
         """Return who acts next, by what lies on disk."""
-        return next_speaker(snapshot(self.context.ws, self.context.rounds))
+        context = self.context
+        return next_speaker(snapshot(context.ws, context.rounds, context.policy.ref.sha256))
 
     def usage(self) -> UsageRecord:
         total = self.model.usage

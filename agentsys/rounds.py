@@ -52,12 +52,17 @@ class Rounds:
         self._run = run
 
     def all(self) -> list[Round]:
-        """Return the finished verifications in order; a folder without verdict is a verification that was cut off."""
+        """Return the finished verifications in order.
+
+        A folder without verdict is a verification that was cut off; one whose verdict tells of an infrastructure
+        fault said nothing about the code. Both are done again under the same number.
+        """
         found: list[Round] = []
-        number = 1
-        while (self._run.round(number) / "verdict.json").is_file():
-            found.append(self._load(number))
-            number += 1
+        while (self._run.round(len(found) + 1) / "verdict.json").is_file():
+            item = self._load(len(found) + 1)
+            if item.verdict.infra:
+                break
+            found.append(item)
         return found
 
     def _load(self, number: int) -> Round:
@@ -118,14 +123,20 @@ class Rounds:
         file = self._run.round(number) / "commit"
         return file.read_text().strip() if file.is_file() else ""
 
-    def repeats(self, diagnostics: tuple[Diagnostic, ...]) -> int:
-        """Return how many diagnoses so far were about the root cause that leads these diagnostics."""
+    def attempts(self, diagnostics: tuple[Diagnostic, ...], *, besides: int = 0) -> list[Diagnosis]:
+        """Return the diagnoses so far that were about the root cause that leads these diagnostics.
+
+        Args:
+            besides: round that does not count: the one under way, whose diagnosis may lie there half done.
+        """
         if not diagnostics:
-            return 0
+            return []
         root = diagnostics[0].fingerprint
-        return sum(1 for item in self.all() if item.diagnosis is not None and root in item.diagnosis.fingerprints[:1])
+        made = [item.diagnosis for item in self.all() if item.diagnosis is not None and item.number != besides]
+        return [diagnosis for diagnosis in made if root in diagnosis.fingerprints[:1]]
 
     def replay(self) -> Verdict | None:
         """Return the verdict of the replay, if there is one."""
         file = self._run.rounds / "replay" / "verdict.json"
-        return Verdict.model_validate_json(file.read_bytes()) if file.is_file() else None
+        verdict = Verdict.model_validate_json(file.read_bytes()) if file.is_file() else None
+        return None if verdict is not None and verdict.infra else verdict

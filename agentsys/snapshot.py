@@ -11,19 +11,23 @@ from agentsys.state import Replayed, Screened, State, Verified
 from agentsys.workspace import Workspace
 
 
-def snapshot(ws: Workspace, rounds: Rounds) -> State:
-    """Return where the run stands. Reads only what is needed to decide who acts next."""
-    screened = _screened(ws)
-    if screened != "allowed":
-        return State(screened=screened)
+def snapshot(ws: Workspace, rounds: Rounds, policy: str) -> State:
+    """Return where the run stands. Reads only what is needed to decide who acts next.
+
+    Args:
+        policy: hash of the policy in force; what another one has allowed is judged again.
+    """
+    gate = screened(ws, policy)
+    if gate != "allowed":
+        return State(screened=gate)
     plan = ws.plan()
     if plan is None:
-        return State(screened=screened)
+        return State(screened=gate)
     if ws.settings.stop_after == "plan":
-        return State(screened=screened, planned=True, stopped="it was asked to stop after the plan")
+        return State(screened=gate, planned=True, stopped="it was asked to stop after the plan")
     last = rounds.last()
     state = State(
-        screened=screened,
+        screened=gate,
         planned=True,
         pending=last.pending[0] if last is not None and last.diagnosis is not None and last.pending else None,
         analyses_missing=len(ws.analyses_missing(plan)),
@@ -31,10 +35,10 @@ def snapshot(ws: Workspace, rounds: Rounds) -> State:
     if state.analyses_missing or ws.settings.stop_after == "analyse":
         stopped = "" if state.analyses_missing else "it was asked to stop after the analysis"
         return replace(state, stopped=stopped)
-    return _written(ws, rounds, plan, state)
+    return _written(ws, rounds, plan, state, policy)
 
 
-def _written(ws: Workspace, rounds: Rounds, plan: Plan, state: State) -> State:
+def _written(ws: Workspace, rounds: Rounds, plan: Plan, state: State, policy: str) -> State:
     missing = len(ws.files_missing(plan)) + len(ws.generated_missing(plan))
     if missing or ws.settings.stop_after == "code":
         return replace(state, files_missing=missing, stopped="" if missing else "it was asked to stop after the code")
@@ -43,7 +47,7 @@ def _written(ws: Workspace, rounds: Rounds, plan: Plan, state: State) -> State:
     diagnosed = sum(1 for item in rounds.all() if item.diagnosis is not None)
     return replace(
         state,
-        audited=audited_tree(ws) == tree,
+        audited=audited_tree(ws, policy) == tree,
         verified=_verified(current),
         replayed=_replayed(rounds, tree),
         rounds_left=ws.settings.max_rounds - diagnosed,
@@ -51,20 +55,27 @@ def _written(ws: Workspace, rounds: Rounds, plan: Plan, state: State) -> State:
     )
 
 
-def audited_tree(ws: Workspace) -> str:
-    """Return the hash of the tree that the latest code audit looked at, or an empty text."""
+def audited_tree(ws: Workspace, policy: str) -> str:
+    """Return the hash of the tree that the latest code audit by this policy looked at, or an empty text."""
     file = ws.run.audit / "code.json"
-    return str(json.loads(file.read_text(encoding="utf-8")).get("tree", "")) if file.is_file() else ""
+    if not file.is_file():
+        return ""
+    data = json.loads(file.read_text(encoding="utf-8"))
+    return str(data.get("tree", "")) if data.get("policy") == policy else ""
 
 
-def _screened(ws: Workspace) -> Screened:
+def screened(ws: Workspace, policy: str) -> Screened:
+    """Return what this policy said about this paper and request; an answer that was no decision is asked again."""
     file = ws.run.audit / "request.json"
     if not file.is_file():
         return "no"
     data = json.loads(file.read_text(encoding="utf-8"))
-    if data.get("paper") != ws.paper.sha256 or data.get("request") != ws.request:
+    if (data.get("paper"), data.get("request"), data.get("policy")) != (ws.paper.sha256, ws.request, policy):
         return "no"
-    return "allowed" if data.get("go_on") is True else "stopped"
+    if data.get("go_on") is True:
+        return "allowed"
+    complete = all(row["status"] == "ok" for row in data["decisions"])
+    return "stopped" if complete else "no"
 
 
 def _verified(current: Round | None) -> Verified:
@@ -74,16 +85,15 @@ def _verified(current: Round | None) -> Verified:
 
 
 def _replayed(rounds: Rounds, tree: str) -> Replayed:
+    """A failed replay is written down as the next round as well; until it is, the replay is not finished."""
     verdict = rounds.replay()
-    if verdict is None or verdict.tree != tree:
-        return "no"
-    return "passed" if verdict.passed else "failed"
+    return "passed" if verdict is not None and verdict.tree == tree and verdict.passed else "no"
 
 
 def _stuck(rounds: Rounds, current: Round | None) -> str:
     if current is None or current.verdict.passed:
         return ""
-    if rounds.repeats(current.verdict.diagnostics) >= REPEATS_STOP:
+    if len(rounds.attempts(current.verdict.diagnostics)) >= REPEATS_STOP:
         return f"the same root cause came back after {REPEATS_STOP} repairs"
     last = rounds.last()
     if last is not None and last.diagnosis is not None and not last.pending:

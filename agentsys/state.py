@@ -9,7 +9,7 @@ from agentsys.artifacts import Owner
 
 Screened = Literal["no", "allowed", "stopped"]
 Verified = Literal["no", "failed", "passed"]
-Replayed = Literal["no", "failed", "passed"]
+Replayed = Literal["no", "passed"]
 
 
 @dataclass(frozen=True)

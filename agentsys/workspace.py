@@ -19,6 +19,7 @@ from agentsys.paper import load_paper
 from agentsys.paper.model import Paper
 from agentsys.plan.files import load_plan
 from agentsys.plan.generated import generated_files
+from agentsys.plan.rules import promised_interfaces
 from agentsys.rundir import RunDir
 from agentsys.settings import Settings
 from agentsys.verify.upload import read_tree, tree_hash
@@ -136,8 +137,7 @@ class Workspace:
     def _share(self, plan: Plan, spec: FileSpec) -> str:
         """Return the part of the plan that one file depends on."""
         rows = [row.model_dump_json() for row in self.requirements_of(plan, spec)]
-        by_path = {other.path: other for other in plan.files}
-        needed = [by_path[name].interface for name in spec.depends_on if name in by_path]
+        needed = promised_interfaces(plan, spec)
         configuration = [plan.config_full, plan.config_smoke, plan.package]
         return json.dumps([spec.model_dump(mode="json"), rows, needed, configuration], default=str)
 

@@ -77,7 +77,7 @@ class Analyzer:
             interfaces=promised_interfaces(plan, spec),
             requirements=context.ws.requirements_of(plan, spec),
             sections=context.quote(context.cited_sections(plan, spec, more)),
-            diagnosis=diagnosis_text(diagnosis) if diagnosis else "",
+            diagnosis=context.quote(diagnosis_text(diagnosis)) if diagnosis else "",
             earlier=context.quote(context.ws.analysis(spec.path)) if diagnosis else "",
             fence=context.fence,
         )

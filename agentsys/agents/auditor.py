@@ -12,9 +12,10 @@ from agentsys.llm.client import AnswerError
 from agentsys.llm.types import Part, Prompt
 from agentsys.paper.query import excerpt
 from agentsys.repair.known import Known
-from agentsys.snapshot import audited_tree
-from agentsys.verify.requirements import read_requirements
+from agentsys.snapshot import audited_tree, screened
+from agentsys.verify.requirements import declared, read_requirements
 from agentsys.verify.upload import read_tree
+from agentsys.workspace import Workspace
 from agentsys_policies.errors import PolicyError
 from agentsys_policies.schema import Decision
 
@@ -31,14 +32,9 @@ class Auditor:
         self._context = context
 
     async def act(self) -> str:
-        if not (self._context.ws.run.audit / "request.json").is_file() or not self._screened():
+        if screened(self._context.ws, self._context.policy.ref.sha256) == "no":
             return await self._screen()
         return self._audit()
-
-    def _screened(self) -> bool:
-        ws = self._context.ws
-        data = json.loads((ws.run.audit / "request.json").read_text(encoding="utf-8"))
-        return data.get("paper") == ws.paper.sha256 and data.get("request") == ws.request
 
     # -- before planning -----------------------------------------------------------------------------------------------
 
@@ -54,6 +50,7 @@ class Auditor:
         data = {
             "paper": ws.paper.sha256,
             "request": ws.request,
+            "policy": self._context.policy.ref.sha256,
             "go_on": go_on,
             "decisions": [decision.model_dump(mode="json") for decision in decisions],
         }
@@ -96,17 +93,21 @@ class Auditor:
             raise BlockedError(str(error), error.hint) from error
         files = read_tree(ws.run.repo)
         needed = read_requirements(files, Known(files=frozenset(files), plan=plan, texts={}))
-        dependencies = context.policy.check_dependencies(needed.lines)
+        dependencies = context.policy.check_dependencies([*needed.lines, *needed.constraints, *declared(files)])
         commands = context.policy.check_command(("bash", "reproduce.sh", "smoke"))
         decisions = (code, dependencies, commands)
-        data = {"tree": tree, "decisions": [decision.model_dump(mode="json") for decision in decisions]}
+        data = {
+            "tree": tree,
+            "policy": context.policy.ref.sha256,
+            "decisions": [decision.model_dump(mode="json") for decision in decisions],
+        }
         for decision in decisions:
             self._record(decision, "audit")
         write_atomic(
             ws.run.audit / "dependencies.json", json.dumps(data["decisions"][1], indent=1, ensure_ascii=False) + "\n"
         )
         write_atomic(ws.run.audit / "code.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
-        if audited_tree(ws) != tree:
+        if audited_tree(ws, context.policy.ref.sha256) != tree:
             raise BlockedError("the audit record could not be written")
         return "audited: " + ", ".join(f"{d.gate} {d.decision} ({len(d.findings)} findings)" for d in decisions)
 
@@ -121,6 +122,13 @@ class Auditor:
             status=decision.status,
             rules=[finding.rule for finding in decision.findings][:20],
         )
+
+
+def stored_refusal(ws: Workspace) -> Decision:
+    """Return the decision that stopped the run when it was screened."""
+    data = json.loads((ws.run.audit / "request.json").read_text(encoding="utf-8"))
+    decisions = [Decision.model_validate(row) for row in data["decisions"]]
+    return next(decision for decision in decisions if not decision.allows)
 
 
 def refusal(decision: Decision) -> tuple[str, str]:

@@ -6,6 +6,9 @@ written against it without waiting.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from agentsys.agents.context import Context, fan_out
 from agentsys.agents.diagnosis import diagnostics_text, feedback
 from agentsys.agents.interfaces import interface_digest
@@ -58,8 +61,9 @@ class Coder:
         context = self._context
         revision = context.rounds.revision()
         item = spec.path if revision == 0 else f"plan-{revision}/{spec.path}"
-        text = await context.model.ask(self.name, item, self._prompt(plan, spec), lambda answer: _accept(spec, answer))
-        self._keep(plan, spec, text)
+        revised_test = revision > 0 and spec.kind == "test"
+        accept = self._guarded(plan, spec) if revised_test else partial(_accept, spec)
+        self._keep(plan, spec, await context.model.ask(self.name, item, self._prompt(plan, spec), accept))
 
     def _keep(self, plan: Plan, spec: FileSpec, text: str) -> None:
         ws = self._context.ws
@@ -92,21 +96,26 @@ class Coder:
         context = self._context
         if context.git.head() == last.base:
             context.git.discard()
-            specs = {spec.path: spec for spec in plan.files}
-            todo = [row for row in diagnosis.instructions if row.path in specs]
+            named = list(dict.fromkeys(row.path for row in diagnosis.instructions))
+            todo = [spec for name in named for spec in plan.files if spec.path == name]
+            # All prompts first: an answer that comes from the disk must not change what a later prompt shows.
+            prompts = {spec.path: self._rewrite_prompt(plan, spec, last, diagnosis) for spec in todo}
 
-            async def work(row_path: str) -> None:
-                await self._rewrite(plan, specs[row_path], last, diagnosis)
+            async def work(spec: FileSpec) -> None:
+                await self._rewrite(plan, spec, last.number, prompts[spec.path])
 
-            await fan_out([row.path for row in todo], work)
+            await fan_out(todo, work)
             context.git.commit(f"Round {last.number}: {diagnosis.cause[:160]}")
             write_atomic(context.ws.run.round(last.number) / "patch.diff", context.git.diff(last.base))
         context.rounds.write_handover(last.number, last.pending[1:], last.base)
         return f"{len(diagnosis.instructions)} files written again after round {last.number}"
 
-    async def _rewrite(self, plan: Plan, spec: FileSpec, last: Round, diagnosis: Diagnosis) -> None:
+    def _current(self, spec: FileSpec) -> str:
+        file = self._context.ws.run.repo / spec.path
+        return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+    def _rewrite_prompt(self, plan: Plan, spec: FileSpec, last: Round, diagnosis: Diagnosis) -> Prompt:
         context = self._context
-        current = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
         verdict = context.rounds.of_tree(context.ws.code_tree()) or last
         concerned = [row for row in verdict.verdict.diagnostics if row.path in ("", spec.path)] or list(
             verdict.verdict.diagnostics
@@ -116,25 +125,33 @@ class Coder:
         task = render(
             "rewrite",
             file=spec,
-            instruction=instruction,
-            cause=diagnosis.cause,
+            instruction=context.quote(instruction),
+            cause=context.quote(diagnosis.cause),
             diagnostics=context.quote(diagnostics_text(concerned)),
-            current=context.quote(current),
+            current=context.quote(self._current(spec)),
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec, diagnosis.sections)),
             interfaces=interface_digest(context.ws.run.repo, others),
             fence=context.fence,
         )
-        prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+    async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> None:
+        item = f"round-{number:02d}/{spec.path}"
+        text = await self._context.model.ask(self.name, item, prompt, self._guarded(plan, spec))
+        self._keep(plan, spec, text)
+
+    def _guarded(self, plan: Plan, spec: FileSpec) -> Callable[[str], str]:
+        """Return what accepts an answer: a file that was there already may not be weakened."""
+        current = self._current(spec)
 
         def parse(answer: str) -> str:
             text = _accept(spec, answer)
-            if reasons := review_changes({spec.path: Change(current, text)}, plan):
+            if current and (reasons := review_changes({spec.path: Change(current, text)}, plan)):
                 raise AnswerError("the change is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
             return text
 
-        item = f"round-{last.number:02d}/{spec.path}"
-        self._keep(plan, spec, await context.model.ask(self.name, item, prompt, parse))
+        return parse
 
 
 def _accept(spec: FileSpec, answer: str) -> str:

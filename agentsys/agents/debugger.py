@@ -61,9 +61,11 @@ class Debugger:
         last = context.rounds.last()
         if last is None:
             raise InternalError("nothing was verified yet")
-        if last.diagnosis is not None and last.pending[:1] == ("debugger",) and context.git.head() != last.base:
-            context.rounds.write_handover(last.number, (), last.base)  # applied before the process was stopped
-            return f"round {last.number}: repaired"
+        if last.diagnosis is not None and last.pending[:1] == ("debugger",):
+            if context.git.head() != last.base:  # applied before the process was stopped
+                context.rounds.write_handover(last.number, (), last.base)
+                return f"round {last.number}: repaired"
+            context.git.discard()  # stopped while it was applied
         rolled = settle(context)
         current = context.rounds.of_tree(context.ws.code_tree())
         if current is None:
@@ -95,9 +97,8 @@ class Debugger:
 
     async def _ask(self, plan: Plan, last: Round, current: Round) -> Finding:
         context = self._context
-        repeats = context.rounds.repeats(current.verdict.diagnostics)
-        wide = repeats + 1 >= REPEATS_CHANGE
-        before = [item.diagnosis for item in context.rounds.all() if item.diagnosis is not None]
+        before = context.rounds.attempts(current.verdict.diagnostics, besides=last.number)
+        wide = len(before) + 1 >= REPEATS_CHANGE
         refused = before[-1].owner if wide and before else None
         prompt = self._prompt(plan, last, current, wide=wide, refused=refused)
 
@@ -142,7 +143,7 @@ class Debugger:
             round=last.number,
             max_rounds=context.settings.max_rounds,
             fence=context.fence,
-            checks=checks_text(current.verdict) + installed_text(context, current.number),
+            checks=context.quote(checks_text(current.verdict) + installed_text(context, current.number)),
             diagnostics=context.quote(diagnostics_text(diagnostics)),
             history=context.quote(history_text(context.rounds.all())),
             approach=approach,

@@ -8,6 +8,8 @@ from itertools import pairwise
 
 from agentsys.agents.context import Context
 from agentsys.artifacts import Diagnostic, Plan
+from agentsys.plan.files import save_plan
+from agentsys.plan.generated import generated_files
 from agentsys.rounds import Round
 
 FILES_NARROW = 6
@@ -23,10 +25,28 @@ def settle(context: Context) -> bool:
     if last.verdict.tree != context.ws.code_tree() or last.verdict.score >= best.verdict.score:
         return False
     commit = context.rounds.commit_of(best.number)
+    _restore_plan(context, best.number)
     context.git.restore(commit)
     context.rounds.write_rollback(last.number, commit, f"round {best.number} was better")
     context.events.emit("round.finished", stage="debug", round=last.number, rolled_back_to=best.number)
     return True
+
+
+def _restore_plan(context: Context, best: int) -> None:
+    """Put back the plan that the best round was written by, with the analyses and marks that belong to it."""
+    ws = context.ws
+    for item in context.rounds.all()[best - 1 :]:
+        file = ws.run.round(item.number) / "plan_before.json"
+        if not file.is_file():
+            continue
+        plan = Plan.model_validate_json(file.read_bytes())
+        save_plan(ws.run.plan, plan)
+        marks = {f"analysis/{spec.path}": ws.analysis_inputs(plan, spec) for spec in plan.files}
+        marks |= {f"repo/{spec.path}": ws.code_inputs(plan, spec) for spec in plan.files}
+        ws.mark(marks)
+        for path, text in generated_files(plan).items():
+            ws.mark_generated(path, text)
+        return
 
 
 def installed_text(context: Context, number: int) -> str:

@@ -24,9 +24,12 @@ def interface_digest(repo: Path, paths: Iterable[str]) -> str:
 def interface_of(source: str) -> list[str]:
     """Return one line for each public constant, function, class and method."""
     try:
-        tree = ast.parse(source)
-    except SyntaxError:
+        return _lines(ast.parse(source))
+    except (SyntaxError, RecursionError, ValueError):
         return ["# does not parse"]
+
+
+def _lines(tree: ast.Module) -> list[str]:
     lines: list[str] = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _public(node.name):

@@ -18,7 +18,15 @@ from agentsys.files import write_atomic
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
-from agentsys.plan.answers import ConfigAnswer, DesignAnswer, LedgerAnswer, ReviseAnswer, clean_design, compose
+from agentsys.plan.answers import (
+    GENERATED_BY_TOOLING,
+    ConfigAnswer,
+    DesignAnswer,
+    LedgerAnswer,
+    ReviseAnswer,
+    clean_design,
+    compose,
+)
 from agentsys.plan.files import save_plan
 from agentsys.plan.rules import dependency_problems, design_problems, ledger_problems, plan_problems
 from agentsys.prompts import render
@@ -82,7 +90,11 @@ class Planner:
 
         def parse(text: str) -> M:
             answer = extract_json(text, model)
-            if found := problems(answer):
+            try:
+                found = problems(answer)
+            except RecursionError as error:
+                raise AnswerError("the answer is nested too deeply") from error
+            if found:
                 raise AnswerError("\n".join(f"- {problem}" for problem in found[:20]))
             return answer
 
@@ -98,6 +110,8 @@ class Planner:
             plan = Plan.model_validate_json(file.read_bytes())
         else:
             plan = await self._ask_revision(last)
+            before = context.ws.the_plan().model_dump_json(indent=1)
+            write_atomic(context.ws.run.round(last.number) / "plan_before.json", before + "\n")
             write_atomic(file, plan.model_dump_json(indent=1) + "\n")
         save_plan(context.ws.run.plan, plan)
         context.rounds.write_handover(last.number, last.pending[1:], last.base)
@@ -113,7 +127,7 @@ class Planner:
         task = render(
             "plan_revise",
             fence=context.fence,
-            diagnosis=diagnosis_text(diagnosis),
+            diagnosis=context.quote(diagnosis_text(diagnosis)),
             diagnostics=context.quote(diagnostics_text(current.verdict.diagnostics)),
             files=json.dumps(
                 [spec.model_dump(mode="json") for spec in plan.files if not named or spec.path in named], indent=1
@@ -134,7 +148,13 @@ class Planner:
 def _revised(plan: Plan, answer: ReviseAnswer) -> Plan:
     if not answer.files and not answer.dependencies:
         raise AnswerError("the answer changes nothing: give `files` or `dependencies`")
-    changed = {spec.path: spec for spec in answer.files}
+    for spec in answer.files:
+        before = next((item for item in plan.files if item.path == spec.path), None)
+        if before is not None and spec.kind != before.kind:
+            raise AnswerError(f"`{spec.path}` is a {before.kind} and stays one")
+        if before is not None and before.interface.strip() and not spec.interface.strip():
+            raise AnswerError(f"`{spec.path}` keeps an `interface`: other files rely on it")
+    changed = {spec.path: spec for spec in answer.files if spec.path not in GENERATED_BY_TOOLING}
     files: list[FileSpec] = [changed.pop(spec.path, spec) for spec in plan.files]
     files += changed.values()
     dropped = {row.id for row in plan.requirements} - {rid for spec in files for rid in spec.requirements}

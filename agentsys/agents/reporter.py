@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agentsys.agents.auditor import refusal, stored_refusal
 from agentsys.agents.context import Context
 from agentsys.agents.history import settle
 from agentsys.deliver import deliver
@@ -40,7 +41,11 @@ class Reporter:
 
     def _judge(self) -> None:
         context, ending = self._context, self._ending
-        state = snapshot(context.ws, context.rounds)
+        state = snapshot(context.ws, context.rounds, context.policy.ref.sha256)
+        if state.screened == "stopped":
+            ending.status = "blocked"
+            ending.reason, ending.hint = refusal(stored_refusal(context.ws))
+            return
         if state.stopped:
             ending.reason, ending.hint = state.stopped, "`agentsys resume` goes on from here"
             return

@@ -30,7 +30,7 @@ class Verifier:
         context = self._context
         plan = context.ws.the_plan()
         tree = context.ws.code_tree()
-        if audited_tree(context.ws) != tree:
+        if audited_tree(context.ws, context.policy.ref.sha256) != tree:
             raise InternalError("a tree that was not audited reached the sandbox")
         current = context.rounds.of_tree(tree)
         try:
@@ -111,9 +111,9 @@ class Verifier:
             return self._close(number, folder, verdict)
         if not verdict.passed:
             # What fails only in a fresh place is a fault like any other: it becomes the next round's verdict.
-            context.rounds.write_verdict(verdict.model_copy(update={"round": number + 1}))
-            write_atomic(context.ws.run.round(number + 1) / "commit", context.git.head() + "\n")
-        write_atomic(folder / "verdict.json", verdict.model_dump_json(indent=1) + "\n")
+            following = len(context.rounds.all()) + 1
+            write_atomic(context.ws.run.round(following) / "commit", context.git.head() + "\n")
+            context.rounds.write_verdict(verdict.model_copy(update={"round": following}))
         context.git.commit("Results of the replay in a fresh sandbox")
         return "replayed in a fresh sandbox: " + ("passed" if verdict.passed else "failed")
 
@@ -122,6 +122,9 @@ class Verifier:
         data = json.loads((self._context.ws.run.audit / "code.json").read_text(encoding="utf-8"))
         decisions = [Decision.model_validate(row) for row in data["decisions"]]
         refused = [decision for decision in decisions if not decision.allows]
+        gates = {decision.gate for decision in decisions}
+        if gates != {"code", "dependency", "command"}:
+            raise InternalError(f"the audit looked through {', '.join(sorted(gates)) or 'no gate'} only")
         note = ", ".join(f"{decision.gate} {decision.decision}" for decision in decisions)
         check = Check(name="audit", state="failed" if refused else "passed", note=note, log="audit/code.json")
         return check, tuple(row for decision in refused for row in _as_diagnostics(decision))

@@ -32,7 +32,10 @@ def extract_json(text: str, model: type[M]) -> M:
 
     Raises: AnswerError naming each wrong field and its fault.
     """
-    candidates, fault = _objects(without_thinking(text))
+    try:
+        candidates, fault = _objects(without_thinking(text))
+    except RecursionError as error:
+        raise AnswerError("the answer is nested too deeply") from error
     for candidate in candidates:
         try:
             return model.model_validate(candidate)

@@ -20,7 +20,8 @@ PARTS = ("overview.md", "architecture.md", "requirements.json", "files.json", "c
 
 
 def save_plan(folder: Path, plan: Plan) -> None:
-    """Write all parts, the readable list of open questions, and plan.json."""
+    """Write all parts, the readable list of open questions, and plan.json last: without it there is no plan."""
+    (folder / "plan.json").unlink(missing_ok=True)
     data = plan.model_dump(mode="json")
     write_atomic(folder / "overview.md", plan.summary.strip() + "\n")
     write_atomic(folder / "architecture.md", plan.architecture.strip() + "\n")

@@ -9,9 +9,11 @@ from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackageRequirement
 
 from agentsys.artifacts import Dependency, FileSpec, Plan
-from agentsys.plan.answers import DesignAnswer, LedgerAnswer
+from agentsys.plan.answers import GENERATED_BY_TOOLING, DesignAnswer, LedgerAnswer
+from agentsys.verify.upload import is_source
 
 MAX_FILES = 60
+WRITTEN_BY_TOOLING = GENERATED_BY_TOOLING | {"requirements.lock", "AUDIT.md"}
 
 
 def ledger_problems(ledger: LedgerAnswer) -> list[str]:
@@ -54,8 +56,11 @@ def file_problems(files: Sequence[FileSpec], package: str) -> list[str]:
         try:
             if clean_name(path) != path:
                 problems.append(f"file path {path[:80]!r} is not in its shortest form")
+            elif path in WRITTEN_BY_TOOLING or not is_source(path) or path.startswith("results/"):
+                problems.append(f"file path {path[:80]!r} is written by the tooling or by a run, not by you")
         except UnsafePath as fault:
             problems.append(f"file path {path[:80]!r}: {fault.message}")
+    problems += _collisions([*paths, *GENERATED_BY_TOOLING])
     problems += [f"`{name}` stands twice in the list of files" for name in _twice(path.casefold() for path in paths)]
     for spec in files:
         problems += [
@@ -74,6 +79,20 @@ def file_problems(files: Sequence[FileSpec], package: str) -> list[str]:
     if len(files) > MAX_FILES:
         problems.append(f"{len(files)} files are too many; at most {MAX_FILES}")
     return problems + _must_be_there(files, package)
+
+
+def _collisions(paths: Sequence[str]) -> list[str]:
+    """A path may not be a file and a folder, nor a folder be written in two ways."""
+    folders: dict[str, str] = {}
+    problems: list[str] = []
+    for path in paths:
+        parts = path.split("/")
+        for end in range(1, len(parts)):
+            folder = "/".join(parts[:end])
+            if folders.setdefault(folder.casefold(), folder) != folder:
+                problems.append(f"the folders `{folders[folder.casefold()]}` and `{folder}` differ only in case")
+    problems += [f"`{path}` is a file and a folder" for path in paths if path.casefold() in folders]
+    return list(dict.fromkeys(problems))
 
 
 def _must_be_there(files: Sequence[FileSpec], package: str) -> list[str]:

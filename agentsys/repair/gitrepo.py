@@ -51,6 +51,7 @@ class GitRepo:
             raise GitError(f"`{git_dir}` is not a folder of git's", "remove it and run again")
         if not (git_dir / "HEAD").exists():
             self._git("init", "--quiet", "--initial-branch=main", "--template=", plain=True)
+        (git_dir / "index.lock").unlink(missing_ok=True)  # left by a killed process; the run's own lock is held
         write_atomic(git_dir / "info" / "attributes", _ATTRIBUTES)
 
     def commit(self, message: str) -> str:

@@ -112,6 +112,24 @@ def _read_project(data: bytes, found: Requirements, known: Known) -> None:
                 _add(item, "pyproject.toml", None, found, known)
 
 
+def declared(files: Mapping[str, bytes]) -> list[str]:
+    """Return everything else that pyproject.toml would have installed: of the project, its extras and its build.
+
+    Dependencies that are computed while building cannot be known; they are returned as a line that is no requirement.
+    """
+    try:
+        document = tomllib.loads(files.get("pyproject.toml", b"").decode("utf-8", "replace"))
+    except tomllib.TOMLDecodeError:
+        return ["unreadable pyproject.toml"]
+    project = _table(document.get("project"))
+    lines = [*_strings(project.get("dependencies")), *_strings(_table(document.get("build-system")).get("requires"))]
+    for table in (_table(project.get("optional-dependencies")), _table(document.get("dependency-groups"))):
+        lines += [item for items in table.values() for item in _strings(items)]
+    if {"dependencies", "optional-dependencies"} & set(_strings(project.get("dynamic"))):
+        lines.append("dependencies computed while building")
+    return lines
+
+
 def _table(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 

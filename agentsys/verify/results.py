@@ -91,12 +91,12 @@ def keep_results(exported: Path, repo: Path) -> list[str]:
 
 
 def _acceptable(name: str) -> bool:
-    """False for names such as `.git/config` that a run may have made up."""
+    """False for names such as `.git/config` that a run may have made up, and for hidden files."""
     try:
         clean_name(name)
     except UnsafePath:
         return False
-    return True
+    return not any(part.startswith(".") for part in name.split("/"))
 
 
 def _fault(bench: Bench, message: str, symbol: str) -> Diagnostic:

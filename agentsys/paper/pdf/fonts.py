@@ -39,6 +39,14 @@ class Span:
     y1: float
     base: float
     space: bool
+    opens: str = ""
+    """What its text in a sentence begins with; no part of `text`, for a command is no word."""
+    closes: str = ""
+
+    @property
+    def marked(self) -> str:
+        """Its text with the overline it is under."""
+        return f"{self.opens}{self.text}{self.closes}"
 
 
 def make_font(name: str, weight: int, flags: int) -> Font:

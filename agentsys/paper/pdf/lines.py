@@ -10,6 +10,7 @@ from agentsys.paper.model import Box
 from agentsys.paper.pdf.fonts import Font, Span, make_font
 from agentsys.paper.pdf.mathfonts import Decoder, Repair, pair_brackets
 from agentsys.paper.pdf.mathlayout import Item, linear
+from agentsys.paper.pdf.overlines import mark_overlines
 from agentsys.paper.pdf.wire import RawPage
 
 
@@ -94,7 +95,7 @@ def with_scripts(spans: list[Span], base: float, size: float) -> str:
                 parts.append(kind + "{")
         elif apart:
             parts.append(" ")
-        parts.append(span.text)
+        parts.append(span.marked)
         end = span.x1
         state = kind
     if state:
@@ -104,7 +105,7 @@ def with_scripts(spans: list[Span], base: float, size: float) -> str:
 
 def items_of(spans: list[Span]) -> list[Item]:
     """Return spans as items of the layout of mathematics."""
-    return [Item(s.text, s.x0, s.y0, s.x1, s.y1, s.base, s.size, s.space, floating=_floating(s)) for s in spans]
+    return [Item(s.marked, s.x0, s.y0, s.x1, s.y1, s.base, s.size, s.space, floating=_floating(s)) for s in spans]
 
 
 def _floating(span: Span) -> bool:
@@ -124,6 +125,10 @@ def page_lines(page: RawPage, decoder: Decoder, repair: Repair) -> list[Line]:
         if not spans:
             continue
         lines.append(Line(page.number, spans, angle, bool(hyphen)))
+    page.rules[:] = mark_overlines([span for line in lines for span in line.spans], page.rules)
+    for line in lines:
+        if any(span.opens for span in line.spans):
+            line.update()
     rows = join_rows(lines, page.rules)
     restore_underscores(rows, page.rules)
     for row in rows:
@@ -206,6 +211,8 @@ def _continues(last: Line, line: Line) -> bool:
         return False
     size = max(last.size, line.size)
     gap = line.box[0] - last.box[2]
+    if _is_note_mark(last, line):
+        return -1 < gap < 0.4 * size
     small = line.size < 0.86 * last.size
     if small and len(line.plain) <= 24 and _below_tail(last, line, size):
         return True
@@ -215,6 +222,13 @@ def _continues(last: Line, line: Line) -> bool:
     if abs(line.base - last.base) < 0.25 * size:
         return True
     return small and abs(line.base - last.base) < 0.75 * size and len(line.plain) <= 12
+
+
+def _is_note_mark(last: Line, line: Line) -> bool:
+    """True for a raised mark of a footnote before the words of the note."""
+    raised = 0.15 * line.size < line.base - last.base < 0.6 * line.size and last.size < 0.86 * line.size
+    words = len(line.plain) > 12 and line.plain[:1].isalpha() and not line.font.math
+    return raised and words and re.fullmatch(r"\d{1,2}|[*∗†‡§¶]", last.plain) is not None
 
 
 def restore_underscores(rows: list[Line], rules: list[Box]) -> None:

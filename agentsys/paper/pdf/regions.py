@@ -41,8 +41,11 @@ def find_regions(page: Page, captions: list[Caption], headings: set[int], body: 
     for caption in captions:
         regions.used.update(range(caption.first, caption.last + 1))
     finder = _Finder(page, regions, headings, body)
-    order = sorted(range(len(captions)), key=lambda item: captions[item].kind == "figure")
-    for position in order:
+    left = list(range(len(captions)))
+    while left:
+        # A table that stands between two captions belongs to the one that can have no other.
+        position = min(left, key=lambda item: finder.freedom(captions[item]))
+        left.remove(position)
         lines, box = finder.float_of(captions[position])
         regions.owned[position] = sorted(lines)
         regions.boxes[position] = box
@@ -60,14 +63,21 @@ class _Finder:
         self.headings = headings
         self.body = body
 
+    def freedom(self, caption: Caption) -> int:
+        """On how many sides of a caption a ruled float may be; more for what is told by less, figures at last."""
+        if caption.kind == "figure":
+            return 4
+        sides = {box[1] < self._caption_box(caption)[0] for box in self._ruled(caption)}
+        return len(sides) or 3
+
     def float_of(self, caption: Caption) -> tuple[list[int], Box]:
         """Return the lines of a caption's float, and its box."""
         top, bottom = self._caption_box(caption)
         left, right = self._column(caption)
         if caption.kind != "figure":
-            ruled = self._ruled(caption, left, right, top, bottom)
-            if ruled is not None:
-                return self._inside(ruled), ruled
+            ruled = self._ruled(caption)
+            if ruled:
+                return self._inside(ruled[0]), ruled[0]
         above = self._run(caption, left, right, top, up=True)
         below = self._run(caption, left, right, bottom, up=False)
         if caption.kind == "figure":
@@ -90,8 +100,10 @@ class _Finder:
             return middle, self.page.width
         return 0.0, self.page.width
 
-    def _ruled(self, caption: Caption, left: float, right: float, top: float, bottom: float) -> Box | None:
-        """The box from the first to the last of the rules of equal extent beside a caption."""
+    def _ruled(self, caption: Caption) -> list[Box]:
+        """Boxes from the first to the last of the rules of equal extent beside a caption, the likeliest first."""
+        top, bottom = self._caption_box(caption)
+        left, right = self._column(caption)
         groups: list[list[Box]] = []
         for rule in sorted(self.page.raw.rules, key=lambda rule: rule[1]):
             if rule[0] < left - 4 or rule[2] > right + 4 or rule[2] - rule[0] < 50:
@@ -108,13 +120,16 @@ class _Finder:
             # A rule on both sides of the caption: the float hangs below it.
             sides += [(abs(down[0][1] - bottom) - 6, down)] if len(down) > 1 else []
             sides += [(abs(up[0][3] - top), up)] if len(up) > 1 else []
-        for _, side in sorted(sides, key=lambda item: item[0]):
-            # The longest chain that takes in nothing foreign: another float may have rules of the same extent.
-            for count in range(len(side), 1, -1):
-                part = side[:count]
-                box = (part[0][0], min(r[1] for r in part), part[0][2], max(r[3] for r in part))
-                if self._clean(box):
-                    return box
+        found = (self._longest(side) for _, side in sorted(sides, key=lambda item: item[0]))
+        return [box for box in found if box is not None]
+
+    def _longest(self, chain: list[Box]) -> Box | None:
+        """The box of the longest part of a chain that takes in nothing foreign: another float may have such rules."""
+        for count in range(len(chain), 1, -1):
+            part = chain[:count]
+            box = (part[0][0], min(rule[1] for rule in part), part[0][2], max(rule[3] for rule in part))
+            if self._clean(box):
+                return box
         return None
 
     def _clean(self, box: Box) -> bool:
@@ -236,7 +251,7 @@ def _footnotes(page: Page, used: set[int], body: Body) -> list[list[int]]:
             run.append(index)
         loose: list[int] = []
         while run and not _marked(page.lines[run[-1]]):
-            loose.insert(0, run.pop())
+            loose.append(run.pop())
         if (
             page.number == 1
             and len(loose) <= 8

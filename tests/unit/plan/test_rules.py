@@ -134,3 +134,12 @@ def test_find_cycle_returns_the_cycle_closed():
 def test_a_source_file_that_others_need_must_say_its_interface():
     silent = [spec.model_copy(update={"interface": ""}) for spec in design().files]
     assert any("no `interface`" in problem for problem in design_problems(design(silent), ledger()))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["results/results.json", "results/x.py", "requirements.txt", "configs/smoke.yaml", "requirements.lock", "AUDIT.md",
+     "venv/x.py", "pkg/__pycache__/x.py", "pkg/loss.py/inner.py", "Tests/test_other.py", "Configs/x.yaml"],
+)  # fmt: skip
+def test_what_a_run_or_the_tooling_writes_and_what_cannot_be_written_is_no_planned_file(path: str):
+    assert design_problems(with_file(path), ledger())
