@@ -90,14 +90,14 @@ def read(page: engine.Page, text: engine.TextPage, limit: int) -> tuple[list[Cha
     while index < count:
         char, used = reader.char(index)
         index += used
-        if chars and (ligature := _ligature(chars[-1], char)):
+        if chars and (ligature := join_ligature(chars[-1], char)):
             chars[-1].text = ligature
         else:
             chars.append(char)
     return chars, f"only {limit} of {total} characters read" if total > limit else ""
 
 
-def _ligature(first: Char, second: Char) -> str:
+def join_ligature(first: Char, second: Char) -> str:
     """Return the code that PDFium took apart to two letters in one box, in a font that has glyphs and no ligatures."""
     if second.style is None or not second.style.raw_codes or (first.x0, first.x1) != (second.x0, second.x1):
         return ""

@@ -60,7 +60,7 @@ class Line:
             max(span.y1 for span in self.spans),
         )
         self.plain = "".join((" " if span.space else "") + span.text for span in self.spans).strip()
-        if self.rules:
+        if self.rules or any(span.opens for span in self.spans):
             self.text = linear(items_of(self.spans), self.rules).replace("\n", " ")
         else:
             self.text = with_scripts(self.spans, self.base, self.size)

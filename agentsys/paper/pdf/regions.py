@@ -134,20 +134,20 @@ class _Finder:
 
     def _clean(self, box: Box) -> bool:
         """True if the box holds lines, and no heading, other caption or long stretch of prose."""
-        inside = self._inside(box)
-        if not inside:
-            return False
-        foreign = set(inside) & (self.headings | self.regions.used)
-        if foreign:
+        inside = self._within(box)
+        if not inside or set(inside) & (self.headings | self.regions.used):
             return False
         prose = sum(self._solid(self.page.lines[index]) for index in inside)
         return prose <= 0.5 * len(inside)
 
     def _inside(self, box: Box) -> list[int]:
+        return [index for index in self._within(box) if index not in self.regions.used]
+
+    def _within(self, box: Box) -> list[int]:
         found: list[int] = []
         for index, line in enumerate(self.page.lines):
             x, y = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
-            if box[0] - 6 <= x <= box[2] + 6 and box[1] - 1 <= y <= box[3] + 1 and index not in self.regions.used:
+            if box[0] - 6 <= x <= box[2] + 6 and box[1] - 1 <= y <= box[3] + 1:
                 found.append(index)
         return found
 
