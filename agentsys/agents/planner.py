@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -57,26 +56,27 @@ class Planner:
         )
         ledger = with_pages(ledger, context.ws.paper)
         ledger_json = ledger.model_dump_json(exclude_none=True)
-        design, config = await asyncio.gather(
-            self._ask(
+        design = clean_design(
+            await self._ask(
                 "design",
                 DesignAnswer,
                 lambda answer: design_problems(clean_design(answer), ledger),
                 render("plan_design", ledger=ledger_json, python=context.python),
-            ),
-            self._ask(
-                "config",
-                ConfigAnswer,
-                _config_problems,
-                render(
-                    "plan_config",
-                    ledger=ledger_json,
-                    smoke_seconds=SMOKE_SECONDS,
-                    cpus=f"{context.settings.cpus:g}",
-                ),
+            )
+        )
+        config = await self._ask(
+            "config",
+            ConfigAnswer,
+            _config_problems,
+            render(
+                "plan_config",
+                ledger=ledger_json,
+                design=design.model_dump_json(exclude_defaults=True),
+                smoke_seconds=SMOKE_SECONDS,
+                cpus=f"{context.settings.cpus:g}",
             ),
         )
-        plan = compose(ledger, clean_design(design), config)
+        plan = compose(ledger, design, config)
         save_plan(context.ws.run.plan, plan)
         context.ws.mark({"plan": context.ws.plan_inputs()})
         return (
