@@ -212,7 +212,7 @@ def _continues(last: Line, line: Line) -> bool:
     size = max(last.size, line.size)
     gap = line.box[0] - last.box[2]
     if _is_note_mark(last, line):
-        return -1 < gap < 0.4 * size
+        return -1 < gap < 0.6 * size
     small = line.size < 0.86 * last.size
     if small and len(line.plain) <= 24 and _below_tail(last, line, size):
         return True

@@ -252,14 +252,21 @@ def _footnotes(page: Page, used: set[int], body: Body) -> list[list[int]]:
         loose: list[int] = []
         while run and not _marked(page.lines[run[-1]]):
             loose.append(run.pop())
-        if (
-            page.number == 1
-            and len(loose) <= 8
-            and _NOTICE.search(" ".join(page.lines[index].plain for index in loose))
-        ):
+        words = " ".join(page.lines[index].plain for index in loose)
+        notice = page.number == 1 and _NOTICE.search(words) is not None
+        if loose and len(loose) <= 8 and (notice or _under_rule(page, loose[0], right - left)):
             notes.append(loose)
         notes.extend(_split_notes(page, run[::-1]))
     return notes
+
+
+def _under_rule(page: Page, index: int, width: float) -> bool:
+    """True for a line under the short rule that begins the notes: what a note of the page before goes on with."""
+    x0, top, _, _ = page.lines[index].box
+    return any(
+        abs(rule[0] - x0) < 3 and 30 < rule[2] - rule[0] < 0.6 * width and 0 < top - rule[3] < 14
+        for rule in page.raw.rules
+    )
 
 
 def _split_notes(page: Page, run: list[int]) -> list[list[int]]:

@@ -98,6 +98,15 @@ def test_the_notice_of_a_first_page_is_read_from_top_to_bottom(write_pdf: Write)
     assert note.startswith("Proceedings of") and note.endswith("by its authors.")
 
 
+def test_a_note_that_goes_on_from_the_page_before_is_no_paragraph(write_pdf: Write) -> None:
+    rest = text_at(100, 120, "former is often called an encoder, and the latter is called a decoder.", 8)
+    pages = [text_at(100, 700, "1   Introduction", 12, "F2") + prose(100, 680, LINES * 8), prose(100, 700, LINES * 8)]
+    loose = read_paper(write_pdf([pages[0], pages[1] + rest]))
+    ruled = read_paper(write_pdf([pages[0], pages[1] + "0.4 w 100 131 m 160 131 l S " + rest]))
+    assert loose.footnotes == () and len(ruled.footnotes) == 1
+    assert not any("former is" in block.text for block in ruled.blocks())
+
+
 # -- whose table -------------------------------------------------------------------------------------------------------
 
 
