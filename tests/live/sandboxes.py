@@ -18,8 +18,9 @@ from agentsys_sandbox.labels import RUN
 from agentsys_sandbox.spec import ExecResult, Limits, SandboxSpec
 
 MIB = 1 << 20
+# Enough processes for a module of tests in one box: a slow init on the host lets ended ones linger and count.
 SMALL = Limits(
-    memory=256 * MIB, cpus=1.0, pids=64, disk=512 * MIB, open_files=256, tmp=64 * MIB, shm=64 * MIB, ttl=600.0
+    memory=256 * MIB, cpus=1.0, pids=256, disk=512 * MIB, open_files=256, tmp=64 * MIB, shm=64 * MIB, ttl=600.0
 )
 BACKENDS = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("bwrap", marks=pytest.mark.bwrap)]
 
