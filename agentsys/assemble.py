@@ -14,10 +14,10 @@ from agentsys.agents.debugger import Debugger
 from agentsys.agents.planner import Planner
 from agentsys.agents.reporter import Ending, Reporter
 from agentsys.agents.verifier import Verifier
-from agentsys.errors import PrerequisiteError
 from agentsys.events import EventLog
 from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
+from agentsys.policing import load_advisories, load_policy
 from agentsys.repair.gitrepo import GitRepo
 from agentsys.rounds import Rounds
 from agentsys.rundir import RunDir
@@ -27,9 +27,6 @@ from agentsys.settings import Settings
 from agentsys.snapshot import snapshot
 from agentsys.team.router import Speaker, next_speaker
 from agentsys.workspace import Workspace
-from agentsys_policies.advisories import Advisories, read_advisories
-from agentsys_policies.engine import Policy
-from agentsys_policies.errors import PolicyError
 from agentsys_policies.record import AuditRecord
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.choose import open_sandbox
@@ -73,7 +70,7 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
     Args:
         deadline: `time.monotonic()` at which the run must end, or None.
 
-    Raises: PrerequisiteError (no key, no model), PolicyError.
+    Raises: PrerequisiteError (no key, no model, a faulty policy).
     """
     ws = Workspace(run, settings, events, record.request)
     model = build_model(settings, run.llm, events, deadline=deadline)
@@ -88,12 +85,12 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         rounds=Rounds(run),
         model=model,
         git=git,
-        policy=_policy(settings),
+        policy=load_policy(settings),
         audit=AuditRecord(run.audit),
         open_sandbox=sandbox,
         constraints=_constraints(settings),
         python=".".join(platform.python_version_tuple()[:2]),
-        advisories=_advisories(settings),
+        advisories=load_advisories(settings),
     )
     ending = Ending()
     colleagues: list[Colleague] = [
@@ -106,20 +103,6 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         Reporter(context, ending),
     ]
     return Team(colleagues, context, ending, model)
-
-
-def _policy(settings: Settings) -> Policy:
-    try:
-        return Policy.load(settings.policy, settings.review)
-    except PolicyError as error:
-        raise PrerequisiteError(str(error), error.hint) from error
-
-
-def _advisories(settings: Settings) -> Advisories | None:
-    try:
-        return read_advisories(settings.advisories) if settings.advisories is not None else None
-    except PolicyError as error:
-        raise PrerequisiteError(error.message, error.hint) from error
 
 
 def _constraints(settings: Settings) -> tuple[str, ...]:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from agentsys.artifacts import Check, MeasuredResult, Plan
-from agentsys.errors import BlockedError, PrerequisiteError, SandboxUnavailable, UsageError
+from agentsys.errors import BlockedError, SandboxUnavailable, UsageError
 from agentsys.events import EventLog
 from agentsys.files import write_atomic
+from agentsys.policing import load_advisories, load_policy
 from agentsys.rundir import RunDir
 from agentsys.runrecord import RunRecord
 from agentsys.sandboxspec import sandbox_spec
@@ -29,8 +30,6 @@ from agentsys.verify.datafiles import DataFolder
 from agentsys.verify.reproduction import FILE, Outcome, Reproduction, Task, run_profile
 from agentsys.verify.upload import read_tree
 from agentsys.workspace import code_hash
-from agentsys_policies.advisories import Advisories, read_advisories
-from agentsys_policies.engine import Policy
 from agentsys_policies.sbom import Installed
 from agentsys_policies.schema import Decision
 from agentsys_sandbox.base import OnOutput, Sandbox, SandboxError
@@ -171,7 +170,7 @@ def _audit(run: RunDir, tree: str, settings: Settings, profile: str) -> Check:
 
     Raises: BlockedError where there is none by the policy in force, or it does not allow the code or the command.
     """
-    policy = _policy(settings)
+    policy = load_policy(settings)
     file = run.audit / "code.json"
     again = f"`agentsys resume {run.path.name}` audits the code as it is now"
     if not file.is_file():
@@ -198,7 +197,7 @@ def _audit(run: RunDir, tree: str, settings: Settings, profile: str) -> Check:
 
 def _judge(settings: Settings) -> Callable[[Sequence[Package]], str]:
     """Return what says why the policy refuses an installed environment, or an empty text."""
-    policy, data = _policy(settings), _advisories(settings)
+    policy, data = load_policy(settings), load_advisories(settings)
 
     def judge(packages: Sequence[Package]) -> str:
         decision = policy.check_installed([Installed(row.name, row.version, row.sha256) for row in packages], data)
@@ -214,24 +213,6 @@ def _broken_record(run: RunDir) -> str:
     from agentsys_policies.record import MANIFEST, verify
 
     return "; ".join(verify(run.audit)) if (run.audit / MANIFEST).is_file() else ""
-
-
-def _policy(settings: Settings) -> Policy:
-    from agentsys_policies.errors import PolicyError
-
-    try:
-        return Policy.load(settings.policy, settings.review)
-    except PolicyError as error:
-        raise PrerequisiteError(str(error), error.hint) from error
-
-
-def _advisories(settings: Settings) -> Advisories | None:
-    from agentsys_policies.errors import PolicyError
-
-    try:
-        return read_advisories(settings.advisories) if settings.advisories is not None else None
-    except PolicyError as error:
-        raise PrerequisiteError(error.message, error.hint) from error
 
 
 def _folder(base: Path) -> tuple[int, Path]:

@@ -8,7 +8,8 @@ from agentsys_sandbox import counters
 from agentsys_sandbox.base import WORK, OnOutput, SandboxGone, Unavailable
 from agentsys_sandbox.blocking import Threads
 from agentsys_sandbox.counters import Counters
-from agentsys_sandbox.engine import ContainerPlan, Engine, NameTaken
+from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.enginerecords import ContainerPlan, NameTaken
 from agentsys_sandbox.environment import base_environment
 from agentsys_sandbox.execution import Ended, Execution, Job
 from agentsys_sandbox.frames import FrameError

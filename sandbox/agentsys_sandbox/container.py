@@ -15,7 +15,8 @@ from agentsys_sandbox import transfer
 from agentsys_sandbox.base import REPO, VENV, WORK, OnOutput, SandboxGone, Unavailable, WeakSandbox
 from agentsys_sandbox.blocking import Threads
 from agentsys_sandbox.box import Box
-from agentsys_sandbox.engine import ContainerPlan, Engine, NameTaken
+from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.enginerecords import ContainerPlan, NameTaken
 from agentsys_sandbox.environment import IMAGE_PATH, install_environment, run_environment
 from agentsys_sandbox.execution import Job
 from agentsys_sandbox.hardening import KEEPER, check_runtime, cpus, host_config, ulimits

@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from agentsys_sandbox.base import Unavailable
-from agentsys_sandbox.engine import Certificates, Engine, context
+from agentsys_sandbox.engine import Engine, context
+from agentsys_sandbox.enginerecords import Certificates
 
 _REMOTE_SOCKET = "/var/run/docker.sock"
 _TUNNEL_SECONDS = 20.0

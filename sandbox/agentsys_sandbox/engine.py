@@ -15,18 +15,20 @@ from typing import Any, BinaryIO, TypeVar
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from agentsys_sandbox.base import ImageMissing, SandboxGone, Unavailable
-from agentsys_sandbox.enginerecords import Certificates as Certificates
-from agentsys_sandbox.enginerecords import ContainerPlan as ContainerPlan
-from agentsys_sandbox.enginerecords import ContainerState as ContainerState
-from agentsys_sandbox.enginerecords import EngineInfo as EngineInfo
-from agentsys_sandbox.enginerecords import ImageRow as ImageRow
-from agentsys_sandbox.enginerecords import Named as Named
-from agentsys_sandbox.enginerecords import NameTaken as NameTaken
-from agentsys_sandbox.enginerecords import named_rows, read_info
-from agentsys_sandbox.execstream import ExecStream as ExecStream
+from agentsys_sandbox.enginerecords import (
+    Certificates,
+    ContainerPlan,
+    ContainerState,
+    EngineInfo,
+    ImageRow,
+    Named,
+    NameTaken,
+    named_rows,
+    read_info,
+)
+from agentsys_sandbox.execstream import ExecStream
 
 _T = TypeVar("_T")
-
 
 _CONNECT_SECONDS = 10
 _CALL_SECONDS = 60

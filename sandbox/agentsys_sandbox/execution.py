@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from agentsys_sandbox.base import OnOutput, Unavailable
 from agentsys_sandbox.blocking import Threads
-from agentsys_sandbox.engine import Engine, ExecStream
+from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.execstream import ExecStream
 from agentsys_sandbox.frames import Capture, FrameError, FrameReader, flood_limit
 from agentsys_sandbox.outcome import Stopped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentsys_sandbox.base import Unavailable
-from agentsys_sandbox.engine import EngineInfo
+from agentsys_sandbox.enginerecords import EngineInfo
 from agentsys_sandbox.spec import Limits
 
 KEEPER = "65534:65534"

@@ -15,7 +15,8 @@ from functools import cache
 
 from agentsys_sandbox.base import SandboxError, Unavailable
 from agentsys_sandbox.endpoints import Connect, Endpoint, connect, endpoint
-from agentsys_sandbox.engine import Engine, EngineInfo
+from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.enginerecords import EngineInfo
 from agentsys_sandbox.hardening import cpus
 from agentsys_sandbox.labels import CPUS, GPU, MEMORY, RUN, SANDBOX
 from agentsys_sandbox.spec import Limits, SandboxSpec

@@ -11,7 +11,8 @@ from agentsys_sandbox import rootfs
 from agentsys_sandbox.base import SandboxError
 from agentsys_sandbox.bwrap_reap import remove_tree
 from agentsys_sandbox.choose import connect
-from agentsys_sandbox.engine import Engine, ImageRow, Named
+from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.enginerecords import ImageRow, Named
 from agentsys_sandbox.images import LABEL, is_outdated
 from agentsys_sandbox.labels import CACHE_LABEL, RUN, SANDBOX, abandoned
 

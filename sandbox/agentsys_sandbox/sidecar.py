@@ -22,7 +22,8 @@ from agentsys_sandbox import indexconfig
 from agentsys_sandbox.base import WORK, SandboxGone, Unavailable
 from agentsys_sandbox.blocking import Threads
 from agentsys_sandbox.box import Box
-from agentsys_sandbox.engine import ContainerPlan, Engine, EngineInfo
+from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.enginerecords import ContainerPlan, EngineInfo
 from agentsys_sandbox.environment import base_environment
 from agentsys_sandbox.gateway import GatewayOptions
 from agentsys_sandbox.hardening import KEEPER, USER, host_config, ulimits

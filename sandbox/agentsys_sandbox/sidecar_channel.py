@@ -24,7 +24,7 @@ _SAID = 2000
 
 
 class Stream(Protocol):
-    """What of `engine.ExecStream` is needed."""
+    """What of `execstream.ExecStream` is needed."""
 
     def read(self) -> bytes: ...
     def send(self, data: bytes) -> bool: ...
