@@ -12,22 +12,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agentsys.errors import AgentsysError
-    from agentsys.pipeline import RunResult, implement, resume
-    from agentsys.settings import Settings
-    from agentsys.settings_layers import load_settings
+    from agentsys.core.errors import AgentsysError
+    from agentsys.core.settings import Settings
+    from agentsys.core.settings_layers import load_settings
+    from agentsys.run.pipeline import RunResult, implement, resume
 
     __version__: str
 
 __all__ = ["AgentsysError", "RunResult", "Settings", "__version__", "implement", "load_settings", "resume"]
 
 _PLACES = {
-    "AgentsysError": "agentsys.errors",
-    "RunResult": "agentsys.pipeline",
-    "Settings": "agentsys.settings",
-    "implement": "agentsys.pipeline",
-    "load_settings": "agentsys.settings_layers",
-    "resume": "agentsys.pipeline",
+    "AgentsysError": "agentsys.core.errors",
+    "RunResult": "agentsys.run.pipeline",
+    "Settings": "agentsys.core.settings",
+    "implement": "agentsys.run.pipeline",
+    "load_settings": "agentsys.core.settings_layers",
+    "resume": "agentsys.run.pipeline",
 }
 
 

@@ -27,14 +27,15 @@ from pathlib import Path
 
 from plantings import FAULTS, Planting, plant_fault
 
-from agentsys.artifacts import Plan
-from agentsys.events import EventLog
-from agentsys.pipeline import implement
+from agentsys.core.artifacts import Plan
+from agentsys.core.events import EventLog
+from agentsys.core.rundir import RunDir
+from agentsys.core.settings import Settings
+from agentsys.core.tree import read_tree
+from agentsys.plan.distributions import normal_name
 from agentsys.plan.files import load_plan
-from agentsys.repair.distributions import normal_name
-from agentsys.repair.known import Known
-from agentsys.rundir import RunDir
-from agentsys.settings import Settings
+from agentsys.plan.known import Known
+from agentsys.run.pipeline import implement
 from agentsys.verify.bench import Bench, Found
 from agentsys.verify.compare import compare
 from agentsys.verify.imports import check_imports
@@ -44,7 +45,6 @@ from agentsys.verify.results import check_results
 from agentsys.verify.results_file import Results, ResultsError, parse_results
 from agentsys.verify.smoke import check_smoke
 from agentsys.verify.typecheck import check_types
-from agentsys.verify.upload import read_tree
 from agentsys_policies.engine import Policy
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.choose import open_sandbox

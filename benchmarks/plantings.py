@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agentsys.artifacts import Plan
-from agentsys.repair.known import is_test_path
+from agentsys.core.artifacts import Plan
+from agentsys.core.testpaths import is_test_path
 
 Edit = tuple[ast.AST, str]
 """A node and the text that stands there instead."""

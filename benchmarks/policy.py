@@ -164,7 +164,7 @@ def floor(policy: Policy, data: Path) -> None:
 
 def documents(policy: Policy, data: Path, report: Report) -> None:
     """Hidden text in PDFs, and real papers: what the reader finds, judged by the intake gate."""
-    from agentsys.agents.intake import intake_facts
+    from agentsys.audit.intake import intake_facts
     from agentsys.paper.load import read_paper
 
     hidden = {"white", "nearwhite", "tiny", "render_mode_3", "opacity_0", "off_page", "covered"}
@@ -235,7 +235,7 @@ def clean(policy: Policy, folders: list[Path], report: Report) -> None:
 
 def judge(policy: Policy, data: Path, out: Path, model: str, call_timeout: float, report: Report) -> None:
     """The purpose gate with a judge model, on samples."""
-    from agentsys.settings import Settings
+    from agentsys.core.settings import Settings
     from benchmarks.policy_judge import judge_all, table
 
     settings = Settings(model=model, call_timeout=call_timeout, concurrency=64)

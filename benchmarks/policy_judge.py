@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from agentsys.agents.purpose import judge_purpose
-from agentsys.errors import ProviderError
-from agentsys.events import EventLog
+from agentsys.audit.purpose import judge_purpose
+from agentsys.core.errors import ProviderError
+from agentsys.core.events import EventLog
+from agentsys.core.settings import Settings
 from agentsys.llm.client import Model
 from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
-from agentsys.settings import Settings
 from agentsys_policies.engine import Policy
 
 SAMPLE = 40

@@ -11,7 +11,6 @@ import typer
 from agentsys.cli import (
     audit,
     config,
-    doctor,
     evaluate,
     implement,
     policy,
@@ -23,8 +22,9 @@ from agentsys.cli import (
     runs,
     sandbox,
 )
+from agentsys.cli.doctor import command as doctor
 from agentsys.cli.door import leave
-from agentsys.errors import AgentsysError
+from agentsys.core.errors import AgentsysError
 
 EXIT_CODE_TABLE = """\b
 exit codes:
@@ -55,9 +55,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from agentsys import __version__
+        from agentsys.core.version import agentsys_version
 
-        typer.echo(f"agentsys {__version__}")
+        typer.echo(f"agentsys {agentsys_version()}")
         raise typer.Exit
 
 

@@ -11,7 +11,7 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
 from agentsys.cli.policy import PolicyName, load_policy, refused, show_decisions
-from agentsys.errors import BlockedError, UsageError
+from agentsys.core.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
     from agentsys_policies.advisories import Advisories
@@ -61,7 +61,7 @@ def audit(
 def _audit(
     root: Path, out: Path | None, environment: Path | None, data: Path | None, name: str | None, json: bool
 ) -> BlockedError | None:
-    from agentsys import __version__
+    from agentsys.core.version import agentsys_version
     from agentsys_policies.errors import PolicyError
     from agentsys_policies.repository import audit_repository
 
@@ -79,7 +79,7 @@ def _audit(
             installed=_installed(environment or _last_environment(run)),
             advisories=_advisories(data),
             name=title,
-            version=__version__,
+            version=agentsys_version(),
         )
     except PolicyError as error:
         raise UsageError(error.message, error.hint) from error

@@ -12,9 +12,9 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
 from agentsys.cli.table import table
-from agentsys.errors import UsageError
-from agentsys.files import write_atomic
-from agentsys.settings_layers import LOCAL_FILE, config_files, load_settings, user_file
+from agentsys.core.errors import UsageError
+from agentsys.core.files import write_atomic
+from agentsys.core.settings_layers import LOCAL_FILE, config_files, load_settings, user_file
 
 config = typer.Typer(no_args_is_help=True, help="Show and create configuration.", rich_markup_mode=None)
 

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import typer
 
-from agentsys.display.clean import clean_text
-from agentsys.errors import AgentsysError
+from agentsys.core.clean import clean_text
+from agentsys.core.errors import AgentsysError
 
 
 def show_failure(error: AgentsysError) -> None:

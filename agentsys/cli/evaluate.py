@@ -11,13 +11,13 @@ import typer
 
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
-from agentsys.display.clean import clean_text
-from agentsys.errors import SandboxUnavailable, UsageError
+from agentsys.core.clean import clean_text
+from agentsys.core.errors import SandboxUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from agentsys.evaluate.run import Evaluation, Order
-    from agentsys.events import Event
-    from agentsys.settings import Settings
+    from agentsys.core.events import Event
+    from agentsys.core.settings import Settings
+    from agentsys.report.evaluate.result import Evaluation, Order
     from agentsys_sandbox.base import Sandbox
 
 
@@ -55,7 +55,7 @@ def evaluate(
     evaluation's folder; the same command goes on there after an interruption.
     """
     with json_errors(json):
-        from agentsys.settings_layers import load_settings
+        from agentsys.core.settings_layers import load_settings
 
         opt.use_env_file(env_file)
         flags = {"model": judge, "backend": sandbox, "budget": budget, "max_tokens": max_tokens, "replay": replay}
@@ -82,10 +82,10 @@ def _order(
     mutants: int,
     judged: bool,
 ) -> Order:
-    from agentsys.evaluate.rubric import read_rubric
-    from agentsys.evaluate.run import Order
-    from agentsys.evaluate.subject import read_subject
     from agentsys.paper import ReadOptions, read_paper
+    from agentsys.report.evaluate.result import Order
+    from agentsys.report.evaluate.rubric import read_rubric
+    from agentsys.report.evaluate.subject import read_subject
 
     subject = read_subject(repo)
     tree = read_rubric(rubric) if rubric else None
@@ -124,9 +124,9 @@ def _carry_out(order: Order, settings: Settings, static: bool, *, quiet: bool) -
 async def _evaluate(
     order: Order, settings: Settings, factory: Callable[[], Sandbox] | None, *, quiet: bool
 ) -> Evaluation:
-    from agentsys.evaluate.run import evaluate as carry_out
-    from agentsys.events import EventLog
+    from agentsys.core.events import EventLog
     from agentsys.llm.factory import build_model
+    from agentsys.report.evaluate.run import evaluate as carry_out
 
     events = EventLog(order.out / "events.jsonl", f"evaluate-{order.subject.tree[:8]}")
     if not quiet:
@@ -142,14 +142,14 @@ async def _evaluate(
 
 def _progress(event: Event) -> None:
     """Show what is being done, one line each, on standard error."""
-    from agentsys.display.describe import describe
+    from agentsys.cli.display.describe import describe
 
     if event["type"] in ("sandbox.exec", "llm.call", "llm.retry", "warning", "limit.reached"):
         typer.echo(describe(event), err=True)
 
 
 def _factory(order: Order, settings: Settings) -> Callable[[], Sandbox]:
-    from agentsys.sandboxspec import sandbox_spec
+    from agentsys.verify.sandboxspec import sandbox_spec
     from agentsys_sandbox.choose import open_sandbox
 
     spec = sandbox_spec(settings, f"evaluate-{order.subject.tree[:8]}")
@@ -157,7 +157,7 @@ def _factory(order: Order, settings: Settings) -> Callable[[], Sandbox]:
 
 
 def _show(found: Evaluation, json: bool) -> None:
-    from agentsys.evaluate.report import as_data, lines
+    from agentsys.report.evaluate.report import as_data, lines
 
     if json:
         typer.echo(jsonlib.dumps(as_data(found), indent=1, ensure_ascii=False))

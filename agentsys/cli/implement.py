@@ -11,11 +11,11 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.cli import preflight
 from agentsys.cli.running import Prepared, run_to_end
-from agentsys.events import Subscriber
-from agentsys.settings_layers import load_settings
+from agentsys.core.events import Subscriber
+from agentsys.core.settings_layers import load_settings
 
 if TYPE_CHECKING:
-    from agentsys.pipeline import RunResult
+    from agentsys.run.pipeline import RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +84,7 @@ def implement(
         preflight.check(settings)
 
         async def start(subscribers: Sequence[Subscriber]) -> RunResult:
-            from agentsys import pipeline
+            from agentsys.run import pipeline
 
             return await pipeline.implement(
                 paper, settings, request=request, sources=sources, subscribers=subscribers, password=password

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from agentsys.settings_layers import load_settings
-from agentsys.settings_text import duration, read_env_file
+from agentsys.core.settings_layers import load_settings
+from agentsys.core.settings_text import duration, read_env_file
 
 DisplayChoice = Literal["auto", "live", "plain", "quiet"]
 

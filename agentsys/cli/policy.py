@@ -12,8 +12,8 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
 from agentsys.cli.table import table
-from agentsys.errors import BlockedError, PrerequisiteError, UsageError
-from agentsys.settings_layers import load_settings
+from agentsys.core.errors import BlockedError, PrerequisiteError, UsageError
+from agentsys.core.settings_layers import load_settings
 
 if TYPE_CHECKING:
     from agentsys_policies.engine import Policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from agentsys.settings import Settings
+from agentsys.core.settings import Settings
 
 
 def check(settings: Settings) -> None:
@@ -13,7 +13,7 @@ def check(settings: Settings) -> None:
 
     Raises: PrerequisiteError.
     """
-    from agentsys.errors import PrerequisiteError
+    from agentsys.core.errors import PrerequisiteError
     from agentsys_policies.engine import Policy
     from agentsys_policies.errors import PolicyError
 

@@ -12,8 +12,8 @@ import typer
 
 from agentsys.cli import options as opt
 from agentsys.cli.policy import PolicyName, load_policy
-from agentsys.errors import AgentsysError, BlockedError, PrerequisiteError, UsageError
-from agentsys.rundir import RunDir, find
+from agentsys.core.errors import AgentsysError, BlockedError, PrerequisiteError, UsageError
+from agentsys.core.rundir import RunDir, find
 
 if TYPE_CHECKING:
     from agentsys_policies.release import ReleaseFacts
@@ -47,7 +47,7 @@ def release(
 
     Refuses, with reasons, what was not verified and replayed, or what the audit does not allow (exit code 6).
     """
-    from agentsys import __version__
+    from agentsys.core.version import agentsys_version
     from agentsys_policies.errors import PolicyError
     from agentsys_policies.release import BASE_IMAGE, ReleaseFacts, make_release
 
@@ -55,7 +55,7 @@ def release(
     installed = _installed(chosen)
     _check(chosen, installed)
     record = chosen.read()
-    facts = ReleaseFacts(record.title or chosen.path.name, chosen.path.name, __version__, base or BASE_IMAGE)
+    facts = ReleaseFacts(record.title or chosen.path.name, chosen.path.name, agentsys_version(), base or BASE_IMAGE)
     try:
         audit = make_release(chosen.repo, out, load_policy(name, review), installed, facts)
     except PolicyError as error:

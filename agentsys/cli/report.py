@@ -8,8 +8,8 @@ import typer
 
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
+from agentsys.core.rundir import find
 from agentsys.report.data import ReportData, collect
-from agentsys.rundir import find
 
 
 def register(app: typer.Typer) -> None:

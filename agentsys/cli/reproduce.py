@@ -12,13 +12,13 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
 from agentsys.cli.supervise import Stop, supervise
-from agentsys.display.clean import clean_line
-from agentsys.errors import EXIT_CODES
-from agentsys.rundir import RunDir, find
-from agentsys.settings_layers import resume_settings
+from agentsys.core.clean import clean_line
+from agentsys.core.errors import EXIT_CODES
+from agentsys.core.rundir import RunDir, find
+from agentsys.core.settings_layers import resume_settings
 
 if TYPE_CHECKING:
-    from agentsys.reproduce import Reproduced
+    from agentsys.run.reproduce import Reproduced
     from agentsys_sandbox.base import OnOutput
 
 DAY = 86400.0
@@ -56,8 +56,8 @@ def reproduce(
     with json_errors(json):
         chosen = find(opt.runs_dir_of(runs_dir), run)
         settings, _ = resume_settings(chosen.state(), flags={"backend": backend}, sets=sets or ())
-        from agentsys.reproduce import Order
-        from agentsys.reproduce import reproduce as work
+        from agentsys.run.reproduce import Order
+        from agentsys.run.reproduce import reproduce as work
         from agentsys.verify.datafiles import read_folder
 
         folder = read_folder(data) if data is not None else None

@@ -11,14 +11,14 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.cli import preflight
 from agentsys.cli.running import Prepared, run_to_end
-from agentsys.errors import UsageError
-from agentsys.events import Subscriber
-from agentsys.rundir import RunDir, all_runs, find
-from agentsys.runrecord import RunRecord
-from agentsys.settings_layers import load_settings, resume_settings
+from agentsys.core.errors import UsageError
+from agentsys.core.events import Subscriber
+from agentsys.core.rundir import RunDir, all_runs, find
+from agentsys.core.runrecord import RunRecord
+from agentsys.core.settings_layers import load_settings, resume_settings
 
 if TYPE_CHECKING:
-    from agentsys.pipeline import RunResult
+    from agentsys.run.pipeline import RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +76,7 @@ def resume(
         settings = stored.model_copy(update={"display": here.display, "runs_dir": chosen.path.parent})
 
         async def start(subscribers: Sequence[Subscriber]) -> RunResult:
-            from agentsys import pipeline
+            from agentsys.run import pipeline
 
             return await pipeline.resume(chosen, settings, subscribers=subscribers, password=password)
 
@@ -98,7 +98,7 @@ def latest_resumable(runs_dir: Path) -> RunDir:
 
 def on_disk(run: RunDir) -> str:
     """Return one line that says what a resumed run finds, and need not ask a model for again."""
-    from agentsys.display.numbers import plural
+    from agentsys.core.numbers import plural
     from agentsys.report.data import collect
 
     data = collect(run)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from agentsys.cli.display.choose import Display, open_display
+from agentsys.cli.display.jsonl import JsonDisplay, own_stdout
 from agentsys.cli.door import leave, problem
 from agentsys.cli.supervise import Stop, supervise
-from agentsys.display.base import Display, open_display
-from agentsys.display.jsonl import JsonDisplay, own_stdout
-from agentsys.errors import EXIT_CODES, AgentsysError, Interrupted
-from agentsys.events import Subscriber
-from agentsys.settings import Settings
+from agentsys.core.errors import EXIT_CODES, AgentsysError, Interrupted
+from agentsys.core.events import Subscriber
+from agentsys.core.settings import Settings
 
 if TYPE_CHECKING:
-    from agentsys.pipeline import RunResult
+    from agentsys.run.pipeline import RunResult
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
 from agentsys.cli.table import table
-from agentsys.display.numbers import dollars
-from agentsys.errors import UsageError
+from agentsys.core.errors import UsageError
+from agentsys.core.numbers import dollars
+from agentsys.core.rundir import RunDir, all_runs, find
+from agentsys.core.runrecord import RunRecord
 from agentsys.report.data import collect
 from agentsys.report.summary import summary
-from agentsys.rundir import RunDir, all_runs, find
-from agentsys.runrecord import RunRecord
 
 runs = typer.Typer(no_args_is_help=True, help="List, show and remove runs.", rich_markup_mode=None)
 

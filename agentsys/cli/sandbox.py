@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.errors import PrerequisiteError, SandboxUnavailable
-from agentsys.settings_layers import load_settings
+from agentsys.core.errors import PrerequisiteError, SandboxUnavailable
+from agentsys.core.settings_layers import load_settings
 from agentsys_sandbox.base import SandboxError
 from agentsys_sandbox.choose import BACKENDS
 
@@ -45,9 +45,9 @@ def build(
     ] = "auto",
 ) -> None:
     """Build the base image, or for bubblewrap the base file system, and print its name."""
-    from agentsys_sandbox import images
     from agentsys_sandbox.choose import connect, detect
-    from agentsys_sandbox.rootfs import ensure_rootfs
+    from agentsys_sandbox.image import engine_image as images
+    from agentsys_sandbox.image.rootfs import ensure_rootfs
 
     with sandbox_errors():
         chosen = detect(_backend(backend))
@@ -64,8 +64,8 @@ def build(
 @sandbox.command("check")
 def check(backend: opt.Sandbox = None, json: opt.JsonRows = False) -> None:
     """Open a throw-away sandbox and list every control of its confinement, seen from inside."""
+    from agentsys.cli.doctor.live import confinement
     from agentsys.cli.table import table
-    from agentsys.doctor.live import confinement
 
     settings, _ = load_settings(flags={"backend": backend})
     rows = confinement(settings)

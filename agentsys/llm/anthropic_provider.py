@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agentsys.errors import PrerequisiteError
+from agentsys.core.errors import PrerequisiteError
 from agentsys.llm.faults import Transient
 from agentsys.llm.http_faults import page_fault, status_fault
 from agentsys.llm.redact import Redactor

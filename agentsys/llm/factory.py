@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agentsys.errors import PrerequisiteError
-from agentsys.events import EventLog
+from agentsys.core.errors import PrerequisiteError
+from agentsys.core.events import EventLog
+from agentsys.core.settings import Settings
 from agentsys.llm.guard import STAGES, GuardedModel, emit_retry
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
@@ -18,7 +19,6 @@ from agentsys.llm.replay import OnChange, ReplayProvider
 from agentsys.llm.source import LiveSource, Source
 from agentsys.llm.store import Store
 from agentsys.llm.types import CallKey, Provider, Usage
-from agentsys.settings import Settings
 
 _RESERVED = ("model", "messages", "system", "n", "tools", "extra_headers", "extra_query")
 """Fields of a request that are ours; headers may hold secrets, which are not settings."""

@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from agentsys.errors import LimitReached, NoUsableAnswer
-from agentsys.events import EventLog, Stage
+from agentsys.core.errors import LimitReached, NoUsableAnswer
+from agentsys.core.events import EventLog, Stage
 from agentsys.llm.client import AnswerError
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits

@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from agentsys.errors import LimitReached, PrerequisiteError
+from agentsys.core.errors import LimitReached, PrerequisiteError
 from agentsys.llm.ledger import Ledger
 
 _RESUME = "and go on with `agentsys resume`"

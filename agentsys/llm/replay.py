@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from agentsys.errors import PrerequisiteError
+from agentsys.core.errors import PrerequisiteError
 from agentsys.llm.sections import changed_sections
 from agentsys.llm.source import Feedback
 from agentsys.llm.store import Recording, Store

@@ -18,7 +18,7 @@ from tenacity import (
     wait_random,
 )
 
-from agentsys.errors import LimitReached, ProviderError
+from agentsys.core.errors import LimitReached, ProviderError
 from agentsys.llm.faults import Fatal, ProviderFault, Transient, WrongPage
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits

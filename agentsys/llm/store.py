@@ -20,8 +20,8 @@ from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agentsys.errors import PrerequisiteError
-from agentsys.files import write_atomic
+from agentsys.core.errors import PrerequisiteError
+from agentsys.core.files import write_atomic
 from agentsys.llm.types import CallKey, FinishReason, Reply, Usage
 
 _FILE = re.compile(r"(\d{2,})\.md")

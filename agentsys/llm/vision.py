@@ -6,11 +6,11 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from agentsys.errors import PrerequisiteError
+from agentsys.core.errors import PrerequisiteError
+from agentsys.core.settings import Settings
 from agentsys.llm.faults import Fatal, ProviderFault
 from agentsys.llm.store import Store, load
 from agentsys.llm.types import Part, Prompt
-from agentsys.settings import Settings
 
 NOT_SHOWN = "[figure not shown to the model]"
 

@@ -6,8 +6,8 @@ import re
 import time
 from pathlib import Path
 
-from agentsys.errors import PaperError
-from agentsys.files import sha256_bytes
+from agentsys.core.errors import PaperError
+from agentsys.core.files import sha256_bytes
 from agentsys.paper.citing import with_citing
 from agentsys.paper.hyper import candidates
 from agentsys.paper.latex import read_sources

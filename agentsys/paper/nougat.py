@@ -22,8 +22,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agentsys.errors import PaperError
-from agentsys.files import sha256_bytes, write_atomic
+from agentsys.core.errors import PaperError
+from agentsys.core.files import sha256_bytes, write_atomic
 
 DPI = 96
 """Resolution that the model was trained on."""

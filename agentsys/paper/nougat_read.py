@@ -6,14 +6,15 @@ import base64
 from collections import Counter
 from pathlib import Path
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper.markdown import read_markdown
 from agentsys.paper.model import Paper
 from agentsys.paper.nougat import DPI, PageReading, find_model, judge, read_pages
 from agentsys.paper.nougat_merge import merge
 from agentsys.paper.options import ReadOptions
 from agentsys.paper.pdf import process, wire
-from agentsys.paper.pdf.read import as_file, collect, page_words, paper_of
+from agentsys.paper.pdf.process import as_file
+from agentsys.paper.pdf.read import collect, page_words, paper_of
 
 
 def read_with_nougat(data: bytes, name: str, sha256: str, options: ReadOptions) -> Paper:

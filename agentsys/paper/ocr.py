@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import shutil
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper.markdown import read_markdown
 from agentsys.paper.model import PageInfo, Paper, Section
 from agentsys.paper.options import ReadOptions
 from agentsys.paper.pdf import process, wire
-from agentsys.paper.pdf.read import as_file
+from agentsys.paper.pdf.process import as_file
 
 DPI = 200
 PAGE_SECONDS = 120.0

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, cast
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.model import Equation, Figure, Paper, Paragraph, Reference, Table
 from agentsys.paper.pdf.references import make_reference

@@ -8,8 +8,8 @@ import html
 from collections.abc import Collection
 from pathlib import Path
 
-from agentsys.errors import PaperError
-from agentsys.files import sha256_bytes, write_atomic
+from agentsys.core.errors import PaperError
+from agentsys.core.files import sha256_bytes, write_atomic
 from agentsys.paper.model import Algorithm, Block, Box, Equation, Figure, Paper, Table
 
 DPI = 150
@@ -65,7 +65,7 @@ def _box(block: Block, doubtful: Collection[int]) -> Box | None:
 
 def _crop(data: bytes, crops: list[list[object]], folder: Path, password: str) -> dict[str, str]:
     from agentsys.paper.pdf import process, wire
-    from agentsys.paper.pdf.read import as_file
+    from agentsys.paper.pdf.process import as_file
 
     names: dict[str, str] = {}
     known = {str(crop[0]) for crop in crops}

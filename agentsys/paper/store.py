@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agentsys.errors import PaperError
-from agentsys.files import write_atomic
+from agentsys.core.errors import PaperError
+from agentsys.core.files import write_atomic
 from agentsys.paper.model import Paper
 from agentsys.paper.pictures import add_pictures
 from agentsys.paper.render import to_markdown

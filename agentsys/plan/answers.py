@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentsys.artifacts import (
+from agentsys.core.artifacts import (
     Dependency,
     ExpectedResult,
     Experiment,

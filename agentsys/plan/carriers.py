@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
-from agentsys.artifacts import FileSpec
-from agentsys.fidelity.symbols import clean_symbol, definitions, resolve
+from agentsys.core.artifacts import FileSpec
+from agentsys.plan.symbols import clean_symbol, definitions, resolve
 
 CONFIG, RESULT = "config:", "result:"
 

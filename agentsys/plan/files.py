@@ -11,9 +11,9 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from agentsys.artifacts import Plan
-from agentsys.errors import UsageError
-from agentsys.files import write_atomic
+from agentsys.core.artifacts import Plan
+from agentsys.core.errors import UsageError
+from agentsys.core.files import write_atomic
 from agentsys.plan.rules import plan_problems
 
 PARTS = ("overview.md", "architecture.md", "requirements.json", "files.json", "config.yaml", "expected.json")

@@ -8,7 +8,7 @@ from typing import cast
 
 import yaml
 
-from agentsys.artifacts import Plan
+from agentsys.core.artifacts import Plan
 
 GITIGNORE = "__pycache__/\n*.pyc\n.pytest_cache/\n.venv/\nvenv/\n"
 

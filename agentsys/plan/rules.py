@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackageRequirement
 
-from agentsys.artifacts import Dependency, FileSpec, Plan
+from agentsys.core.artifacts import Dependency, FileSpec, Plan
+from agentsys.core.tree import is_source
 from agentsys.plan.answers import GENERATED_BY_TOOLING, DesignAnswer, EvaluationAnswer, Ledger, RequirementsAnswer
 from agentsys.plan.carriers import carrier_problems
-from agentsys.verify.upload import is_source
 
 MAX_FILES = 60
+SMOKE_SECONDS = 120
+"""What a smoke profile is asked to take at most."""
 WRITTEN_BY_TOOLING = GENERATED_BY_TOOLING | {"requirements.lock", "AUDIT.md"}
 
 
@@ -55,8 +57,8 @@ def design_problems(design: DesignAnswer, ledger: Ledger) -> list[str]:
 
 def file_problems(files: Sequence[FileSpec], package: str) -> list[str]:
     """Check the list of files alone."""
-    from agentsys.repair.errors import UnsafePath
-    from agentsys.repair.paths import clean_name
+    from agentsys.core.paths import clean_name
+    from agentsys.core.repo_errors import UnsafePath
 
     problems: list[str] = []
     paths = [spec.path for spec in files]

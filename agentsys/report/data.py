@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
-from agentsys.artifacts import Diagnosis, MeasuredResult, Plan, Review, Verdict
-from agentsys.errors import InternalError, UsageError
-from agentsys.fidelity.evidence import Evidence, gather, read_results, read_tests
-from agentsys.fidelity.mutation_report import FILE as MUTATION_FILE
-from agentsys.fidelity.mutation_report import MutationReport
+from agentsys.core.artifacts import Diagnosis, MeasuredResult, Plan, Review, Verdict
+from agentsys.core.errors import InternalError, UsageError
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord
+from agentsys.core.tree import read_tree
 from agentsys.report.reading import Problems, read_bytes, read_json, read_model, read_text, walk_files
-from agentsys.rundir import RunDir
-from agentsys.runrecord import RunRecord
 from agentsys.verify.compare import compare, larger_scale
+from agentsys.verify.fidelity.evidence import Evidence, gather, read_results, read_tests
+from agentsys.verify.fidelity.mutation_report import FILE as MUTATION_FILE
+from agentsys.verify.fidelity.mutation_report import MutationReport
 from agentsys.verify.reproduction import FILE, Reproduction
 from agentsys.verify.results_file import ResultsError, parse_results
-from agentsys.verify.upload import read_tree
 
 if TYPE_CHECKING:
     from agentsys_policies.schema import Decision, Finding
@@ -245,7 +245,7 @@ def _full(run: RunDir, reproductions: Sequence[Reproduction], problems: Problems
     passed = [item for item in reproductions if item.profile == "full" and item.passed]
     if not passed:
         return None
-    from agentsys.workspace import code_hash
+    from agentsys.plan.workspace import code_hash
 
     tree = code_hash(run.repo)
     current = [item for item in passed if item.tree == tree]

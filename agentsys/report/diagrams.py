@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentsys.artifacts import FileSpec, Plan, Verdict
+from agentsys.core.artifacts import FileSpec, Plan, Verdict
+from agentsys.core.markup import mermaid
 from agentsys.report.data import ReportData, RoundData
-from agentsys.report.markup import mermaid
 
 MAX_NODES = 40
 MAX_ROUNDS = 12

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import cast
 
-from agentsys.display.clean import clean_line, clean_text
+from agentsys.core.clean import clean_line, clean_text
+from agentsys.core.markup import cut_lines
 from agentsys.report import facts, ledger, reviewing
 from agentsys.report.data import ReportData
-from agentsys.report.markup import cut_lines
 from agentsys.report.verdict import effective_status, headline, next_command
 
 MAX_BYTES = 1_000_000

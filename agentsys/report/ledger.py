@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agentsys.display.clean import clean_line
-from agentsys.display.numbers import plural
-from agentsys.fidelity.evidence import UNNAMED, Evidence, EvidenceState, RequirementEvidence
-from agentsys.fidelity.mutation_report import MutationReport, TriedMutant
-from agentsys.fidelity.papermap import STATE_WORDS, open_ends
+from agentsys.core.clean import clean_line
+from agentsys.core.numbers import plural
 from agentsys.report.data import ReportData
+from agentsys.verify.fidelity.evidence import UNNAMED, Evidence, EvidenceState, RequirementEvidence
+from agentsys.verify.fidelity.mutation_report import MutationReport, TriedMutant
+from agentsys.verify.fidelity.papermap import STATE_WORDS, open_ends
 
 MUTANTS_HEAD = ("fault", "place", "before", "after", "outcome", "seconds")
 _MOST_IDS = 12

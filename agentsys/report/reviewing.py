@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from agentsys.artifacts import Review, ReviewFinding
-from agentsys.display.numbers import plural
-from agentsys.repair.findings import fingerprint, last_answer
+from agentsys.core.artifacts import Review, ReviewFinding
+from agentsys.core.numbers import plural
 from agentsys.report.data import ReportData, RoundData
+from agentsys.verify.review_findings import fingerprint, last_answer
 
 FINDINGS_HEAD = ("requirement", "place", "what differs", "the paper", "what became of it")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from agentsys.artifacts import Check, Verdict
-from agentsys.display.clean import clean_line
-from agentsys.errors import Status
+from agentsys.core.artifacts import Check, Verdict
+from agentsys.core.clean import clean_line
+from agentsys.core.errors import Status
 from agentsys.report.data import ReportData
 
 

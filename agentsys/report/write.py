@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agentsys.files import write_atomic
+from agentsys.core.files import write_atomic
+from agentsys.core.rundir import RunDir
 from agentsys.report.data import collect
 from agentsys.report.html import html
 from agentsys.report.markdown import markdown
-from agentsys.rundir import RunDir
 
 
 def write_reports(run: RunDir) -> tuple[Path, Path]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from importlib.resources import files as resource_files
 from pathlib import Path, PurePosixPath
 
-from agentsys.artifacts import Check, CheckName, CheckState, Diagnostic, Plan
-from agentsys.events import EventLog, Stage
-from agentsys.files import write_atomic
-from agentsys.repair.cut import cut, printable
-from agentsys.repair.known import Known
+from agentsys.core.artifacts import Check, CheckName, CheckState, Diagnostic, Plan
+from agentsys.core.cut import cut, printable
+from agentsys.core.events import EventLog, Stage
+from agentsys.core.files import write_atomic
+from agentsys.plan.known import Known
 from agentsys_sandbox.base import REPO, WORK, OnOutput, Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
 

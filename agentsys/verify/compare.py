@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agentsys.artifacts import ExpectedResult, Grade, MeasuredResult, Plan
+from agentsys.core.artifacts import ExpectedResult, Grade, MeasuredResult, Plan
 from agentsys.verify.results_file import Results, ResultsError, parse_results
 
 _ROUNDING = 1e-9

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentsys.errors import UsageError
-from agentsys.repair.errors import UnsafePath
-from agentsys.repair.paths import clean_name
+from agentsys.core.errors import UsageError
+from agentsys.core.paths import clean_name
+from agentsys.core.repo_errors import UnsafePath
 from agentsys_sandbox.base import REPO, WORK, Sandbox
 
 DATA = "data"

@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from agentsys.artifacts import Experiment, Plan
-from agentsys.repair.cut import printable
+from agentsys.core.artifacts import Experiment, Plan
+from agentsys.core.cut import printable
 from agentsys.verify.results_file import HEALTH, Results, is_finite, number_words
 
 ROUNDING = 1e-6

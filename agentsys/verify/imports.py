@@ -10,14 +10,14 @@ from posixpath import dirname
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agentsys.artifacts import Diagnostic
-from agentsys.repair.classify import diagnose
-from agentsys.repair.cut import cut
-from agentsys.repair.diagnostics import from_output
-from agentsys.repair.known import is_test_path
-from agentsys.repair.pyparse import parse_python
-from agentsys.repair.tracebacks import Fault
+from agentsys.core.artifacts import Diagnostic
+from agentsys.core.cut import cut
+from agentsys.core.pyparse import parse_python
+from agentsys.core.testpaths import is_test_path
 from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic
+from agentsys.verify.classify import diagnose
+from agentsys.verify.diagnostics import from_output
+from agentsys.verify.tracebacks import Fault
 from agentsys_sandbox.base import REPO, VENV
 from agentsys_sandbox.spec import ExecResult
 

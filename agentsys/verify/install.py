@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from agentsys.artifacts import Check, Diagnostic
-from agentsys.repair.install_log import diagnose_install, is_infrastructure
+from agentsys.core.artifacts import Check, Diagnostic
+from agentsys.plan.declared import Requirements, read_requirements
 from agentsys.verify.bench import Bench, Found, Infrastructure, log_text, outcome_diagnostic
-from agentsys.verify.requirements import Requirements, read_requirements
+from agentsys.verify.install_log import diagnose_install, is_infrastructure
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agentsys.artifacts import Diagnostic
-from agentsys.repair.cut import cut
-from agentsys.repair.diagnostics import from_output
-from agentsys.repair.junit import JunitReport, parse_junit
-from agentsys.repair.known import is_test_path
+from agentsys.core.artifacts import Diagnostic
+from agentsys.core.cut import cut
+from agentsys.core.testpaths import is_test_path
 from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic
+from agentsys.verify.diagnostics import from_output
+from agentsys.verify.junit import JunitReport, parse_junit
 from agentsys_sandbox.base import REPO, VENV
 from agentsys_sandbox.spec import ExecResult
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from agentsys.artifacts import Plan, Verdict
-from agentsys.events import EventLog
-from agentsys.repair.gitrepo import GitRepo
+from agentsys.core.artifacts import Plan, Verdict
+from agentsys.core.events import EventLog
+from agentsys.core.gitrepo import GitRepo
+from agentsys.core.tree import is_source
 from agentsys.verify.run import Audit, Job, SandboxFactory, Screen, run_job
-from agentsys.verify.upload import is_source
 
 LOCK = "requirements.lock"
 """What the verified environment held, one pin a line; written by agentsys."""

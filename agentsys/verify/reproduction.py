@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from agentsys.artifacts import CHECKS, Artifact, Check, CheckName, Plan, Verdict
-from agentsys.events import EventLog
-from agentsys.files import write_atomic
-from agentsys.repair.diagnostics import order_and_merge
-from agentsys.repair.known import Known
+from agentsys.core.artifacts import CHECKS, Artifact, Check, CheckName, Plan, Verdict
+from agentsys.core.events import EventLog
+from agentsys.core.files import write_atomic
+from agentsys.plan.known import Known
 from agentsys.verify.bench import Bench, Found
 from agentsys.verify.datafiles import DATA, DataFolder, place
+from agentsys.verify.diagnostics import order_and_merge
 from agentsys.verify.install import check_install
 from agentsys.verify.replay import lock_pins
 from agentsys.verify.results import check_results

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from agentsys.artifacts import Diagnostic, Plan
-from agentsys.repair.errors import UnsafePath
-from agentsys.repair.paths import clean_name
+from agentsys.core.artifacts import Diagnostic, Plan
+from agentsys.core.paths import clean_name
+from agentsys.core.repo_errors import UnsafePath
 from agentsys.verify.bench import Bench, Found
 from agentsys.verify.health import Health, health_text, judge_health
 from agentsys.verify.results_file import Results, ResultsError, parse_results

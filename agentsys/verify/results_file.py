@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from agentsys.repair.cut import printable
+from agentsys.core.cut import printable
 
 NOT_ATTEMPTED = "not_attempted"
 HEALTH = "health"

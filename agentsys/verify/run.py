@@ -10,20 +10,20 @@ from pathlib import Path
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from agentsys.artifacts import CHECKS, Check, CheckName, Diagnostic, Plan, Verdict
-from agentsys.events import EventLog, Stage
-from agentsys.files import write_atomic
-from agentsys.repair.diagnostics import order_and_merge
-from agentsys.repair.distributions import normal_name
-from agentsys.repair.known import Known
+from agentsys.core.artifacts import CHECKS, Check, CheckName, Diagnostic, Plan, Verdict
+from agentsys.core.events import EventLog, Stage
+from agentsys.core.files import write_atomic
+from agentsys.core.tree import read_tree, tree_hash
+from agentsys.plan.distributions import normal_name
+from agentsys.plan.known import Known
 from agentsys.verify.bench import Bench, Found, Infrastructure
+from agentsys.verify.diagnostics import order_and_merge
 from agentsys.verify.imports import check_imports
 from agentsys.verify.install import check_install
 from agentsys.verify.pytests import check_pytest
 from agentsys.verify.results import check_results, keep_results
 from agentsys.verify.smoke import check_smoke
 from agentsys.verify.typecheck import check_types
-from agentsys.verify.upload import read_tree, tree_hash
 from agentsys_sandbox.base import Sandbox, SandboxGone, Unavailable
 
 SandboxFactory = Callable[[], Sandbox]

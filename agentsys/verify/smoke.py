@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from agentsys.artifacts import Diagnostic
-from agentsys.repair.cut import cut
-from agentsys.repair.diagnostics import from_output
+from agentsys.core.artifacts import Diagnostic
+from agentsys.core.cut import cut
+from agentsys.plan.rules import SMOKE_SECONDS
 from agentsys.verify.bench import Bench, Found, log_text, outcome_diagnostic
+from agentsys.verify.diagnostics import from_output
 from agentsys_sandbox.base import REPO
 from agentsys_sandbox.spec import ExecResult, Outcome
 
@@ -15,8 +16,6 @@ SCRIPT = "reproduce.sh"
 RESULTS_FILE = "results/results.json"
 SMOKE_CONFIG = "configs/smoke.yaml"
 MAX_RESULTS = 16 << 20
-SMOKE_SECONDS = 120
-"""What a smoke profile is asked to take at most."""
 SMOKE_PATIENCE = 3
 """So many times as long it may take before it is stopped: the machine may be busy with other things."""
 

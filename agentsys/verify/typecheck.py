@@ -7,10 +7,10 @@ import json
 import re
 import tokenize
 
-from agentsys.artifacts import Diagnostic
-from agentsys.repair.cut import cut
-from agentsys.repair.pyright_report import PyrightReport, parse_pyright
+from agentsys.core.artifacts import Diagnostic
+from agentsys.core.cut import cut
 from agentsys.verify.bench import Bench, Found, Infrastructure, log_text, outcome_diagnostic
+from agentsys.verify.pyright_report import PyrightReport, parse_pyright
 from agentsys_sandbox.base import PYRIGHT, REPO, VENV
 
 _IGNORE = re.compile(r"#\s*(pyright|type):\s*ignore\b")

@@ -11,7 +11,7 @@ from agentsys_sandbox.base import Sandbox, SandboxError, Unavailable
 from agentsys_sandbox.spec import Description, Limits, SandboxSpec
 
 if TYPE_CHECKING:
-    from agentsys_sandbox.engine import Engine
+    from agentsys_sandbox.docker.engine import Engine
 
 Backend = Literal["auto", "docker", "podman", "bwrap"]
 BACKENDS: tuple[Backend, ...] = ("docker", "podman", "bwrap")
@@ -47,16 +47,16 @@ def open_sandbox(spec: SandboxSpec, backend: str = "auto", hosts: Sequence[str] 
     Raises: Unavailable where no backend answers.
     """
     if hosts and backend in ("auto", "docker"):
-        from agentsys_sandbox.pool import shared
-        from agentsys_sandbox.pooled import PooledSandbox
+        from agentsys_sandbox.docker.pool import shared
+        from agentsys_sandbox.docker.pooled import PooledSandbox
 
         return PooledSandbox(spec, shared(tuple(hosts)))
     chosen = detect(backend)
     if chosen == "bwrap":
-        from agentsys_sandbox.bwrap import BwrapSandbox
+        from agentsys_sandbox.bwrap.sandbox import BwrapSandbox
 
         return BwrapSandbox(spec)
-    from agentsys_sandbox.container import DockerSandbox
+    from agentsys_sandbox.docker.sandbox import DockerSandbox
 
     return DockerSandbox(spec, connect(chosen))
 
@@ -69,7 +69,7 @@ def connect(backend: str = "docker") -> Engine:
 
     Raises: Unavailable.
     """
-    from agentsys_sandbox.engine import Engine
+    from agentsys_sandbox.docker.engine import Engine
 
     return Engine.connect(_podman_socket() if backend == "podman" else _docker_url())
 
@@ -96,7 +96,7 @@ def _candidates(backend: str) -> tuple[Backend, ...]:
 def _see(backend: Backend) -> None:
     """Raises: SandboxError where the backend does not answer."""
     if backend == "bwrap":
-        from agentsys_sandbox.bwrap import probe
+        from agentsys_sandbox.bwrap.sandbox import probe
 
         probe()
         return

@@ -10,8 +10,8 @@ from typing import Self
 
 from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxGone
 from agentsys_sandbox.environment import run_environment
+from agentsys_sandbox.packages.requirements import denied
 from agentsys_sandbox.paths import inside, relative
-from agentsys_sandbox.requirements import denied
 from agentsys_sandbox.spec import Description, ExecResult, ExportReport, InstallResult, Outcome
 
 

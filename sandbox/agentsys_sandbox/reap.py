@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from agentsys_sandbox import rootfs
 from agentsys_sandbox.base import SandboxError
-from agentsys_sandbox.bwrap_reap import remove_tree
+from agentsys_sandbox.bwrap.reap import remove_tree
 from agentsys_sandbox.choose import connect
-from agentsys_sandbox.engine import Engine
-from agentsys_sandbox.enginerecords import ImageRow, Named
-from agentsys_sandbox.images import LABEL, is_outdated
+from agentsys_sandbox.docker.engine import Engine
+from agentsys_sandbox.docker.records import ImageRow, Named
+from agentsys_sandbox.image import rootfs
+from agentsys_sandbox.image.engine_image import LABEL, is_outdated
 from agentsys_sandbox.labels import CACHE_LABEL, RUN, SANDBOX, abandoned
 
 
@@ -84,7 +84,7 @@ def clean_up(
 
 
 def _at(host: str) -> Engine:
-    from agentsys_sandbox import endpoints
+    from agentsys_sandbox.docker import endpoints
 
     return endpoints.connect(endpoints.endpoint(host))
 
@@ -127,7 +127,7 @@ def of_sandbox(engine: Engine, name: str) -> list[Leftover]:
 
 def on_bubblewrap() -> list[Leftover]:
     """Folders of bubblewrap sandboxes whose owner is gone or whose time is over. Raises: Unavailable."""
-    from agentsys_sandbox import bwrap_reap
+    from agentsys_sandbox.bwrap import reap as bwrap_reap
 
     return [
         Leftover("bwrap", "folder", each.name, each.run, each.reason, partial(bwrap_reap.remove, each))
@@ -160,7 +160,7 @@ def outdated_folders() -> list[Leftover]:
 
 def on_gateways() -> list[Leftover]:
     """Folders of package index gateways whose owner is gone."""
-    from agentsys_sandbox import indexfolder
+    from agentsys_sandbox.packages import indexfolder
 
     return [
         Leftover("index", "folder", str(folder), "", reason, partial(indexfolder.remove, folder))

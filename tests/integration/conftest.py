@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.pipeline import RunResult, implement
-from agentsys.settings import Settings
+from agentsys.core.settings import Settings
+from agentsys.run.pipeline import RunResult, implement
 from scripted.recording import write_paper, write_recording
 
 Start = Callable[..., "RunResult"]

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from agentsys.events import Event, EventLog
+from agentsys.core.events import Event, EventLog
+from agentsys.core.settings import Settings
 from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
 from agentsys.llm.types import Part, Prompt
-from agentsys.settings import Settings
 from integration.faulty_endpoint import Endpoint
 
 KEY = "test-key-0123456789"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agentsys.artifacts import Verdict
+from agentsys.core.artifacts import Verdict
 from scripted.answers import CORE_RIGHT, TESTS, fenced, first_version
 
 EMPTY_TEST = "\n\ndef test_it_can_be_called() -> None:\n    corrected_means([1.0], 0.5)\n"
@@ -88,8 +88,8 @@ async def test_a_package_that_the_resolver_brings_and_the_policy_blocks_keeps_ev
 @pytest.mark.index
 @pytest.mark.slow
 async def test_a_round_that_passed_is_not_replayed_after_the_policy_was_tightened(replay, tmp_path):
-    from agentsys.pipeline import resume
-    from agentsys.settings import Settings
+    from agentsys.core.settings import Settings
+    from agentsys.run.pipeline import resume
 
     result = await replay(first_version(CORE_RIGHT), max_rounds=0)
     assert result.record.status == "verified"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import PrerequisiteError, ProviderError
-from agentsys.events import EventLog
+from agentsys.core.errors import PrerequisiteError, ProviderError
+from agentsys.core.events import EventLog
+from agentsys.core.settings import Settings
 from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
 from agentsys.llm.types import Image, Part, Prompt
-from agentsys.settings import Settings
 from integration.faulty_endpoint import Answer, Endpoint, drop, fault, hang, raw, serving, trickle
 
 pytest.importorskip("anthropic", reason="the extra `anthropic` is not installed")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from agentsys.errors import EXIT_CODES, LimitReached, ProviderError
+from agentsys.core.errors import EXIT_CODES, LimitReached, ProviderError
 from agentsys.llm.parse import extract_file, extract_json
 from agentsys.llm.types import Image, Prompt
 from integration.endpoint_run import PROMPT, Run, ask, plain

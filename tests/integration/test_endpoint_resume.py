@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import AgentsysError, LimitReached, ProviderError
-from agentsys.events import EventLog
+from agentsys.core.errors import AgentsysError, LimitReached, ProviderError
+from agentsys.core.events import EventLog
+from agentsys.core.settings import Settings
 from agentsys.llm.client import AnswerError
 from agentsys.llm.factory import build_model
-from agentsys.settings import Settings
 from integration.endpoint_run import KEY, PROMPT, Run, ask, plain
 from integration.faulty_endpoint import (
     completion,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.artifacts import Verdict
-from agentsys.fidelity import mutation
-from agentsys.fidelity.mutation_report import FILE, read_report
+from agentsys.core.artifacts import Verdict
 from agentsys.report.data import collect
 from agentsys.report.summary import summary
+from agentsys.verify.fidelity import mutation
+from agentsys.verify.fidelity.mutation_report import FILE, read_report
 from agentsys_sandbox.base import SandboxGone
 from scripted.answers import CORE_RIGHT, first_version
 
@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.index]
 
 
 async def test_planted_faults_and_map_tell_what_the_tests_show(replay, tmp_path: Path):
-    from agentsys.pipeline import resume
-    from agentsys.settings import Settings
+    from agentsys.core.settings import Settings
+    from agentsys.run.pipeline import resume
 
     result = await replay(first_version(CORE_RIGHT), mutants=3)
     run = result.run

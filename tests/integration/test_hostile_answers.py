@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.pipeline import implement
-from agentsys.settings import Settings
+from agentsys.core.settings import Settings
+from agentsys.run.pipeline import implement
 from scripted.answers import CORE_RIGHT, DESIGN, as_json, first_version
 from scripted.recording import write_paper, write_recording
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.agents.auditor import EXCERPT_CHARS
+from agentsys.audit.auditor import EXCERPT_CHARS
+from agentsys.core.settings import Settings
 from agentsys.llm.replay import ReplayProvider
 from agentsys.llm.types import Prompt
 from agentsys.paper import excerpt, read_paper
-from agentsys.pipeline import RunResult, implement
-from agentsys.settings import Settings
+from agentsys.run.pipeline import RunResult, implement
 from agentsys_policies.purpose import marker_of
 from agentsys_policies.record import read_events, verify
 from scripted.answers import CORE_RIGHT, first_version

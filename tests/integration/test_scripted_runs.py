@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.artifacts import Diagnosis, Review, Verdict
+from agentsys.core.artifacts import Diagnosis, Review, Verdict
 from scripted.answers import (
     CORE_RIGHT,
     CORE_WRONG,
@@ -198,8 +198,8 @@ def ledger(folder: Path) -> list[dict[str, object]]:
 
 @pytest.mark.slow
 async def test_resuming_a_finished_run_asks_no_model_again(replay, tmp_path: Path):
-    from agentsys.pipeline import resume
-    from agentsys.settings import Settings
+    from agentsys.core.settings import Settings
+    from agentsys.run.pipeline import resume
 
     answers = first_version(CORE_RIGHT)
     result = await replay(answers)

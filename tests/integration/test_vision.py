@@ -12,23 +12,24 @@ from typing import Any
 import pytest
 from PIL import Image as Pillow
 
-from agentsys.agents.analyzer import Analyzer
-from agentsys.agents.context import Context
-from agentsys.agents.figures import MAX_IMAGES, images_for, main_figures
-from agentsys.artifacts import PaperPlace, Requirement
-from agentsys.errors import ProviderError
-from agentsys.events import EventLog
+from agentsys.analyse.analyzer import Analyzer
+from agentsys.core.artifacts import PaperPlace, Requirement
+from agentsys.core.errors import ProviderError
+from agentsys.core.events import EventLog
+from agentsys.core.gitrepo import GitRepo
+from agentsys.core.rounds import Rounds
+from agentsys.core.rundir import RunDir
+from agentsys.core.settings import Settings
+from agentsys.core.state import State
 from agentsys.llm.factory import build_model
 from agentsys.llm.pictures import MAX_BYTES, MAX_SIDE, fitted
 from agentsys.llm.types import Image, Prompt
 from agentsys.llm.vision import NOT_SHOWN, can_see, knows_images
 from agentsys.paper.model import Algorithm, Equation, Figure, PageInfo, Paper, Paragraph, Section, Table
 from agentsys.paper.pictures import add_pictures
-from agentsys.repair.gitrepo import GitRepo
-from agentsys.rounds import Rounds
-from agentsys.rundir import RunDir
-from agentsys.settings import Settings
-from agentsys.workspace import Workspace
+from agentsys.plan.context import Context
+from agentsys.plan.figures import MAX_IMAGES, images_for, main_figures
+from agentsys.plan.workspace import Workspace
 from agentsys_policies.engine import Policy
 from agentsys_policies.record import AuditRecord
 from integration.endpoint_run import KEY, PROMPT, Run, plain
@@ -102,6 +103,7 @@ def context_of(folder: Path, model: Any = None, read: Paper | None = None, **set
         policy=Policy.load("default"),
         audit=AuditRecord(run.audit),
         open_sandbox=no_sandbox,
+        standing=State,
     )
 
 
@@ -217,7 +219,7 @@ async def test_analyzer_sends_the_picture_that_a_requirement_cites(
     async with serving(ok(ANALYSIS)) as endpoint:
         context = context_of(tmp_path, Run(tmp_path).model(endpoint))
         context.ws.the_plan = lambda: cites(label)
-        await Analyzer(context).act()
+        await Analyzer(context).act("analyse")
         await context.model.close()  # type: ignore[attr-defined]
     assert picture_urls(endpoint) == expected
 
@@ -226,7 +228,7 @@ async def test_model_that_cannot_see_gets_caption_and_note_instead(tmp_path: Pat
     async with serving(ok(ANALYSIS)) as endpoint:
         context = context_of(tmp_path, Run(tmp_path).model(endpoint), vision="off")
         context.ws.the_plan = lambda: cites("Figure 1")
-        await Analyzer(context).act()
+        await Analyzer(context).act("analyse")
         await context.model.close()  # type: ignore[attr-defined]
     text: Any = endpoint.requests[0].body["messages"][-1]["content"]  # type: ignore[index]
     assert isinstance(text, str)
@@ -294,7 +296,7 @@ def test_what_is_no_picture_is_left_out(data: bytes) -> None:
 
 
 def test_algorithm_of_a_page_with_wrong_mathematics_is_cut_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from agentsys.files import sha256_bytes
+    from agentsys.core.files import sha256_bytes
     from agentsys.paper import pictures
 
     (tmp_path / "p.pdf").write_bytes(b"%PDF-")

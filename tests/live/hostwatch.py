@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentsys_sandbox import bwrap_reap
 from agentsys_sandbox.base import SandboxError
+from agentsys_sandbox.bwrap import reap as bwrap_reap
 from agentsys_sandbox.choose import connect
 from agentsys_sandbox.labels import RUN
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox import bwrap_reap
 from agentsys_sandbox.base import SandboxError, SandboxGone, Unavailable
-from agentsys_sandbox.bwrap import BwrapSandbox
-from agentsys_sandbox.gateway import forwarder_command
+from agentsys_sandbox.bwrap import reap as bwrap_reap
+from agentsys_sandbox.bwrap.sandbox import BwrapSandbox
+from agentsys_sandbox.packages.gateway import forwarder_command
 from agentsys_sandbox.spec import Limits, Outcome, SandboxSpec
 from live.sandboxes import MIB, SMALL, need, python
 from unit.sandbox.upstreams import wheel
@@ -94,7 +94,7 @@ async def test_nothing_is_left_where_opening_fails(monkeypatch: pytest.MonkeyPat
     async def broken(*_: object) -> None:
         raise SandboxGone("the probe broke")
 
-    monkeypatch.setattr("agentsys_sandbox.bwrap.check", broken)
+    monkeypatch.setattr("agentsys_sandbox.bwrap.sandbox.check", broken)
     with pytest.raises(Unavailable, match="the probe broke"):
         async with BwrapSandbox(SPEC):
             pytest.fail("it must not open")
@@ -103,8 +103,8 @@ async def test_nothing_is_left_where_opening_fails(monkeypatch: pytest.MonkeyPat
 
 OWNER = """
 import asyncio, sys
-from agentsys_sandbox.bwrap import BwrapSandbox
-from agentsys_sandbox.gateway import forwarder_command
+from agentsys_sandbox.bwrap.sandbox import BwrapSandbox
+from agentsys_sandbox.packages.gateway import forwarder_command
 from agentsys_sandbox.spec import SandboxSpec
 
 async def main():
@@ -171,8 +171,8 @@ async def test_it_calls_itself_weak_and_lists_what_it_has_seen() -> None:
 
 
 async def test_a_demanded_control_that_is_not_effective_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    from agentsys_sandbox import bwrap_check
     from agentsys_sandbox.base import WeakSandbox
+    from agentsys_sandbox.bwrap import check as bwrap_check
 
     real = bwrap_check._isolation
 
@@ -234,7 +234,7 @@ async def test_a_work_folder_that_grows_too_large_ends_the_program() -> None:
 async def test_without_control_groups_memory_is_watched_and_said_to_be_only_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agentsys_sandbox.bwrap_cgroup.create", lambda *_: None)
+    monkeypatch.setattr("agentsys_sandbox.bwrap.cgroup.create", lambda *_: None)
     async with BwrapSandbox(SPEC) as box:
         code = "import os, time\nif os.fork() == 0: os.setsid()\nx = b'x' * (200 << 20)\ntime.sleep(60)"
         result = await python(box, code, timeout=40)
@@ -323,7 +323,7 @@ async def test_numpy_and_pytest_are_installed_from_the_hosts_index_and_run() -> 
 @pytest.mark.index
 @pytest.mark.slow
 async def test_torch_comes_from_the_wheel_folder_of_the_host() -> None:
-    from agentsys_sandbox import indexconfig
+    from agentsys_sandbox.packages import indexconfig
 
     have = [file for place in indexconfig.read().find_links if Path(place).is_dir() for file in Path(place).iterdir()]
     tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"
@@ -337,7 +337,7 @@ async def test_torch_comes_from_the_wheel_folder_of_the_host() -> None:
 
 
 def test_an_error_names_the_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    from agentsys_sandbox import bwrap_command
+    from agentsys_sandbox.bwrap import command as bwrap_command
 
     monkeypatch.setattr(bwrap_command, "PATH", "/nonexistent")
     with pytest.raises(SandboxError, match="`bwrap` is not installed"):

@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from agentsys_sandbox.base import REPO, WORK, Sandbox, SandboxError, SandboxGone
-from agentsys_sandbox.bwrap import BwrapSandbox
-from agentsys_sandbox.container import DockerSandbox
+from agentsys_sandbox.bwrap.sandbox import BwrapSandbox
+from agentsys_sandbox.docker.sandbox import DockerSandbox
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, failed, passed
 from agentsys_sandbox.spec import ExecResult, Outcome
 from live.sandboxes import BACKENDS, Place, need

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.evaluate.execution import execute
-from agentsys.evaluate.measure import measure
-from agentsys.evaluate.parts import Measured, Part
-from agentsys.evaluate.rubric import read_rubric
-from agentsys.evaluate.run import Order, evaluate
-from agentsys.evaluate.subject import read_subject
-from agentsys.events import EventLog
+from agentsys.core.events import EventLog
+from agentsys.core.settings import Settings
 from agentsys.llm.factory import build_model
 from agentsys.paper import read_paper
-from agentsys.settings import Settings
+from agentsys.report.evaluate.execution import execute
+from agentsys.report.evaluate.measure import measure
+from agentsys.report.evaluate.parts import Measured, Part
+from agentsys.report.evaluate.rubric import read_rubric
+from agentsys.report.evaluate.run import Order, evaluate
+from agentsys.report.evaluate.subject import read_subject
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.choose import open_sandbox
 from agentsys_sandbox.spec import Limits, SandboxSpec

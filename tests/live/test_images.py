@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox import images, rootfs
 from agentsys_sandbox.base import ImageMissing, Unavailable
-from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.docker.engine import Engine
+from agentsys_sandbox.image import engine_image as images
+from agentsys_sandbox.image import rootfs
 from live.sandboxes import need
 
 

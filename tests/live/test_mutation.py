@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.fidelity.mutation import mutation_check
+from agentsys.verify.fidelity.mutation import mutation_check
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.choose import open_sandbox
 from agentsys_sandbox.spec import Limits, SandboxSpec
@@ -46,7 +46,7 @@ async def test_blind_tests_notice_nothing(place: Place, tmp_path: Path) -> None:
 async def test_a_loop_that_no_longer_ends_is_noticed_by_the_time_limit(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentsys.fidelity.mutation.SPARE", 4.0)
+    monkeypatch.setattr("agentsys.verify.fidelity.mutation.SPARE", 4.0)
     repo = write_repo(tmp_path / "repo", ENDLESS)
     report = await mutation_check(repo, factory(place), out=tmp_path / "rounds", plan=CORE, count=40, timeout=60)
     (endless,) = [item for item in report.mutants if item.before == "i += 1"]

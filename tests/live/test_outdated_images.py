@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from agentsys_sandbox import images, rootfs
-from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.docker.engine import Engine
+from agentsys_sandbox.image import engine_image as images
+from agentsys_sandbox.image import rootfs
 from agentsys_sandbox.reap import outdated_images
 from live.sandboxes import need
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox import endpoints
 from agentsys_sandbox.base import SandboxError, SandboxGone, Unavailable
 from agentsys_sandbox.choose import _docker_url  # pyright: ignore[reportPrivateUsage]
-from agentsys_sandbox.endpoints import Endpoint, endpoint
-from agentsys_sandbox.engine import Engine
-from agentsys_sandbox.pool import Pool
-from agentsys_sandbox.pooled import PooledSandbox
+from agentsys_sandbox.docker import endpoints
+from agentsys_sandbox.docker.endpoints import Endpoint, endpoint
+from agentsys_sandbox.docker.engine import Engine
+from agentsys_sandbox.docker.pool import Pool
+from agentsys_sandbox.docker.pooled import PooledSandbox
 from agentsys_sandbox.spec import SandboxSpec
 from live.sandboxes import SMALL, Place, python
 

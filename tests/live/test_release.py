@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agentsys.cli.app import main
-from agentsys.rundir import RunDir
-from agentsys.runrecord import RunRecord
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord
 from agentsys_policies.engine import Policy
 from agentsys_policies.record import AuditRecord
 
@@ -151,8 +151,8 @@ def test_compose_up_runs_the_smoke_profile_of_a_release(run: RunDir, base: str, 
 
 @pytest.mark.slow
 async def test_the_release_of_the_examples_run_does_its_smoke_run_under_compose(base: str, tmp_path: Path) -> None:
-    from agentsys.pipeline import implement
-    from agentsys.settings import Settings
+    from agentsys.core.settings import Settings
+    from agentsys.run.pipeline import implement
 
     example = Path(__file__).resolve().parents[2] / "examples" / "dc-svrg"
     settings = Settings(replay=example / "recording", runs_dir=tmp_path / "runs")

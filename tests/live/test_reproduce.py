@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from agentsys.core.rundir import RunDir
+from agentsys.core.settings import Settings
 from agentsys.report.data import collect
 from agentsys.report.markdown import markdown
-from agentsys.reproduce import Order, Reproduced, reproduce
-from agentsys.rundir import RunDir
-from agentsys.settings import Settings
+from agentsys.run.reproduce import Order, Reproduced, reproduce
 from agentsys.verify.datafiles import CHUNK, read_folder
 from live.sandboxes import Place
 from unit.verify.delivered import FILES, deliver

@@ -18,7 +18,7 @@ import pytest
 
 from agentsys_sandbox.base import Sandbox, SandboxError, SandboxGone
 from agentsys_sandbox.choose import connect
-from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.docker.engine import Engine
 from agentsys_sandbox.labels import RUN
 from agentsys_sandbox.spec import ExecResult, Outcome
 from live.frailengine import Fault, FrailEngine
@@ -106,7 +106,7 @@ async def test_an_engine_that_never_comes_back_is_an_error_in_time_and_what_is_l
     frail: tuple[FrailEngine, Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, place = frail
-    monkeypatch.setattr("agentsys_sandbox.engine._PATIENCE", 3.0)
+    monkeypatch.setattr("agentsys_sandbox.docker.engine._PATIENCE", 3.0)
     start = time.monotonic()
     with pytest.raises(SandboxError):
         async with place.open() as box:
@@ -135,7 +135,7 @@ async def test_an_engine_that_hangs_is_unavailable_in_time(
         return "lost"
 
     engine.fault = hang
-    monkeypatch.setattr("agentsys_sandbox.engine._CONNECT_SECONDS", 2)
+    monkeypatch.setattr("agentsys_sandbox.docker.engine._CONNECT_SECONDS", 2)
     start = time.monotonic()
     with pytest.raises(SandboxError, match="no Docker engine answers"):
         await asyncio.to_thread(Engine.connect, engine.url)

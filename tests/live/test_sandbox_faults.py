@@ -17,8 +17,8 @@ import pytest
 from agentsys_sandbox import reap
 from agentsys_sandbox.base import ImageMissing, Sandbox, SandboxGone, Unavailable
 from agentsys_sandbox.choose import connect, inspect, open_sandbox
-from agentsys_sandbox.container import DockerSandbox
-from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.docker.engine import Engine
+from agentsys_sandbox.docker.sandbox import DockerSandbox
 from agentsys_sandbox.labels import RUN
 from agentsys_sandbox.spec import Outcome, SandboxSpec
 from live.sandboxes import SMALL, Place, python

@@ -249,7 +249,7 @@ async def test_an_installation_over_its_time_is_timeout(box: Sandbox) -> None:
 async def test_an_index_that_cannot_be_reached_is_no_fault_of_the_requirements(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from agentsys_sandbox.gateway import Gateway
+    from agentsys_sandbox.packages.gateway import Gateway
 
     empty = tempfile.TemporaryDirectory()
     Path(empty.name).chmod(0o755)

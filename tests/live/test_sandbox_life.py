@@ -95,21 +95,21 @@ async def test_a_second_cancellation_while_it_cleans_up_leaves_nothing(place: Pl
 
 
 BWRAP_STEPS = (
-    "agentsys_sandbox.bwrap.Bubblewrap.find",
-    "agentsys_sandbox.bwrap.ensure_rootfs",
-    "agentsys_sandbox.bwrap.identity",
-    "agentsys_sandbox.bwrap._make_folder",
-    "agentsys_sandbox.bwrap.write_owner",
-    "agentsys_sandbox.bwrap.bwrap_cgroup.create",
-    "agentsys_sandbox.bwrap._make_owned",
-    "agentsys_sandbox.bwrap.check",
-    "agentsys_sandbox.bwrap.compile_filter",
-    "agentsys_sandbox.bwrap_box.start",
-    "agentsys_sandbox.bwrap_box.launch",
-    "agentsys_sandbox.bwrap.transfer.write_files",
-    "agentsys_sandbox.bwrap.transfer.export",
-    "agentsys_sandbox.gateway.GatewayServer",
-    "agentsys_sandbox.install.make_venv",
+    "agentsys_sandbox.bwrap.sandbox.Bubblewrap.find",
+    "agentsys_sandbox.bwrap.sandbox.ensure_rootfs",
+    "agentsys_sandbox.bwrap.sandbox.identity",
+    "agentsys_sandbox.bwrap.sandbox._make_folder",
+    "agentsys_sandbox.bwrap.sandbox.write_owner",
+    "agentsys_sandbox.bwrap.sandbox.bwrap_cgroup.create",
+    "agentsys_sandbox.bwrap.sandbox._make_owned",
+    "agentsys_sandbox.bwrap.sandbox.check",
+    "agentsys_sandbox.bwrap.sandbox.compile_filter",
+    "agentsys_sandbox.bwrap.box.start",
+    "agentsys_sandbox.bwrap.box.launch",
+    "agentsys_sandbox.bwrap.sandbox.transfer.write_files",
+    "agentsys_sandbox.bwrap.sandbox.transfer.export",
+    "agentsys_sandbox.packages.gateway.GatewayServer",
+    "agentsys_sandbox.packages.install.make_venv",
 )
 
 
@@ -199,7 +199,7 @@ async def test_a_name_that_is_taken_is_refused_and_its_owner_left_alone(
         image = api.inspect_container(engine.containers(f"agentsys.run={engine_place.run}")[0].name)["Image"]
         other = api.create_container(image, name=f"{taken}-1", labels=labels("taken", 600), command=["true"])["Id"]
         try:
-            monkeypatch.setattr("agentsys_sandbox.container.secrets.token_hex", lambda size=8: "0" * 8)
+            monkeypatch.setattr("agentsys_sandbox.docker.sandbox.secrets.token_hex", lambda size=8: "0" * 8)
             box = open_sandbox(SandboxSpec(run="taken", limits=SMALL), "docker")
             with pytest.raises(Unavailable, match="already in use"):
                 async with box:

@@ -81,8 +81,8 @@ async def test_a_work_folder_that_grows_over_its_limit_is_disk_limit(place: Plac
 
 
 async def test_files_without_content_are_counted_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentsys_sandbox.box._MOST_FILES", 1000)
-    monkeypatch.setattr("agentsys_sandbox.bwrap_watch._MOST_FILES", 1000)
+    monkeypatch.setattr("agentsys_sandbox.docker.box._MOST_FILES", 1000)
+    monkeypatch.setattr("agentsys_sandbox.bwrap.watch._MOST_FILES", 1000)
     async with place.open() as box:
         code = "import time\nfor i in range(3000): open(f'/work/repo/{i}', 'w').close()\ntime.sleep(60)"
         result = await python(box, code, timeout=50)

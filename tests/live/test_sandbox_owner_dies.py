@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox import bwrap_reap, reap
+from agentsys_sandbox import reap
 from agentsys_sandbox.base import SandboxError
+from agentsys_sandbox.bwrap import reap as bwrap_reap
 from agentsys_sandbox.choose import connect
 from agentsys_sandbox.labels import PID, RUN
 from live.hostwatch import left_behind, on_disk, on_engine, processes, settled

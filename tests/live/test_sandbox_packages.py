@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from agentsys_sandbox.choose import connect
-from agentsys_sandbox.gateway import Gateway, GatewayOptions
-from agentsys_sandbox.images import ensure_image
+from agentsys_sandbox.image.engine_image import ensure_image
 from agentsys_sandbox.labels import labels
+from agentsys_sandbox.packages.gateway import Gateway, GatewayOptions
 from agentsys_sandbox.spec import Outcome
 from live.sandboxes import Place, need, python
 from unit.sandbox.upstreams import FakeIndex, fake_index, wheel

@@ -16,9 +16,9 @@ import pytest
 
 from agentsys_sandbox.base import Sandbox, WeakSandbox
 from agentsys_sandbox.choose import open_sandbox
-from agentsys_sandbox.engine import Engine
-from agentsys_sandbox.gateway import Gateway
+from agentsys_sandbox.docker.engine import Engine
 from agentsys_sandbox.labels import RUN
+from agentsys_sandbox.packages.gateway import Gateway
 from agentsys_sandbox.reap import on_engine
 from agentsys_sandbox.spec import IndexRules, InstallResult, Outcome, SandboxSpec
 from live.sandboxes import SMALL, Place

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.artifacts import CHECKS, Check, Verdict
-from agentsys.events import EventLog
-from agentsys.repair.gitrepo import GitRepo
+from agentsys.core.artifacts import CHECKS, Check, Verdict
+from agentsys.core.events import EventLog
+from agentsys.core.gitrepo import GitRepo
 from agentsys.verify.replay import replay
 from agentsys.verify.run import verify
 from agentsys_sandbox.base import Sandbox

@@ -8,9 +8,9 @@ from typing import get_args
 
 import pytest
 
-from agentsys.errors import EXIT_CODES, Status
-from agentsys.events import STAGES, EventType
-from agentsys.settings import Settings
+from agentsys.core.errors import EXIT_CODES, Status
+from agentsys.core.events import STAGES, EventType
+from agentsys.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*/README.md")])

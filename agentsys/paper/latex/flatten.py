@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper.latex.clean import strip_comments
 from agentsys.paper.latex.sources import Sources
 

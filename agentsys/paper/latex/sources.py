@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 
 SUFFIXES = frozenset({".tex", ".ltx", ".bbl", ".bib", ".tikz", ".pgf"})
 """Kinds of files that are read; everything else in a source is not."""

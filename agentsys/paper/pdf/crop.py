@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
+from agentsys.paper.pdf.engine import MAX_SIDE
 from agentsys.paper.pdf.extract import Emit, open_document
-from agentsys.paper.pdf.worker import MAX_SIDE
 
 MAX_PIXELS = 25_000_000
 _PAPER: list[float] = [0.0] * 12 + [255.0] * 244

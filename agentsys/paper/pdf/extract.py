@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agentsys.paper.pdf import accents, glyphs, ink, inspect
-from agentsys.paper.pdf.engine import Document, pdfium
-from agentsys.paper.pdf.worker import MAX_SIDE
+from agentsys.paper.pdf.engine import MAX_SIDE, Document, pdfium
 
 MAX_CHARS = 50_000
 """Characters of one page that are looked at."""

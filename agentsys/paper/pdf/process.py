@@ -9,12 +9,14 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 
 MAX_OUTPUT = 256 * 2**20
 """Bytes that a child may print."""
@@ -158,3 +160,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     if child.stdout is not None:
         child.stdout.close()
     child.wait()
+
+
+@contextmanager
+def as_file(data: bytes) -> Generator[IO[bytes]]:
+    """An anonymous file with the bytes: the child reads exactly what was hashed."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file

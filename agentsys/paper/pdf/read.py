@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import IO, Any
+from typing import Any
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper.model import Audit, HiddenText, Paper, Paragraph
 from agentsys.paper.options import ReadOptions
 from agentsys.paper.pdf import process, wire
@@ -79,7 +76,7 @@ def collect(data: bytes, options: ReadOptions) -> tuple[wire.RawDocument, list[w
     job: dict[str, Any] = {"task": "read", "password": options.password, "max_pages": options.max_pages}
     document: wire.RawDocument | None = None
     pages: list[wire.RawPage] = []
-    with as_file(data) as file:
+    with process.as_file(data) as file:
         for record in process.run_worker(file, job, timeout=options.timeout):
             match record["kind"]:
                 case "error":
@@ -93,15 +90,6 @@ def collect(data: bytes, options: ReadOptions) -> tuple[wire.RawDocument, list[w
     if document is None:
         raise PaperError("the PDF reader gave no answer", "try another copy of the paper")
     return document, pages
-
-
-@contextmanager
-def as_file(data: bytes) -> Generator[IO[bytes]]:
-    """An anonymous file with the bytes: the child reads exactly what was hashed."""
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.seek(0)
-        yield file
 
 
 def page_words(page: wire.RawPage) -> str:

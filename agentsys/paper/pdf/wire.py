@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 
 T = TypeVar("T", bound=BaseModel)
 

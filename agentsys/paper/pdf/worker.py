@@ -16,8 +16,6 @@ MEMORY = 640 * 2**20
 """Address space of the child, in bytes: what a bomb fills before it bursts; a paper needs a third of it."""
 CPU_SECONDS = 60
 """Processor time of the child."""
-MAX_SIDE = 14_400.0
-"""Longest page side in points: the limit of the PDF specification (ISO 32000-1, annex C)."""
 
 
 def main() -> None:

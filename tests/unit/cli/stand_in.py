@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agentsys import errors, rundir
-from agentsys.errors import EXIT_CODES, AgentsysError
-from agentsys.events import EventLog, Subscriber
-from agentsys.rundir import RunDir
-from agentsys.runrecord import RunRecord, SettingValue
-from agentsys.settings import Settings
+from agentsys.core import errors, rundir
+from agentsys.core.errors import EXIT_CODES, AgentsysError
+from agentsys.core.events import EventLog, Subscriber
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord, SettingValue
+from agentsys.core.settings import Settings
 
 
 @dataclass
@@ -67,7 +67,7 @@ async def finish(run: RunDir, record: RunRecord, subscribers: Sequence[Subscribe
 
 
 def install(end: str) -> dict[str, object]:
-    """Put the stand-in in the place of `agentsys.pipeline`; what it was called with is put into the returned dict."""
+    """Put the stand-in in the place of `agentsys.run.pipeline`; the returned dict gets what it was called with."""
     called: dict[str, object] = {}
 
     async def implement(
@@ -93,17 +93,17 @@ def install(end: str) -> dict[str, object]:
         called.update(run=run, settings=settings)
         return await finish(run, run.read(), subscribers, end)
 
-    module = types.ModuleType("agentsys.pipeline")
+    module = types.ModuleType("agentsys.run.pipeline")
     module.implement = implement  # type: ignore[attr-defined]
     module.resume = resume  # type: ignore[attr-defined]
     module.RunResult = RunResult  # type: ignore[attr-defined]
-    sys.modules["agentsys.pipeline"] = module
-    import agentsys
+    sys.modules["agentsys.run.pipeline"] = module
+    import agentsys.run
     from agentsys.cli import preflight
 
     # The stand-in asks no model, so none must be there.
     preflight.check = lambda settings: None
-    agentsys.pipeline = module  # type: ignore[attr-defined]
+    agentsys.run.pipeline = module  # type: ignore[attr-defined]
     return called
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.rundir import RunDir
-from agentsys.runrecord import RunRecord, SettingValue
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord, SettingValue
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 HEAVY = ("autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "pypdfium2", "jinja2")

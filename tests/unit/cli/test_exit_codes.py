@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agentsys.errors import EXIT_CODES
+from agentsys.core.errors import EXIT_CODES
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from agentsys import paper as papers
-from agentsys import pipeline
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord
+from agentsys.core.settings import Settings
+from agentsys.core.settings_layers import load_settings
 from agentsys.paper import ReadOptions
-from agentsys.rundir import RunDir
-from agentsys.runrecord import RunRecord
-from agentsys.settings import Settings
-from agentsys.settings_layers import load_settings
+from agentsys.run import pipeline
 from unit.paper.conftest import LINES, pdf_bytes, prose, text_at
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import agentsys.reproduce
+import agentsys.run.reproduce
 from agentsys.cli.app import app
 from agentsys.cli.reproduce import streaming
-from agentsys.errors import BlockedError, UsageError
-from agentsys.rundir import RunDir
-from agentsys.settings import Settings
+from agentsys.core.errors import BlockedError, UsageError
+from agentsys.core.rundir import RunDir
+from agentsys.core.settings import Settings
 from agentsys_sandbox.fake import FakeSandbox
 from agentsys_sandbox.spec import Outcome, SandboxSpec
 from unit.verify.delivered import deliver
@@ -39,7 +39,7 @@ class Cli:
             self.backends.append(settings.backend)
             return opener
 
-        self._patch.setattr(agentsys.reproduce, "_opener", choose)
+        self._patch.setattr(agentsys.run.reproduce, "_opener", choose)
         done = CliRunner().invoke(app, ["reproduce", str(self.run_dir.path), *args])
         return done.exit_code, done.stdout, done.stderr, done.exception
 

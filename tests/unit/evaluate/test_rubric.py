@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from agentsys.errors import UsageError
-from agentsys.evaluate.rubric import Node, by_category, prune, read_rubric, score
+from agentsys.core.errors import UsageError
+from agentsys.report.evaluate.rubric import Node, by_category, prune, read_rubric, score
 from unit.evaluate.four import RUBRIC
 
 CODE, RUN, RESULT = "Code Development", "Code Execution", "Result Analysis"

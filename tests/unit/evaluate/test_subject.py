@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import UsageError
-from agentsys.evaluate.blind import blind
-from agentsys.evaluate.material import choose_files
-from agentsys.evaluate.measure import measure
-from agentsys.evaluate.observed import observed_plan, package_of
-from agentsys.evaluate.parts import WEIGHTS, Measured, Part
-from agentsys.evaluate.stubs import functions
-from agentsys.evaluate.subject import kind_of, read_subject
+from agentsys.core.errors import UsageError
+from agentsys.report.evaluate.blind import blind
+from agentsys.report.evaluate.material import choose_files
+from agentsys.report.evaluate.measure import measure
+from agentsys.report.evaluate.observed import observed_plan, package_of
+from agentsys.report.evaluate.parts import WEIGHTS, Measured, Part
+from agentsys.report.evaluate.stubs import functions
+from agentsys.report.evaluate.subject import kind_of, read_subject
 from unit.evaluate.four import CONFIG_ONLY, FOUR, STUB, WORKING, write
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import PrerequisiteError
-from agentsys.events import EventLog
+from agentsys.core.errors import PrerequisiteError
+from agentsys.core.events import EventLog
+from agentsys.core.settings import Settings
 from agentsys.llm.factory import build_model, build_providers, is_local, provider_of
-from agentsys.settings import Settings
 
 KEYS = {"OPENAI_API_KEY": "test-key-openai", "ANTHROPIC_API_KEY": "test-key-anthropic"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import LimitReached, PrerequisiteError, ProviderError
-from agentsys.events import Event, EventLog
+from agentsys.core.errors import LimitReached, PrerequisiteError, ProviderError
+from agentsys.core.events import Event, EventLog
 from agentsys.llm.client import AnswerError
 from agentsys.llm.faults import Transient
 from agentsys.llm.guard import GuardedModel

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import LimitReached, PrerequisiteError, ProviderError
-from agentsys.events import Event, EventLog
+from agentsys.core.errors import LimitReached, PrerequisiteError, ProviderError
+from agentsys.core.events import Event, EventLog
+from agentsys.core.settings import Settings
 from agentsys.llm.client import AnswerError
 from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
@@ -17,7 +18,6 @@ from agentsys.llm.limits import Limits
 from agentsys.llm.source import LiveSource
 from agentsys.llm.store import Store
 from agentsys.llm.types import Part, Prompt
-from agentsys.settings import Settings
 from unit.llm.scripted import USAGE, ScriptedProvider
 
 

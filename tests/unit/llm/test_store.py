@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import PrerequisiteError
+from agentsys.core.errors import PrerequisiteError
 from agentsys.llm.store import Recording, Store, decode, encode, load
 from agentsys.llm.types import CallKey, Reply, Usage
 

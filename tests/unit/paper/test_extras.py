@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper import ReadOptions, read_paper, write_paper
 from agentsys.paper.hyper import candidates
 from agentsys.paper.model import Paper, Paragraph, Section, Table

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper import ReadOptions, read_paper
 from agentsys.paper.pdf import wire
 from agentsys.paper.pdf.process import run_worker

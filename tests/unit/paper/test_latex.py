@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper import read_paper, to_markdown
 from agentsys.paper.latex.clean import strip_comments
 

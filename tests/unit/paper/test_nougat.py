@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper import ReadOptions, nougat, read_paper
 from agentsys.paper.nougat import PageReading, find_model, judge, read_pages
 from agentsys.paper.nougat_merge import merge

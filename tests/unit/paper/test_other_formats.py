@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper import read_paper, to_markdown
 
 HTML = """<!DOCTYPE html><html><head><title>t</title><style>x{}</style></head><body><article class="ltx_document">

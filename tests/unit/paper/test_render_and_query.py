@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import PaperError
+from agentsys.core.errors import PaperError
 from agentsys.paper import cited_floats, excerpt, find_section, load_paper, summary_rows, to_markdown, write_paper
 from agentsys.paper.model import Algorithm, Equation, Figure, Paper, Paragraph, Section, Table
 

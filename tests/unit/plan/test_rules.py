@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentsys.artifacts import Dependency, FileSpec, PaperPlace
+from agentsys.core.artifacts import Dependency, FileSpec, PaperPlace
 from agentsys.plan.answers import DesignAnswer, EvaluationAnswer, Ledger, clean_design
 from agentsys.plan.carriers import missing_keys, missing_symbols
 from agentsys.plan.rules import design_problems, evaluation_problems, find_cycle, levels

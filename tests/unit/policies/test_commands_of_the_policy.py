@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agentsys.cli.app import main
-from agentsys.rundir import RunDir
-from agentsys.runrecord import RunRecord
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord
 from agentsys_policies.engine import Policy
 from agentsys_policies.record import AuditRecord
 

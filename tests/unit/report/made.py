@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agentsys.artifacts import (
+from agentsys.core.artifacts import (
     CHECKS,
     Check,
     CheckState,
@@ -22,9 +22,9 @@ from agentsys.artifacts import (
     Requirement,
     Verdict,
 )
-from agentsys.errors import EXIT_CODES, Status
-from agentsys.rundir import RunDir
-from agentsys.runrecord import RunRecord, SettingValue, UsageRecord
+from agentsys.core.errors import EXIT_CODES, Status
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord, SettingValue, UsageRecord
 
 TITLE = "A Made-up Paper (this run directory was made by the tests)"
 RUN_ID = "2026-01-02-made-by-the-tests-0a1b"

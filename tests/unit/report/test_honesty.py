@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.artifacts import Check, ReviewFinding
-from agentsys.errors import UsageError
-from agentsys.repair.findings import fingerprint
+from agentsys.core.artifacts import Check, ReviewFinding
+from agentsys.core.errors import UsageError
+from agentsys.core.rundir import RunDir
 from agentsys.report.data import ReportData, collect
 from agentsys.report.html import html
 from agentsys.report.jsonform import as_json
@@ -17,7 +17,7 @@ from agentsys.report.markdown import markdown
 from agentsys.report.reviewing import review_words
 from agentsys.report.summary import summary
 from agentsys.report.verdict import effective_status, missing_evidence, next_command
-from agentsys.rundir import RunDir
+from agentsys.verify.review_findings import fingerprint
 
 from .made import make, record, verdict, write_json
 

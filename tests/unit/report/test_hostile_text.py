@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.artifacts import Diagnosis, Diagnostic
+from agentsys.core.artifacts import Diagnosis, Diagnostic
+from agentsys.core.markup import code, cut_lines, fence, md, mermaid
 from agentsys.report.data import ReportData, collect
 from agentsys.report.diagrams import module_chart, round_chart
 from agentsys.report.html import MAX_BYTES, html
 from agentsys.report.markdown import markdown
-from agentsys.report.markup import code, cut_lines, fence, md, mermaid
 from agentsys.report.summary import summary
 
 from .made import make, plan, record, verdict, write_json

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.fidelity.mutation_report import MutationReport, TriedMutant
+from agentsys.core.rundir import RunDir
 from agentsys.report.data import ReportData, collect
 from agentsys.report.html import html
 from agentsys.report.jsonform import as_json
 from agentsys.report.markdown import markdown
 from agentsys.report.summary import MAX_LINES, summary
-from agentsys.rundir import RunDir
+from agentsys.verify.fidelity.mutation_report import MutationReport, TriedMutant
 
 from .made import make, plan, write_json
 

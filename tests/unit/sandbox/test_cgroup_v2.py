@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox import bwrap_cgroup, counters
-from agentsys_sandbox.bwrap_cgroup import OVERHEAD, Cgroup
+from agentsys_sandbox import counters
+from agentsys_sandbox.bwrap import cgroup as bwrap_cgroup
+from agentsys_sandbox.bwrap.cgroup import OVERHEAD, Cgroup
 from agentsys_sandbox.counters import Counters
-from agentsys_sandbox.enginerecords import EngineInfo
-from agentsys_sandbox.hardening import host_config
+from agentsys_sandbox.docker.hardening import host_config
+from agentsys_sandbox.docker.records import EngineInfo
 from agentsys_sandbox.selfcheck import Expected, judge
 from agentsys_sandbox.spec import Limits
 

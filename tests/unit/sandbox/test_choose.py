@@ -24,7 +24,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine on which no backend answers."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     monkeypatch.setenv("CONTAINER_HOST", f"unix://{tmp_path}/none.sock")
-    monkeypatch.setattr("agentsys_sandbox.bwrap.probe", absent)
+    monkeypatch.setattr("agentsys_sandbox.bwrap.sandbox.probe", absent)
 
 
 @pytest.mark.usefixtures("nothing")

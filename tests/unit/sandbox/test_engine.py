@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from agentsys_sandbox import engine as module
 from agentsys_sandbox.base import SandboxGone, Unavailable
-from agentsys_sandbox.engine import Engine
+from agentsys_sandbox.docker import engine as module
+from agentsys_sandbox.docker.engine import Engine
 
 INFO = {"NCPU": 4, "MemTotal": 1 << 33, "CgroupVersion": "2", "Architecture": "x86_64", "Runtimes": {"runc": {}}}
 VERSION = {"Version": "24.0", "ApiVersion": "1.41", "MinAPIVersion": "1.12", "Components": [{"Name": "Engine"}]}

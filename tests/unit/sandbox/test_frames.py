@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from agentsys_sandbox.frames import Capture, FrameError, FrameReader, HeadTail, flood_limit
+from agentsys_sandbox.docker.frames import Capture, FrameError, FrameReader, HeadTail, flood_limit
 
 
 def frame(kind: int, payload: bytes) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox.gateway import SOCKET_NAME, forwarder_command
+from agentsys_sandbox.packages.gateway import SOCKET_NAME, forwarder_command
 from unit.sandbox.upstreams import FakeIndex, ask, fake_index, gateway_to, sha256, wheel
 
 WHEEL = "tinypkg-1.0-py3-none-any.whl"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox.indexconfig import IndexConfig
-from agentsys_sandbox.upstream import Upstream, UpstreamFault, shown
+from agentsys_sandbox.packages.indexconfig import IndexConfig
+from agentsys_sandbox.packages.upstream import Upstream, UpstreamFault, shown
 from unit.sandbox.upstreams import QUICK, FakeIndex, Handler, ask, fake_index, gateway_to, sha256, wheel
 
 WHEEL = "tinypkg-1.0-py3-none-any.whl"

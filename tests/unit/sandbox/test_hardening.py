@@ -6,12 +6,12 @@ from typing import Any, cast
 
 import pytest
 
-from agentsys_sandbox import sidecar
 from agentsys_sandbox.base import Unavailable
-from agentsys_sandbox.container import DockerSandbox
-from agentsys_sandbox.enginerecords import EngineInfo
-from agentsys_sandbox.hardening import check_runtime, host_config
-from agentsys_sandbox.pool import Share, capacity, need, shares_of
+from agentsys_sandbox.docker.hardening import check_runtime, host_config
+from agentsys_sandbox.docker.pool import Share, capacity, need, shares_of
+from agentsys_sandbox.docker.records import EngineInfo
+from agentsys_sandbox.docker.sandbox import DockerSandbox
+from agentsys_sandbox.packages import sidecar
 from agentsys_sandbox.selfcheck import Checked, Expected, judge
 from agentsys_sandbox.spec import Limits, SandboxSpec
 

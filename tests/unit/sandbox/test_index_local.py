@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox.index import Index
-from agentsys_sandbox.indexconfig import IndexConfig
-from agentsys_sandbox.upstream import Upstream
+from agentsys_sandbox.packages.index import Index
+from agentsys_sandbox.packages.indexconfig import IndexConfig
+from agentsys_sandbox.packages.upstream import Upstream
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox.indexconfig import PYPI, read
+from agentsys_sandbox.packages.indexconfig import PYPI, read
 
 
 def test_without_configuration_it_is_the_public_index(tmp_path: Path) -> None:

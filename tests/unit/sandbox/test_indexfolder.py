@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox import indexfolder
 from agentsys_sandbox.labels import PID, PID_START, labels
+from agentsys_sandbox.packages import indexfolder
 
 
 @pytest.fixture

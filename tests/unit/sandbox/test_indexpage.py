@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agentsys_sandbox.indexpage import FileLink, NotAnIndexPage, parse, render_html, render_json, version_of
+from agentsys_sandbox.packages.indexpage import FileLink, NotAnIndexPage, parse, render_html, render_json, version_of
 
 BASE = "https://index.invalid/simple/tinypkg/"
 DIGEST = "a" * 64

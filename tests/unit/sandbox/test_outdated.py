@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox import rootfs
-from agentsys_sandbox.images import REPOSITORY, is_outdated
+from agentsys_sandbox.image import rootfs
+from agentsys_sandbox.image.engine_image import REPOSITORY, is_outdated
 
 CURRENT = rootfs.name()
 OLDER = CURRENT.rpartition("-")[0] + "-000000000000"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentsys_sandbox.requirements import denied
+from agentsys_sandbox.packages.requirements import denied
 
 GOOD = [
     "numpy",

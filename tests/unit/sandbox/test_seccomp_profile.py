@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentsys_sandbox.seccomp_profile import profile
+from agentsys_sandbox.docker.seccomp_profile import profile
 
 NAMES = """
 io_uring_setup io_uring_enter io_uring_register ptrace process_vm_readv process_vm_writev bpf perf_event_open keyctl

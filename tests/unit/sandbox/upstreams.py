@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from agentsys_sandbox.gateway import SOCKET_NAME, Gateway, GatewayOptions
-from agentsys_sandbox.indexconfig import IndexConfig
-from agentsys_sandbox.upstream import Timeouts
+from agentsys_sandbox.packages.gateway import SOCKET_NAME, Gateway, GatewayOptions
+from agentsys_sandbox.packages.indexconfig import IndexConfig
+from agentsys_sandbox.packages.upstream import Timeouts
 
 Handler = Callable[[BaseHTTPRequestHandler], None]
 QUICK = Timeouts(connect=2.0, read=0.5, page=2.0)

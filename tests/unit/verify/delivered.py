@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from agentsys.artifacts import FileSpec, Plan
+from agentsys.core.artifacts import FileSpec, Plan
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord
+from agentsys.core.tree import read_tree
 from agentsys.plan.files import save_plan
-from agentsys.reproduce import code_hash
-from agentsys.rundir import RunDir
-from agentsys.runrecord import RunRecord
-from agentsys.verify.upload import read_tree
+from agentsys.run.reproduce import code_hash
 from agentsys_policies.engine import Policy
 from unit.verify.tiny import GREEN, PLAN, write_repo
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import UsageError
+from agentsys.core.errors import UsageError
 from agentsys.verify import datafiles
 from agentsys.verify.datafiles import place, read_folder
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, passed

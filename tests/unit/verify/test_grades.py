@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agentsys.artifacts import ExpectedResult
+from agentsys.core.artifacts import ExpectedResult
 from agentsys.verify.compare import compare, difference, grade, larger_scale
 from agentsys.verify.results_file import parse_results
 from unit.verify.tiny import PLACE, PLAN

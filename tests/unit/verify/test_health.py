@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.artifacts import Diagnostic, Experiment, FileSpec, Plan
-from agentsys.repair.diagnostics import ORDER
+from agentsys.core.artifacts import Diagnostic, Experiment, FileSpec, Plan
+from agentsys.verify.diagnostics import ORDER
 from agentsys.verify.health import Health, judge_health
 from agentsys.verify.results_file import parse_results
 from agentsys_sandbox.fake import Call, Files, passed

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from agentsys.artifacts import Verdict
-from agentsys.errors import BlockedError, SandboxUnavailable, UsageError
+from agentsys.core.artifacts import Verdict
+from agentsys.core.errors import BlockedError, SandboxUnavailable, UsageError
+from agentsys.core.rundir import RunDir
+from agentsys.core.settings import Settings
 from agentsys.report.data import collect
 from agentsys.report.jsonform import as_json
 from agentsys.report.markdown import markdown
 from agentsys.report.summary import summary
-from agentsys.reproduce import Order, Reproduced, reproduce
-from agentsys.rundir import RunDir
-from agentsys.settings import Settings
+from agentsys.run.reproduce import Order, Reproduced, reproduce
 from agentsys.verify.datafiles import read_folder
 from agentsys.verify.reproduction import FILE, Reproduction
 from agentsys_policies.engine import Policy

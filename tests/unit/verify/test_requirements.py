@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentsys.repair.known import Known
-from agentsys.verify.requirements import Requirements, read_requirements
+from agentsys.plan.declared import Requirements, read_requirements
+from agentsys.plan.known import Known
 
 
 def read(**files: str) -> Requirements:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.artifacts import CHECKS, Check, Diagnostic, Verdict
-from agentsys.events import EventLog
-from agentsys.repair.gitrepo import GitRepo
+from agentsys.core.artifacts import CHECKS, Check, Diagnostic, Verdict
+from agentsys.core.events import EventLog
+from agentsys.core.gitrepo import GitRepo
 from agentsys.verify import run
 from agentsys.verify.replay import replay
 from agentsys.verify.run import verify

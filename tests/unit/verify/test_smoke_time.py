@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from agentsys.artifacts import Check, Verdict
+from agentsys.core.artifacts import Check, Verdict
+from agentsys.plan.rules import SMOKE_SECONDS
 from agentsys.verify import run
-from agentsys.verify.smoke import SMOKE_SECONDS
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, passed
 from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.scripted import RESULTS, SOUND, Twist, scripted

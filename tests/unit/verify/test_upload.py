@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.errors import InternalError
-from agentsys.verify import upload
+from agentsys.core import tree as upload
+from agentsys.core.errors import InternalError
+from agentsys.core.tree import read_tree, tree_hash
 from agentsys.verify.results import keep_results
-from agentsys.verify.upload import read_tree, tree_hash
 from unit.verify.tiny import GREEN, write_repo
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agentsys.artifacts import ExpectedResult, Experiment, FileSpec, PaperPlace, Plan, Requirement
+from agentsys.core.artifacts import ExpectedResult, Experiment, FileSpec, PaperPlace, Plan, Requirement
 
 PLACE = PaperPlace(section="1")
 PLAN = Plan(

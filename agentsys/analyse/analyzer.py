@@ -1,0 +1,96 @@
+"""The analyzer: what each file must do, from which words of the paper."""
+
+from __future__ import annotations
+
+from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
+from agentsys.core.errors import InternalError
+from agentsys.core.files import write_atomic
+from agentsys.core.prompts import render
+from agentsys.core.rounds import Round
+from agentsys.core.state import Step
+from agentsys.llm.client import AnswerError
+from agentsys.llm.types import Part, Prompt
+from agentsys.plan.context import Context, fan_out
+from agentsys.plan.figures import cited, with_figures
+from agentsys.plan.rules import promised_interfaces
+from agentsys.plan.wording import diagnosis_text
+from agentsys.plan.workspace import ANALYSED
+
+SHORTEST = 200
+"""Characters below which an analysis says nothing."""
+
+
+class Analyzer:
+    """Analyses every file, all at the same time; reads a section again when a diagnosis says it was misread."""
+
+    name = "analyzer"
+    description = "reads the paper for one file at a time and writes down exactly what that file must do"
+    steps: tuple[Step, ...] = ("analyse",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(self, step: Step) -> str:
+        context = self._context
+        plan = context.ws.the_plan()
+        last = context.rounds.last()
+        if last is not None and last.diagnosis is not None and last.pending[:1] == ("analyzer",):
+            return await self._again(plan, last, last.diagnosis)
+        todo = context.ws.analyses_missing(plan)
+
+        async def work(spec: FileSpec) -> None:
+            revision = context.rounds.revision()
+            item = spec.path if revision == 0 else f"plan-{revision}/{spec.path}"
+            text = await self._ask(plan, spec, item)
+            self._keep(plan, spec, text)
+
+        await fan_out(todo, work)
+        return f"{len(todo)} files analysed"
+
+    async def _again(self, plan: Plan, last: Round, diagnosis: Diagnosis) -> str:
+        """Analyse again what a diagnosis names; answers are kept beside the round before they replace the old ones."""
+        context = self._context
+        specs = [spec for spec in plan.files if spec.path in {row.path for row in diagnosis.instructions}]
+        folder = context.ws.run.round(last.number) / "analysis"
+
+        async def work(spec: FileSpec) -> None:
+            file = folder / f"{spec.path}.md"
+            if not file.is_file():
+                write_atomic(file, await self._ask(plan, spec, f"round-{last.number:02d}/{spec.path}", diagnosis))
+            self._keep(plan, spec, file.read_text(encoding="utf-8"))
+
+        await fan_out([spec for spec in specs if spec.kind in ANALYSED], work)
+        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        return f"{len(specs)} files read again after round {last.number}"
+
+    def _keep(self, plan: Plan, spec: FileSpec, text: str) -> None:
+        ws = self._context.ws
+        write_atomic(ws.analysis_file(spec.path), text, durable=False)
+        ws.mark({f"analysis/{spec.path}": ws.analysis_inputs(plan, spec)})
+        ws.events.emit("file.written", stage="analyse", path=f"analysis/{spec.path}.md", lines=text.count("\n"))
+
+    async def _ask(self, plan: Plan, spec: FileSpec, item: str, diagnosis: Diagnosis | None = None) -> str:
+        context = self._context
+        if spec.kind not in ANALYSED:
+            raise InternalError(f"`{spec.path}` needs no analysis")
+        more = diagnosis.sections if diagnosis else ()
+        task = render(
+            "analyse/analyse",
+            file=spec,
+            interfaces=promised_interfaces(plan, spec),
+            requirements=context.ws.requirements_of(plan, spec),
+            sections=context.quote(context.cited_sections(plan, spec, more)),
+            diagnosis=context.quote(diagnosis_text(diagnosis)) if diagnosis else "",
+            earlier=context.quote(context.ws.analysis(spec.path)) if diagnosis else "",
+            fence=context.fence,
+        )
+        prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+        prompt = with_figures(context, self.name, prompt, cited(plan, spec))
+        return await context.model.ask(self.name, item, prompt, _parse)
+
+
+def _parse(text: str) -> str:
+    text = text.strip()
+    if len(text) < SHORTEST:
+        raise AnswerError("the analysis is too short to be of use: name formulas, shapes, keys and checks")
+    return text + "\n"

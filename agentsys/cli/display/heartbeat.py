@@ -1,0 +1,78 @@
+"""The last sign of life, and how old it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agentsys.cli.display.clock import Clock
+from agentsys.cli.display.describe import data_of, describe, text
+from agentsys.core.events import Event
+from agentsys.core.numbers import seconds
+
+QUIET_AFTER = 60.0
+"""Seconds without an event after which the display says what is being waited for."""
+
+
+@dataclass
+class Heartbeat:
+    """Who did what, and when."""
+
+    clock: Clock
+    _line: str = "starting"
+    _waits_for: str = "the first event"
+    _at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._at = self.clock()
+
+    def note(self, event: Event) -> None:
+        """Remember an event as the latest."""
+        self._at = self.clock()
+        self._line = describe(event, 100)
+        self._waits_for = _awaited(event)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the latest event."""
+        return self.clock() - self._at
+
+    def line(self) -> str:
+        """Return the latest event with its age, or what is being waited for."""
+        if self.age >= QUIET_AFTER:
+            return f"waiting for {self._waits_for}, {seconds(int(self.age))}"
+        return f"{self._line} ({seconds(int(self.age))} ago)"
+
+
+class Ticker:
+    """Calls `tick` every `period` seconds from a thread of its own, until it is stopped."""
+
+    def __init__(self, period: float, tick: Callable[[], None]) -> None:
+        self._period = period
+        self._tick = tick
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; returns when no call is under way."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._period):
+            self._tick()
+
+
+def _awaited(event: Event) -> str:
+    if event.get("type") in ("sandbox.started", "sandbox.exec", "sandbox.output"):
+        return "the sandbox"
+    if event.get("stage") in ("verify", "replay"):
+        return "the sandbox"
+    who = text(data_of(event), "agent", "role")
+    return f"the model ({who})" if who else "the model"

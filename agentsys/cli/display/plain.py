@@ -1,0 +1,78 @@
+"""One line an event, and at least one a minute: for logs, pipes and continuous integration."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+from agentsys.cli.display.clock import Clock
+from agentsys.cli.display.describe import data_of, describe, text
+from agentsys.cli.display.heartbeat import QUIET_AFTER, Heartbeat, Ticker
+from agentsys.core.clean import clean_line, clean_text
+from agentsys.core.events import Event
+
+NARRATED = frozenset({"sandbox.output"})
+"""Events that only `-v` shows: there are thousands of them."""
+MESSAGE_LINES = 4
+
+
+class PlainDisplay:
+    """Writes `time stage event` lines."""
+
+    def __init__(
+        self, stream: TextIO, *, verbose: bool = False, clock: Clock = time.monotonic, period: float = 5.0
+    ) -> None:
+        self._stream = stream
+        self._verbose = verbose
+        self._clock = clock
+        self._heartbeat = Heartbeat(clock)
+        self._printed = clock()
+        self._lock = threading.Lock()
+        self._ticker = Ticker(period, self.tick)
+
+    def __enter__(self) -> Self:
+        self._ticker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ticker.stop()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._heartbeat.note(event)
+            if event.get("type") in NARRATED and not self._verbose:
+                return
+            self._print(f"{_time(event)} {_where(event):<9} {describe(event)}")
+            if self._verbose and event.get("type") == "agent.message":
+                self._message(event)
+
+    def tick(self) -> None:
+        """Say what is being waited for if nothing was printed for a minute."""
+        with self._lock:
+            if self._clock() - self._printed >= QUIET_AFTER:
+                self._print(f"{'':8} {'':<9} {clean_line(self._heartbeat.line())}")
+
+    def _message(self, event: Event) -> None:
+        lines = [clean_line(line, 110) for line in clean_text(text(data_of(event), "text")).splitlines()]
+        shown = [line for line in lines if line][:MESSAGE_LINES]
+        for line in shown:
+            self._print(f"{'':18} {line}")
+
+    def _print(self, line: str) -> None:
+        print(line.rstrip(), file=self._stream, flush=True)
+        self._printed = self._clock()
+
+
+def _time(event: Event) -> str:
+    """Return the time of day (UTC) of an event, `HH:MM:SS`."""
+    stamp = clean_line(event.get("ts", ""), 40)
+    return stamp[11:19] if len(stamp) >= 19 else f"{'':8}"
+
+
+def _where(event: Event) -> str:
+    stage, number = clean_line(event.get("stage") or "run", 9), event.get("round")
+    return f"{stage} {number}" if isinstance(number, int) else stage

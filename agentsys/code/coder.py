@@ -1,0 +1,188 @@
+"""The coder: one file an answer, all at the same time; whole files again after a diagnosis.
+
+The interfaces of the plan are contracts: each file is held to its own when it is accepted, so that the others can be
+written against it without waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from agentsys.code.promises import broken_promises
+from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
+from agentsys.core.files import write_atomic
+from agentsys.core.paths import safe_path
+from agentsys.core.prompts import render
+from agentsys.core.repo_errors import EditError
+from agentsys.core.rounds import Round
+from agentsys.core.state import Step
+from agentsys.debug.edits import Change
+from agentsys.debug.guard import review_changes
+from agentsys.debug.history import drop_unfinished
+from agentsys.debug.textcheck import check_text
+from agentsys.llm.client import AnswerError
+from agentsys.llm.parse import extract_file
+from agentsys.llm.types import Part, Prompt
+from agentsys.plan.carriers import missing_symbols
+from agentsys.plan.context import Context, fan_out
+from agentsys.plan.interfaces import interface_digest
+from agentsys.plan.rules import promised_interfaces
+from agentsys.plan.wording import diagnostics_text, feedback
+from agentsys.plan.workspace import ANALYSED
+
+
+class Coder:
+    """Writes the repository's files. Each is parsed before it is accepted."""
+
+    name = "coder"
+    description = "writes the files of the repository, each from its analysis and the agreed interfaces"
+    steps: tuple[Step, ...] = ("code",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(self, step: Step) -> str:
+        context = self._context
+        plan = context.ws.the_plan()
+        last = context.rounds.last()
+        if last is not None and last.diagnosis is not None and last.pending[:1] == ("coder",):
+            return await self._again(plan, last, last.diagnosis)
+        return await self._write(plan)
+
+    async def _write(self, plan: Plan) -> str:
+        context = self._context
+        for path, text in context.ws.generated_missing(plan).items():
+            write_atomic(safe_path(context.ws.run.repo, path), text)
+            context.ws.mark_generated(path, text)
+        todo = context.ws.files_missing(plan)
+        await fan_out(todo, lambda spec: self._one(plan, spec))
+        first = not context.rounds.all()
+        context.git.commit("First version" if first else "Write again what the revised plan asks for")
+        return f"{len(todo)} files written"
+
+    async def _one(self, plan: Plan, spec: FileSpec) -> None:
+        context = self._context
+        revision = context.rounds.revision()
+        item = spec.path if revision == 0 else f"plan-{revision}/{spec.path}"
+        revised_test = revision > 0 and spec.kind == "test"
+        accept = self._guarded(plan, spec) if revised_test else partial(_accept, spec)
+        self._keep(plan, spec, await context.model.ask(self.name, item, self._prompt(plan, spec), accept))
+
+    def _keep(self, plan: Plan, spec: FileSpec, text: str) -> None:
+        ws = self._context.ws
+        file = safe_path(ws.run.repo, spec.path)
+        write_atomic(file, text, durable=False)
+        if spec.path.endswith(".sh"):
+            file.chmod(0o755)
+        ws.mark({f"repo/{spec.path}": ws.code_inputs(plan, spec)})
+        ws.events.emit("file.written", stage="code", path=f"repo/{spec.path}", lines=text.count("\n"))
+
+    def _prompt(self, plan: Plan, spec: FileSpec) -> Prompt:
+        context = self._context
+        doc, code = spec.kind == "doc", spec.kind in ANALYSED
+        task = render(
+            "code/code",
+            file=spec,
+            requirements=context.ws.requirements_of(plan, spec),
+            analysis=context.quote(context.ws.analysis(spec.path)),
+            sections=context.quote(context.cited_sections(plan, spec)) if code else "",
+            expected=context.quote(_expected(plan)) if doc else "",
+            interfaces=promised_interfaces(plan, spec) or "# none",
+            fence=context.fence,
+        )
+        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+    # -- after a diagnosis ---------------------------------------------------------------------------------------------
+
+    async def _again(self, plan: Plan, last: Round, diagnosis: Diagnosis) -> str:
+        """Write whole files again. A half-done attempt of a killed process is dropped first."""
+        context = self._context
+        if context.git.head() == last.base:
+            drop_unfinished(context, last.number)
+            named = list(dict.fromkeys(row.path for row in diagnosis.instructions))
+            todo = [spec for name in named for spec in plan.files if spec.path == name]
+            # All prompts first: an answer that comes from the disk must not change what a later prompt shows.
+            prompts = {spec.path: self._rewrite_prompt(plan, spec, last, diagnosis) for spec in todo}
+
+            async def work(spec: FileSpec) -> None:
+                await self._rewrite(plan, spec, last.number, prompts[spec.path])
+
+            await fan_out(todo, work)
+            context.git.commit(f"Round {last.number}: {diagnosis.cause[:160]}")
+            write_atomic(context.ws.run.round(last.number) / "patch.diff", context.git.diff(last.base))
+        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        return f"{len(diagnosis.instructions)} files written again after round {last.number}"
+
+    def _current(self, spec: FileSpec) -> str:
+        file = self._context.ws.run.repo / spec.path
+        return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+    def _rewrite_prompt(self, plan: Plan, spec: FileSpec, last: Round, diagnosis: Diagnosis) -> Prompt:
+        context = self._context
+        verdict = context.rounds.of_tree(context.ws.code_tree()) or last
+        concerned = [row for row in verdict.verdict.diagnostics if row.path in ("", spec.path)] or list(
+            verdict.verdict.diagnostics
+        )
+        instruction = "\n".join(row.instruction for row in diagnosis.instructions if row.path == spec.path)
+        others = [other.path for other in plan.files if other is not spec]
+        task = render(
+            "code/rewrite",
+            file=spec,
+            instruction=context.quote(instruction),
+            cause=context.quote(diagnosis.cause),
+            diagnostics=context.quote(diagnostics_text(concerned)),
+            current=context.quote(self._current(spec)),
+            analysis=context.quote(context.ws.analysis(spec.path)),
+            sections=context.quote(context.cited_sections(plan, spec, diagnosis.sections)),
+            interfaces=interface_digest(context.ws.run.repo, others),
+            fence=context.fence,
+        )
+        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+    async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> None:
+        item = f"round-{number:02d}/{spec.path}"
+        text = await self._context.model.ask(self.name, item, prompt, self._guarded(plan, spec))
+        self._keep(plan, spec, text)
+
+    def _guarded(self, plan: Plan, spec: FileSpec) -> Callable[[str], str]:
+        """Return what accepts an answer: a file that was there already may not be weakened."""
+        current = self._current(spec)
+
+        def parse(answer: str) -> str:
+            text = _accept(spec, answer)
+            if current and (reasons := review_changes({spec.path: Change(current, text)}, plan)):
+                raise AnswerError("the change is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
+            return text
+
+        return parse
+
+
+def _accept(spec: FileSpec, answer: str) -> str:
+    """Take the file out of an answer: it must parse, and define what its interface promises."""
+    text = extract_file(answer, spec.path)
+    try:
+        check_text(spec.path, text)
+    except EditError as error:
+        raise AnswerError(feedback(error)) from error
+    broken = _broken(spec, text) if spec.path.endswith(".py") else []
+    if broken:
+        raise AnswerError(
+            f"other files rely on the agreed interface of `{spec.path}`, and it is not kept:\n- " + "\n- ".join(broken)
+        )
+    return text
+
+
+def _broken(spec: FileSpec, text: str) -> list[str]:
+    broken = broken_promises(spec.interface, text)
+    told = "\n".join(broken)
+    absent = [name for name in missing_symbols(spec, text) if f"{name.rsplit('.', 1)[-1]}`" not in told]
+    return broken + [f"`{name}` is missing, which carries a requirement" for name in absent]
+
+
+def _expected(plan: Plan) -> str:
+    rows = [
+        f"- {row.result_key}: {row.metric} = {row.value:g} {row.unit} ({row.place.section} {row.place.label})".rstrip()
+        for row in plan.expected
+    ]
+    return "\n".join(rows)

@@ -1,0 +1,315 @@
+"""The typed data that stages hand to each other: plan, analyses, diagnostics, rounds, results.
+
+The paper has its own model in `agentsys.paper.model`. Everything here is stored as JSON in the run directory and
+must stay readable by later versions: fields are added, never renamed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from agentsys.core.fingerprint import fingerprint_of
+
+
+class Artifact(BaseModel):
+    """Base of every stored object: immutable, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# -- plan --------------------------------------------------------------------------------------------------------------
+
+RequirementKind = Literal["model", "loss", "algorithm", "data", "training", "evaluation", "hyperparameter", "other"]
+RequirementStatus = Literal["paper", "inferred", "unresolved"]
+FileKind = Literal["source", "test", "config", "script", "doc", "requirements"]
+
+
+class PaperPlace(Artifact):
+    """Where the paper says it."""
+
+    section: str = Field(description="section number or title as printed, e.g. `3.2.1`")
+    label: str = Field(default="", description="equation, table, figure or algorithm, e.g. `Eq. (2)`; may be empty")
+    page: int | None = Field(default=None, description="page in the file, counted from 1")
+    quote: str = Field(default="", description="the paper's own words, at most 300 characters")
+
+    @field_validator("section", "label", "quote")
+    @classmethod
+    def _short(cls, text: str) -> str:
+        """Planners quote more than they are asked to; what is cut off stands in the paper."""
+        return " ".join(text.split())[:300]
+
+
+class Requirement(Artifact):
+    """One thing that the repository must do, with its place in the paper."""
+
+    id: str = Field(pattern=r"^R\d{1,3}$", description="stable id, `R1`, `R2`, ...")
+    what: str = Field(min_length=1, description="one sentence that can be checked")
+    kind: RequirementKind = "other"
+    place: PaperPlace
+    status: RequirementStatus = "paper"
+    owner: str = Field(min_length=1, description="path of the planned file that fulfils it")
+
+
+class FileSpec(Artifact):
+    """One file of the planned repository."""
+
+    path: str = Field(min_length=1, description="POSIX path inside the repository")
+    kind: FileKind = "source"
+    purpose: str
+    interface: str = Field(default="", description="public names with signatures, one a line; empty for non-code")
+    depends_on: tuple[str, ...] = Field(default=(), description="planned files that must be written first")
+    requirements: tuple[str, ...] = Field(default=(), description="ids of the ledger that this file touches")
+    symbols: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="requirement id -> what carries it: `function`, `Class.method`, `config:key.subkey`, `result:key`",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, data: object) -> object:
+        """Take `requirements` as a map id -> symbols too: planners write both in one place."""
+        if not isinstance(data, dict):
+            return data
+        fields = cast("dict[str, object]", data)
+        carried = fields.get("requirements")
+        if not isinstance(carried, dict):
+            return fields
+        symbols = cast("dict[str, object]", carried)
+        return {**fields, "requirements": tuple(symbols), "symbols": symbols}
+
+
+class ExpectedResult(Artifact):
+    """A number that the paper reports."""
+
+    id: str = Field(pattern=r"^E\d{1,3}$")
+    experiment: str = Field(description="name of the experiment that should produce it")
+    metric: str
+    value: float
+    unit: str = Field(default="", description="unit, or `` for a pure number")
+    place: PaperPlace
+    result_key: str = Field(default="", description="key in results/results.json that holds the measured value")
+    relation: Literal["equal", "at_most", "at_least"] = Field(
+        default="equal", description="what the paper claims: the value itself, or a bound on it"
+    )
+
+
+class Experiment(Artifact):
+    """One experiment of the paper and what the two profiles run of it."""
+
+    name: str
+    what: str
+    full: str = Field(description="what the full profile runs, and what it needs (data, hardware, hours)")
+    smoke: str = Field(
+        description="what the smoke profile runs: the same code path in seconds on a CPU, without network"
+    )
+    health: str = Field(
+        default="", description="what must hold of a healthy smoke run, e.g. `the training loss falls`; may be empty"
+    )
+
+
+class Dependency(Artifact):
+    """A Python distribution of the package index."""
+
+    name: str = Field(min_length=1, description="distribution name on the index, not the import name")
+    specifier: str = Field(default="", description="version specifier, e.g. `==2.1.3` or `>=2,<3`")
+    why: str = ""
+
+
+class OpenQuestion(Artifact):
+    """Something that the paper leaves open, and what is assumed for now."""
+
+    question: str
+    assumption: str
+    affects: tuple[str, ...] = ()
+
+
+class Plan(Artifact):
+    """What will be built: the whole of `plan/`."""
+
+    package: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="import name of the generated package")
+    summary: str = Field(min_length=1, description="the overall plan in prose")
+    architecture: str = Field(min_length=1, description="modules, data flow and interfaces in prose")
+    requirements: tuple[Requirement, ...] = Field(min_length=1)
+    files: tuple[FileSpec, ...] = Field(min_length=1)
+    config_full: dict[str, object] = Field(description="configs/full.yaml")
+    config_smoke: dict[str, object] = Field(description="configs/smoke.yaml")
+    experiments: tuple[Experiment, ...] = Field(min_length=1)
+    expected: tuple[ExpectedResult, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
+
+
+# -- verification ------------------------------------------------------------------------------------------------------
+
+CheckName = Literal["install", "imports", "pyright", "pytest", "smoke", "results", "audit", "review"]
+CHECKS: tuple[CheckName, ...] = ("install", "imports", "pyright", "pytest", "smoke", "results", "audit")
+"""What `verified` demands of every round; a review comes on top, once all of them have passed."""
+CheckState = Literal["passed", "failed", "not_run", "infra_error"]
+
+DiagnosticKind = Literal[
+    "syntax",
+    "missing_dependency",
+    "bad_pin",
+    "wrong_import",
+    "install",
+    "import",
+    "type",
+    "test",
+    "no_test",
+    "runtime",
+    "timeout",
+    "oom",
+    "output",
+    "result",
+    "audit",
+    "missing_file",
+    "health",
+    "fidelity",
+]
+
+
+class Diagnostic(Artifact):
+    """One fault, as far as it can be told apart from the others.
+
+    `path` and `line` are the deepest place in the repository's own code; outside it they are empty.
+    """
+
+    kind: DiagnosticKind
+    check: CheckName
+    message: str
+    path: str = ""
+    line: int | None = None
+    symbol: str = Field(default="", description="function, test or package concerned")
+    frames: tuple[str, ...] = Field(default=(), description="`path:line in function` of our own code, outermost first")
+    detail: str = Field(default="", description="log excerpt, cut head and tail")
+    requirements: tuple[str, ...] = Field(default=(), description="ids of the ledger that the file touches")
+
+    @property
+    def fingerprint(self) -> str:
+        """What makes two diagnostics the same fault: everything but line numbers, addresses and values."""
+        return fingerprint_of(self)
+
+
+class Check(Artifact):
+    """One check of a verification."""
+
+    name: CheckName
+    state: CheckState
+    exit_code: int | None = None
+    outcome: str = Field(default="", description="the sandbox's outcome word; empty where nothing was executed")
+    seconds: float = 0.0
+    log: str = Field(default="", description="path of the log, relative to the run directory")
+    note: str = Field(default="", description="what the check saw: `12 passed`, `0 errors in 9 files`, ...")
+
+
+class Verdict(Artifact):
+    """What one verification found (`rounds/NN/verdict.json`)."""
+
+    round: int
+    tree: str = Field(description="hash of the repository's files that were verified")
+    checks: tuple[Check, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    backend: str = Field(default="", description="where it ran: `docker`, `podman`, `bubblewrap`, `fake`")
+    weak: bool = Field(default=False, description="True where the backend isolates less than Docker does")
+    infra: str = Field(default="", description="why the verification could not be done, if it could not")
+
+    @property
+    def passed(self) -> bool:
+        """True only if every check ran and passed, the review too where there was one."""
+        states = {check.name: check.state for check in self.checks}
+        return not self.infra and all(states.get(name) == "passed" for name in (*CHECKS, *states))
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """Larger is better: (checks passed before the first failure, minus the number of diagnostics)."""
+        states = {check.name: check.state for check in self.checks}
+        reached = 0
+        for name in CHECKS:
+            if states.get(name) != "passed":
+                break
+            reached += 1
+        return (reached, -len(self.diagnostics))
+
+
+# -- repair ------------------------------------------------------------------------------------------------------------
+
+Owner = Literal["planner", "analyzer", "coder", "debugger"]
+
+
+class FileInstruction(Artifact):
+    """What must change in one file, for the colleague who has to do it."""
+
+    path: str
+    instruction: str
+
+
+FindingSeverity = Literal["wrong", "missing", "doubt"]
+
+
+class ReviewFinding(Artifact):
+    """Where a reader of the code and the paper found that they differ."""
+
+    path: str
+    requirement: str = Field(description="id of the ledger")
+    severity: FindingSeverity = Field(description="`doubt` is reported and not repaired")
+    paper: str = Field(default="", description="the paper's words, found in the paper")
+    code: str = Field(
+        default="", description="the line of code meant, found in the file; empty where a part is missing"
+    )
+    line: int | None = None
+    what: str
+    fix: str = ""
+
+
+class Review(Artifact):
+    """One comparison of code and paper (`rounds/NN/review.json`, NN being the round that passed before)."""
+
+    number: int = Field(description="first, second, ... review of the run")
+    tree: str
+    files: tuple[str, ...] = Field(description="files that were looked at")
+    findings: tuple[ReviewFinding, ...] = ()
+
+    @property
+    def open(self) -> tuple[ReviewFinding, ...]:
+        """Findings that must be repaired or dismissed with a reason."""
+        return tuple(row for row in self.findings if row.severity != "doubt")
+
+
+class Dismissal(Artifact):
+    """A finding of a review that is not followed, and why."""
+
+    fingerprint: str
+    message: str
+    reason: str = Field(min_length=1)
+
+
+class Diagnosis(Artifact):
+    """The debugger's finding for one round (`rounds/NN/diagnosis.json`)."""
+
+    round: int
+    cause: str = Field(description="root cause in one or two sentences")
+    owner: Owner = Field(description="who must act")
+    fingerprints: tuple[str, ...] = Field(default=(), description="the diagnostics it answers")
+    instructions: tuple[FileInstruction, ...] = ()
+    sections: tuple[str, ...] = Field(default=(), description="sections of the paper to read again")
+    dismissed: tuple[Dismissal, ...] = Field(default=(), description="findings of a review that are not followed")
+
+
+Grade = Literal["under 2 %", "within 20 %", "within 40 %", "beyond", "not attempted", "not measured"]
+"""How far a measured number lies from the paper's; `agentsys.verify.compare` says how it is given."""
+
+
+class MeasuredResult(Artifact):
+    """A row of the table paper | measured."""
+
+    expected: ExpectedResult
+    measured: float | None = None
+    scale: str = Field(default="", description="what was run: the profile, and its own words on scale")
+    note: str = ""
+    grade: Grade = "not measured"
+    profile: str = Field(default="", description="the profile that was run; only `full` is the paper's scale")
+    smoke: float | None = Field(
+        default=None, description="the smoke profile's number, where `measured` comes from a larger scale"
+    )

@@ -1,0 +1,182 @@
+"""The rounds of a run: verifications, diagnoses, roll-backs, and when another round is pointless.
+
+Round NN is one verification and the diagnosis that followed it:
+
+    rounds/01/verdict.json     what the verification of one tree found
+    rounds/01/rollback.json    written if the tree was worse than the best one and was put back
+    rounds/01/diagnosis.json   what the debugger made of the best tree's diagnostics
+    rounds/01/handover.json    who still has to act on that
+    rounds/01/patch.diff       what was changed
+    rounds/01/gave_up.json     written if no usable repair was found
+    rounds/01/review.json      where the code and the paper differ, once all checks have passed
+    rounds/replay/verdict.json the replay of the final tree
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentsys.core.artifacts import Artifact, Diagnosis, Diagnostic, Owner, Review, Verdict
+from agentsys.core.files import write_atomic
+from agentsys.core.rundir import RunDir
+
+REPEATS_CHANGE = 2
+"""The same root cause this many times changes the approach."""
+REPEATS_STOP = 3
+"""The same root cause this many times ends the repairs."""
+
+
+class Handover(Artifact):
+    """Who still has to act on a diagnosis, and on which commit it was made."""
+
+    pending: tuple[Owner, ...] = ()
+    base: str = ""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One verification and what followed."""
+
+    number: int
+    verdict: Verdict
+    rolled_back: bool
+    diagnosis: Diagnosis | None
+    pending: tuple[Owner, ...]
+    base: str
+    """Commit on which the diagnosis was made."""
+
+
+class Rounds:
+    """Reads and writes the folder `rounds`."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._run = run
+
+    def all(self) -> list[Round]:
+        """Return the finished verifications in order.
+
+        A folder without verdict is a verification that was cut off; one whose verdict tells of an infrastructure
+        fault said nothing about the code. Both are done again under the same number.
+        """
+        found: list[Round] = []
+        while (self._run.round(len(found) + 1) / "verdict.json").is_file():
+            item = self._load(len(found) + 1)
+            if item.verdict.infra:
+                break
+            found.append(item)
+        return found
+
+    def _load(self, number: int) -> Round:
+        folder = self._run.round(number)
+        verdict = Verdict.model_validate_json((folder / "verdict.json").read_bytes())
+        diagnosis_file, handover_file = folder / "diagnosis.json", folder / "handover.json"
+        diagnosis = Diagnosis.model_validate_json(diagnosis_file.read_bytes()) if diagnosis_file.is_file() else None
+        handover = Handover.model_validate_json(handover_file.read_bytes()) if handover_file.is_file() else Handover()
+        return Round(
+            number=number,
+            verdict=verdict,
+            rolled_back=(folder / "rollback.json").is_file(),
+            diagnosis=diagnosis,
+            pending=handover.pending,
+            base=handover.base,
+        )
+
+    def write_verdict(self, verdict: Verdict) -> None:
+        write_atomic(self._run.round(verdict.round) / "verdict.json", verdict.model_dump_json(indent=1) + "\n")
+
+    def write_rollback(self, number: int, commit: str, why: str) -> None:
+        write_atomic(self._run.round(number) / "rollback.json", json.dumps({"to": commit, "why": why}, indent=1) + "\n")
+
+    def write_diagnosis(self, diagnosis: Diagnosis, pending: tuple[Owner, ...], base: str) -> None:
+        """Write who must act and on which commit, then the diagnosis: its presence means that both are there."""
+        self.write_handover(diagnosis.round, pending, base)
+        file = self._run.round(diagnosis.round) / "diagnosis.json"
+        write_atomic(file, diagnosis.model_dump_json(indent=1) + "\n")
+
+    def give_up(self, number: int, why: str) -> None:
+        """Note that nobody found a usable repair; a resumed run forgets it and asks again."""
+        write_atomic(self._run.round(number) / "gave_up.json", json.dumps({"why": why}, indent=1) + "\n")
+
+    def given_up(self) -> str:
+        """Return why the repair of the last round was given up, or an empty text."""
+        last = self.last()
+        file = self._run.round(last.number) / "gave_up.json" if last is not None else None
+        return str(json.loads(file.read_bytes())["why"]) if file is not None and file.is_file() else ""
+
+    def reopen(self) -> None:
+        """Forget that a repair was given up."""
+        for file in self._run.rounds.glob("[0-9]*/gave_up.json"):
+            file.unlink()
+
+    def write_handover(self, number: int, pending: tuple[Owner, ...], base: str) -> None:
+        """Replace who still has to act."""
+        handover = Handover(pending=pending, base=base)
+        write_atomic(self._run.round(number) / "handover.json", handover.model_dump_json(indent=1) + "\n")
+
+    def write_review(self, number: int, review: Review) -> None:
+        write_atomic(self._run.round(number) / "review.json", review.model_dump_json(indent=1) + "\n")
+
+    def reviews(self) -> dict[int, Review]:
+        """Return the reviews by the round that they looked at."""
+        files = sorted(self._run.rounds.glob("[0-9]*/review.json"))
+        return {int(file.parent.name): Review.model_validate_json(file.read_bytes()) for file in files}
+
+    # -- judgement -----------------------------------------------------------------------------------------------------
+
+    def best(self) -> Round | None:
+        """Return the best round so far; of equals the latest, so that a sideways step is kept."""
+        found = self.all()
+        return max(found, key=lambda item: (item.verdict.score, item.number)) if found else None
+
+    def evidence(self, tree: str, name: str) -> Path | None:
+        """Return a file of the latest round that executed this tree.
+
+        A round that a review or a replay opened has the verdict alone; what was seen lies in the round before it.
+        """
+        found = (self._run.round(item.number) / name for item in reversed(self.all()) if item.verdict.tree == tree)
+        return next((file for file in found if file.is_file()), None)
+
+    def of_tree(self, tree: str) -> Round | None:
+        """Return the latest round that verified this tree."""
+        hits = [item for item in self.all() if item.verdict.tree == tree]
+        return hits[-1] if hits else None
+
+    def last(self) -> Round | None:
+        """Return the latest verification."""
+        found = self.all()
+        return found[-1] if found else None
+
+    def revision(self) -> int:
+        """Return how often the plan was revised."""
+        return len(list(self._run.rounds.glob("[0-9]*/plan_after.json")))
+
+    def commit_of(self, number: int) -> str:
+        """Return the commit that a round verified, or an empty text."""
+        file = self._run.round(number) / "commit"
+        return file.read_text().strip() if file.is_file() else ""
+
+    def attempts(self, diagnostics: tuple[Diagnostic, ...], *, besides: int = 0) -> list[Diagnosis]:
+        """Return the diagnoses so far that tried to cure the root cause that leads these diagnostics.
+
+        A finding that was dismissed was not worked on: the same answer may be given again.
+
+        Args:
+            besides: round that does not count: the one under way, whose diagnosis may lie there half done.
+        """
+        if not diagnostics:
+            return []
+        root = diagnostics[0].fingerprint
+        made = [item.diagnosis for item in self.all() if item.diagnosis is not None and item.number != besides]
+        return [
+            diagnosis
+            for diagnosis in made
+            if root in diagnosis.fingerprints[:1] and root not in {row.fingerprint for row in diagnosis.dismissed}
+        ]
+
+    def replay(self) -> Verdict | None:
+        """Return the verdict of the replay, if there is one."""
+        file = self._run.rounds / "replay" / "verdict.json"
+        verdict = Verdict.model_validate_json(file.read_bytes()) if file.is_file() else None
+        return None if verdict is not None and verdict.infra else verdict

@@ -1,0 +1,104 @@
+"""Settings of a run: one frozen object, a sentence under every field. Layers and files are in `settings_layers`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+AgentName = Literal["planner", "analyzer", "coder", "debugger", "auditor", "reviewer", "judge"]
+
+
+class Settings(BaseModel):
+    """Everything that changes how a run behaves. Secrets are not settings: keys come from the environment only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = ""
+    """Name of the model as the provider knows it; required unless a recording is replayed."""
+    provider: Literal["auto", "openai", "anthropic"] = "auto"
+    """`auto`: Anthropic's SDK for `claude-*` without OPENAI_BASE_URL, otherwise any OpenAI-compatible endpoint."""
+    base_url: str = ""
+    """Endpoint; empty takes OPENAI_BASE_URL, then the SDK's default."""
+    model_params: dict[str, object] = Field(default_factory=dict[str, object])
+    """Passed to the provider as they are: temperature, reasoning_effort, max_completion_tokens, extra_body ..."""
+    agent_models: dict[AgentName, str] = Field(default_factory=dict[AgentName, str])
+    """Another model for single agents."""
+    concurrency: int = Field(default=8, ge=1, le=64)
+    """Model calls under way at the same time."""
+    call_timeout: float = Field(default=900.0, gt=0)
+    """Seconds one model call may take."""
+    attempts: int = Field(default=5, ge=1, le=20)
+    """Tries of one model call against transient faults."""
+    vision: Literal["auto", "on", "off"] = "auto"
+    """Whether pictures of figures go to models; `auto`: to those whose names are known to take images."""
+
+    max_rounds: int = Field(default=5, ge=0, le=50)
+    """Repair rounds after the first verification."""
+    budget: float | None = Field(default=None, ge=0)
+    """US dollars; None has no limit."""
+    max_tokens: int | None = Field(default=None, ge=0)
+    """Prompt and completion tokens together; None has no limit."""
+    time_limit: float | None = Field(default=None, gt=0)
+    """Wall-clock seconds of the whole run; None has no limit."""
+    round_timeout: float = Field(default=1200.0, gt=0)
+    """Seconds one command of a verification may take (install, tests, smoke run)."""
+    mutants: int = Field(default=12, ge=0, le=100)
+    """Small faults planted after the first green verification, to see whether the tests notice; 0 plants none."""
+
+    derived_tests: bool = True
+    """Tests derived from the paper for every requirement; without, one smoke test."""
+    reviews: int = Field(default=2, ge=0, le=5)
+    """Times the code is compared with the paper's words after all checks passed; 0 leaves it out."""
+
+    reader: Literal["auto", "text", "nougat"] = "auto"
+    """`auto` and `text` use the text layer of a PDF; `nougat` adds a model on this machine for formulas."""
+    ocr: bool = False
+    """Recognise scanned pages with tesseract."""
+    nougat_model: Path | None = None
+    """Folder of a nougat checkpoint on this machine; weights are never downloaded."""
+    source: Path | None = None
+    """LaTeX source of the paper that is given as PDF: equations are taken from it."""
+
+    backend: Literal["auto", "docker", "podman", "bwrap"] = "auto"
+    """Where code runs; `auto` tries docker, podman's socket, bubblewrap, and otherwise refuses."""
+    docker_hosts: list[str] = Field(default_factory=list[str])
+    """Docker endpoints to share the work: contexts, `unix://`, `ssh://`, `tcp://` with TLS; empty: this machine's."""
+    index_gateway: Literal["auto", "socket", "sidecar"] = "auto"
+    """How installations reach the package index; `auto` takes a neighbour container only where a socket fails."""
+    package_cooldown_days: float = Field(default=0.0, ge=0)
+    """Days that a package file must have been on its index before it is installed; 0 has no limit."""
+    denied_packages: list[str] = Field(default_factory=list[str])
+    """Names of packages that are never installed."""
+    runtime: str = ""
+    """Container runtime that code runs under, such as `runsc` (gVisor); empty takes the engine's own."""
+    image: str = ""
+    """Base image; empty takes agentsys' own."""
+    gpu: bool = False
+    """Hand the machine's GPUs to the sandbox, which then shares the host's driver."""
+    memory_mb: int = Field(default=4096, ge=256)
+    """Memory of the sandbox in MiB."""
+    cpus: float = Field(default=2.0, gt=0)
+    """CPU cores of the sandbox."""
+    allow_weak_sandbox: bool = False
+    """Go on although a demanded control of the sandbox is not effective; every report says so."""
+    keep_sandbox: bool = False
+    """Leave the last sandbox in place for a look."""
+
+    policy: str = "default"
+    """`default`, or a folder or file of rules on top of it."""
+    review: Path | None = None
+    """A person's review file: which rules may be passed over in this run, by whom, and why."""
+    advisories: Path | None = None
+    """Vulnerability data: a folder or zip of OSV records, or JSON. Without it vulnerabilities are not looked up."""
+    runs_dir: Path = Path("agentsys-runs")
+    """Where run directories are made."""
+    display: Literal["auto", "live", "plain", "quiet", "json"] = "auto"
+    """How progress is shown on standard error (`json`: events on standard output)."""
+    replay: Path | None = None
+    """A folder of recorded model calls; no model is asked."""
+    strict_replay: bool = False
+    """Refuse recordings whose prompt has changed since."""
+    stop_after: Literal["", "read", "plan", "analyse", "code"] = ""
+    """End after this stage."""

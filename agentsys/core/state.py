@@ -1,0 +1,42 @@
+"""Where a run stands, read from disk: all that the router looks at; and the steps that it can name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agentsys.core.artifacts import Owner
+
+Step = Literal["screen", "plan", "analyse", "code", "audit", "verify", "review", "replay", "debug", "report"]
+"""One turn of the conversation; each is a stage of the run as well (`core.events.Stage`)."""
+STEP_OF_OWNER: Mapping[Owner, Step] = {"planner": "plan", "analyzer": "analyse", "coder": "code", "debugger": "debug"}
+"""The step at which a diagnosis is answered by whom it names."""
+
+Screened = Literal["no", "allowed", "stopped"]
+Verified = Literal["no", "failed", "passed"]
+Replayed = Literal["no", "passed"]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the run stands. Every field is derived from files, so a resumed run sees what the stopped one saw."""
+
+    screened: Screened = "no"
+    planned: bool = False
+    analyses_missing: int = 0
+    files_missing: int = 0
+    pending: Owner | None = None
+    """The colleague to whom the last diagnosis handed the matter, if it is still open."""
+    audited: bool = False
+    """The tree as it is now was audited."""
+    verified: Verified = "no"
+    """What the verification of the tree as it is now said; an infrastructure fault leaves no verdict."""
+    reviewed: bool = False
+    """Nothing is left to compare with the paper: it was done for this tree, as often as wanted, or is not wanted."""
+    replayed: Replayed = "no"
+    rounds_left: int = 0
+    stuck: str = ""
+    """Why another repair round is pointless, if it is."""
+    stopped: str = ""
+    """Why the run must end here (stop_after, policy), if it must."""

@@ -1,0 +1,79 @@
+"""Which files of a repository are verified, and the hash that names them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from agentsys.core.errors import InternalError
+
+RESULTS = "results"
+"""Folder that the run fills; what lies in it before the run is no source."""
+MAX_FILES = 2000
+MAX_BYTES = 100 << 20
+_NEVER = frozenset({".git", "__pycache__", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
+
+
+def read_tree(repo: Path, names: Iterable[str] | None = None) -> dict[str, bytes]:
+    """Read the files to verify: relative POSIX path to content, without results, caches, links and git's own.
+
+    Args:
+        names: only these files (the ones that git tracks); None takes all that are there.
+
+    Raises: InternalError where the repository is larger than any that agents write.
+    """
+    chosen = sorted(set(names)) if names is not None else sorted(_walk(repo))
+    files: dict[str, bytes] = {}
+    size = 0
+    for name in chosen:
+        if not is_source(name):
+            continue
+        content = _read(repo / name)
+        if content is None:
+            continue
+        files[name] = content
+        size += len(content)
+        if len(files) > MAX_FILES or size > MAX_BYTES:
+            raise InternalError(f"`{repo.name}` has more than {MAX_FILES} files or {MAX_BYTES >> 20} MiB")
+    return files
+
+
+def is_source(name: str) -> bool:
+    """True for files that belong to the repository itself, not to what a run or a tool left in it."""
+    parts = name.split("/")
+    if parts[0] == RESULTS and not parts[-1].startswith("."):
+        return False
+    return not any(part in _NEVER or part.endswith(".egg-info") for part in parts)
+
+
+def tree_hash(files: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 over paths and contents, in order of the paths."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        content = files[name]
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _walk(repo: Path) -> Iterable[str]:
+    for folder, folders, names in os.walk(repo, followlinks=False):
+        folders[:] = sorted(name for name in folders if name not in _NEVER)
+        base = Path(folder).relative_to(repo)
+        for name in names:
+            yield (base / name).as_posix()
+
+
+def _read(path: Path) -> bytes | None:
+    """Read a regular file; None for links, devices and what is gone. Never follows a link, never blocks."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        return file.read(MAX_BYTES + 1)

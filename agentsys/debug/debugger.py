@@ -1,0 +1,219 @@
+"""The debugger: reads the diagnostics, finds the cause, repairs it or names the colleague who must."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agentsys.core.artifacts import Diagnosis, Diagnostic, Dismissal, FileInstruction, Owner, Plan
+from agentsys.core.errors import InternalError, NoUsableAnswer
+from agentsys.core.files import write_atomic
+from agentsys.core.prompts import render
+from agentsys.core.repo_errors import EditError
+from agentsys.core.rounds import REPEATS_CHANGE, Round
+from agentsys.core.state import Step
+from agentsys.debug.edit_format import EDIT_FORMAT
+from agentsys.debug.edits import Patch, parse_edits, prepare
+from agentsys.debug.guard import review
+from agentsys.debug.history import drop_unfinished, history_text, implicated_files, installed_text, settle
+from agentsys.llm.client import AnswerError
+from agentsys.llm.parse import extract_json
+from agentsys.llm.types import Part, Prompt
+from agentsys.plan.context import Context
+from agentsys.plan.interfaces import interface_digest
+from agentsys.plan.wording import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text, feedback
+from agentsys.verify.reviewer import settle_dismissed
+
+MAX_SOURCE = 24_000
+"""Characters of one file in the prompt."""
+
+
+class DismissedAnswer(BaseModel):
+    """A finding of the review that is not followed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    number: int = Field(ge=1, description="its number in the list of diagnostics")
+    reason: str = Field(min_length=20)
+
+
+class DiagnosisAnswer(BaseModel):
+    """The JSON part of the debugger's answer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    cause: str
+    owner: Owner
+    instructions: tuple[FileInstruction, ...] = ()
+    sections: tuple[str, ...] = ()
+    dismissed: tuple[DismissedAnswer, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A diagnosis and, if the debugger acts himself, his patch."""
+
+    answer: DiagnosisAnswer
+    patch: Patch | None
+
+
+class Debugger:
+    """Makes one diagnosis a round; if the last round made things worse, the best state is put back first."""
+
+    name = "debugger"
+    description = "finds the root cause of failing checks, repairs it, or hands over to the colleague who must act"
+    steps: tuple[Step, ...] = ("debug",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(self, step: Step) -> str:
+        context = self._context
+        plan = context.ws.the_plan()
+        last = context.rounds.last()
+        if last is None:
+            raise InternalError("nothing was verified yet")
+        if last.diagnosis is not None and last.pending[:1] == ("debugger",):
+            if context.git.head() != last.base:  # applied before the process was stopped
+                context.rounds.write_handover(last.number, (), last.base)
+                return f"round {last.number}: repaired"
+            drop_unfinished(context, last.number)  # stopped while it was applied
+        rolled = settle(context)
+        current = context.rounds.of_tree(context.ws.code_tree())
+        if current is None:
+            raise InternalError("the tree at hand was never verified")
+        if current.verdict.passed:
+            return f"round {last.number}: put back to round {current.number}, which passed"
+        try:
+            finding = await self._ask(plan, last, current)
+        except NoUsableAnswer as error:
+            context.rounds.give_up(last.number, f"no usable repair was found: {error.message}")
+            return f"round {last.number}: no usable repair was found"
+        return self._act_on(last, current, finding, rolled)
+
+    def _act_on(self, last: Round, current: Round, finding: Finding, rolled: bool) -> str:
+        context, answer = self._context, finding.answer
+        base = context.git.head()
+        diagnosis = Diagnosis(
+            round=last.number,
+            cause=answer.cause[:2000],
+            owner=answer.owner,
+            fingerprints=tuple(row.fingerprint for row in current.verdict.diagnostics),
+            instructions=answer.instructions,
+            sections=answer.sections,
+            dismissed=tuple(_dismissal(row, current) for row in answer.dismissed),
+        )
+        if finding.patch is None and answer.owner == "debugger":
+            context.rounds.write_diagnosis(diagnosis, ("debugger",), base)
+            settle_dismissed(context, current, {row.fingerprint for row in diagnosis.dismissed})
+            context.rounds.write_handover(last.number, (), base)
+            return f"round {last.number}: {len(diagnosis.dismissed)} findings dismissed: {answer.cause[:160]}"
+        pending: tuple[Owner, ...] = ("analyzer", "coder") if answer.owner == "analyzer" else (answer.owner,)
+        context.rounds.write_diagnosis(diagnosis, pending, base)
+        note = "rolled back, then " if rolled else ""
+        if finding.patch is None:
+            return f"round {last.number}: {note}handed to the {answer.owner}: {answer.cause[:160]}"
+        finding.patch.write()
+        write_atomic(context.ws.run.round(last.number) / "patch.diff", finding.patch.diff())
+        context.git.commit(f"Round {last.number}: {answer.cause[:160]}")
+        context.rounds.write_handover(last.number, (), base)
+        return f"round {last.number}: {note}{', '.join(finding.patch.paths)[:120]}: {answer.cause[:120]}"
+
+    async def _ask(self, plan: Plan, last: Round, current: Round) -> Finding:
+        context = self._context
+        before = context.rounds.attempts(current.verdict.diagnostics, besides=last.number)
+        wide = len(before) + 1 >= REPEATS_CHANGE
+        refused = before[-1].owner if wide and before else None
+        prompt = self._prompt(plan, last, current, wide=wide, refused=refused)
+
+        def parse(text: str) -> Finding:
+            return self._parse(plan, text, refused, current)
+
+        return await context.model.ask(self.name, f"round-{last.number:02d}", prompt, parse)
+
+    def _parse(self, plan: Plan, text: str, refused: Owner | None, current: Round) -> Finding:
+        answer = extract_json(text, DiagnosisAnswer)
+        check_dismissed(answer, current)
+        if refused is not None and answer.owner == refused:
+            raise AnswerError(
+                f"the {refused} has tried this root cause already without success; another colleague must act"
+            )
+        if answer.owner != "debugger":
+            _check_handover(answer, plan)
+            return Finding(answer, None)
+        if answer.dismissed and len({row.number for row in answer.dismissed}) == _shown(current):
+            return Finding(answer, None)
+        repo = self._context.ws.run.repo
+        try:
+            patch = prepare(repo, parse_edits(text))
+        except EditError as error:
+            raise AnswerError(feedback(error)) from error
+        if reasons := review(patch, plan):
+            raise AnswerError("the edit is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
+        return Finding(answer, patch)
+
+    def _prompt(self, plan: Plan, last: Round, current: Round, *, wide: bool, refused: Owner | None) -> Prompt:
+        context = self._context
+        diagnostics = current.verdict.diagnostics
+        names = implicated_files(context, plan, diagnostics, wide=wide)
+        sources = [(name, (context.ws.run.repo / name).read_text(encoding="utf-8", errors="replace")) for name in names]
+        touched = [spec for spec in plan.files if spec.path in names]
+        refs = [row.place.section for spec in touched for row in context.ws.requirements_of(plan, spec)] if wide else []
+        refs += [row.place.section for row in plan.requirements if row.id in _doubted(diagnostics)]
+        approach = ""
+        if refused is not None:
+            approach = (
+                f"The same root cause was met before and the {refused}'s attempt did not cure it. Look wider: the "
+                f"paper's words and the analyses are given below. The owner may not be `{refused}` this time."
+            )
+        task = render(
+            "debug/debug",
+            round=last.number,
+            max_rounds=context.settings.max_rounds,
+            fence=context.fence,
+            checks=context.quote(checks_text(current.verdict) + installed_text(context, current.number)),
+            diagnostics=context.quote(diagnostics_text(diagnostics)),
+            history=context.quote(history_text(context.rounds.all())),
+            approach=approach,
+            reviewed=any(row.kind == "fidelity" for row in diagnostics),
+            sources=[(name, context.quote(cut(text, MAX_SOURCE))) for name, text in sources],
+            analyses=[(spec.path, context.quote(context.ws.analysis(spec.path))) for spec in touched] if wide else [],
+            sections=context.quote(context.sections(refs)),
+            interfaces=interface_digest(context.ws.run.repo, [spec.path for spec in plan.files if spec.kind != "test"]),
+            edit_format=EDIT_FORMAT,
+        )
+        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+
+def _doubted(diagnostics: Sequence[Diagnostic]) -> set[str]:
+    """Return the requirements of review findings: whether they are right is told by the paper's words alone."""
+    return {rid for row in diagnostics if row.kind == "fidelity" for rid in row.requirements}
+
+
+def _shown(current: Round) -> int:
+    """Return how many diagnostics stand in the prompt."""
+    return min(len(current.verdict.diagnostics), MAX_DIAGNOSTICS)
+
+
+def check_dismissed(answer: DiagnosisAnswer, current: Round) -> None:
+    """Only what a reader of the code thought can be dismissed, and was shown; what a check measured cannot."""
+    rows = current.verdict.diagnostics
+    for item in answer.dismissed:
+        if item.number > _shown(current) or rows[item.number - 1].kind != "fidelity":
+            raise AnswerError(f"diagnostic {item.number} is no finding of the review and cannot be dismissed")
+
+
+def _dismissal(item: DismissedAnswer, current: Round) -> Dismissal:
+    row = current.verdict.diagnostics[item.number - 1]
+    return Dismissal(fingerprint=row.fingerprint, message=row.message, reason=item.reason[:1000])
+
+
+def _check_handover(answer: DiagnosisAnswer, plan: Plan) -> None:
+    if not answer.instructions:
+        raise AnswerError(f"a hand-over to the {answer.owner} needs `instructions` with the file and what must change")
+    known = {spec.path for spec in plan.files}
+    unknown = [row.path for row in answer.instructions if row.path not in known]
+    if unknown and answer.owner != "planner":
+        raise AnswerError(f"`{unknown[0]}` is not a file of the plan")

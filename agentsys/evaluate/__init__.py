@@ -1,1 +1,0 @@
-"""How good any repository is as an implementation of a paper: measured, and judged by a model that sees no origin."""

@@ -1,0 +1,163 @@
+"""What every colleague works with: one run's files, the model, the repository, the sandbox and the policy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, cast
+
+from agentsys.core.artifacts import FileSpec, Plan
+from agentsys.core.events import EventLog
+from agentsys.core.gitrepo import GitRepo
+from agentsys.core.prompts import render
+from agentsys.core.rounds import Rounds
+from agentsys.core.settings import Settings
+from agentsys.core.state import State, Step
+from agentsys.llm.client import Model
+from agentsys.llm.types import Part
+from agentsys.paper.query import find_section
+from agentsys.paper.render import to_markdown
+from agentsys.plan.generated import differing, requirements_text, yaml_text
+from agentsys.plan.rules import SMOKE_SECONDS, levels
+from agentsys.plan.workspace import Workspace
+from agentsys_policies.advisories import Advisories
+from agentsys_policies.engine import Policy
+from agentsys_policies.record import AuditRecord
+from agentsys_sandbox.base import Sandbox
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Colleague(Protocol):
+    """One member of the team."""
+
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+    """What the router may ask of it."""
+
+    async def act(self, step: Step) -> str:
+        """Take one of its steps, and return a receipt of at most 300 characters."""
+        ...
+
+
+@dataclass
+class Context:
+    """Shared by all colleagues of one run."""
+
+    ws: Workspace
+    rounds: Rounds
+    model: Model
+    git: GitRepo
+    policy: Policy
+    audit: AuditRecord
+    open_sandbox: Callable[[], Sandbox]
+    standing: Callable[[], State]
+    """Reads from disk where the run stands."""
+    constraints: tuple[str, ...] = ()
+    python: str = "3.11"
+    advisories: Advisories | None = None
+    """Published vulnerabilities; None where there is no data, and then nothing is looked up."""
+    _digest: tuple[Plan, Part] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self.ws.settings
+
+    @property
+    def events(self) -> EventLog:
+        return self.ws.events
+
+    @property
+    def fence(self) -> str:
+        """Marks quoted text. Made from the paper's hash, which no author can write into the paper itself."""
+        return f"Q{self.ws.paper.sha256[:10]}"
+
+    # -- parts of prompts ----------------------------------------------------------------------------------------------
+
+    def rules(self) -> Part:
+        text = render(
+            "plan/rules",
+            python=self.python,
+            cpus=f"{self.settings.cpus:g}",
+            memory_mb=self.settings.memory_mb,
+            smoke_seconds=SMOKE_SECONDS,
+            fence=self.fence,
+        )
+        return Part("rules", text)
+
+    def paper(self) -> Part:
+        """The paper's body for the planner; the reader names what is left out (references, appendices)."""
+        paper = self.ws.paper
+        body = [section.id for section in paper.sections if section.kind in ("abstract", "body", "other")]
+        text = to_markdown(paper, body or None)
+        return Part("paper", render("plan/paper", text=text, fence=self.fence))
+
+    def plan_digest(self, plan: Plan) -> Part:
+        """The plan as every analyst and coder sees it; made once for all files of a turn."""
+        made = self._digest
+        if made is None or made[0] is not plan:
+            self._digest = made = (plan, self._plan_digest(plan))
+        return made[1]
+
+    def _plan_digest(self, plan: Plan) -> Part:
+        text = render(
+            "plan/digest",
+            title=self.quote(self.ws.paper.title),
+            authors=self.quote(" ".join(self.ws.paper.authors.split())[:200]),
+            plan=plan,
+            files=[spec for level in levels(plan.files) for spec in level],
+            config_full=yaml_text(plan.config_full),
+            config_smoke=yaml_text(differing(plan.config_full, plan.config_smoke)),
+            dependencies=", ".join(requirements_text(plan).split()),
+        )
+        return Part("plan", text)
+
+    def cited_sections(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> str:
+        """Return the sections of the paper that a file's requirements cite, as Markdown."""
+        refs = [row.place.section for row in self.ws.requirements_of(plan, spec)]
+        return self.sections([*refs, *more])
+
+    def sections(self, refs: Iterable[str]) -> str:
+        """Return the sections that `refs` name (ids, numbers or titles), in the paper's order, with what they cite."""
+        found = self._section_ids(refs)
+        return to_markdown(self.ws.paper, found, left_out=False, floats=True) if found else ""
+
+    def _section_ids(self, refs: Iterable[str]) -> set[str]:
+        """Return the ids of the named sections; a bare heading stands for what is below it."""
+        paper = self.ws.paper
+        found: set[str] = set()
+        for ref in refs:
+            section = find_section(paper, ref)
+            if section is None or section.kind == "references":
+                continue
+            found.add(section.id)
+            if not section.blocks:
+                found |= {child.id for child in paper.sections if child.parent == section.id}
+        return found
+
+    def quote(self, text: str) -> str:
+        """Make sure that quoted text cannot close its own quotation."""
+        return text.replace(self.fence, "Q…")
+
+
+async def fan_out(items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Run `work` on all items at the same time; the model layer limits how many calls are under way.
+
+    One failing item does not stop the others: what they deliver is kept, then the first fault is raised.
+    """
+    results = await asyncio.gather(*(work(item) for item in items), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
+    """Wait for two things at the same time. If one fails, the other is still waited for: what was paid for is kept."""
+    one, two = await asyncio.gather(first, second, return_exceptions=True)
+    for result in (one, two):
+        if isinstance(result, BaseException):
+            raise result
+    return cast("tuple[T, U]", (one, two))

@@ -1,0 +1,150 @@
+"""The repository's own requirements: requirements files and pyproject.toml, read without running anything."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from agentsys.core.artifacts import Diagnostic
+from agentsys.plan.known import Known
+
+FILES = ("requirements.txt", "requirements-dev.txt", "requirements-test.txt", "requirements_dev.txt")
+_EXTRAS = ("dev", "test", "tests", "testing")
+_INDEX_OPTION = re.compile(r"^(-i|--index-url|--extra-index-url|--find-links|-f|--trusted-host|--no-index|--pre)\b")
+_INCLUDE = re.compile(r"^(?:-r|--requirement)[ =]\s*(\S+)$")
+_CONSTRAINT = re.compile(r"^(?:-c|--constraint)[ =]\s*(\S+)$")
+_HASH = re.compile(r"\s+--hash=\S+")
+
+
+@dataclass
+class Requirements:
+    """What the repository says it needs."""
+
+    lines: list[str] = field(default_factory=list[str])
+    constraints: list[str] = field(default_factory=list[str])
+    """Lines of constraints files: versions for what something else asks for."""
+    project: bool = False
+    """True where pyproject.toml describes an installable project."""
+    source: str = ""
+    """File that most lines came from."""
+    ignored: list[str] = field(default_factory=list[str])
+    """Index options: packages come from the sandbox's index only."""
+    faults: list[Diagnostic] = field(default_factory=list[Diagnostic])
+
+
+def read_requirements(files: Mapping[str, bytes], known: Known) -> Requirements:
+    """Collect the requirement lines of the repository, with a diagnostic for each line that is not valid."""
+    found = Requirements()
+    seen: set[str] = set()
+    for name in FILES:
+        if name in files:
+            found.source = found.source or name
+            _read_file(name, files, found, known, seen)
+    if "pyproject.toml" in files:
+        _read_project(files["pyproject.toml"], found, known)
+    return found
+
+
+def _read_file(name: str, files: Mapping[str, bytes], found: Requirements, known: Known, seen: set[str]) -> None:
+    if name in seen:
+        return
+    seen.add(name)
+    text = files[name].decode("utf-8", "replace").replace("\\\n", " ")
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = re.sub(r"(^|\s)#.*$", "", raw).strip()
+        other = _INCLUDE.match(line) or _CONSTRAINT.match(line)
+        if not line:
+            continue
+        if other:
+            target = str(PurePosixPath(name).parent / other[1])
+            if target not in files:
+                found.faults.append(_fault(name, number, f"`{other[1]}` does not exist", line, known))
+            elif line.startswith(("-c", "--constraint")):
+                found.constraints += _plain_lines(files[target])
+            else:
+                _read_file(target, files, found, known, seen)
+        elif _INDEX_OPTION.match(line):
+            found.ignored.append(line)
+        elif re.match(r"^(-e|--editable)[ =]\s*\.(\[[\w,]+\])?$|^\.(\[[\w,]+\])?$", line):
+            found.project = found.project or "pyproject.toml" in files
+        else:
+            _add(_HASH.sub("", line), name, number, found, known)
+
+
+def _plain_lines(data: bytes) -> list[str]:
+    lines = (re.sub(r"(^|\s)#.*$", "", raw).strip() for raw in data.decode("utf-8", "replace").splitlines())
+    return [_HASH.sub("", line) for line in lines if line and not line.startswith("-")]
+
+
+def _add(line: str, name: str, number: int | None, found: Requirements, known: Known) -> None:
+    try:
+        Requirement(line)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        found.faults.append(_fault(name, number, f"`{line[:100]}` is not a valid requirement: {reason}", line, known))
+        return
+    if line not in found.lines:
+        found.lines.append(line)
+
+
+def _read_project(data: bytes, found: Requirements, known: Known) -> None:
+    try:
+        document = tomllib.loads(data.decode("utf-8", "replace"))
+    except tomllib.TOMLDecodeError as error:
+        fault = _fault("pyproject.toml", None, f"pyproject.toml is not valid TOML: {error}", "", known)
+        found.faults.append(fault.model_copy(update={"kind": "syntax"}))
+        return
+    project = _table(document.get("project"))
+    found.project = found.project or "build-system" in document or "name" in project
+    if found.project and not found.source:
+        found.source = "pyproject.toml"
+    extras = _table(project.get("optional-dependencies"))
+    groups = _table(document.get("dependency-groups"))
+    for table in (extras, groups):
+        for name in _EXTRAS:
+            for item in _strings(table.get(name)):
+                _add(item, "pyproject.toml", None, found, known)
+
+
+def declared(files: Mapping[str, bytes]) -> list[str]:
+    """Return everything else that pyproject.toml would have installed: of the project, its extras and its build.
+
+    Dependencies that are computed while building cannot be known; they are returned as a line that is no requirement.
+    """
+    try:
+        document = tomllib.loads(files.get("pyproject.toml", b"").decode("utf-8", "replace"))
+    except tomllib.TOMLDecodeError:
+        return ["unreadable pyproject.toml"]
+    project = _table(document.get("project"))
+    lines = [*_strings(project.get("dependencies")), *_strings(_table(document.get("build-system")).get("requires"))]
+    for table in (_table(project.get("optional-dependencies")), _table(document.get("dependency-groups"))):
+        lines += [item for items in table.values() for item in _strings(items)]
+    if {"dependencies", "optional-dependencies"} & set(_strings(project.get("dynamic"))):
+        lines.append("dependencies computed while building")
+    return lines
+
+
+def _table(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in cast("list[object]", value) if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _fault(path: str, line: int | None, message: str, symbol: str, known: Known) -> Diagnostic:
+    return Diagnostic(
+        kind="bad_pin",
+        check="install",
+        message=message,
+        path=path,
+        line=line,
+        symbol=symbol[:100],
+        requirements=known.requirements(path),
+    )

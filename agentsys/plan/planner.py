@@ -1,0 +1,225 @@
+"""The planner: ledger, design, configuration; later changes of the plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from pydantic import BaseModel
+
+from agentsys.core.artifacts import FileSpec, Plan
+from agentsys.core.errors import InternalError
+from agentsys.core.files import write_atomic
+from agentsys.core.prompts import render
+from agentsys.core.rounds import Round
+from agentsys.core.state import Step
+from agentsys.llm.client import AnswerError
+from agentsys.llm.parse import extract_json
+from agentsys.llm.types import Part, Prompt
+from agentsys.plan.answers import (
+    GENERATED_BY_TOOLING,
+    ConfigAnswer,
+    DesignAnswer,
+    EvaluationAnswer,
+    Ledger,
+    RequirementsAnswer,
+    ReviseAnswer,
+    clean_design,
+    compose,
+)
+from agentsys.plan.carriers import carrier_problems, missing_keys
+from agentsys.plan.context import Context, both
+from agentsys.plan.figures import main_figures, with_figures
+from agentsys.plan.files import save_plan
+from agentsys.plan.places import with_pages
+from agentsys.plan.rules import (
+    SMOKE_SECONDS,
+    dependency_problems,
+    design_problems,
+    evaluation_problems,
+    plan_problems,
+    requirements_problems,
+)
+from agentsys.plan.wording import diagnosis_text, diagnostics_text
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Planner:
+    """Writes the plan in three validated steps, and revises it when a diagnosis says that it is wrong."""
+
+    name = "planner"
+    description = "turns the paper into a ledger of requirements, an architecture, files and configurations"
+    steps: tuple[Step, ...] = ("plan",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def act(self, step: Step) -> str:
+        last = self._context.rounds.last()
+        if last is not None and last.diagnosis is not None and last.pending[:1] == ("planner",):
+            return await self._revise(last)
+        return await self._plan()
+
+    async def _plan(self) -> str:
+        context = self._context
+        ledger = await self._ledger()
+        ledger_json = ledger.model_dump_json(exclude_defaults=True, exclude={"questions": {"__all__": {"affects"}}})
+        design = clean_design(
+            await self._ask(
+                "design",
+                DesignAnswer,
+                lambda answer: design_problems(clean_design(answer), ledger),
+                render(
+                    "plan/design",
+                    ledger=ledger_json,
+                    python=context.python,
+                    derived_tests=context.settings.derived_tests,
+                ),
+            )
+        )
+        config = await self._ask(
+            "config",
+            ConfigAnswer,
+            lambda answer: _config_problems(answer) + missing_keys(design.files, answer.config_full),
+            render(
+                "plan/config",
+                ledger=ledger_json,
+                # The carriers say all that `requirements` says.
+                design=design.model_dump_json(exclude_defaults=True, exclude={"files": {"__all__": {"requirements"}}}),
+                smoke_seconds=SMOKE_SECONDS,
+                cpus=f"{context.settings.cpus:g}",
+            ),
+        )
+        plan = compose(ledger, design, config)
+        save_plan(context.ws.run.plan, plan)
+        context.ws.mark({"plan": context.ws.plan_inputs()})
+        return (
+            f"plan: {len(plan.requirements)} requirements, {len(plan.files)} files, "
+            f"{len(plan.expected)} expected results"
+        )
+
+    async def _ledger(self) -> Ledger:
+        """Ask for requirements and evaluation at the same time; neither needs the other."""
+        context = self._context
+        request = context.ws.request
+        asked = render("plan/requirements", request=request), render("plan/evaluation", request=request)
+        requirements, evaluation = await both(
+            self._ask("requirements", RequirementsAnswer, requirements_problems, asked[0]),
+            self._ask("evaluation", EvaluationAnswer, evaluation_problems, asked[1]),
+        )
+        return Ledger(
+            requirements=with_pages(requirements.requirements, context.ws.paper),
+            summary=evaluation.summary,
+            experiments=evaluation.experiments,
+            expected=with_pages(evaluation.expected, context.ws.paper),
+            questions=evaluation.questions,
+        )
+
+    async def _ask(self, item: str, model: type[M], problems: Callable[[M], list[str]], task: str) -> M:
+        context = self._context
+        prompt = Prompt(prefix=(context.rules(), context.paper()), body=(Part("task", task),))
+        prompt = with_figures(context, self.name, prompt, main_figures(context.ws.paper))
+
+        def parse(text: str) -> M:
+            answer = extract_json(text, model)
+            try:
+                found = problems(answer)
+            except RecursionError as error:
+                raise AnswerError("the answer is nested too deeply") from error
+            if found:
+                raise AnswerError("\n".join(f"- {problem}" for problem in found[:20]))
+            return answer
+
+        return await context.model.ask(self.name, item, prompt, parse)
+
+    # -- revision ------------------------------------------------------------------------------------------------------
+
+    async def _revise(self, last: Round) -> str:
+        """Change the plan. The new plan is stored beside the round first, so that a killed run asks only once."""
+        context = self._context
+        file = context.ws.run.round(last.number) / "plan_after.json"
+        if file.is_file():
+            plan = Plan.model_validate_json(file.read_bytes())
+        else:
+            plan = await self._ask_revision(last)
+            before = context.ws.the_plan().model_dump_json(indent=1)
+            write_atomic(context.ws.run.round(last.number) / "plan_before.json", before + "\n")
+            write_atomic(file, plan.model_dump_json(indent=1) + "\n")
+        save_plan(context.ws.run.plan, plan)
+        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        return f"plan revised after round {last.number}"
+
+    async def _ask_revision(self, last: Round) -> Plan:
+        context, diagnosis = self._context, last.diagnosis
+        if diagnosis is None:
+            raise InternalError("a revision of the plan without a diagnosis")
+        plan = context.ws.the_plan()
+        current = context.rounds.of_tree(context.ws.code_tree()) or last
+        named = {row.path for row in diagnosis.instructions}
+        task = render(
+            "plan/revise",
+            fence=context.fence,
+            diagnosis=context.quote(diagnosis_text(diagnosis)),
+            diagnostics=context.quote(diagnostics_text(current.verdict.diagnostics)),
+            files=json.dumps(
+                [spec.model_dump(mode="json") for spec in plan.files if not named or spec.path in named], indent=1
+            ),
+            dependencies=json.dumps([row.model_dump(mode="json") for row in plan.dependencies]),
+        )
+        prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
+
+        def parse(text: str) -> Plan:
+            revised = _revised(plan, extract_json(text, ReviseAnswer))
+            keys = {row.result_key for row in plan.expected}
+            carried = [row for spec in revised.files if spec not in plan.files for row in carrier_problems(spec, keys)]
+            if found := plan_problems(revised) + dependency_problems(revised.dependencies) + carried:
+                raise AnswerError("\n".join(f"- {problem}" for problem in found[:20]))
+            return revised
+
+        return await context.model.ask(self.name, f"round-{last.number:02d}", prompt, parse)
+
+
+def _revised(plan: Plan, answer: ReviseAnswer) -> Plan:
+    if not answer.files and not answer.dependencies:
+        raise AnswerError("the answer changes nothing: give `files` or `dependencies`")
+    for spec in answer.files:
+        before = next((item for item in plan.files if item.path == spec.path), None)
+        if before is not None and spec.kind != before.kind:
+            raise AnswerError(f"`{spec.path}` is a {before.kind} and stays one")
+        if before is not None and before.symbols and not spec.symbols:
+            raise AnswerError(f"`{spec.path}`: give `requirements` as an object: id -> the names that carry it")
+        if before is not None and before.interface.strip() and not spec.interface.strip():
+            raise AnswerError(f"`{spec.path}` keeps an `interface`: other files rely on it")
+    changed = {spec.path: spec for spec in answer.files if spec.path not in GENERATED_BY_TOOLING}
+    files: list[FileSpec] = [changed.pop(spec.path, spec) for spec in plan.files]
+    files += changed.values()
+    dropped = {row.id for row in plan.requirements} - {rid for spec in files for rid in spec.requirements}
+    if dropped:
+        raise AnswerError(f"no file names {', '.join(sorted(dropped))} any more; requirements may not be dropped")
+    owners = {rid: spec.path for spec in reversed(files) for rid in spec.requirements}
+    return plan.model_copy(
+        update={
+            "files": tuple(files),
+            "dependencies": answer.dependencies or plan.dependencies,
+            "requirements": tuple(row.model_copy(update={"owner": owners[row.id]}) for row in plan.requirements),
+        }
+    )
+
+
+def _config_problems(config: ConfigAnswer) -> list[str]:
+    """Both profiles must have the same keys, or they are not the same code path."""
+    full, smoke = _keys(config.config_full), _keys(config.config_smoke)
+    problems = [f"`{key}` is in config_full but not in config_smoke" for key in sorted(full - smoke)]
+    return problems + [f"`{key}` is in config_smoke but not in config_full" for key in sorted(smoke - full)]
+
+
+def _keys(config: object, prefix: str = "") -> set[str]:
+    if not isinstance(config, dict):
+        return set()
+    found: set[str] = set()
+    for key, value in cast("dict[str, object]", config).items():
+        name = f"{prefix}{key}"
+        found |= {name} | _keys(value, name + ".")
+    return found

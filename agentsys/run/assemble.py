@@ -1,0 +1,113 @@
+"""Puts a run's parts together: files, model, policy, sandbox, and the team that works with them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agentsys.analyse.analyzer import Analyzer
+from agentsys.audit.auditor import Auditor
+from agentsys.audit.policy import load_advisories, load_policy
+from agentsys.code.coder import Coder
+from agentsys.core.events import EventLog
+from agentsys.core.gitrepo import GitRepo
+from agentsys.core.rounds import Rounds
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord, UsageRecord
+from agentsys.core.settings import Settings
+from agentsys.core.state import Step
+from agentsys.debug.debugger import Debugger
+from agentsys.llm.factory import build_model
+from agentsys.llm.guard import GuardedModel
+from agentsys.plan.context import Colleague, Context
+from agentsys.plan.planner import Planner
+from agentsys.plan.workspace import Workspace
+from agentsys.report.reporter import Ending, Reporter
+from agentsys.run.router import next_step
+from agentsys.run.snapshot import snapshot
+from agentsys.verify.reviewer import Reviewer
+from agentsys.verify.sandboxspec import sandbox_spec
+from agentsys.verify.verifier import Verifier
+from agentsys_policies.record import AuditRecord
+from agentsys_sandbox.base import Sandbox
+from agentsys_sandbox.choose import open_sandbox
+
+
+@dataclass
+class Team:
+    """All that the conversation needs."""
+
+    colleagues: Sequence[Colleague]
+    context: Context
+    ending: Ending
+    model: GuardedModel
+
+    def choose(self) -> Step:
+        """Return the step that is due, by what lies on disk."""
+        return next_step(self.context.standing())
+
+    def usage(self) -> UsageRecord:
+        total = self.model.usage
+        return UsageRecord(
+            calls=self.model.calls,
+            prompt=total.prompt,
+            cached=total.cached,
+            completion=total.completion,
+            cost=self.model.cost,
+        )
+
+    async def close(self) -> None:
+        await self.model.close()
+
+
+def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLog, deadline: float | None) -> Team:
+    """Build the team for one run. A new team for each process: nothing is carried over but files.
+
+    Args:
+        deadline: `time.monotonic()` at which the run must end, or None.
+
+    Raises: PrerequisiteError (no key, no model, a faulty policy).
+    """
+    ws = Workspace(run, settings, events, record.request)
+    model = build_model(settings, run.llm, events, deadline=deadline)
+    git = GitRepo(run.repo)
+    git.init()
+
+    def sandbox() -> Sandbox:
+        return open_sandbox(sandbox_spec(settings, record.id), settings.backend, settings.docker_hosts)
+
+    rounds, policy = Rounds(run), load_policy(settings)
+    context = Context(
+        ws=ws,
+        rounds=rounds,
+        model=model,
+        git=git,
+        policy=policy,
+        audit=AuditRecord(run.audit),
+        open_sandbox=sandbox,
+        standing=lambda: snapshot(ws, rounds, policy.ref.sha256),
+        constraints=_constraints(settings),
+        python=".".join(platform.python_version_tuple()[:2]),
+        advisories=load_advisories(settings),
+    )
+    ending = Ending()
+    colleagues: list[Colleague] = [
+        Planner(context),
+        Analyzer(context),
+        Coder(context),
+        Debugger(context),
+        Verifier(context),
+        Reviewer(context),
+        Auditor(context),
+        Reporter(context, ending),
+    ]
+    return Team(colleagues, context, ending, model)
+
+
+def _constraints(settings: Settings) -> tuple[str, ...]:
+    """Return the pins of the environment that a recording was made with, so that its replay does not drift."""
+    if settings.replay is None or not (settings.replay / "environment.txt").is_file():
+        return ()
+    lines = (settings.replay / "environment.txt").read_text(encoding="utf-8").splitlines()
+    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))

@@ -1,0 +1,123 @@
+"""Keeps run.json true while the run goes on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from agentsys.core.errors import EXIT_CODES, AgentsysError, LimitReached, Status
+from agentsys.core.events import EventLog, Stage
+from agentsys.core.prompts import template_hash
+from agentsys.core.rounds import Rounds
+from agentsys.core.rundir import RunDir, process_start
+from agentsys.core.runrecord import RunRecord, UsageRecord
+from agentsys.core.settings import Settings
+from agentsys.core.state import Step
+
+UsageMeter = Callable[[], UsageRecord]
+VERSIONS = ("agentsys", "autogen-agentchat", "openai", "pyright", "pypdfium2")
+
+
+class RecordKeeper:
+    """Keeps run.json true at every moment: status, stage, usage, time of each stage."""
+
+    def __init__(self, run: RunDir, record: RunRecord, events: EventLog) -> None:
+        self._run = run
+        self._events = events
+        self.record = record
+        self.meter: UsageMeter | None = None
+        self._stage: Stage | None = None
+        self._since = 0.0
+
+    def begin(self, settings: Settings) -> None:
+        self._update(
+            status="running",
+            exit_code=None,
+            reason="",
+            hint="",
+            pid=os.getpid(),
+            pid_started=process_start(os.getpid()),
+            finished="",
+            versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+            hashes={**self.record.hashes, "prompts": template_hash()},
+        )
+        self._events.emit(
+            "run.started", id=self.record.id, title=self.record.title, path=str(self._run.path), model=settings.model
+        )
+        if "read" in self.record.seconds:
+            self._events.emit("stage.finished", stage="read", seconds=self.record.seconds["read"])
+
+    def turn(self, step: Step, speaker: str) -> None:
+        """Note that another step begins, and who takes it."""
+        self._close_stage()
+        self._stage, self._since = step, time.monotonic()
+        self._update(stage=step)
+        self._events.emit("stage.started", stage=step, agent=speaker)
+
+    def said(self, speaker: str, receipt: str) -> None:
+        self._events.emit("agent.message", stage=self._stage, agent=speaker, text=receipt, chars=len(receipt))
+
+    def end(self, status: Status, reason: str, hint: str) -> None:
+        self._update(status=status, reason=reason, hint=hint, exit_code=EXIT_CODES[status])
+
+    def fail(self, error: AgentsysError) -> None:
+        self._update(status=error.status, reason=error.message, hint=error.hint, exit_code=error.exit_code)
+        if not isinstance(error, LimitReached):  # the model layer has said that one already
+            self._events.emit("error", kind=error.status, message=error.message, hint=error.hint)
+
+    def crash(self) -> None:
+        """A bug: the traceback goes to the user, the record says where it happened."""
+        self._update(status="internal_error", reason=f"internal error in stage {self.record.stage}", exit_code=1)
+
+    def finish(self) -> None:
+        self._close_stage()
+        self._update(finished=_now(), pid=None, pid_started=None)
+        self._write_report()
+        self._events.emit(
+            "run.finished",
+            status=self.record.status,
+            exit_code=self.record.exit_code,
+            reason=self.record.reason,
+            paths={"run": str(self._run.path), "repo": str(self._run.repo)},
+        )
+
+    def _write_report(self) -> None:
+        """The last of all: what a person reads. rich and templates are loaded only here."""
+        from agentsys.report.write import write_reports
+
+        if self.record.status == "internal_error":
+            return
+        try:
+            write_reports(self._run)
+        except OSError as error:  # a full disk must not hide how the run ended
+            self._events.emit("warning", message=f"the report could not be written: {error}")
+
+    def _close_stage(self) -> None:
+        if self._stage is not None:
+            seconds = round(time.monotonic() - self._since, 3)
+            total = {**self.record.seconds, self._stage: round(self.record.seconds.get(self._stage, 0) + seconds, 3)}
+            self._update(seconds=total)
+            self._events.emit("stage.finished", stage=self._stage, seconds=seconds)
+            self._stage = None
+
+    def _update(self, **changes: object) -> None:
+        if self.meter is not None:
+            changes["usage"] = self.meter()
+        rounds = Rounds(self._run)
+        found = rounds.all()
+        replay = rounds.replay()
+        changes["rounds"] = len(found)
+        tree = found[-1].verdict.tree if found else ""
+        changes["replayed"] = replay is not None and replay.passed and replay.tree == tree
+        if found:
+            changes["backend"], changes["weak_sandbox"] = found[-1].verdict.backend, found[-1].verdict.weak
+        self.record = self.record.model_copy(update=changes)
+        self._run.write(self.record)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,226 @@
+"""The main path: read, screen, plan, analyse, code, audit, verify, debug, replay, report.
+
+`implement` makes a run directory and drives it to its end; `resume` goes on with one. Both are the same from there:
+the paper is read, then the team talks until the reporter has spoken. All memory is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentsys.core.errors import AgentsysError, Interrupted, LimitReached
+from agentsys.core.events import EventLog, Subscriber
+from agentsys.core.rounds import Rounds
+from agentsys.core.rundir import RunDir, create
+from agentsys.core.runrecord import RunRecord, SettingValue
+from agentsys.core.settings import Settings
+from agentsys.run.keeper import RecordKeeper
+
+if TYPE_CHECKING:
+    from agentsys.paper import Paper
+    from agentsys.run.assemble import Team
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished (or stopped) run: its directory and its record."""
+
+    run: RunDir
+    record: RunRecord
+
+    @property
+    def exit_code(self) -> int:
+        return self.record.exit_code if self.record.exit_code is not None else 1
+
+
+async def implement(
+    paper: Path,
+    settings: Settings,
+    *,
+    request: str = "",
+    sources: Mapping[str, SettingValue] | None = None,
+    subscribers: Sequence[Subscriber] = (),
+    password: str = "",
+) -> RunResult:
+    """Turn a paper into a verified repository.
+
+    Args:
+        paper: .pdf, .tex, .md, .txt and whatever else the reader knows.
+        settings: how.
+        request: what the user wants in particular; goes to the policy and to the planner.
+        sources: where each setting came from, for the record.
+        subscribers: called with every event.
+        password: opens an encrypted PDF; goes to the reader and is stored nowhere.
+
+    Returns: the result, whatever the final status; expected failures after the run directory exists are a status.
+
+    Raises: PaperError before anything is written, if the paper cannot be read.
+    """
+    from agentsys.paper import write_paper
+
+    started = time.monotonic()
+    read = await _read(paper, settings, password)
+    run = create(settings.runs_dir, read.title)
+    run.lock()
+    record = RunRecord(
+        id=run.path.name,
+        paper_path=str(Path.cwd() / paper),
+        paper_sha256=read.sha256,
+        title=read.title,
+        request=request,
+        settings=dict(sources) if sources else _plain(settings),
+        started=_now(),
+        recording=str(settings.replay or ""),
+        seconds={"read": round(time.monotonic() - started, 3)},
+    )
+    run.write(record)
+    _keep_source(paper, run)
+    write_paper(read, run.paper, password=password)
+    return await _drive(run, record, settings, subscribers)
+
+
+async def resume(
+    run: RunDir, settings: Settings, *, subscribers: Sequence[Subscriber] = (), password: str = ""
+) -> RunResult:
+    """Go on with a run where its files say it stands. Nothing that lies on disk is asked of a model again.
+
+    Args:
+        password: opens an encrypted PDF, where the run was stopped before its paper was written.
+
+    Raises: UsageError if another process has the run.
+    """
+    from agentsys.paper import write_paper
+
+    run.lock()
+    Rounds(run).reopen()
+    record = run.read()
+    if not (run.paper / "paper.json").is_file():  # stopped while it was written
+        paper = Path(record.paper_path)
+        read = await _read(paper, settings, password)
+        _keep_source(paper, run)
+        write_paper(read, run.paper, password=password)
+    return await _drive(run, record, settings, subscribers)
+
+
+async def _read(paper: Path, settings: Settings, password: str) -> Paper:
+    """Read the paper as the settings say, without blocking the event loop."""
+    from agentsys.paper import ReadOptions, read_paper
+
+    options = ReadOptions(
+        reader=settings.reader,
+        ocr=settings.ocr,
+        nougat_model=settings.nougat_model,
+        latex_source=settings.source,
+        password=password,
+    )
+    return await asyncio.get_running_loop().run_in_executor(None, read_paper, paper, options)
+
+
+async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers: Sequence[Subscriber]) -> RunResult:
+    events = EventLog(run.events_file, record.id)
+    for subscriber in subscribers:
+        events.subscribe(subscriber)
+    keeper = RecordKeeper(run, record, events)
+    keeper.begin(settings)
+    try:
+        await _work(run, keeper, settings, events)
+    except asyncio.CancelledError as error:
+        terminated = error.args[:1] in (("SIGTERM",), ("SIGHUP",))
+        hint = f"go on with `agentsys resume {run.path.name}`"
+        keeper.fail(Interrupted(hint=hint, exit_code=143 if terminated else 130))
+    except AgentsysError as error:
+        keeper.fail(error)
+    except BaseException:
+        keeper.crash()
+        raise
+    finally:
+        try:
+            keeper.finish()
+        finally:
+            events.close()
+            run.unlock()
+    return RunResult(run, keeper.record)
+
+
+async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: EventLog) -> None:
+    """Build the team, let it talk, and put the ending in the record."""
+    from agentsys.audit.auditfiles import seal_audit
+    from agentsys.run.assemble import assemble
+
+    await _clean_up(events, settings.docker_hosts)
+    deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
+    team = assemble(run, keeper.record, settings, events, deadline)
+    keeper.meter = team.usage
+    keeper.record.hashes["policy"] = team.context.policy.ref.sha256
+    try:
+        await _talk(team, keeper, settings, events)
+    except AgentsysError as error:
+        _seal_what_there_is(team, error.status, events)
+        raise
+    except asyncio.CancelledError:
+        _seal_what_there_is(team, "interrupted", events)
+        raise
+    finally:
+        await team.close()
+    seal_audit(team.context, team.ending.status)
+    keeper.end(team.ending.status, team.ending.reason, team.ending.hint)
+
+
+def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:
+    """Seal the audit of a run that is ending with an error; a fault of this must not hide that error."""
+    from agentsys.audit.auditfiles import seal_audit
+
+    try:
+        seal_audit(team.context, status)
+    except (OSError, ValueError, AgentsysError) as error:
+        events.emit("warning", message=f"the audit could not be sealed: {error}")
+
+
+async def _talk(team: Team, keeper: RecordKeeper, settings: Settings, events: EventLog) -> None:
+    from agentsys.run.chat import converse
+
+    task = f"implement {keeper.record.title}"
+    talk = converse(team.colleagues, team.choose, task, keeper.turn, keeper.said)
+    try:
+        async with asyncio.timeout(settings.time_limit):
+            await talk
+    except TimeoutError as error:
+        limit = LimitReached(
+            f"the time limit of {settings.time_limit:g} s is used up",
+            f"go on with `agentsys resume {keeper.record.id} --time-limit ...`",
+        )
+        events.emit("limit.reached", message=limit.message, hint=limit.hint)
+        raise limit from error
+
+
+async def _clean_up(events: EventLog, hosts: Sequence[str]) -> None:
+    """Remove what sandboxes of dead processes left behind, a killed attempt at this very run among them."""
+    from agentsys_sandbox import clean_up
+
+    cleaned = await asyncio.to_thread(clean_up, hosts=hosts)
+    for leftover, reason in cleaned.kept:
+        events.emit("warning", message=f"{leftover.kind} `{leftover.name}` could not be removed: {reason}")
+
+
+def _keep_source(paper: Path, run: RunDir) -> None:
+    """Keep the document that was read; a folder or a large source is only named in run.json."""
+    import shutil
+
+    run.paper.mkdir(exist_ok=True)
+    if paper.is_file():
+        shutil.copyfile(paper, run.paper / f"source{paper.suffix.lower()}")
+
+
+def _plain(settings: Settings) -> dict[str, SettingValue]:
+    data = settings.model_dump(mode="json")
+    return {name: SettingValue(value=value, source="argument") for name, value in data.items()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,228 @@
+"""Run a profile of a delivered repository later, and keep what came of it beside the run.
+
+Nothing of the repository is changed: logs, results and the comparison with the paper go to `reproductions/NN/`, and the
+report of the run is made anew. Only code that the safety audit allowed, as it stands, is executed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from agentsys.audit.policy import load_advisories, load_policy
+from agentsys.core.artifacts import Check, MeasuredResult, Plan
+from agentsys.core.errors import BlockedError, SandboxUnavailable, UsageError
+from agentsys.core.events import EventLog
+from agentsys.core.files import write_atomic
+from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import RunRecord
+from agentsys.core.settings import Settings
+from agentsys.core.tree import read_tree
+from agentsys.plan.workspace import code_hash
+from agentsys.verify.bench import Infrastructure
+from agentsys.verify.compare import compare_file
+from agentsys.verify.datafiles import DataFolder
+from agentsys.verify.reproduction import FILE, Outcome, Reproduction, Task, run_profile
+from agentsys.verify.sandboxspec import sandbox_spec
+from agentsys_policies.sbom import Installed
+from agentsys_policies.schema import Decision
+from agentsys_sandbox.base import OnOutput, Sandbox, SandboxError
+from agentsys_sandbox.spec import Limits, Package, SandboxSpec
+
+Profile = Literal["full", "smoke"]
+GATES = {"code", "dependency", "command"}
+SPARE_SECONDS = 7200.0
+"""How much longer than its run a sandbox may live: for the installation, the data and the results."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the user asks for. `timeout` is for each command, in seconds."""
+
+    profile: Profile
+    timeout: float
+    data: DataFolder | None = None
+    on_output: OnOutput | None = None
+    opener: Callable[[SandboxSpec], Sandbox] | None = None
+    """Makes the sandbox; None takes the settings' backend."""
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A finished reproduction: its record, the comparison with the paper, its folder."""
+
+    record: Reproduction
+    rows: tuple[MeasuredResult, ...]
+    folder: Path
+
+
+async def reproduce(run: RunDir, settings: Settings, order: Order) -> Reproduced:
+    """Run one profile of a run's repository in a sandbox and write `reproductions/NN/`.
+
+    Raises: UsageError (no repository, another process has the run), BlockedError (the audit is missing, older than the
+    code, or does not allow it), SandboxUnavailable. Faults of the code are in the record.
+    """
+    from agentsys.plan.files import load_plan
+    from agentsys.report.write import write_reports
+
+    run.lock()
+    try:
+        record = run.read()
+        plan = load_plan(run.plan)
+        if plan is None or not (run.repo / "reproduce.sh").is_file():
+            raise UsageError(f"run `{run.path.name}` has no repository that can be run", "finish it with `resume`")
+        files = read_tree(run.repo)
+        tree = code_hash(run.repo, files)
+        audit = _audit(run, tree, settings, order.profile)
+        done = await _run(run, record, settings, order, plan, files, tree, audit)
+        write_reports(run)
+        return done
+    finally:
+        run.unlock()
+
+
+async def _run(
+    run: RunDir,
+    record: RunRecord,
+    settings: Settings,
+    order: Order,
+    plan: Plan,
+    files: dict[str, bytes],
+    tree: str,
+    audit: Check,
+) -> Reproduced:
+    number, out = _folder(run.reproductions)
+    events = EventLog(out / "events.jsonl", record.id)
+    task = Task(
+        files,
+        out,
+        plan,
+        number,
+        order.profile,
+        tree,
+        order.timeout,
+        audit,
+        events,
+        order.data,
+        order.on_output,
+        _judge(settings),
+    )
+    started, clock = _now(), time.monotonic()
+    try:
+        outcome = await _in_sandbox(record, settings, order, task)
+    finally:
+        events.close()
+    seconds = next((check.seconds for check in outcome.verdict.checks if check.name == "smoke"), 0.0)
+    written = Reproduction(
+        number=number,
+        profile=order.profile,
+        tree=tree,
+        started=started,
+        finished=_now(),
+        seconds=seconds or round(time.monotonic() - clock, 3),
+        backend=outcome.verdict.backend,
+        weak=outcome.verdict.weak,
+        timeout=order.timeout,
+        memory_mb=settings.memory_mb,
+        cpus=settings.cpus,
+        data=order.data.words if order.data is not None else "",
+        data_sha256=outcome.data_sha256,
+        passed=outcome.passed,
+        reason=outcome.reason,
+        hint=outcome.hint,
+    )
+    rows = compare_file(plan, out / "results.json", profile=order.profile)
+    table = json.dumps([row.model_dump(mode="json") for row in rows], indent=1, ensure_ascii=False)
+    write_atomic(out / "table.json", table + "\n")
+    # Last: with this file the reproduction is finished, without it it was cut off.
+    write_atomic(out / FILE, written.model_dump_json(indent=1) + "\n")
+    return Reproduced(written, rows, out)
+
+
+async def _in_sandbox(record: RunRecord, settings: Settings, order: Order, task: Task) -> Outcome:
+    disk = Limits().disk + (2 * order.data.size if order.data is not None else 0)
+    spec = sandbox_spec(settings, record.id)
+    spec = replace(spec, limits=replace(spec.limits, disk=disk, ttl=2 * order.timeout + SPARE_SECONDS))
+    try:
+        sandbox = await asyncio.to_thread(order.opener or _opener(settings), spec)
+        async with sandbox:
+            return await run_profile(task, sandbox)
+    except SandboxError as error:
+        raise SandboxUnavailable(error.message, error.hint or "see `agentsys doctor`") from error
+    except Infrastructure as error:
+        raise SandboxUnavailable(f"the sandbox failed: {error}", "see `agentsys doctor`, then try again") from error
+
+
+def _opener(settings: Settings) -> Callable[[SandboxSpec], Sandbox]:
+    from agentsys_sandbox.choose import open_sandbox
+
+    return lambda spec: open_sandbox(spec, settings.backend, settings.docker_hosts)
+
+
+def _audit(run: RunDir, tree: str, settings: Settings, profile: str) -> Check:
+    """Return the audit of exactly this code as a check.
+
+    Raises: BlockedError where there is none by the policy in force, or it does not allow the code or the command.
+    """
+    policy = load_policy(settings)
+    file = run.audit / "code.json"
+    again = f"`agentsys resume {run.path.name}` audits the code as it is now"
+    if not file.is_file():
+        raise BlockedError("the code was never audited", again)
+    data = json.loads(file.read_text(encoding="utf-8"))
+    if data.get("tree") != tree:
+        raise BlockedError("the code was changed after the audit, and nothing that was not audited is run", again)
+    if data.get("policy") != policy.ref.sha256:
+        raise BlockedError("the audit was made by another policy than the one in force", again)
+    decisions = [Decision.model_validate(row) for row in data["decisions"]]
+    decisions.append(policy.check_command(("bash", "reproduce.sh", profile)))
+    if problems := _broken_record(run):
+        raise BlockedError(f"the audit record of the run is not whole: {problems}", "do not rely on it")
+    refused = [decision for decision in decisions if not decision.allows]
+    if refused or {decision.gate for decision in decisions} != GATES:
+        gates = ", ".join(f"{decision.gate} {decision.decision}" for decision in refused)
+        raise BlockedError(
+            f"the safety audit does not allow the code: {gates or 'it is not complete'}",
+            f"`agentsys report {run.path.name} --format md` shows the findings",
+        )
+    note = ", ".join(f"{decision.gate} {decision.decision}" for decision in decisions)
+    return Check(name="audit", state="passed", note=note, log="audit/code.json")
+
+
+def _judge(settings: Settings) -> Callable[[Sequence[Package]], str]:
+    """Return what says why the policy refuses an installed environment, or an empty text."""
+    policy, data = load_policy(settings), load_advisories(settings)
+
+    def judge(packages: Sequence[Package]) -> str:
+        decision = policy.check_installed([Installed(row.name, row.version, row.sha256) for row in packages], data)
+        if decision.allows:
+            return ""
+        first = decision.findings[0].message if decision.findings else decision.status
+        return f"the safety policy refuses what was installed: {first}"
+
+    return judge
+
+
+def _broken_record(run: RunDir) -> str:
+    from agentsys_policies.record import MANIFEST, verify
+
+    return "; ".join(verify(run.audit)) if (run.audit / MANIFEST).is_file() else ""
+
+
+def _folder(base: Path) -> tuple[int, Path]:
+    """Make the folder of the next reproduction; those that were cut off keep their number."""
+    numbers = [int(path.name) for path in base.glob("[0-9]*") if path.name.isdecimal()]
+    number = max(numbers, default=0) + 1
+    out = base / f"{number:02d}"
+    out.mkdir(parents=True)
+    return number, out
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,92 @@
+"""Read a run's files into the router's `State`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentsys.audit.decisions import audited_tree, screened
+from agentsys.core.artifacts import Plan
+from agentsys.core.rounds import REPEATS_STOP, Round, Rounds
+from agentsys.core.state import Replayed, State, Verified
+from agentsys.plan.workspace import Workspace
+
+
+def snapshot(ws: Workspace, rounds: Rounds, policy: str) -> State:
+    """Return where the run stands. Reads only what is needed to decide who acts next.
+
+    Args:
+        policy: hash of the policy in force; what another one has allowed is judged again.
+    """
+    gate = screened(ws, policy)
+    if gate != "allowed":
+        return State(screened=gate)
+    plan = ws.plan()
+    if plan is None:
+        return State(screened=gate)
+    if ws.settings.stop_after == "plan":
+        return State(screened=gate, planned=True, stopped="it was asked to stop after the plan")
+    last = rounds.last()
+    state = State(
+        screened=gate,
+        planned=True,
+        pending=last.pending[0] if last is not None and last.diagnosis is not None and last.pending else None,
+        analyses_missing=len(ws.analyses_missing(plan)),
+    )
+    if state.analyses_missing or ws.settings.stop_after == "analyse":
+        stopped = "" if state.analyses_missing else "it was asked to stop after the analysis"
+        return replace(state, stopped=stopped)
+    return _written(ws, rounds, plan, state, policy)
+
+
+def _written(ws: Workspace, rounds: Rounds, plan: Plan, state: State, policy: str) -> State:
+    missing = len(ws.files_missing(plan)) + len(ws.generated_missing(plan))
+    if missing or ws.settings.stop_after == "code":
+        return replace(state, files_missing=missing, stopped="" if missing else "it was asked to stop after the code")
+    tree = ws.code_tree()
+    current = rounds.of_tree(tree)
+    diagnosed = sum(1 for item in rounds.all() if item.diagnosis is not None)
+    return replace(
+        state,
+        audited=audited_tree(ws, policy) == tree,
+        verified=_verified(current),
+        reviewed=is_reviewed(ws, rounds, current),
+        replayed=_replayed(rounds, tree),
+        rounds_left=ws.settings.max_rounds - diagnosed,
+        stuck=stuck(rounds, current),
+    )
+
+
+def _verified(current: Round | None) -> Verified:
+    if current is None:
+        return "no"
+    return "passed" if current.verdict.passed else "failed"
+
+
+def is_reviewed(ws: Workspace, rounds: Rounds, current: Round | None) -> bool:
+    """A review with open findings is done only when they stand in the next round's verdict."""
+    if current is None:
+        return False
+    done = rounds.reviews()
+    if any(review.tree == current.verdict.tree and not review.open for review in done.values()):
+        return True
+    unwritten = current.number in done  # with open findings, and no later verdict on this tree
+    return len(done) >= ws.settings.reviews and not unwritten
+
+
+def _replayed(rounds: Rounds, tree: str) -> Replayed:
+    """A failed replay is written down as the next round as well; until it is, the replay is not finished."""
+    verdict = rounds.replay()
+    return "passed" if verdict is not None and verdict.tree == tree and verdict.passed else "no"
+
+
+def stuck(rounds: Rounds, current: Round | None) -> str:
+    if current is None or current.verdict.passed:
+        return ""
+    if why := rounds.given_up():
+        return why
+    if len(rounds.attempts(current.verdict.diagnostics)) >= REPEATS_STOP:
+        return f"the same root cause came back after {REPEATS_STOP} repairs"
+    last = rounds.last()
+    if last is not None and last.diagnosis is not None and not last.pending:
+        return "the last repair changed nothing"
+    return ""

@@ -1,0 +1,96 @@
+"""The installed environment before anything runs in it: judged by its names; licences and bill of materials.
+
+What a repository asks for is judged before the installation; what the resolver added to it is only known after.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import cast
+
+from agentsys.audit.auditor import record_decision
+from agentsys.audit.findings import as_diagnostics
+from agentsys.core.files import write_atomic
+from agentsys.core.version import agentsys_version
+from agentsys.plan.context import Context
+from agentsys.verify.bench import PROBES, Bench
+from agentsys.verify.run import Screened
+from agentsys_policies.sbom import Installed, from_inspect, sbom
+from agentsys_policies.schema import Decision
+from agentsys_sandbox.base import VENV
+
+FILE, SBOM = "installed.json", "sbom.cdx.json"
+_PROBE = "agentsys_metadata.py"
+
+
+async def screen_installed(context: Context, bench: Bench) -> Screened:
+    """Judge what was installed and write `audit/installed.json` and the bill of materials.
+
+    Raises: Infrastructure where the sandbox failed.
+    """
+    installed = [Installed(item.name, item.version, item.sha256) for item in bench.packages]
+    decision = context.policy.check_installed(installed, context.advisories)
+    record_decision(context, decision, "audit")
+    may_run = context.policy.may_run([decision])
+    if may_run:  # even reading metadata means to start a program where these packages lie
+        installed = await _described(bench, installed)
+    _write(context, decision, installed)
+    rows = () if decision.allows else tuple(as_diagnostics(decision, context.policy.open_findings(decision)))
+    return Screened(note=f"installed {decision.decision}", refused=not decision.allows, may_run=may_run, found=rows)
+
+
+async def _described(bench: Bench, installed: Sequence[Installed]) -> list[Installed]:
+    """Add licences and requirements from the distributions' own metadata; without it they stay unknown."""
+    await bench.place_probe(_PROBE)
+    out = f"{bench.inside}/metadata.jsonl"
+    argv = [f"{VENV}/bin/python", "-I", "-S", "-B", f"{PROBES}/{_PROBE}", VENV, out]
+    result = await bench.run("install", argv, tool=True)
+    if not result.ok:
+        bench.events.emit("warning", stage=bench.stage, round=bench.round, message="the licences could not be read")
+        return list(installed)
+    rows = _rows(await bench.sandbox.read_file(out, max_bytes=16 << 20))
+    told = {(item.name, item.version): item for item in from_inspect({"installed": rows})}
+    known = {(_normal(name), version): item for (name, version), item in told.items()}
+    return [_joined(item, known.get((_normal(item.name), item.version))) for item in installed]
+
+
+def _rows(data: bytes | None) -> list[dict[str, object]]:
+    """Read the probe's lines; they hold what strangers wrote, so a line of another form is left out."""
+    rows: list[dict[str, object]] = []
+    for line in (data or b"").splitlines():
+        try:
+            row: object = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(cast("dict[str, object]", row).get("name"), str):
+            rows.append({"metadata": row})
+    return rows
+
+
+def _joined(item: Installed, told: Installed | None) -> Installed:
+    return item if told is None else replace(item, licence=told.licence, requires=told.requires)
+
+
+def _normal(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
+
+
+def _write(context: Context, decision: Decision, installed: Sequence[Installed]) -> None:
+    ws, data = context.ws, context.advisories
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    looked_up = {"source": data.source, "date": data.date, "packages": data.packages} if data is not None else None
+    whole = {
+        "tree": ws.code_tree(),
+        "policy": context.policy.ref.sha256,
+        "vulnerabilities_looked_up": looked_up,
+        "decisions": [decision.model_dump(mode="json")],
+        "packages": [asdict(item) for item in installed],
+    }
+    bill = sbom(ws.run.path.name, "0", installed, ts=now, tool_version=agentsys_version())
+    for name, value in ((FILE, whole), (SBOM, bill)):
+        write_atomic(ws.run.audit / name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,58 @@
+"""Limits that the kernel does not enforce for this backend: looked at while a program runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from agentsys_sandbox.bwrap.identity import PATH
+from agentsys_sandbox.bwrap.memory import held_by
+from agentsys_sandbox.bwrap.process import Stopped
+from agentsys_sandbox.spec import Limits
+
+_DISK_POLL = 3.0
+_MEMORY_POLL = 0.25
+_MOST_FILES = 2_000_000
+"""Files and folders: empty ones take no bytes, but the host's file system runs out of entries."""
+
+
+async def until_exceeded(pid: int, folders: Sequence[Path], limits: Limits, *, memory: bool) -> Stopped:
+    """Return once a limit is passed, and not before.
+
+    Args:
+        pid: bubblewrap's process id.
+        folders: what counts against the limit on disk.
+        memory: look at memory too, because no control group limits it.
+    """
+    next_disk = time.monotonic() + _DISK_POLL
+    while True:
+        await asyncio.sleep(_MEMORY_POLL if memory else _DISK_POLL)
+        if memory and held_by(pid) > limits.memory:
+            return "memory"
+        if time.monotonic() >= next_disk:
+            if await _du("-B1", folders) > limits.disk or await _du("--inodes", folders) > _MOST_FILES:
+                return "disk_limit"
+            next_disk = time.monotonic() + _DISK_POLL
+
+
+async def _du(unit: str, folders: Sequence[Path]) -> int:
+    # du copes with trees deeper than any path may be long, and follows no links.
+    process = await asyncio.create_subprocess_exec(
+        *("du", "-s", "-x", "-c", unit, "--", *map(str, folders)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={"PATH": PATH, "LC_ALL": "C"},
+    )
+    try:
+        output, _ = await process.communicate()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            process.kill()
+        await process.wait()
+        raise
+    total = output.splitlines()[-1].split(b"\t")[0] if output else b"0"
+    return int(total) if total.isdigit() else 0
