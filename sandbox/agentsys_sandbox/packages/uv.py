@@ -22,7 +22,9 @@ _GRACE = 5.0
 _WORLD = re.compile(
     r"error sending request|client error \(Connect\)|dns error|peer certificate|operation timed out|connection closed"
     r"|HTTP status server error|HTTP status client error \((?:401|403|407|429)|lack of valid authentication"
-    r"|network connectivity is disabled|network was disabled|No space left on device|Could not acquire lock|Read-only file system"
+    r"|returned an? (?:401|403|407) "
+    r"|network connectivity is disabled|network was disabled|No space left on device|Could not acquire lock"
+    r"|Read-only file system"
     r"|Failed to (?:read from|write to|initialize) (?:the )?(?:distribution )?cache|error decoding response body"
     r"|Failed to read `--find-links`|request or response body error",
     re.IGNORECASE,

@@ -1,0 +1,222 @@
+"""Wheels and nothing but wheels, from the user's sources, and each failure under its own name."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from agentsys_sandbox.packages import PackageStore, Target, Wish, parse_lock
+from agentsys_sandbox.spec import IndexRules, Outcome
+from unit.sandbox.packages.shelf import Shelf, wheel
+
+TARGET = Target("3.11.7", "x86_64-manylinux_2_36")
+RULES = IndexRules()
+
+
+async def test_a_wish_becomes_a_lock_with_the_hash_of_the_chosen_file_first(store: PackageStore, shelf: Shelf) -> None:
+    plain = shelf.wheel("lib", "1.0")
+    compiled = shelf.wheel("lib", "1.0", tag="cp311-cp311-manylinux_2_17_x86_64")
+    shelf.wheel("lib", "1.0", tag="cp311-cp311-win_amd64")
+    shelf.wheel("app", "2.0", "lib>=1")
+    found = await store.resolve(Wish(("app",)), TARGET, RULES)
+    assert found.lock is not None, found.result
+    assert found.lock.pins == ("app==2.0", "lib==1.0")
+    assert {each.name: each.sha256 for each in found.lock.packages}["lib"] == compiled
+    assert plain in found.lock.rows[1].hashes
+    assert parse_lock(found.lock.text).rows == found.lock.rows
+
+
+async def test_nothing_of_a_source_distribution_runs_on_the_host(
+    store: PackageStore, shelf: Shelf, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    setup = f"open({str(mark)!r}, 'w').close()\nfrom setuptools import setup\nsetup(name='onlysource', version='1.0')\n"
+    shelf.sdist("onlysource", "1.0", {"setup.py": setup, "PKG-INFO": "Metadata-Version: 2.1\nName: onlysource\n"})
+    found = await store.resolve(Wish(("onlysource",)), TARGET, RULES)
+    assert found.result.outcome is Outcome.NONZERO
+    assert "`onlysource`: only a source distribution fits" in found.result.message
+    assert not mark.exists()
+
+
+async def test_a_newer_source_distribution_does_not_hide_an_older_wheel(store: PackageStore, shelf: Shelf) -> None:
+    shelf.wheel("lib", "1.0")
+    shelf.sdist("lib", "2.0", {"setup.py": "raise SystemExit"})
+    found = await store.resolve(Wish(("lib",)), TARGET, RULES)
+    assert found.lock is not None
+    assert found.lock.pins == ("lib==1.0",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (("absent",), "absent was not found in the package registry"),
+        (("lib==9",), "no version of lib==9"),
+        (("lib==1.0", "lib==2.0"), "lib==1.0 and lib==2.0"),
+        (("app", "lib>=2"), "of app depend on lib<2"),
+        (("lib=>1",), "Failed to parse: `lib=>1`"),
+    ],
+)
+async def test_a_wrong_requirement_is_told_in_uvs_words(
+    store: PackageStore, shelf: Shelf, lines: tuple[str, ...], words: str
+) -> None:
+    shelf.wheel("lib", "1.0")
+    shelf.wheel("lib", "2.0")
+    shelf.wheel("app", "1.0", "lib<2")
+    found = await store.resolve(Wish(lines), TARGET, RULES)
+    assert found.result.outcome is Outcome.NONZERO
+    assert words in " ".join(found.result.text().split())
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["-r /etc/passwd", "--index-url=http://host.invalid", "lib @ file:lib.whl", "lib @ https://host.invalid/x", "./lib"],
+)
+async def test_what_would_reach_around_the_index_is_refused(store: PackageStore, line: str) -> None:
+    found = await store.resolve(Wish((line,)), TARGET, RULES)
+    assert found.result.outcome is Outcome.DENIED_BY_POLICY
+    constrained = await store.resolve(Wish(("lib",), (line,)), TARGET, RULES)
+    assert constrained.result.outcome is Outcome.DENIED_BY_POLICY
+
+
+async def test_a_denied_name_deep_in_the_set_refuses_the_whole_with_the_reason(store: PackageStore, shelf: Shelf) -> None:
+    shelf.wheel("bad", "1.0")
+    shelf.wheel("app", "1.0", "bad")
+    found = await store.resolve(Wish(("app",)), TARGET, IndexRules(denied={"bad": "it steals"}))
+    assert found.result.outcome is Outcome.DENIED_BY_POLICY
+    assert "`bad`: it steals" in found.result.message
+    assert found.lock is None
+
+
+async def test_files_of_unknown_age_are_not_offered_under_a_cooldown_and_local_ones_are(
+    store: PackageStore, shelf: Shelf, tmp_path: Path
+) -> None:
+    shelf.wheel("lib", "1.0")
+    rules = IndexRules(cooldown=86400.0)
+    found = await store.resolve(Wish(("lib",)), TARGET, rules)
+    assert found.result.outcome is Outcome.NONZERO
+    links = tmp_path / "links"
+    links.mkdir()
+    name, data = wheel("lib", "1.0", (), {"lib.py": ""})
+    (links / name).write_bytes(data)
+    local = PackageStore(tmp_path / "other", shelf.host(links))
+    assert (await local.resolve(Wish(("lib",)), TARGET, rules)).lock is not None
+
+
+async def test_a_wheel_at_hand_that_fits_is_preferred_to_a_newer_one_of_the_index(shelf: Shelf, tmp_path: Path) -> None:
+    links = tmp_path / "links"
+    links.mkdir()
+    for version, tag in (("1.0+cpu", "py3-none-any"), ("3.0", "cp27-cp27m-win32")):
+        name, data = wheel("lib", version, (), {"lib.py": ""}, tag=tag)
+        (links / name).write_bytes(data)
+    shelf.wheel("lib", "2.0")
+    store = PackageStore(tmp_path / "cache", shelf.host(links))
+    found = await store.resolve(Wish(("lib",)), TARGET, RULES)
+    assert found.lock is not None, found.result
+    assert found.lock.pins == ("lib==1.0+cpu",)
+    newer = await store.resolve(Wish(("lib>=2",)), TARGET, RULES)
+    assert newer.lock is not None
+    assert newer.lock.pins == ("lib==2.0",)
+
+
+class _Answer(BaseHTTPRequestHandler):
+    status, delay = 503, 0.0
+
+    def do_GET(self) -> None:
+        time.sleep(self.delay)
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def index() -> Iterator[tuple[type[_Answer], str]]:
+    """An index that answers as the test says."""
+    handler = type("Answer", (_Answer,), {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield handler, f"http://127.0.0.1:{server.server_port}/simple"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def elsewhere(tmp_path: Path, shelf: Shelf, url: str) -> PackageStore:
+    more = {"UV_DEFAULT_INDEX": url, "UV_HTTP_RETRIES": "0", "NO_PROXY": "*"}
+    return PackageStore(tmp_path / "cache", shelf.host(environment=more))
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+async def test_an_index_that_fails_is_the_infrastructures_fault(
+    index: tuple[type[_Answer], str], tmp_path: Path, shelf: Shelf, status: int
+) -> None:
+    index[0].status = status
+    found = await elsewhere(tmp_path, shelf, index[1]).resolve(Wish(("lib",)), TARGET, RULES)
+    assert found.result.outcome is Outcome.INFRA_ERROR, found.result.text()
+    assert "could not be fetched" in found.result.message
+
+
+async def test_an_index_that_is_not_there_is_the_infrastructures_fault(tmp_path: Path, shelf: Shelf) -> None:
+    found = await elsewhere(tmp_path, shelf, "http://127.0.0.1:9/simple").resolve(Wish(("lib",)), TARGET, RULES)
+    assert found.result.outcome is Outcome.INFRA_ERROR
+
+
+async def test_a_slow_index_ends_at_the_limit(index: tuple[type[_Answer], str], tmp_path: Path, shelf: Shelf) -> None:
+    index[0].delay = 3.0
+    found = await elsewhere(tmp_path, shelf, index[1]).resolve(Wish(("lib",), limit=0.5), TARGET, RULES)
+    assert found.result.outcome is Outcome.TIMEOUT
+    assert found.result.seconds < 2.5
+
+
+async def test_cancelling_ends_uv(index: tuple[type[_Answer], str], tmp_path: Path, shelf: Shelf) -> None:
+    index[0].delay = 3.0
+    task = asyncio.create_task(elsewhere(tmp_path, shelf, index[1]).resolve(Wish(("lib",)), TARGET, RULES))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    start = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - start < 2
+    assert list((tmp_path / "cache/resolving").glob(".work-*")) == []
+
+
+async def test_the_same_wish_is_not_resolved_again_and_another_is(store: PackageStore, shelf: Shelf) -> None:
+    shelf.wheel("lib", "1.0")
+    first = await store.resolve(Wish(("lib",)), TARGET, RULES)
+    shelf.wheel("lib", "2.0")
+    assert await store.resolve(Wish(("lib",)), TARGET, RULES) is first
+    other = await store.resolve(Wish(("lib>0",)), TARGET, RULES)
+    assert other.lock is not None
+    assert other.lock.pins == ("lib==2.0",)
+
+
+async def test_configuration_in_folders_above_the_cache_is_not_read(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.wheel("lib", "1.0")
+    (tmp_path / "uv.toml").write_text('index-url = "http://127.0.0.1:9/simple"\n')
+    found = await PackageStore(tmp_path / "cache", shelf.host()).resolve(Wish(("lib",)), TARGET, RULES)
+    assert found.lock is not None, found.result
+
+
+async def test_uvs_words_are_passed_on_without_terminal_controls(store: PackageStore, shelf: Shelf) -> None:
+    heard: list[bytes] = []
+    await store.resolve(Wish(("absent",), on_output=lambda _, data: heard.append(data)), TARGET, RULES)
+    assert b"absent was not found" in b"".join(heard)
+    assert b"\x1b" not in b"".join(heard)
+
+
+async def test_a_lock_that_was_read_is_completed_only_by_files_with_its_hashes(store: PackageStore, shelf: Shelf) -> None:
+    digest = shelf.wheel("lib", "1.0")
+    good = await store.complete(parse_lock(f"lib==1.0 --hash=sha256:{digest}\n"), TARGET, RULES, 60)
+    assert good.lock is not None
+    assert good.lock.wheels[0].sha256 == digest
+    bad = await store.complete(parse_lock(f"lib==1.0 --hash=sha256:{'0' * 64}\n"), TARGET, RULES, 60)
+    assert bad.result.outcome is Outcome.NONZERO
+    assert bad.lock is None
