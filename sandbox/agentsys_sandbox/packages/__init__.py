@@ -6,9 +6,10 @@ Nothing that a distribution brings along runs on the host: no build backend, no 
 from agentsys_sandbox.packages.lock import Lock, LockError, Wheel, parse_lock
 from agentsys_sandbox.packages.store import Environment, PackageStore, Resolution
 from agentsys_sandbox.packages.target import Target, TargetError, parse_target
-from agentsys_sandbox.packages.wish import Builder, Built, ProjectSource, Wish, project_source
+from agentsys_sandbox.packages.wish import Builder, BuildJob, Built, ProjectSource, Wish, project_source
 
 __all__ = [
+    "BuildJob",
     "Builder",
     "Built",
     "Environment",

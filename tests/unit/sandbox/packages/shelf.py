@@ -26,7 +26,9 @@ class Shelf:
         variables = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "UV_DEFAULT_INDEX": self.folder.as_uri()}
         return HostConfig({**variables, **(environment or {})}, (), (self.folder.as_uri(),), links)
 
-    def wheel(self, name: str, version: str, *requires: str, files: Mapping[str, str] | None = None, **more: str) -> str:
+    def wheel(
+        self, name: str, version: str, *requires: str, files: Mapping[str, str] | None = None, **more: str
+    ) -> str:
         """Add a wheel; returns its SHA-256. `more`: `tag`, `entry` (console script), `metadata` lines."""
         filename, data = wheel(name, version, requires, files or {f"{name}.py": f"version = {version!r}\n"}, **more)
         return self.add(name, filename, data)
@@ -64,7 +66,12 @@ def wheel(
 ) -> tuple[str, bytes]:
     """File name and content."""
     info = f"{name}-{version}.dist-info"
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {r}" for r in requires)]
+    lines = [
+        "Metadata-Version: 2.1",
+        f"Name: {name}",
+        f"Version: {version}",
+        *(f"Requires-Dist: {r}" for r in requires),
+    ]
     content = {
         **files,
         f"{info}/METADATA": "\n".join([*lines, *([metadata] if metadata else []), "", ""]),

@@ -67,18 +67,19 @@ async def test_a_pth_file_runs_neither_now_nor_when_the_environment_is_made_agai
     assert not mark.exists()
 
 
-async def test_a_distribution_cannot_put_an_interpreter_of_its_own_or_write_through_a_link(
-    store: PackageStore, shelf: Shelf, tmp_path: Path
-) -> None:
-    host_file = tmp_path / "host-python"
-    host_file.write_text("the host's")
-    target = Target("3.11.7", "x86_64-manylinux_2_36", str(host_file))
-    data = "lib-1.0.data"
-    shelf.wheel("lib", "1.0", files={f"{data}/scripts/python": "#!python\n", f"{data}/data/pyvenv.cfg": "home = /evil\n"})
-    folder = await linked(store, "lib", target=target)
-    assert host_file.read_text() == "the host's"
-    assert os.readlink(folder / "bin/python") == str(host_file)
-    assert "/evil" not in (folder / "pyvenv.cfg").read_text()
+async def test_a_distribution_cannot_change_what_the_environment_starts_with(store: PackageStore, shelf: Shelf) -> None:
+    brought = {f"lib-1.0.data/data/{name}": "evil\n" for name in ("pyvenv.cfg", "bin/activate", "bin/python3.11")}
+    shelf.wheel("lib", "1.0", files=brought)
+    folder = await linked(store, "lib")
+    assert os.readlink(folder / "bin/python3.11") == "python"
+    assert "evil" not in (folder / "pyvenv.cfg").read_text() + (folder / "bin/activate").read_text()
+
+
+async def test_a_distribution_that_brings_an_interpreter_is_refused(store: PackageStore, shelf: Shelf) -> None:
+    shelf.wheel("lib", "1.0", files={"lib-1.0.data/scripts/python": "#!python\n"})
+    made = await store.link(await locked(store, "lib"), TARGET)
+    assert made.folder is None
+    assert made.result.outcome is Outcome.NONZERO
 
 
 async def test_another_uid_can_read_it_whatever_the_umask(store: PackageStore, shelf: Shelf) -> None:
@@ -91,7 +92,9 @@ async def test_another_uid_can_read_it_whatever_the_umask(store: PackageStore, s
     for path in (folder, *folder.rglob("*")):
         mode = path.lstat().st_mode
         if not stat.S_ISLNK(mode):
-            assert mode & 0o777 == (0o755 if stat.S_ISDIR(mode) or path.parent.name == "bin" and path.name == "say" else 0o644), path
+            assert mode & 0o777 == (
+                0o755 if stat.S_ISDIR(mode) or path.parent.name == "bin" and path.name == "say" else 0o644
+            ), path
 
 
 async def test_files_are_shared_with_uvs_cache_and_not_copied(store: PackageStore, shelf: Shelf) -> None:

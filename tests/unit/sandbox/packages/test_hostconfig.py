@@ -25,7 +25,9 @@ def test_what_pip_is_told_is_translated_where_uv_is_told_nothing(tmp_path: Path)
 
 
 def test_pips_variable_alone_is_enough() -> None:
-    assert read({"PIP_INDEX_URL": "https://mine.invalid/"}, []).environment["UV_DEFAULT_INDEX"] == "https://mine.invalid/"
+    assert (
+        read({"PIP_INDEX_URL": "https://mine.invalid/"}, []).environment["UV_DEFAULT_INDEX"] == "https://mine.invalid/"
+    )
 
 
 def test_uvs_own_indexes_win_as_a_whole(tmp_path: Path) -> None:

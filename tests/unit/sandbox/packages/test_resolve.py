@@ -75,7 +75,13 @@ async def test_a_wrong_requirement_is_told_in_uvs_words(
 
 @pytest.mark.parametrize(
     "line",
-    ["-r /etc/passwd", "--index-url=http://host.invalid", "lib @ file:lib.whl", "lib @ https://host.invalid/x", "./lib"],
+    [
+        "-r /etc/passwd",
+        "--index-url=http://host.invalid",
+        "lib @ file:lib.whl",
+        "lib @ https://host.invalid/x",
+        "./lib",
+    ],
 )
 async def test_what_would_reach_around_the_index_is_refused(store: PackageStore, line: str) -> None:
     found = await store.resolve(Wish((line,)), TARGET, RULES)
@@ -84,7 +90,9 @@ async def test_what_would_reach_around_the_index_is_refused(store: PackageStore,
     assert constrained.result.outcome is Outcome.DENIED_BY_POLICY
 
 
-async def test_a_denied_name_deep_in_the_set_refuses_the_whole_with_the_reason(store: PackageStore, shelf: Shelf) -> None:
+async def test_a_denied_name_deep_in_the_set_refuses_the_whole_with_the_reason(
+    store: PackageStore, shelf: Shelf
+) -> None:
     shelf.wheel("bad", "1.0")
     shelf.wheel("app", "1.0", "bad")
     found = await store.resolve(Wish(("app",)), TARGET, IndexRules(denied={"bad": "it steals"}))
@@ -212,7 +220,9 @@ async def test_uvs_words_are_passed_on_without_terminal_controls(store: PackageS
     assert b"\x1b" not in b"".join(heard)
 
 
-async def test_a_lock_that_was_read_is_completed_only_by_files_with_its_hashes(store: PackageStore, shelf: Shelf) -> None:
+async def test_a_lock_that_was_read_is_completed_only_by_files_with_its_hashes(
+    store: PackageStore, shelf: Shelf
+) -> None:
     digest = shelf.wheel("lib", "1.0")
     good = await store.complete(parse_lock(f"lib==1.0 --hash=sha256:{digest}\n"), TARGET, RULES, 60)
     assert good.lock is not None
