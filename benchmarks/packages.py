@@ -2,8 +2,7 @@
 
     python benchmarks/packages.py [--no-pip]
 
-Prints seconds and ratios beside uv on the bare host and pip. Through the package gateway that came before (commit 2e66ebe,
-bubblewrap, two loaded cores) the same took GATEWAY_WARM seconds with its downloads at hand, and GATEWAY_COLD without.
+Prints seconds and ratios beside uv on the bare host and pip.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ def build_wheel(folder, config=None, metadata=None):
     with zipfile.ZipFile(folder + "/" + name, "w") as out:
         info = "{name}-{version}.dist-info/"
         out.writestr("{name}.py", "answer = 42\\n")
-        out.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: {name}\\nVersion: {says}\\nRequires-Dist: dep\\n")
+        head = "Metadata-Version: 2.1\\nName: {name}\\n"
+        out.writestr(info + "METADATA", head + "Version: {says}\\nRequires-Dist: dep\\n")
         out.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
         out.writestr(info + "RECORD", "")
     return name

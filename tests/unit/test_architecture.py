@@ -49,6 +49,8 @@ PROCESS_STARTERS = {
     "agentsys_sandbox.packages.forwarder": "runs inside the sandbox, never on this machine",
     "agentsys_sandbox.image.hostlibs": "asks `ldd` and `ldconfig` which libraries an interpreter needs",
     "agentsys_sandbox.docker.endpoints": "reaches an engine through the user's own `ssh`",
+    "agentsys_sandbox.packages.bytecode": "compiles an environment's sources, of which none is run",
+    "agentsys_sandbox.packages.uv": "starts uv, which takes wheels only and runs nothing of them",
     "agentsys_sandbox.image.rootfs": "compiles the copied standard library, isolated",
 }
 """The only modules that may start a process, each with its reason."""

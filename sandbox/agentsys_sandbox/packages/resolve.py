@@ -128,13 +128,18 @@ def _judged(result: ExecResult, lock: Lock, pylock: bytes, target: Target, rules
         message = f"what the package index offers now is not what was locked: {names[:500]}"
         return Resolution(replace(result, outcome=Outcome.NONZERO, exit_code=1, message=message))
     refused = [f"`{row.name}`: {rules.denied[row.name]}" for row in lock.rows if row.name in rules.denied]
-    size = sum(wheel.size or 0 for wheel in wheels)
+    size = sum(_size(wheel) for wheel in wheels)
     if size > rules.quota:
         refused.append(f"the files of this installation have {size} bytes together; {rules.quota} are allowed")
     if refused:
         return Resolution(replace(result, outcome=Outcome.DENIED_BY_POLICY, message="; ".join(refused)))
     chosen = {wheel.name: wheel.sha256 for wheel in wheels}
     return Resolution(result, Lock(tuple(_chosen_first(row, chosen[row.name]) for row in lock.rows), wheels))
+
+
+def _size(wheel: Wheel) -> int:
+    path = local_path(wheel.url) if wheel.size is None else None
+    return path.stat().st_size if path is not None and path.is_file() else wheel.size or 0
 
 
 def _chosen_first(row: Row, sha256: str) -> Row:

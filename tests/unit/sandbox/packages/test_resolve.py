@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,15 @@ async def test_a_denied_name_deep_in_the_set_refuses_the_whole_with_the_reason(
     assert found.lock is None
 
 
+async def test_a_set_larger_than_the_quota_is_refused_before_anything_is_linked(
+    store: PackageStore, shelf: Shelf
+) -> None:
+    shelf.wheel("lib", "1.0")
+    found = await store.resolve(Wish(("lib",)), TARGET, IndexRules(quota=10))
+    assert found.result.outcome is Outcome.DENIED_BY_POLICY
+    assert "10 are allowed" in found.result.message
+
+
 async def test_files_of_unknown_age_are_not_offered_under_a_cooldown_and_local_ones_are(
     store: PackageStore, shelf: Shelf, tmp_path: Path
 ) -> None:
@@ -170,6 +181,40 @@ async def test_an_index_that_fails_is_the_infrastructures_fault(
     found = await elsewhere(tmp_path, shelf, index[1]).resolve(Wish(("lib",)), TARGET, RULES)
     assert found.result.outcome is Outcome.INFRA_ERROR, found.result.text()
     assert "could not be fetched" in found.result.message
+
+
+class _Private(SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.headers.get("Authorization") == f"Basic {b64encode(b'user:secret').decode()}":
+            return super().do_GET()
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", "Basic")
+        self.end_headers()
+        return None
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+async def test_credentials_of_a_private_index_work_and_do_not_get_into_the_lock(tmp_path: Path, shelf: Shelf) -> None:
+    shelf.wheel("lib", "1.0")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Private, directory=str(shelf.folder)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        store = elsewhere(tmp_path, shelf, f"http://user:secret@127.0.0.1:{server.server_port}")
+        found = await store.resolve(Wish(("lib",)), TARGET, RULES)
+        assert found.lock is not None, found.result
+        made = await store.link(found.lock, TARGET)
+        assert made.folder is not None, made.result
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert "secret" not in found.lock.text + repr(found) + repr(made) + repr(list(made.folder.rglob("*.json")))
+    assert not [each for each in made.folder.rglob("*") if each.is_file() and b"secret" in each.read_bytes()]
 
 
 async def test_an_index_that_is_not_there_is_the_infrastructures_fault(tmp_path: Path, shelf: Shelf) -> None:
