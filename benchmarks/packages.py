@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from agentsys_sandbox import hostfiles
+from agentsys_sandbox.image import hostfiles
 from agentsys_sandbox.packages import PackageStore, Target, Wish, parse_target
 from agentsys_sandbox.packages.hostconfig import read
 from agentsys_sandbox.packages.target import ASK

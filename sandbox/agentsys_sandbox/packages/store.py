@@ -8,9 +8,9 @@ from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
-from agentsys_sandbox import hostfiles
 from agentsys_sandbox.base import OnOutput
 from agentsys_sandbox.cachedir import shared_dir
+from agentsys_sandbox.image import hostfiles
 from agentsys_sandbox.packages import hostconfig
 from agentsys_sandbox.packages.build import BuildFailed, Builds, LocalWheel, source_only
 from agentsys_sandbox.packages.bytecode import Bytecode
