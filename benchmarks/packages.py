@@ -25,6 +25,8 @@ from agentsys_sandbox.packages.target import ASK
 from agentsys_sandbox.spec import IndexRules
 
 PACKAGES = ("numpy", "pandas", "scikit-learn")
+# Through the package gateway that came before (commit 2e66ebe, bubblewrap), measured by turns with this on two cores
+# under other load: 5.8 to 20.7 s with nothing at hand (6 runs), 7.4 to 23.2 s with the downloads at hand (12 runs).
 
 
 async def install(store: PackageStore, target: Target) -> Path:
