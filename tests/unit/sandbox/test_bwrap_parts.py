@@ -13,12 +13,12 @@ from agentsys_sandbox import cachedir
 from agentsys_sandbox.base import SandboxError, Unavailable
 from agentsys_sandbox.bwrap import box as bwrap_box
 from agentsys_sandbox.bwrap import cgroup as bwrap_cgroup
+from agentsys_sandbox.bwrap import identity as bwrap_identity
+from agentsys_sandbox.bwrap import memory as bwrap_memory
 from agentsys_sandbox.bwrap import reap as bwrap_reap
 from agentsys_sandbox.bwrap.cgroup import Cgroup
 from agentsys_sandbox.bwrap.command import Bubblewrap, Layout, launch
 from agentsys_sandbox.bwrap.identity import Identity
-from agentsys_sandbox.bwrap import identity as bwrap_identity
-from agentsys_sandbox.bwrap import memory as bwrap_memory
 from agentsys_sandbox.counters import Counters
 from agentsys_sandbox.labels import labels
 from agentsys_sandbox.spec import Limits
