@@ -31,6 +31,7 @@ from agentsys_policies.schema import (
     Scanner,
     State,
 )
+from agentsys_policies.session import Commands, Session
 from agentsys_policies.text import matchable, quote
 
 
@@ -151,7 +152,7 @@ class Policy:
         if not argv:
             return self._decide("command", text, [], status="error", note="there is no command")
         try:
-            found = commands.check_argv(argv, self._commands)
+            found = commands.check_command(argv, Session(self._commands))
         except RecursionError:
             return self._decide("command", text, [], status="error", note="the command is nested too deep")
         return self._decide("command", text, found)
@@ -264,8 +265,8 @@ class Policy:
         return CodeScanner(self.set.code, self.set.text, self._table, build, self.rules)
 
     @cached_property
-    def _commands(self) -> commands.Commands:
-        return commands.Commands(self.set.commands, self.set.hosts, self._python_text, self._shell_text)
+    def _commands(self) -> Commands:
+        return Commands(self.set.commands, self.set.hosts, self._python_text, shell.examine, self._requirement)
 
     @cached_property
     def _packages(self) -> dependencies.Packages:
@@ -273,6 +274,9 @@ class Policy:
 
     def _shell_text(self, text: str) -> list[Finding]:
         return shell.check_text(text, self._commands)
+
+    def _requirement(self, line: str) -> list[Finding]:
+        return dependencies.check(line, self._packages)
 
     def _python_text(self, text: str) -> list[Finding]:
         try:

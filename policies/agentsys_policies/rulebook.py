@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agentsys_policies.errors import PolicyError
+from agentsys_policies.paths import Use
 from agentsys_policies.schema import Gate, Severity
 
 if TYPE_CHECKING:
@@ -110,17 +111,9 @@ class DetectorRules(Strict):
     rules: tuple[Rule, ...]
 
 
-class ScriptProfile(Strict):
-    """How findings of the command rules count in script files: by rule id; what is in neither list is a remark."""
-
-    keep: tuple[str, ...]
-    review: tuple[str, ...]
-
-
 class FileRules(DetectorRules):
     """files.yaml"""
 
-    script: ScriptProfile
     build_backends: tuple[str, ...]
 
 
@@ -151,8 +144,19 @@ class Program(Strict):
     first: tuple[str, ...] = Field(default=(), description="permitted first operands (subcommands); empty: any")
     paths: Literal["inside", "any", "none"] = Field(default="inside", description="where operands that are paths lie")
     hosts: bool = Field(default=False, description="True: operands may be URLs of permitted hosts")
+    addresses: bool = Field(default=False, description="True: every operand is an address")
     indexes: bool = Field(default=False, description="True: operands may be URLs of permitted package indexes")
-    runs: Literal["", "argv", "python", "shell"] = Field(default="", description="it runs what its arguments say")
+    requirements: bool = Field(default=False, description="True: operands of `install` are judged as requirements")
+    options: tuple[str, ...] = Field(
+        default=(), description="permitted options: `-q` a switch, `-o=` takes a path or address, `-n:` another value"
+    )
+    pattern: Literal["", "text", "sed", "awk"] = Field(default="", description="what the first operand is, if no path")
+    touches: Use = Field(default="write", description="what happens to operands that are paths")
+    saves: Literal["", "download", "clone", "folder"] = Field(default="", description="where it puts what it fetches")
+    skip: int = Field(default=0, description="operands before the command that a wrapper starts")
+    runs: Literal["", "argv", "python", "shell", "source", "launch", "xargs", "parallel", "find"] = Field(
+        default="", description="it runs what its arguments say"
+    )
 
 
 class CommandRules(Strict):

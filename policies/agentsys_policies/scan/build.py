@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from agentsys_policies.decide import finding, rank
+from agentsys_policies.decide import finding
 from agentsys_policies.rulebook import FileRules, Rule
 from agentsys_policies.scan.files import Source
-from agentsys_policies.schema import Evidence, Finding, Severity
+from agentsys_policies.schema import Evidence, Finding
 from agentsys_policies.text import quote
 
 ShellCheck = Callable[[str], Sequence[Finding]]
@@ -53,15 +53,10 @@ class BuildScanner:
                     yield from self._compose(source)
 
     def script(self, text: str, path: str = "", line: int = 1) -> Iterator[Finding]:
-        """Yield what counts in a script file: programs that it may not start, not those that nobody knows."""
+        """Yield the findings of the command rules on shell text: a file is judged as a command is."""
         for item in self.shell(text):
-            severity: Severity = "low"
-            if item.rule in self.rules.script.keep:
-                severity = item.severity
-            elif item.rule in self.rules.script.review and rank(item.severity) >= rank("medium"):
-                severity = "medium"
-            place = Evidence(path=path, line=_line_of(text, item.evidence.quote, line), quote=item.evidence.quote)
-            yield item.model_copy(update={"severity": severity, "evidence": place})
+            at = line + (item.evidence.line or 1) - 1
+            yield item.model_copy(update={"evidence": item.evidence.model_copy(update={"path": path, "line": at})})
 
     def _recipes(self, source: Source) -> Iterator[Finding]:
         for number, line in enumerate(source.text.replace("\\\n", " ").splitlines(), 1):
@@ -119,11 +114,3 @@ def _table(loaded: dict[str, Any], *keys: str) -> dict[str, Any]:
             return {}
         loaded = cast("dict[str, Any]", found)
     return loaded
-
-
-def _line_of(text: str, fragment: str, first: int) -> int:
-    """The line on which the first words of a quoted fragment stand."""
-    head = fragment.rstrip("…").split(" ")[0]
-    at = text.find(fragment.rstrip("…"))
-    at = at if at >= 0 else text.find(head)
-    return first + text.count("\n", 0, max(at, 0))
