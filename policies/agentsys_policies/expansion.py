@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agentsys_policies.paths import GIVEN, HOLE, NAME, inside
+from agentsys_policies.paths import GIVEN, HOLE, NAME, PIPE, inside
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -121,7 +121,7 @@ def texts(node: Node, names: Names) -> list[str]:
         case "arithmetic_expansion" | "brace_expression":
             found = [NAME]
         case "process_substitution":
-            found = [HOLE]
+            found = [PIPE]
         case _ if node.named_children:
             found = _joined(texts(child, names) for child in node.named_children)
         case _:

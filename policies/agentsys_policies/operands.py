@@ -38,7 +38,7 @@ def judge(arguments: Sequence[str], program: Program, step: Step) -> Iterator[Fi
         for word in operands:
             yield from operand(word, program, step)
     for value in parsed.judged:
-        yield from operand(value, program, step)
+        yield from operand(value, program, step, address="://" in value)
     for name in _saved(program.saves, parsed):
         step.session.make(name, None)
 
@@ -49,10 +49,11 @@ def unlisted(parsed: Parsed, step: Step) -> Iterator[Finding]:
         yield step.fault("command.option", item)
 
 
-def operand(word: str, program: Program, step: Step) -> Iterator[Finding]:
+def operand(word: str, program: Program, step: Step, *, address: bool | None = None) -> Iterator[Finding]:
     """Yield the fault of one operand: an address that is not permitted, or a path that leads outside."""
-    unknown_address = program.addresses and not is_known(word.partition("/")[0] + word[:12])
-    if "://" in word or _REMOTE.match(word) or program.addresses:
+    address = program.addresses if address is None else address
+    unknown_address = address and not is_known("/".join(word.split("/")[:3]))
+    if "://" in word or _REMOTE.match(word) or address:
         if program.indexes and not host_permitted(word, step.commands.hosts.indexes):
             yield step.fault("command.index", word)
         elif not program.indexes and (

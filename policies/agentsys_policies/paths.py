@@ -24,15 +24,21 @@ _SENSITIVE = re.compile(
 """System folders and places of credentials; a path that only leads outside is less."""
 _READABLE = re.compile(
     r"/(?:opt/(?:conda|venv|miniconda3?|mambaforge|miniforge3?)|usr/local/cuda[\d.-]*|usr/share/(?:fonts|dict))(?:/|$)"
-    r"|/proc/(?:cpuinfo|meminfo|self/status|loadavg|version)$|/etc/os-release$|/dev/(?:u?random|zero|stdin)$"
+    r"|/etc/os-release$|/dev/(?:u?random|zero|stdin)$"
 )
+_HOOK = re.compile(r"(?:^|/)\.git/(?:hooks/|config$)|(?:^|/)(?:site|user)customize\.py$")
+"""Files of a repository that start programs by themselves."""
 _CACHE = re.compile(r"/var/lib/apt/lists(?:/|$)|/var/cache/apt(?:/|$)|(?:~|/root)/\.cache(?:/|$)|/dev/shm/.")
 """What may be read, written and deleted, because programs make it again."""
-_DEVICES = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
+PIPE = "/dev/fd/63"
+"""What a process substitution is handed over as."""
+_DEVICES = frozenset({PIPE, "/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
 
 
 def path_rule(word: str, use: Use = "write") -> str:
     """Return the id of the rule against a word as a path, or an empty string."""
+    if use != "read" and _HOOK.search(word):
+        return "command.persistence"
     if not looks_like_path(word) or inside(word):
         return ""
     if word.startswith(GIVEN):

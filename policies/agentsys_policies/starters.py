@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from agentsys_policies import operands
 from agentsys_policies.options import parse
-from agentsys_policies.paths import GIVEN, HOLE, NAME, inside, is_known
+from agentsys_policies.paths import GIVEN, HOLE, NAME, PIPE, inside, is_known
 from agentsys_policies.rulebook import Program
 from agentsys_policies.schema import Finding
 from agentsys_policies.session import Input, Language, Step
@@ -125,6 +125,9 @@ def _standard_input(language: Language, step: Step) -> Iterator[Finding]:
 
 def _file(words: list[str], language: Language, step: Step) -> Iterator[Finding]:
     name = words[0]
+    if name == PIPE:
+        yield step.fault("command.process-substitution", step.text)
+        return
     suffix = {"python": (".py",), "shell": (".sh", ".bash")}.get(language, ("",))
     begins = name.partition("/")[0]
     named = is_known(name) or (name.endswith(suffix) and ("/" in name and (is_known(begins) or begins in {".", GIVEN})))
