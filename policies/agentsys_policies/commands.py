@@ -10,7 +10,7 @@ from agentsys_policies import operands, starters
 from agentsys_policies.paths import inside, is_known
 from agentsys_policies.rulebook import Program
 from agentsys_policies.schema import Finding
-from agentsys_policies.session import MOST_COMMANDS, Input, Session, Step
+from agentsys_policies.session import MOST_COMMANDS, Commands, Input, Judged, Session, Step
 from agentsys_policies.text import quote
 
 _DEEPEST = 5
@@ -123,6 +123,7 @@ def _arguments(words: list[str], program: Program, step: Step) -> Iterator[Findi
 _ASKS = frozenset({"--version", "-V", "--help", "-h"})
 
 
-def check_command(argv: Sequence[str], session: Session) -> list[Finding]:
-    """Return the findings on a whole command, what it does with files it made included."""
-    return [*check_argv(argv, session), *session.settled()]
+def check_command(argv: Sequence[str], commands: Commands) -> Judged:
+    """Judge a whole command, what it does with files that it made included."""
+    session = Session(commands)
+    return session.judged(check_argv(argv, session))

@@ -31,7 +31,7 @@ from agentsys_policies.schema import (
     Scanner,
     State,
 )
-from agentsys_policies.session import Commands, Session
+from agentsys_policies.session import Commands
 from agentsys_policies.text import matchable, quote
 
 
@@ -152,7 +152,7 @@ class Policy:
         if not argv:
             return self._decide("command", text, [], status="error", note="there is no command")
         try:
-            found = commands.check_command(argv, Session(self._commands))
+            found = commands.check_command(argv, self._commands).findings
         except RecursionError:
             return self._decide("command", text, [], status="error", note="the command is nested too deep")
         return self._decide("command", text, found)
@@ -261,7 +261,7 @@ class Policy:
 
     @cached_property
     def _scanner(self) -> CodeScanner:
-        build = BuildScanner(self.set.files, self.rules, self._shell_text)
+        build = BuildScanner(self.set.files, self.rules, self._commands)
         return CodeScanner(self.set.code, self.set.text, self._table, build, self.rules)
 
     @cached_property
@@ -273,7 +273,7 @@ class Policy:
         return dependencies.Packages(self.set.packages, self.set.hosts)
 
     def _shell_text(self, text: str) -> list[Finding]:
-        return shell.check_text(text, self._commands)
+        return shell.check_text(text, self._commands).findings
 
     def _requirement(self, line: str) -> list[Finding]:
         return dependencies.check(line, self._packages)

@@ -37,8 +37,8 @@ ENVIRONMENT = {
     "CUDA_HOME": "/usr/local/cuda",
     "PATH": "/usr/bin",
     "LD_LIBRARY_PATH": "/usr/lib",
-    "0": f"./{NAME}",
-    "BASH_SOURCE": f"./{NAME}",
+    "0": f"./{NAME}/{NAME}",
+    "BASH_SOURCE": f"./{NAME}/{NAME}",
     "!": "$!",
 }
 """Variables whose values are known well enough to be judged."""

@@ -92,6 +92,11 @@ class Session:
             else:
                 yield from self.commands.shell(text, Session(self.commands))
 
+    def judged(self, found: Sequence[Finding]) -> Judged:
+        """Return everything that was found out."""
+        made = frozenset(name for name, text in self.made.items() if text is None)
+        return Judged([*found, *self.settled()], tuple(self.ran), made)
+
     def _maker(self, name: str) -> str | None:
         """The made file, or the made folder above it; names are compared without folders where one has none."""
         if name in self.made:
@@ -106,6 +111,16 @@ class Session:
 
 def _is_python(name: str, text: str) -> bool:
     return name.endswith(".py") or (text.startswith("#!") and "python" in text.split("\n", 1)[0])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found out about a text or an argument list."""
+
+    findings: list[Finding]
+    ran: tuple[Ran, ...] = ()
+    made: frozenset[str] = frozenset()
+    """Files whose text is known only at run time."""
 
 
 @dataclass(frozen=True)

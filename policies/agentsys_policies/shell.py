@@ -13,7 +13,7 @@ from agentsys_policies.commands import check_argv
 from agentsys_policies.expansion import Fields, Names, printed, source, texts, words
 from agentsys_policies.paths import GIVEN, HOLE, NAME, is_known, path_rule
 from agentsys_policies.schema import Finding
-from agentsys_policies.session import MOST_COMMANDS, Commands, Input, Session
+from agentsys_policies.session import MOST_COMMANDS, Commands, Input, Judged, Session
 from agentsys_policies.text import quote
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ class _Script:
             self.found.append(item.model_copy(update={"evidence": place}))
 
 
-def check_text(text: str, commands: Commands) -> list[Finding]:
-    """Return the findings on shell text; text that cannot be parsed completely is a finding itself."""
+def check_text(text: str, commands: Commands) -> Judged:
+    """Judge shell text; text that cannot be parsed completely is a finding itself."""
     session = Session(commands)
-    return [*examine(text, session), *session.settled()]
+    return session.judged(examine(text, session))
 
 
 def examine(text: str, session: Session) -> list[Finding]:

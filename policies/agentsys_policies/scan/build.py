@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from agentsys_policies.decide import finding
 from agentsys_policies.rulebook import FileRules, Rule
+from agentsys_policies.scan.executed import Trace
 from agentsys_policies.scan.files import Source
+from agentsys_policies.scan.recipes import recipes
 from agentsys_policies.schema import Evidence, Finding
+from agentsys_policies.session import Commands
+from agentsys_policies.shell import check_text
 from agentsys_policies.text import quote
 
-ShellCheck = Callable[[str], Sequence[Finding]]
 _STARTS_PYTHON = frozenset({"sitecustomize.py", "usercustomize.py"})
 _HOST = re.compile(
     r"^\s*(?:privileged:\s*true|network_mode:\s*[\"']?host|pid:\s*[\"']?host|-\s*[\"']?(?:/var/run/docker\.sock|/):)",
@@ -24,26 +27,25 @@ _HOST = re.compile(
 
 @dataclass(frozen=True)
 class BuildScanner:
-    """Rules of files.yaml; `shell` checks shell text by the command rules."""
+    """Rules of files.yaml; `commands` judges shell text as the command gate does."""
 
     rules: FileRules
     by_id: dict[str, Rule]
-    shell: ShellCheck
+    commands: Commands
 
-    def examine(self, source: Source) -> Iterator[Finding]:
-        """Yield the findings that depend on the kind and the name of a file."""
+    def examine(self, source: Source, trace: Trace) -> Iterator[Finding]:
+        """Yield the findings that depend on the kind and the name of a file; what it runs is added to `trace`."""
         name = source.path.rpartition("/")[2]
         if source.path.startswith(".git/hooks/") or "/.git/hooks/" in source.path:
             yield self._found("file.git-hook", source, 1, name)
         if name in _STARTS_PYTHON:
             yield self._found("file.start-up", source, 1, name)
+        yield from self._recipes(source, trace)
         match source.kind:
             case "shell":
-                yield from self.script(source.text, source.path)
-            case "make":
-                yield from self._recipes(source)
+                yield from self.script(source.text, trace, source.path)
             case "container":
-                yield from self._container(source)
+                yield from self._added(source)
             case "project":
                 yield from self._project(source, name)
             case "pth":
@@ -52,24 +54,36 @@ class BuildScanner:
                 if re.fullmatch(r"(docker-)?compose.*\.ya?ml", name):
                     yield from self._compose(source)
 
-    def script(self, text: str, path: str = "", line: int = 1) -> Iterator[Finding]:
+    def script(self, text: str, trace: Trace, path: str = "") -> Iterator[Finding]:
         """Yield the findings of the command rules on shell text: a file is judged as a command is."""
-        for item in self.shell(text):
-            at = line + (item.evidence.line or 1) - 1
-            yield item.model_copy(update={"evidence": item.evidence.model_copy(update={"path": path, "line": at})})
+        judged = check_text(text, self.commands)
+        trace.take(judged, Evidence(path=path))
+        for item in judged.findings:
+            yield item.model_copy(update={"evidence": item.evidence.model_copy(update={"path": path})})
 
-    def _recipes(self, source: Source) -> Iterator[Finding]:
-        for number, line in enumerate(source.text.replace("\\\n", " ").splitlines(), 1):
-            if line.startswith("\t"):
-                command = re.sub(r"\$[({](\w+)[)}]", r"$\1", line.strip().lstrip("@-+")).replace("$$", "$")
-                yield from self.script(command, source.path, number)
+    def _recipes(self, source: Source, trace: Trace) -> Iterator[Finding]:
+        for recipe in recipes(source):
+            match recipe.kind:
+                case "unreadable":
+                    yield self._found("file.unreadable-settings", source, 1, recipe.text)
+                    continue
+                case "requirement":
+                    found = list(self.commands.requirement(recipe.text))
+                case "python":
+                    found = list(self.commands.code(recipe.text))
+                case _:
+                    found = list(self.script(recipe.text, trace, source.path))
+            for item in found:
+                line = recipe.line(item.evidence.line or 1)
+                yield item.model_copy(
+                    update={"evidence": item.evidence.model_copy(update={"path": source.path, "line": line})}
+                )
 
-    def _container(self, source: Source) -> Iterator[Finding]:
-        for number, line in enumerate(source.text.replace("\\\n", " ").splitlines(), 1):
+    def _added(self, source: Source) -> Iterator[Finding]:
+        """`ADD https://...` of a container recipe."""
+        for number, line in enumerate(source.text.splitlines(), 1):
             word, _, rest = line.strip().partition(" ")
-            if word.upper() == "RUN":
-                yield from self.script(re.sub(r"^(--\S+\s+)+", "", rest), source.path, number)
-            elif word.upper() == "ADD" and "://" in rest:
+            if word.upper() == "ADD" and "://" in rest:
                 yield self._found("file.container-recipe", source, number, line)
 
     def _compose(self, source: Source) -> Iterator[Finding]:

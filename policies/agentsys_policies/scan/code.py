@@ -5,18 +5,22 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
+import posixpath
 import re
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from agentsys_policies.decide import finding, rank
+from agentsys_policies.commands import check_command
+from agentsys_policies.decide import finding
+from agentsys_policies.paths import GIVEN, is_known
 from agentsys_policies.rulebook import CodeRules, PatternRules, Rule
 from agentsys_policies.scan import integrity, testing
 from agentsys_policies.scan.build import BuildScanner
+from agentsys_policies.scan.executed import Followed, Trace, can_be_examined, follow, language_of
 from agentsys_policies.scan.feasible import Feasibility
 from agentsys_policies.scan.files import Source, notebook_code, read
 from agentsys_policies.scan.integrity import Context, is_test
@@ -25,12 +29,17 @@ from agentsys_policies.scan.literals import needed
 from agentsys_policies.scan.matching import matches
 from agentsys_policies.scan.program import Program
 from agentsys_policies.scan.scopes import Scopes
+from agentsys_policies.scan.values import HOLE as UNKNOWN_PART
 from agentsys_policies.scan.values import Hit
 from agentsys_policies.schema import Evidence, Finding, Scanner
+from agentsys_policies.session import Judged, Language, Ran
+from agentsys_policies.shell import check_text
 from agentsys_policies.text import quote
 from agentsys_policies.tree import entries
 
-VERSION = "1"
+VERSION = "2"
+EXEC = "exec"
+"""Stands for the command where a program runs the text of a file itself."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ class CodeScanner:
         started = time.perf_counter()
         found: list[Finding] = []
         skipped: list[str] = []
+        trace = Trace()
         total = examined = 0
         for path in _selected(root, paths):
             total += 1
@@ -69,42 +79,93 @@ class CodeScanner:
                 skipped.append(f"files after the first {most}")
                 break
             source = read(root, path, limit) if _is_below(root, path) else Source(str(path), "opaque", "", "outside")
-            items, reason = self.source(source, reported)
+            items, reason = self.source(source, reported, trace)
             found += items
             if reason:
                 skipped.append(f"{source.path}: {reason}")
             else:
                 examined += 1
+        items, reasons = self._executed(trace, root, limit, reported)
+        found += items
+        skipped += reasons
         ms = (time.perf_counter() - started) * 1000
         receipt = Scanner(
             name="code", version=VERSION, inputs=total, examined=examined, skipped=tuple(skipped), ms=round(ms, 1)
         )
         return found, receipt
 
-    def source(self, source: Source, reported: frozenset[float] = frozenset()) -> tuple[list[Finding], str]:
-        """Return the findings on one file that was read, and why it could not be examined, if it could not."""
-        found: list[Finding] = []
-        reason = source.reason or self._examine(source, found, reported)
-        return found, reason
+    def source(
+        self, source: Source, reported: frozenset[float] = frozenset(), trace: Trace | None = None
+    ) -> tuple[list[Finding], str]:
+        """Return the findings on one file that was read, and why it could not be examined, if it could not.
 
-    def _examine(self, source: Source, found: list[Finding], reported: frozenset[float]) -> str:
+        What the file runs is added to `trace`; without one, the text of other files that it runs counts as unexamined.
+        """
+        found: list[Finding] = []
+        own = Trace() if trace is None else trace
+        reason = source.reason or self._examine(source, found, reported, own)
+        return (found if trace is not None else [*found, *self._unexamined(follow(own, ()))]), reason
+
+    def _examine(self, source: Source, found: list[Finding], reported: frozenset[float], trace: Trace) -> str:
         """Add the findings of one file; return why it could not be examined, or an empty string."""
         found += self._text(source)
-        found += self.build.examine(source)
+        found += self.build.examine(source, trace)
         if source.kind == "python":
-            return self._python(source.text, source.path, found, reported)
+            return self._python(source.text, source.path, found, reported, trace)
         if source.kind == "notebook":
             try:
                 code = notebook_code(source.text)
             except (ValueError, RecursionError):
                 return "not a notebook"
-            return self._python(code, source.path, found, reported)
+            return self._python(code, source.path, found, reported, trace)
         return ""
 
-    def _python(self, text: str, path: str, found: list[Finding], reported: frozenset[float]) -> str:
+    def _executed(
+        self, trace: Trace, root: Path, limit: int, reported: frozenset[float]
+    ) -> tuple[list[Finding], list[str]]:
+        """Judge files that are run as programs and are not called so."""
+        found: list[Finding] = []
+        reasons: list[str] = []
+        paths = [path.relative_to(root).as_posix() for path in entries(root)] if trace.ran else []
+        done: set[tuple[str, str]] = set()
+        missing: list[Followed] = []
+        while trace.ran:
+            runs = list(follow(trace, paths))
+            trace.ran.clear()
+            for item in runs:
+                missing += [] if item.paths and can_be_examined(item.ran.name) else [item]
+                for path in item.paths if can_be_examined(item.ran.name) else ():
+                    source = read(root, root / path, limit)
+                    if source.kind != "data" or source.reason or (path, item.ran.language) in done:
+                        continue
+                    done.add((path, item.ran.language))
+                    reason = self._run_as(source, item.ran.language, found, reported, trace)
+                    reasons += [f"{path}: run as a program, {reason}"] if reason else []
+        return [*found, *self._unexamined(missing, trace.made)], reasons
+
+    def _run_as(
+        self, source: Source, language: Language, found: list[Finding], reported: frozenset[float], trace: Trace
+    ) -> str:
+        if language_of(source.path, source.text, language) == "python":
+            return self._python(source.text, source.path, found, reported, trace)
+        found += self.build.script(source.text, trace, source.path)
+        return ""
+
+    def _unexamined(self, runs: Iterable[Followed], made: Set[str] = frozenset()) -> Iterator[Finding]:
+        """Texts that a program runs and that no file of the tree holds, and downloads that another file starts."""
+        for item in runs:
+            python = item.ran.text == EXEC
+            if python and not item.ran.name.endswith(".py"):
+                yield finding(self.by_id["code.unexamined-execution"], item.place, item.ran.name or "unknown file")
+            elif any(posixpath.basename(name) == posixpath.basename(item.ran.name) for name in made if item.ran.name):
+                yield finding(
+                    self.by_id["command.pipe-to-interpreter"], item.place, f"made at run time: `{item.ran.name}`"
+                )
+
+    def _python(self, text: str, path: str, found: list[Finding], reported: frozenset[float], trace: Trace) -> str:
         try:
             scopes = _parse(text)
-            found += self._program(scopes, text, path)
+            found += self._program(scopes, text, path, trace)
             found += self._integrity(scopes, text, Context(path, is_test(path), reported))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             return f"not Python that can be parsed ({type(error).__name__})"
@@ -112,7 +173,9 @@ class CodeScanner:
 
     def python(self, text: str, path: str = "") -> list[Finding]:
         """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
-        return self._program(_parse(text), text, path)
+        trace = Trace()
+        found = self._program(_parse(text), text, path, trace)
+        return [*found, *self._unexamined(follow(trace, ()))]
 
     def _integrity(self, scopes: Scopes, text: str, context: Context) -> Iterator[Finding]:
         lines = text.splitlines()
@@ -122,7 +185,7 @@ class CodeScanner:
             place = Evidence(path=context.path, line=line, column=column, quote=quoted)
             yield finding(self.by_id[rule], place, detail)
 
-    def _program(self, scopes: Scopes, text: str, path: str, *, inner: bool = False) -> list[Finding]:
+    def _program(self, scopes: Scopes, text: str, path: str, trace: Trace, *, inner: bool = False) -> list[Finding]:
         rules = self._feasibility.rules(scopes)
         if not rules:
             return []
@@ -130,18 +193,32 @@ class CodeScanner:
         lines = text.splitlines()
         matched = matches(rules, program.hits, self.table)
         found = [finding(rule, _place(path, hit, lines), hit.name) for rule, hit in matched]
-        started = [item for hit in program.hits for item in self._started(hit, inner)]
-        return [*found, *(item.model_copy(update={"evidence": _place(path, hit, lines)}) for hit, item in started)]
+        for hit in program.hits:
+            place = _place(path, hit, lines)
+            for item in self._started(hit, place, trace, inner):
+                found.append(item.model_copy(update={"evidence": place}))
+        return found
 
-    def _started(self, hit: Hit, inner: bool) -> Iterator[tuple[Hit, Finding]]:
-        """Findings on constant texts that the program runs: shell commands, and programs handed to `exec`."""
-        found: list[Finding] = []
-        for text in sorted(hit.texts) if hit.label == "proc.shell" else _shell_argument(hit):
-            found += self.build.script(text)
+    def _started(self, hit: Hit, place: Evidence, trace: Trace, inner: bool) -> Iterator[Finding]:
+        """Findings on what the program starts: shell texts, argument lists, and programs handed to `exec`."""
+        if hit.label == "exec.file":
+            trace.ran += [(place, Ran(name, "python", EXEC)) for name in sorted(hit.words)]
         for text in sorted(hit.texts) if hit.label == "exec.code" and not inner else ():
             with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-                found += self._program(_parse(text.strip()), text, "", inner=True)
-        yield from ((hit, item) for item in found if rank(item.severity) >= rank("high"))
+                yield from self._program(_parse(text.strip()), text, place.path, trace, inner=True)
+        if hit.label != "exec.process":
+            return
+        for argv in hit.commands:
+            words = [word.replace(UNKNOWN_PART, GIVEN) for word in argv]
+            if not words or not is_known(words[0].split(" ")[0]):
+                yield finding(self.by_id["code.unknown-command"], place, hit.name)
+                continue
+            judged = check_text(words[0], self.build.commands) if hit.shell else self._command(words)
+            trace.take(judged, place)
+            yield from judged.findings
+
+    def _command(self, words: list[str]) -> Judged:
+        return check_command(words, self.build.commands)
 
     @cached_property
     def _feasibility(self) -> Feasibility:
@@ -171,13 +248,6 @@ def _parse(text: str) -> Scopes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Scopes(ast.parse(text))
-
-
-def _shell_argument(hit: Hit) -> list[str]:
-    """The text behind `-c` of a shell that is started with a list of words."""
-    words = list(hit.argv)
-    shell = hit.label == "exec.process" and len(words) > 2 and words[0].rpartition("/")[2] in {"sh", "bash", "zsh"}
-    return [words[2]] if shell and words[1].startswith("-") and words[1].endswith("c") else []
 
 
 def _masked(text: str) -> str:

@@ -23,6 +23,10 @@ _DERIVED: Mapping[str, frozenset[str]] = {
     "file.executable": frozenset({".chmod", "chmod"}),
     "loop.fork": frozenset({".fork", "fork", ".forkpty", "forkpty"}),
     "text.codes": frozenset({"chr"}),
+    "hook.remote": frozenset({"trust_remote_code="}),
+    "net.unverified": frozenset(
+        {"verify=", "ssl=", "verify_ssl=", "check_hostname=", ".verify", ".check_hostname", ".verify_ssl"}
+    ),
 }
 """What labels that the scanner derives need."""
 
@@ -66,7 +70,9 @@ class Feasibility:
         there = {name for name, label in self._labels.items() if _can_occur(label, words, imported, changed, hidden)}
         there |= {name for name, needs in _DERIVED.items() if words & needs}
         if "exec.process" in there:
-            there |= {"proc.shell", "name.computed"}
+            there |= {"proc.shell", "name.computed", "exec.unexamined"}
+        if there & {"exec.code", "exec.path"}:
+            there.add("exec.unexamined")
         if "__reduce__" in scopes.functions or "__reduce_ex__" in scopes.functions:
             there.add("pickle.command")
         return there

@@ -7,15 +7,31 @@ values through parameters and results, and the reading is repeated until nothing
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from agentsys_policies.scan import known
 from agentsys_policies.scan.labels import LabelTable
 from agentsys_policies.scan.scopes import Function, Scopes, children
-from agentsys_policies.scan.values import NO_LABELS, NO_TEXTS, UNKNOWN, Hit, Value, concatenate, join_paths, union
+from agentsys_policies.scan.values import (
+    HOLE,
+    NO_LABELS,
+    NO_TEXTS,
+    UNKNOWN,
+    Hit,
+    Value,
+    concatenate,
+    join_paths,
+    lists_of,
+    shortest,
+    union,
+)
 
 PASSES = 5
+FILE = "file.text:"
+"""Begins the label of data that was read from a file; the file's name follows."""
 _DANGEROUS = frozenset({"exec.code", "exec.process"})
 
 
@@ -61,6 +77,16 @@ class Program:
         for label in labels:
             self.hits.append(Hit(label, line, column, self._scope, name, carried, first.texts, words, argv))
 
+    def _started(self, node: ast.Call, name: str, values: list[Value], words: dict[str, Value]) -> None:
+        """Complete the hit of a call that starts a program by what it starts."""
+        commands, shell = known.started(name, values, words)
+        self.hits = [
+            replace(hit, commands=commands, shell=shell)
+            if hit.label == "exec.process" and (hit.line, hit.column) == (node.lineno, node.col_offset + 1)
+            else hit
+            for hit in self.hits
+        ]
+
     # -- statements ----------------------------------------------------------------------------------------------------
 
     def _body(self, body: list[ast.stmt]) -> None:
@@ -75,6 +101,8 @@ class Program:
                 value = self._value(node.value)
                 for target in node.targets:
                     self._bind(target, value)
+                    if known.switches_off(target, node.value):
+                        self._hit(frozenset({"net.unverified"}), node, "verification", [])
             case ast.AnnAssign():
                 if node.value is not None:
                     self._bind(node.target, self._value(node.value))
@@ -146,6 +174,11 @@ class Program:
             old = self._slots.get(self._key(node.target.id), UNKNOWN)
             both = concatenate(old, value)
             value = both if len(old.texts) == 1 and not self._endless else Value(both.labels)
+            longer = frozenset(
+                (*head, *tail) for head in old.argvs for tail in value.argvs or self._value(node.value).argvs
+            )
+            self._bind(node.target, Value(value.labels, value.texts, argvs=shortest(longer or old.argvs)))
+            return
         self._bind(node.target, Value(value.labels, value.texts))
 
     def _bind(self, target: ast.expr, value: Value) -> None:
@@ -173,7 +206,7 @@ class Program:
         if base.name and not base.name.startswith("?") and "(" not in base.name:
             dotted = f"{base.name}.{target.attr}"
             self._hit(self._table.attribute(f"={dotted}"), target, dotted, [value])
-        self._set(f".{target.attr}", Value(value.labels, value.texts))
+        self._set(f".{target.attr}", Value(value.labels, value.texts, argvs=value.argvs))
 
     def _grow(self, target: ast.expr, labels: frozenset[str]) -> None:
         if labels and isinstance(target, ast.Name):
@@ -211,7 +244,8 @@ class Program:
 
     def _display(self, node: ast.List | ast.Tuple | ast.Set) -> Value:
         parts = tuple(self._value(item) for item in node.elts)
-        return Value(union(list(parts)), parts=parts)
+        starred = [isinstance(item, ast.Starred) for item in node.elts]
+        return Value(union(list(parts)), parts=parts, argvs=lists_of(parts, starred))
 
     def _inner(self, node: ast.Await | ast.Starred | ast.YieldFrom) -> Value:
         return self._value(node.value)
@@ -247,7 +281,7 @@ class Program:
         found = self._slots.get(f"{self._scope}:{node.id}" if local else f":{node.id}", UNKNOWN)
         if found.name or local:
             return found
-        return Value(found.labels, found.texts, self._scopes.aliases.get(node.id, node.id), found.parts)
+        return Value(found.labels, found.texts, self._scopes.aliases.get(node.id, node.id), found.parts, found.argvs)
 
     def _attribute(self, node: ast.Attribute) -> Value:
         base = self._value(node.value)
@@ -255,18 +289,22 @@ class Program:
         labels = self._table.attribute(name)
         self._hit(labels, node, name, [])
         stored = self._slots.get(f".{node.attr}", UNKNOWN)
-        return Value(base.labels | labels | stored.labels, stored.texts, name, base=base.texts)
+        texts = frozenset({"python"}) if name == "sys.executable" else stored.texts
+        return Value(base.labels | labels | stored.labels, texts, name, argvs=stored.argvs, base=base.texts)
 
     def _binary(self, node: ast.BinOp) -> Value:
         left, right = self._value(node.left), self._value(node.right)
         if isinstance(node.op, ast.Add):
             parts = left.parts + right.parts
             whole = concatenate(left, right)
-            return self._relabel(Value(whole.labels, whole.texts, parts=parts), node)
+            argvs = shortest(frozenset((*a, *b) for a in left.argvs or {(HOLE,)} for b in right.argvs or {(HOLE,)}))
+            lists = argvs if left.argvs or right.argvs else frozenset[tuple[str, ...]]()
+            return self._relabel(Value(whole.labels, whole.texts, parts=parts, argvs=lists), node)
         if isinstance(node.op, ast.Div) and (left.texts or right.texts):
             return self._relabel(join_paths([left, right]), node)
         if isinstance(node.op, ast.Mod) and left.texts:
-            return Value(left.labels | right.labels, left.texts)
+            texts = frozenset(re.sub(r"%[-+ #0-9.]*[a-zA-Z]", HOLE, text) for text in left.texts)
+            return Value(left.labels | right.labels, texts)
         return Value(left.labels | right.labels)
 
     def _formatted(self, node: ast.JoinedStr) -> Value:
@@ -291,7 +329,10 @@ class Program:
             return Value(union([self._value(node.key), self._value(node.value)]))
         value = self._value(node.elt)
         codes = isinstance(node.elt, ast.Call) and isinstance(node.elt.func, ast.Name) and node.elt.func.id == "chr"
-        return Value(value.labels | {"text.codes"} if codes else value.labels)
+        # `[str(word) for word in words]` is the same list.
+        same = isinstance(node.elt, ast.Name) or (codes is False and known.is_text_of_name(node.elt))
+        argvs = self._value(node.generators[0].iter).argvs if same and len(node.generators) == 1 else frozenset()
+        return Value(value.labels | {"text.codes"} if codes else value.labels, argvs=argvs)
 
     def _subscript(self, node: ast.Subscript) -> Value:
         key = self._value(node.slice)
@@ -328,18 +369,46 @@ class Program:
             return Value(union(values), name=built)
         labels = self._labels(name, node)
         first = values[0] if values else words.get("args", UNKNOWN)
-        self._hit(labels, node, name, [*everything, function], first)
+        files = self._files(name, function, values, labels)
+        self._hit(labels, node, name, [*everything, function, Value(files)], first)
+        if "exec.process" in labels:
+            self._started(node, name, values, words)
+        self._executes(node, name, everything, labels)
         self._effects(node, name, values, words, labels)
         if name in known.NUMBERS:
             return UNKNOWN
         if name in self._scopes.functions:
             returned = self._slots.get(f"{name}>", UNKNOWN)
             return Value(returned.labels | labels, returned.texts, returned.name)
-        flowing = labels | union(everything) | function.labels
+        flowing = labels | union(everything) | function.labels | files
         result = known.result(name, function, values, flowing)
         if result is not None:
             return self._relabel(result, node)
         return Value(flowing, name=f"{name}()" if name and len(name) < 200 else "")
+
+    def _files(self, name: str, function: Value, values: list[Value], labels: frozenset[str]) -> frozenset[str]:
+        """Labels of the file that a call opens: its name, and whether the program has filled it from the network."""
+        method = name.rpartition(".")[2]
+        opens = known.opens_file(name) or (method in known.READS and "." in name)
+        if not opens and "load.pickle" not in labels:
+            return NO_LABELS
+        own = values[0].texts if values else NO_TEXTS
+        texts = function.base if method in known.READS and not name.startswith(("io.", "codecs.")) else own
+        texts = own if name == "open" or "load.pickle" in labels else texts
+        filled = NO_LABELS.union(*(self._slots.get(f"file>{text}", UNKNOWN).labels for text in texts))
+        return filled | ({f"{FILE}{text}" for text in texts} or {FILE} if opens else NO_LABELS)
+
+    def _executes(self, node: ast.Call, name: str, everything: list[Value], labels: frozenset[str]) -> None:
+        """A call that runs the text of a file: the hit holds the names of the files."""
+        names: frozenset[str] = NO_TEXTS
+        if "exec.code" in labels:
+            names = frozenset(item.removeprefix(FILE) for item in union(everything) if item.startswith(FILE))
+        if "exec.path" in labels:
+            position = 0 if name.endswith(("run_path", "execfile")) else 1
+            names |= everything[position].texts if len(everything) > position else NO_TEXTS
+        if names:
+            line, column = node.lineno, node.col_offset + 1
+            self.hits.append(Hit("exec.file", line, column, self._scope, name, words=names))
 
     def _labels(self, name: str, node: ast.Call) -> frozenset[str]:
         """Labels of a call: those of its name, and those that depend on its arguments."""
@@ -354,6 +423,14 @@ class Program:
             found.add("file.executable")
         if "proc.fork" in labels and self._endless:
             found.add("loop.fork")
+        if known.unverified(name, labels, node):
+            found.add("net.unverified")
+        if known.keyword(node, "trust_remote_code") is True:
+            found.add("hook.remote")
+        if "hook.remote" in labels and known.keyword(node, "source") == "local":
+            labels -= {"hook.remote"}
+        if "load.pickle" in labels and known.loads_plain_data(name, node):
+            labels -= {"load.pickle"}
         return labels | found
 
     def _computed(self, name: str, node: ast.AST, pieces: list[ast.expr]) -> None:
@@ -370,8 +447,12 @@ class Program:
         if isinstance(node.func, ast.Attribute) and node.func.attr in known.GROWS:
             self._grow(node.func.value, union([*values, *words.values()]))
         if "net.download" in labels:
-            for argument in node.args[1:]:
+            for argument, value in zip(node.args[1:], values[1:], strict=False):
                 self._grow(argument, frozenset({"net.fetch"}))
+                self._fill(value.texts)
+        method = name.rpartition(".")[2]
+        if method in {"write", "writelines", "write_bytes", "write_text", "copyfileobj"}:
+            self._filled(node, values)
         short = name.rpartition(".")[2]
         function = self._scopes.functions.get(name) or (
             self._scopes.functions.get(short) if name.startswith(("self.", "cls.")) else None
@@ -383,3 +464,19 @@ class Program:
             names = names[1:]
         for parameter, value in [*zip(names, values, strict=False), *words.items()]:
             self._set(f"{function.name}:{parameter}", value)
+        if function.args.vararg is not None and not any(isinstance(item, ast.Starred) for item in node.args):
+            rest = values[len(names) :]
+            listed = Value(union(rest), argvs=lists_of(rest, [False] * len(rest)))
+            self._set(f"{function.name}:{function.args.vararg.arg}", listed)
+
+    def _fill(self, texts: frozenset[str]) -> None:
+        for text in texts:
+            self._set(f"file>{text}", Value(frozenset({"net.fetch"})))
+
+    def _filled(self, node: ast.Call, values: list[Value]) -> None:
+        """Data from the network is written into a file whose name is known."""
+        if "net.fetch" not in union(values) or not isinstance(node.func, ast.Attribute):
+            return
+        target = self._value(node.func.value)
+        labels = target.labels | union(values[1:])
+        self._fill(target.texts | {item.removeprefix(FILE) for item in labels if item.startswith(FILE)})

@@ -35,7 +35,7 @@ class Scopes:
         self.texts: set[str] = set()
         """Constant texts that occur."""
         self.words: set[str] = set()
-        """Names that occur, and attributes with a dot before them."""
+        """Names that occur, attributes with a dot before them, and names of keyword arguments with `=` behind them."""
         self._locals: dict[str, Names] = {}
         visitors = self._visitors()
         stack: list[tuple[ast.AST, tuple[Names, ...]]] = [(tree, ())]
@@ -66,6 +66,7 @@ class Scopes:
             ast.Constant: self._constant,
             ast.Attribute: self._attribute,
             ast.Name: self._name,
+            ast.keyword: self._keyword,
             ast.FunctionDef: self._function,
             ast.AsyncFunctionDef: self._function,
             ast.Import: self._import,
@@ -85,6 +86,9 @@ class Scopes:
         self.words.add(f".{node.attr}")
         if isinstance(node.ctx, ast.Store):
             self.changed.add(_root(node))
+
+    def _keyword(self, node: ast.keyword, inside: tuple[Names, ...]) -> None:
+        self.words.add(f"{node.arg}=")
 
     def _name(self, node: ast.Name, inside: tuple[Names, ...]) -> None:
         self.words.add(node.id)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 NO_LABELS: frozenset[str] = frozenset()
 NO_TEXTS: frozenset[str] = frozenset()
 MOST_TEXTS = 6
 """Texts that one expression may be; with more, only the labels are kept."""
+MOST_WORDS = 60
+MOST_FORMS = 24
+"""Lists of words that one display may be, and how many of its words are looked at."""
 LONGEST_TEXT = 20_000
 """Characters up to which texts are put together."""
 HOLE = "…"
@@ -27,6 +31,8 @@ class Value:
     """Dotted name, e.g. `os.path.join`; `?.read` for a method of something unknown."""
     parts: tuple[Value, ...] = field(default=(), compare=False)
     """Elements of a list or tuple display."""
+    argvs: frozenset[tuple[str, ...]] = frozenset()
+    """Lists of words that it can be, `HOLE` for words that are not constant."""
     base: frozenset[str] = field(default=NO_TEXTS, compare=False)
     """Of an attribute: the texts of the object that it belongs to."""
 
@@ -37,11 +43,14 @@ class Value:
         texts = self.texts | other.texts
         name = self.name if self.name == other.name else self.name or other.name
         kept = texts if len(texts) <= MOST_TEXTS else self.texts or NO_TEXTS
-        return Value(self.labels | other.labels, kept, name)
+        argvs = shortest(self.argvs | other.argvs)
+        return Value(self.labels | other.labels, kept, name, argvs=argvs)
 
     def with_labels(self, labels: frozenset[str]) -> Value:
         """The same with more labels."""
-        return self if labels <= self.labels else Value(self.labels | labels, self.texts, self.name, self.parts)
+        if labels <= self.labels:
+            return self
+        return Value(self.labels | labels, self.texts, self.name, self.parts, self.argvs)
 
     def element(self) -> Value:
         """Any one of its elements."""
@@ -52,6 +61,25 @@ class Value:
 
 
 UNKNOWN = Value()
+
+
+def shortest(argvs: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
+    """At most `MOST_TEXTS` lists of words: those that a loop makes longer and longer say nothing new."""
+    return argvs if len(argvs) <= MOST_TEXTS else frozenset(sorted(argvs, key=len)[:MOST_TEXTS])
+
+
+def lists_of(parts: Sequence[Value], starred: Sequence[bool]) -> frozenset[tuple[str, ...]]:
+    """Lists of words that a display can be; `*rest` puts in the words of another one."""
+    forms: list[tuple[str, ...]] = [()]
+    for part, spread in zip(parts[:MOST_WORDS], starred, strict=False):
+        if spread:
+            own = sorted(part.argvs, key=len) or [(HOLE,)]
+        else:
+            own = [(text,) for text in sorted(part.texts)] or [(HOLE,)]
+        if len(forms) * len(own) > MOST_FORMS:
+            own = [own[0] if len(own) == 1 else (HOLE,)]
+        forms = [(*form, *more) for form in forms for more in own]
+    return frozenset(forms)
 
 
 def concatenate(left: Value, right: Value, joint: str = "") -> Value:
@@ -99,3 +127,6 @@ class Hit:
     """Texts that its arguments, or the object that it belongs to, can be."""
     argv: tuple[str, ...] = ()
     """Its first argument, where that is a list of words."""
+    commands: tuple[tuple[str, ...], ...] = ()
+    """What a call that starts a program starts: lists of words, or a single shell text."""
+    shell: bool = False
