@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from agentsys_policies import operands, starters
-from agentsys_policies.paths import inside, is_known
+from agentsys_policies.paths import inside, is_named
 from agentsys_policies.rulebook import Program
 from agentsys_policies.schema import Finding
 from agentsys_policies.session import MOST_COMMANDS, Commands, Input, Judged, Session, Step
@@ -68,14 +68,14 @@ def _only_system_folders(assignment: str) -> bool:
 
 def _program(words: list[str], step: Step) -> Iterator[Finding]:
     name, commands = words[0], step.commands
-    base = PurePosixPath(name).name
+    base = PurePosixPath(name).name if "/" in name else name
     system = "/" not in name or name.startswith(("/bin/", "/usr/", "/sbin/"))
     pair = f"{base} {words[1]}" if len(words) > 1 else ""
     for key in (base, pair):
         if system and key in commands.rules.blocked:
             yield commands.fault(commands.rules.blocked[key], step.text, key)
             return
-    if not is_known(name):
+    if not is_named(name):
         yield step.fault("command.computed", name)
     elif "/" in name and not name.startswith(("/bin/", "/usr/bin/", "/usr/local/bin/")):
         yield from _own_program(words, step)
@@ -114,6 +114,8 @@ def _arguments(words: list[str], program: Program, step: Step) -> Iterator[Findi
         first = next(iter(operands.parse(arguments, program.options).operands), "")
         if first not in program.first and not (first == "" and arguments and set(arguments) <= _ASKS):
             yield step.fault("command.subcommand", first or "no subcommand")
+    if program.obeys:
+        step.session.run(program.obeys, "", step.text)
     if program.runs:
         yield from starters.KINDS[program.runs](arguments, program, step)
     else:

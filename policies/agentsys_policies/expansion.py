@@ -67,6 +67,10 @@ class Names:
         if len(known) > MOST_VALUES:
             self.values[name] = {HOLE}
 
+    def shift(self) -> None:
+        """Drop the first word that the function was called with."""
+        self.arguments = self.arguments[1:] if self.arguments is not None else None
+
     def get(self, name: str) -> set[str]:
         """Return what a variable can be."""
         if name.isdigit() and name != "0" and self.arguments is not None:
@@ -271,6 +275,8 @@ def printed(program: str, arguments: list[str]) -> list[str]:
             return ["."] if "--show-toplevel" in arguments else [f"./{NAME}"] if plain[:1] == ["ls-files"] else [NAME]
         case "seq":
             return [NAME]
+        case "jobs":
+            return ["$!"]
         case "find" | "ls":
             roots = itertools.takewhile(lambda item: not item.startswith(("-", "(", "!")), arguments)
             return found_in(list(roots) if program == "find" else plain)

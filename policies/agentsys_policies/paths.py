@@ -23,7 +23,8 @@ _SENSITIVE = re.compile(
 )
 """System folders and places of credentials; a path that only leads outside is less."""
 _READABLE = re.compile(
-    r"/(?:opt/(?:conda|venv|miniconda3?|mambaforge|miniforge3?)|usr/local/cuda[\d.-]*|usr/share/(?:fonts|dict))(?:/|$)"
+    r"(?:~/(?:miniconda3?|anaconda3|miniforge3|mambaforge)/(?:etc|bin)/)"
+    r"|/(?:opt/(?:conda|venv|miniconda3?|mambaforge|miniforge3?)|usr/local/cuda[\d.-]*|usr/share/(?:fonts|dict))(?:/|$)"
     r"|/etc/os-release$|/dev/(?:u?random|zero|stdin)$"
 )
 _HOOK = re.compile(r"(?:^|/)\.git/(?:hooks/|config$)|(?:^|/)(?:site|user)customize\.py$")
@@ -80,3 +81,8 @@ def inside(path: str) -> bool:
 def is_known(word: str) -> bool:
     """True if every character of a word is known before the command runs."""
     return not UNKNOWN.intersection(word)
+
+
+def is_named(program: str) -> bool:
+    """True if it is known which program a word names, be it in a folder of the repository that is not known by name."""
+    return is_known(program) or ("/" in program and inside(program) and is_known(program.rpartition("/")[2]))

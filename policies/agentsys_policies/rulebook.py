@@ -153,6 +153,7 @@ class Program(Strict):
     pattern: Literal["", "text", "sed", "awk"] = Field(default="", description="what the first operand is, if no path")
     touches: Use = Field(default="write", description="what happens to operands that are paths")
     saves: Literal["", "download", "clone", "folder"] = Field(default="", description="where it puts what it fetches")
+    obeys: str = Field(default="", description="file of the working folder that tells it what to run")
     skip: int = Field(default=0, description="operands before the command that a wrapper starts")
     runs: Literal["", "argv", "python", "shell", "source", "launch", "xargs", "parallel", "find"] = Field(
         default="", description="it runs what its arguments say"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agentsys_policies.commands import check_argv
 from agentsys_policies.expansion import Fields, Names, printed, source, texts, words
-from agentsys_policies.paths import GIVEN, HOLE, NAME, is_known, path_rule
+from agentsys_policies.paths import GIVEN, HOLE, NAME, is_known, is_named, path_rule
 from agentsys_policies.schema import Finding
 from agentsys_policies.session import MOST_COMMANDS, Commands, Input, Judged, Session
 from agentsys_policies.text import quote
@@ -67,7 +67,9 @@ def examine(text: str, session: Session) -> list[Finding]:
     if len(text) > LONGEST or text.count("|") > MOST_PIPES:
         limit = f"longer than {LONGEST} characters, or more than {MOST_PIPES} pipes"
         return [session.commands.fault("command.unparsed", quote(text), limit)]
-    root = _parser().parse(text.encode("utf-8", "replace")).root_node
+    # The grammar takes `time { ...; }` for a program called `time`.
+    plain = re.sub(r"(^|[;&|\n]\s*)time(?: -p)?\s+(?=[{(])", r"\1", text)
+    root = _parser().parse(plain.encode("utf-8", "replace")).root_node
     nodes = list(_nodes(root))
     if root.has_error or not nodes:
         script.add("command.unparsed", root, "syntax" if root.has_error else "nested too deep")
@@ -399,7 +401,7 @@ def _simple(form: list[str], node: Node, name: Node, script: _Script, given: Inp
     if not form:
         script.add("command.computed", node, source(name))
     elif (
-        not is_known(first) or not first or _obscured(name) or "command_substitution" in {n.type for n in _nodes(name)}
+        not is_named(first) or not first or _obscured(name) or "command_substitution" in {n.type for n in _nodes(name)}
     ):
         if first and _substituted(name) in _FINDS:
             script.extend(check_argv(form, script.session, given), node)
@@ -473,11 +475,11 @@ def _call(name: str, rest: list[str], node: Node, script: _Script, given: Input)
     script.names.arguments = tuple(rest)
     for child in body.named_children:
         if source(child).split()[:1] == ["shift"]:
-            script.names.arguments = script.names.arguments[1:]
+            script.names.shift()
         else:
             _walk(child, script, given)
             if re.search(r"(?:;|&&|\n|^)\s*shift\b", source(child)):
-                script.names.arguments = script.names.arguments[1:]
+                script.names.shift()
     script.names.arguments, script.depth = before, script.depth - 1
 
 

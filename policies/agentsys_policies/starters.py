@@ -97,6 +97,8 @@ def source(arguments: list[str], program: Program, step: Step) -> Iterator[Findi
     """`source FILE`: shell text of a file; `source activate NAME` names an environment."""
     if arguments[:1] == ["activate"] or not arguments:
         yield from words_of(arguments, step)
+    elif arguments[0] == "/dev/stdin":
+        yield from _standard_input("shell", step)
     else:
         yield from _file(arguments, "shell", step)
 

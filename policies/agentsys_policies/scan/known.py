@@ -10,6 +10,10 @@ from agentsys_policies.scan.values import HOLE, Value, concatenate, join_paths, 
 
 NUMBERS = frozenset({"len", "isinstance", "issubclass", "hasattr", "id", "hash", "type", "bool", "callable", "range"})
 """Calls whose result carries nothing of their arguments."""
+PARSERS = frozenset(
+    {"json", "yaml", "tomllib", "toml", "csv", "configparser", "pandas", "numpy", "pickle", "torch", "omegaconf"}
+)
+"""Packages that make data of the text of a file."""
 READS = frozenset({"read_text", "read_bytes", "open"})
 """Methods of a path that read its file."""
 GROWS = frozenset({"append", "extend", "add", "update", "insert", "write", "appendleft", "setdefault", "put"})

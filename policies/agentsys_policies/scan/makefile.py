@@ -48,7 +48,8 @@ def recipes(text: str) -> Iterator[list[Line]]:
             automatic = _automatic(rule[1].strip(), rule[2].strip())
             if rule[3]:
                 commands.append((rule[3].strip(), number, automatic))
-    used = [(value, 1, {}) for found in values.values() for value in found if "$(shell" in value]
+    none: dict[str, str] = {}
+    used = [(value, 1, none) for found in values.values() for value in found if "$(shell" in value]
     for form in range(min(MOST_FORMS, max((len(found) for found in values.values()), default=1))):
         chosen = {name: found[-1 - form] if form < len(found) else found[-1] for name, found in values.items()}
         yield [Line(_bare(expand(line, {**chosen, **extra})), number) for line, number, extra in [*used, *commands]]

@@ -18,6 +18,7 @@ from agentsys_policies.scan.scopes import Function, Scopes, children
 from agentsys_policies.scan.values import (
     HOLE,
     NO_LABELS,
+    NO_LISTS,
     NO_TEXTS,
     UNKNOWN,
     Hit,
@@ -30,6 +31,8 @@ from agentsys_policies.scan.values import (
 )
 
 PASSES = 5
+DATA = "file.data"
+"""Label of a part of a file that was read as data, such as a key of a settings file."""
 FILE = "file.text:"
 """Begins the label of data that was read from a file; the file's name follows."""
 _DANGEROUS = frozenset({"exec.code", "exec.process"})
@@ -298,7 +301,7 @@ class Program:
             parts = left.parts + right.parts
             whole = concatenate(left, right)
             argvs = shortest(frozenset((*a, *b) for a in left.argvs or {(HOLE,)} for b in right.argvs or {(HOLE,)}))
-            lists = argvs if left.argvs or right.argvs else frozenset[tuple[str, ...]]()
+            lists = argvs if left.argvs or right.argvs else NO_LISTS
             return self._relabel(Value(whole.labels, whole.texts, parts=parts, argvs=lists), node)
         if isinstance(node.op, ast.Div) and (left.texts or right.texts):
             return self._relabel(join_paths([left, right]), node)
@@ -331,7 +334,7 @@ class Program:
         codes = isinstance(node.elt, ast.Call) and isinstance(node.elt.func, ast.Name) and node.elt.func.id == "chr"
         # `[str(word) for word in words]` is the same list.
         same = isinstance(node.elt, ast.Name) or (codes is False and known.is_text_of_name(node.elt))
-        argvs = self._value(node.generators[0].iter).argvs if same and len(node.generators) == 1 else frozenset()
+        argvs = self._value(node.generators[0].iter).argvs if same and len(node.generators) == 1 else NO_LISTS
         return Value(value.labels | {"text.codes"} if codes else value.labels, argvs=argvs)
 
     def _subscript(self, node: ast.Subscript) -> Value:
@@ -381,6 +384,9 @@ class Program:
             returned = self._slots.get(f"{name}>", UNKNOWN)
             return Value(returned.labels | labels, returned.texts, returned.name)
         flowing = labels | union(everything) | function.labels | files
+        if name.partition(".")[0] in known.PARSERS:
+            texts = {item for item in flowing if item.startswith(FILE)}
+            flowing = flowing - texts | ({DATA} if texts else NO_LABELS)
         result = known.result(name, function, values, flowing)
         if result is not None:
             return self._relabel(result, node)
@@ -402,7 +408,11 @@ class Program:
         """A call that runs the text of a file: the hit holds the names of the files."""
         names: frozenset[str] = NO_TEXTS
         if "exec.code" in labels:
-            names = frozenset(item.removeprefix(FILE) for item in union(everything) if item.startswith(FILE))
+            reaching = union(everything)
+            names = frozenset(item.removeprefix(FILE) for item in reaching if item.startswith(FILE))
+            # `eval(config["lr"])` computes a value that a settings file holds; `exec` has no such use.
+            if DATA in reaching and not name.endswith("eval"):
+                names |= {""}
         if "exec.path" in labels:
             position = 0 if name.endswith(("run_path", "execfile")) else 1
             names |= everything[position].texts if len(everything) > position else NO_TEXTS

@@ -9,7 +9,7 @@ import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import yaml
 
@@ -26,6 +26,7 @@ _KEYS = frozenset(
     {"run", "script", "before_script", "after_script", "command", "commands", "entrypoint", "cmd", "cmds", "bash"}
     | {"before_install", "install", "postcreatecommand", "poststartcommand", "onCreateCommand"}
 )
+_MENTIONED = re.compile(r"(?i)\b(?:run|script|commands?|entrypoint|cmds?|bash|install|pip|\w+_script)[\"']?\s*:")
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
 _MOST_NODES = 20_000
 
@@ -145,13 +146,12 @@ def _instruction(word: str, rest: str) -> str:
 
 
 def _yaml(source: Source) -> Iterator[Recipe]:
-    if not re.search(
-        r"(?i)\b(?:run|script|commands?|entrypoint|cmds?|bash|install|pip|\w+_script)[\"']?\s*:", source.text
-    ):
-        return
     workflow = bool(_WORKFLOWS.search(source.path))
+    if not workflow and not _MENTIONED.search(source.text):
+        return
     try:
-        documents = list(yaml.compose_all(source.text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
+        composed = cast("Iterator[yaml.Node | None]", yaml.compose_all(source.text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
+        documents = list(composed)
     except (yaml.YAMLError, RecursionError):
         if workflow:
             yield Recipe("unreadable", "not YAML")
@@ -210,13 +210,13 @@ def _json(text: str) -> Iterator[Recipe]:
     except (ValueError, RecursionError):
         yield Recipe("unreadable", "not JSON")
         return
-    table = cast("dict[str, Any]", loaded) if isinstance(loaded, dict) else {}
+    table = cast("dict[str, object]", loaded) if isinstance(loaded, dict) else {}
     scripts = table.get("scripts")
-    found = [*cast("dict[str, Any]", scripts).values()] if isinstance(scripts, dict) else []
+    found: list[object] = [*cast("dict[str, object]", scripts).values()] if isinstance(scripts, dict) else []
     found += [value for key, value in table.items() if key.endswith("Command")]
     for value in found:
-        words = cast("list[object]", value) if isinstance(value, list) else None
-        yield Recipe("shell", shlex.join(map(str, words)) if words is not None else str(value))
+        text = shlex.join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
+        yield Recipe("shell", text)
 
 
 def _ini(text: str) -> Iterator[Recipe]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 NO_LABELS: frozenset[str] = frozenset()
 NO_TEXTS: frozenset[str] = frozenset()
+NO_LISTS: frozenset[tuple[str, ...]] = frozenset()
 MOST_TEXTS = 6
 """Texts that one expression may be; with more, only the labels are kept."""
 MOST_WORDS = 60
@@ -31,7 +32,7 @@ class Value:
     """Dotted name, e.g. `os.path.join`; `?.read` for a method of something unknown."""
     parts: tuple[Value, ...] = field(default=(), compare=False)
     """Elements of a list or tuple display."""
-    argvs: frozenset[tuple[str, ...]] = frozenset()
+    argvs: frozenset[tuple[str, ...]] = NO_LISTS
     """Lists of words that it can be, `HOLE` for words that are not constant."""
     base: frozenset[str] = field(default=NO_TEXTS, compare=False)
     """Of an attribute: the texts of the object that it belongs to."""
