@@ -37,6 +37,16 @@ TEMPLATE = """\
 # debugger = "name-of-another-model"
 """
 
+LOCAL_TEMPLATE = """\
+# Settings of agentsys for this folder. What judges, bounds, spends or sends stands in the user's own file, which
+# `agentsys config init` makes, or in one that `--config FILE` names.
+
+# concurrency = 8          # model calls under way at the same time
+# runs_dir = "agentsys-runs"
+# display = "plain"
+# ocr = true               # recognise scanned pages
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
@@ -73,7 +83,7 @@ def init(
     if target.exists():
         raise UsageError(f"`{target}` is there already", "edit it, or move it away first")
     try:
-        write_atomic(target, TEMPLATE)
+        write_atomic(target, LOCAL_TEMPLATE if local else TEMPLATE)
     except OSError as error:
         raise UsageError(f"cannot write `{target}`: {error.strerror}") from error
     typer.echo(str(target))

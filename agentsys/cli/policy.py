@@ -110,7 +110,9 @@ def test(name: PolicyName = None) -> None:
 
 
 def show_decisions(decisions: Sequence[Decision], json: bool) -> None:
-    """Print decisions as JSON, or one line each with their findings below."""
+    """Print decisions as JSON, or one line each with their findings below; what a policy loosens is said first."""
+    for row in sorted({row for item in decisions for row in item.loosened}):
+        typer.echo(f"looser than shipped: {row}", err=json)
     if json:
         typer.echo(jsonlib.dumps([item.model_dump(mode="json") for item in decisions], indent=1, ensure_ascii=False))
         return
@@ -147,6 +149,6 @@ def _about(rules: Policy, json: bool) -> None:
     if json:
         typer.echo(jsonlib.dumps(facts, indent=1, ensure_ascii=False))
         return
-    typer.echo(f"policy {rules.ref.file} {rules.ref.version}, {len(rules.rules)} rules, sha256 {rules.ref.sha256}")
     for row in rules.loosened:
         typer.echo(f"looser than shipped: {row}")
+    typer.echo(f"policy {rules.ref.file} {rules.ref.version}, {len(rules.rules)} rules, sha256 {rules.ref.sha256}")

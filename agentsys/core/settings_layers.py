@@ -23,20 +23,13 @@ from agentsys.core.settings_text import FIELDS, PATHS, TABLES, converted, flatte
 
 ENV_PREFIX = "AGENTSYS_"
 LOCAL_FILE = "agentsys.toml"
-NOT_FROM_LOCAL = frozenset(
-    {
-        "base_url",
-        "provider",
-        "allow_weak_sandbox",
-        "review",
-        "denied_packages",
-        "docker_hosts",
-        "package_cooldown_days",
-        "runtime",
-    }
-)
-"""A file that happens to lie in the working directory may not redirect the key, or weaken sandbox and policy."""
+FROM_LOCAL = frozenset({"call_timeout", "concurrency", "display", "ocr", "reader", "runs_dir", "stop_after"})
+"""All that a file which happens to lie in the working directory may set: what judges, bounds, spends or sends is the
+user's own, and so is every key that is not named here."""
 
+_FILES = PATHS | {"policy", "review", "advisories"}
+_NAMES = frozenset({"", "default", "none"})
+"""Values of such keys that name no file."""
 _OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR", "NOUGAT_PYTHON"})
 _NOT_STORED = frozenset({"display", "runs_dir", "stop_after"})
 """How it is shown, where it lies and where it pauses may differ at each start of the same run."""
@@ -168,13 +161,23 @@ def _file_layers(config: Path | None, env: Mapping[str, str], cwd: Path) -> Iter
         if not exists and path is not config:
             continue
         values = read_toml(path)
-        barred = NOT_FROM_LOCAL.intersection(values) if path == cwd / LOCAL_FILE and path != config else ()
-        for key in sorted(barred):
+        named = config is not None and (cwd / config).absolute() == path.absolute()
+        local = path == cwd / LOCAL_FILE and not named
+        heads = {key.partition(".")[0] for key in values} if local else set[str]()
+        for key in sorted(heads.intersection(FIELDS) - FROM_LOCAL):
             raise UsageError(
                 f"`{key}` may not be set by `{path}`, which lies in the working directory",
                 f"put it into `{user_file(env)}`, or name the file with `--config {LOCAL_FILE}`",
             )
-        yield Layer(str(path), values)
+        yield Layer(str(path), _beside(path, values) if path == user_file(env) else values)
+
+
+def _beside(file: Path, values: Mapping[str, object]) -> dict[str, object]:
+    """Take names of files in the user's own file as lying beside it: no working folder can put another one in place."""
+    return {
+        key: str(file.parent / value) if key in _FILES and isinstance(value, str) and value not in _NAMES else value
+        for key, value in values.items()
+    }
 
 
 def _check_key(key: str, source: str) -> None:

@@ -33,7 +33,14 @@ def missing_evidence(data: ReportData) -> str:
 
 
 def headline(data: ReportData) -> str:
-    """Return the verdict, first line of every report."""
+    """Return the verdict, first line of every report; that the policy was loosened stands before it."""
+    looser = sorted({row for item in data.decisions for row in item.loosened})
+    if not looser:
+        return _ending(data)
+    return f"judged by a policy looser than the shipped one ({clean_line('; '.join(looser), 200)}); {_ending(data)}"
+
+
+def _ending(data: ReportData) -> str:
     record, status = data.record, effective_status(data)
     reason = clean_line(record.reason, 300)
     if status == "verified":

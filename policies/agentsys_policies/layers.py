@@ -102,7 +102,7 @@ def loosened(mine: RuleSet, shipped: RuleSet) -> tuple[str, ...]:
 
     Raises: PolicyError if a rule is loosened that nobody may override.
     """
-    return tuple(sorted({*_rules(mine, shipped), *_lists(mine, shipped)}))
+    return tuple(sorted({*_rules(mine, shipped), *_lists(mine, shipped), *_labels(mine, shipped)}))
 
 
 def _rules(mine: RuleSet, shipped: RuleSet) -> Iterator[str]:
@@ -122,11 +122,38 @@ def _rules(mine: RuleSet, shipped: RuleSet) -> Iterator[str]:
 def _loosening(own: Rule | None, shipped: Rule) -> str:
     if own is None:
         return f"{shipped.severity} -> removed"
+    if _condition(own) != _condition(shipped):
+        return "another condition"
     if rank(own.severity) < rank(shipped.severity):
         return f"{shipped.severity} -> {own.severity}"
     if (own.stops, shipped.stops) == ("verification", "execution"):
         return "stops execution -> stops verification"
     return ""
+
+
+def _condition(rule: Rule) -> object:
+    """What decides whether a rule matches."""
+    match rule:
+        case CodeRule():
+            return rule.label, rule.flow, rule.together, rule.scope
+        case PatternRule():
+            return rule.patterns
+        case _:
+            return None
+
+
+def _labels(mine: RuleSet, shipped: RuleSet) -> Iterator[str]:
+    """Labels of code rules that no longer hold everything that the shipped ones hold."""
+    for name, theirs in shipped.code.labels.items():
+        own = mine.code.labels.get(name, Label())
+        pairs = (
+            (own.calls, theirs.calls),
+            (own.attributes, theirs.attributes),
+            (own.imports, theirs.imports),
+            (own.strings, theirs.strings),
+        )
+        if any(set(old) - set(new) for new, old in pairs):
+            yield f"label {name}: holds less"
 
 
 def _lists(mine: RuleSet, shipped: RuleSet) -> Iterator[str]:
@@ -138,8 +165,16 @@ def _lists(mine: RuleSet, shipped: RuleSet) -> Iterator[str]:
     )
     for name, own, theirs in pairs:
         yield from (f"{name} {item}" for item in set(own) - set(theirs))
-    known = {name for program in shipped.commands.programs for name in program.names}
-    own = {name for program in mine.commands.programs for name in program.names}
-    yield from (f"program {name}" for name in own - known)
+    known = {name: program for program in shipped.commands.programs for name in program.names}
+    own = {name: program for program in mine.commands.programs for name in program.names}
+    yield from (f"program {name}" for name in set(own) - set(known))
+    changed = (name for name in set(own) & set(known) if _without_names(own[name]) != _without_names(known[name]))
+    yield from (f"program {name}: other arguments" for name in changed)
+    backends = set(mine.files.build_backends) - set(shipped.files.build_backends)
+    yield from (f"build backend {name}" for name in backends)
     yield from (f"program {name}" for name in set(shipped.commands.blocked) - set(mine.commands.blocked))
     yield from (f"malicious package {name}" for name in set(shipped.packages.malicious) - set(mine.packages.malicious))
+
+
+def _without_names(program: Program) -> Program:
+    return program.model_copy(update={"names": ("",)})

@@ -25,7 +25,7 @@ def page(
     advisories: Advisories | None = None,
 ) -> str:
     """Return the audit page as Markdown."""
-    lines = [f"# Safety audit of {_plain(title)}", "", f"**{verdict(decisions)}**", ""]
+    lines = [f"# Safety audit of {_plain(title)}", "", *_looser(decisions), f"**{verdict(decisions)}**", ""]
     lines += ["| gate | subject | decision | status | findings |", "| --- | --- | --- | --- | --- |"]
     for item in decisions:
         by = f" by {item.screened_by}" if item.screened_by else ""
@@ -107,9 +107,17 @@ def _packages(installed: Sequence[Installed], advisories: Advisories | None) -> 
 
 def _rules(decisions: Sequence[Decision]) -> list[str]:
     refs = sorted({(item.policy.file, item.policy.version, item.policy.sha256) for item in decisions})
-    lines = [f"- policy `{_code(file)}` {version}, sha256 `{digest}`" for file, version, digest in refs]
+    return [f"- policy `{_code(file)}` {version}, sha256 `{digest}`" for file, version, digest in refs]
+
+
+def _looser(decisions: Sequence[Decision]) -> list[str]:
+    """What the policy lets pass that the shipped one does not; it stands before the verdict."""
     looser = sorted({row for item in decisions for row in item.loosened})
-    return [*lines, *(f"- looser than shipped: {_plain(row)}" for row in looser)]
+    return (
+        ["**Judged by a policy looser than the shipped one:**", "", *(f"- {_plain(row)}" for row in looser), ""]
+        if looser
+        else []
+    )
 
 
 def _plain(text: str) -> str:

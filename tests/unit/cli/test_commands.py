@@ -69,7 +69,7 @@ def test_importing_the_package_loads_nothing_and_offers_the_public_names() -> No
 
 
 def test_options_become_settings_with_their_sources(tmp_path: Path, run_cli: Run) -> None:
-    (tmp_path / "agentsys.toml").write_text("concurrency = 2\nmodel = 'from-file'\n")
+    (tmp_path / "agentsys.toml").write_text("concurrency = 2\ndisplay = 'plain'\n")
     done = run_cli(
         "unverified", "implement", "p.pdf", "-q", "--model", "m", "--max-rounds", "7", "--budget", "1.5",
         "--time-limit", "2h",

@@ -10,7 +10,7 @@ import pytest
 from agentsys.core.errors import UsageError
 from agentsys.core.runrecord import RunRecord, SettingValue
 from agentsys.core.settings import Settings
-from agentsys.core.settings_layers import load_settings, resume_settings, user_file
+from agentsys.core.settings_layers import FROM_LOCAL, load_settings, resume_settings, user_file
 from agentsys.core.settings_text import FIELDS, TEXTS, duration, read_env_file, written_value
 
 
@@ -33,7 +33,7 @@ def test_without_layers_everything_is_the_default(env: dict[str, str], tmp_path:
 
 def test_each_layer_wins_over_the_one_below(env: dict[str, str], tmp_path: Path) -> None:
     user = write(user_file(env), "".join(f"{key} = 1\n" for key in ORDER))
-    local = write(tmp_path / "agentsys.toml", "".join(f"{key} = 2\n" for key in ORDER[1:]))
+    local = write(tmp_path / "agentsys.toml", "".join(f"{key} = 2\n" for key in ORDER[1:] if key in FROM_LOCAL))
     extra = write(tmp_path / "extra.toml", "".join(f"{key} = 3\n" for key in ORDER[2:]))
     env |= {f"AGENTSYS_{key.upper()}": "4" for key in ORDER[3:]}
     settings, sources = load_settings(
@@ -43,16 +43,16 @@ def test_each_layer_wins_over_the_one_below(env: dict[str, str], tmp_path: Path)
     assert [sources[key].source for key in ORDER] == [str(user), str(local), str(extra), "env", "--set", "flag"]
 
 
-ORDER = ("concurrency", "attempts", "max_rounds", "max_tokens", "call_timeout", "round_timeout")
+ORDER = ("attempts", "concurrency", "max_rounds", "max_tokens", "call_timeout", "round_timeout")
 
 
 def test_tables_are_merged_key_by_key(env: dict[str, str], tmp_path: Path) -> None:
     write(user_file(env), "[model_params]\ntemperature = 0.5\nseed = 1\n[model_params.extra_body]\na = 1\n")
-    write(tmp_path / "agentsys.toml", "[model_params]\nseed = 2\n[agent_models]\ncoder = 'x'\n")
-    settings, sources = load_settings(sets=["model_params.extra_body.b=2"], env=env, cwd=tmp_path)
+    own = write(tmp_path / "own.toml", "[model_params]\nseed = 2\n[agent_models]\ncoder = 'x'\n")
+    settings, sources = load_settings(sets=["model_params.extra_body.b=2"], config=own, env=env, cwd=tmp_path)
     assert settings.model_params == {"temperature": 0.5, "seed": 2, "extra_body": {"a": 1, "b": 2}}
     assert settings.agent_models == {"coder": "x"}
-    assert sources["model_params.seed"].source == str(tmp_path / "agentsys.toml")
+    assert sources["model_params.seed"].source == str(own)
     assert sources["model_params.extra_body.b"].source == "--set"
 
 
@@ -150,14 +150,85 @@ def test_token_counts_are_no_secrets(env: dict[str, str], tmp_path: Path) -> Non
     assert load_settings(sets=sets, env=env, cwd=tmp_path)[0].model_params["max_completion_tokens"] == 100
 
 
-@pytest.mark.parametrize("line", ['base_url = "http://elsewhere"', "allow_weak_sandbox = true", 'provider = "openai"'])
-def test_file_in_the_working_directory_cannot_redirect_keys_or_weaken_the_sandbox(
-    line: str, env: dict[str, str], tmp_path: Path
+BARRED = [
+    "agent_models",
+    "advisories",
+    "allow_weak_sandbox",
+    "attempts",
+    "backend",
+    "base_url",
+    "budget",
+    "cpus",
+    "denied_packages",
+    "derived_tests",
+    "docker_hosts",
+    "gpu",
+    "image",
+    "index_gateway",
+    "keep_sandbox",
+    "max_rounds",
+    "max_tokens",
+    "memory_mb",
+    "model",
+    "model_params",
+    "mutants",
+    "nougat_model",
+    "package_cooldown_days",
+    "policy",
+    "provider",
+    "replay",
+    "review",
+    "reviews",
+    "round_timeout",
+    "runtime",
+    "source",
+    "strict_replay",
+    "time_limit",
+    "vision",
+]
+LITERAL = {
+    "model_params": "{seed = 1}",
+    "agent_models": "{judge = 'x'}",
+    "docker_hosts": "['x']",
+    "denied_packages": "[]",
+}
+
+
+def test_every_setting_is_either_free_or_barred_in_a_file_of_the_working_directory() -> None:
+    assert sorted(FROM_LOCAL | set(BARRED)) == sorted(FIELDS)
+    assert not FROM_LOCAL & set(BARRED)
+
+
+@pytest.mark.parametrize("key", BARRED)
+def test_a_file_in_the_working_directory_cannot_set_what_judges_bounds_spends_or_sends(
+    key: str, env: dict[str, str], tmp_path: Path
 ) -> None:
-    path = write(tmp_path / "agentsys.toml", line)
-    with pytest.raises(UsageError, match="working directory"):
+    value = getattr(Settings(), key)
+    plain = str(value).lower() if isinstance(value, bool | int | float) else "'x'" if key not in {"budget"} else "1"
+    path = write(tmp_path / "agentsys.toml", f"{key} = {LITERAL.get(key, plain)}\n")
+    with pytest.raises(UsageError, match=f"`{key}` may not be set by `{path}`"):
         load_settings(env=env, cwd=tmp_path)
-    load_settings(env=env, cwd=tmp_path / "elsewhere", config=path)
+
+
+@pytest.mark.parametrize("name", ["agentsys.toml", "./agentsys.toml"])
+def test_a_file_of_the_working_directory_may_set_everything_where_the_user_names_it(
+    name: str, env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "agentsys.toml", "base_url = 'http://elsewhere'\nallow_weak_sandbox = true\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(env=env, cwd=tmp_path, config=Path(name))[0].base_url == "http://elsewhere"
+    assert load_settings(env=env, cwd=tmp_path / "elsewhere", config=path)[0].allow_weak_sandbox
+
+
+def test_a_policy_that_the_users_file_names_lies_beside_it_and_not_in_the_working_directory(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    write(user_file(env), "policy = 'rules'\nreview = 'review.yaml'\n")
+    settings = load_settings(env=env, cwd=tmp_path)[0]
+    assert settings.policy == str(user_file(env).parent / "rules")
+    assert settings.review == user_file(env).parent / "review.yaml"
+    write(user_file(env), "policy = 'default'\n")
+    assert load_settings(env=env, cwd=tmp_path)[0].policy == "default"
 
 
 @pytest.mark.parametrize(("name", "content"), [("a", None), ("b", b"x = "), ("c", b"\xff"), ("d", b"#" * (1 << 21))])

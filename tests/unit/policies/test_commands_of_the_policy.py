@@ -116,3 +116,36 @@ def test_release_is_refused_with_the_reason(tmp_path: Path, capsys: pytest.Captu
     assert not out.exists()
     said = {"status": "unverified", "replay": "not replayed", "record": "not whole", "code": "code"}[fault]
     assert said in capsys.readouterr().err
+
+
+LOOSE = "extends: default\nseverities: {command.subcommand: low}\n"
+
+
+def test_a_repository_cannot_loosen_the_audit_of_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reproduce.sh").write_text("git bisect start\n")
+    (tmp_path / "loose.yaml").write_text(LOOSE)
+    monkeypatch.chdir(tmp_path)
+    assert call("audit", ".") == 6
+    (tmp_path / "agentsys.toml").write_text("policy = 'loose.yaml'\n")
+    capsys.readouterr()
+    assert call("audit", ".") == 2
+    assert "`policy` may not be set" in capsys.readouterr().err
+
+
+def test_a_loosened_policy_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "repo" / "reproduce.sh").write_text("git bisect start\n")
+    (tmp_path / "loose.yaml").write_text(LOOSE)
+    name, said = str(tmp_path / "loose.yaml"), "looser than shipped: rule command.subcommand: medium -> low"
+    out = tmp_path / "audit"
+    assert call("audit", str(tmp_path / "repo"), "--policy", name, "--audit-dir", str(out)) == 0
+    assert capsys.readouterr().out.startswith(said)
+    assert (out / "report.md").read_text().splitlines()[2].startswith("**Judged by a policy looser")
+    assert call("policy", "check", "--policy", name) == 0
+    assert capsys.readouterr().out.startswith(said)
+    assert call("policy", "check", "--policy", name, "--command", "ls", "--json") == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith(said)
+    assert json.loads(printed.out)[0]["loosened"]

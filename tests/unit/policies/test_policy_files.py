@@ -164,3 +164,20 @@ def test_a_document_is_judged_by_what_was_found_and_done(changes: dict[str, obje
     decision = POLICY.screen_intake(IntakeFacts.model_validate({**facts, **changes}))
     assert decision.decision == outcome
     assert decision.allows is (outcome == "allow")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("labels: {exec.process: {calls: [os.system]}}\n", "label exec.process: holds less"),
+        ("programs: [{names: [curl]}]\n", "program curl: other arguments"),
+        ("programs: [{names: [frobnicate]}]\n", "program frobnicate"),
+    ],
+)
+def test_what_replaces_a_shipped_label_or_program_is_said(tmp_path: Path, text: str, said: str) -> None:
+    assert said in user(tmp_path, text).loosened
+
+
+def test_a_rule_with_another_condition_is_said(tmp_path: Path) -> None:
+    other = changed(tmp_path / "rules", "code.yaml", "label: [registry.persistence]", "label: [watch.input]")
+    assert "rule code.registry-persistence: another condition" in Policy.load(str(other)).loosened
