@@ -152,7 +152,7 @@ class Policy:
         if not argv:
             return self._decide("command", text, [], status="error", note="there is no command")
         try:
-            found = commands.check_command(argv, self._commands).findings
+            found = [*commands.check_command(argv, self._commands).findings, *self._scanner.text(text)]
         except RecursionError:
             return self._decide("command", text, [], status="error", note="the command is nested too deep")
         return self._decide("command", text, found)

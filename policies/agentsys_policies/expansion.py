@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agentsys_policies.paths import GIVEN, HOLE, NAME, PIPE, inside
+from agentsys_policies.syntax import source
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -21,6 +22,8 @@ Fields = tuple[str, ...]
 """What one written word becomes: none, one or several words."""
 MOST_VALUES = 8
 """Values of one variable or word; with more of them it is known only at run time."""
+MOST_WORDS = 400
+"""Words of all lists that one array can be."""
 LONGEST_VALUE = 2000
 """Characters of a value that is put together."""
 ENVIRONMENT = {
@@ -54,7 +57,8 @@ class Names:
     """What the variables of a text can be."""
 
     values: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    arrays: dict[str, Fields] = field(default_factory=dict[str, Fields])
+    lists: dict[str, list[Fields]] = field(default_factory=dict[str, list[Fields]])
+    """Arrays, with every list of words that each can be."""
     arguments: Fields | None = None
     """Words that the function which is looked at was called with; None for a script's own, which its caller gives."""
     odd_fields: bool = False
@@ -71,6 +75,16 @@ class Names:
         """Drop the first word that the function was called with."""
         self.arguments = self.arguments[1:] if self.arguments is not None else None
 
+    def put_list(self, name: str, parts: Fields, *, longer: bool = False) -> None:
+        """Add a list of words that an array can be, or make those that it can be longer."""
+        known = self.lists.setdefault(name, [])
+        if longer and known:
+            known[:] = [(*before, *parts) for before in known]
+        else:
+            known.append(parts)
+        if len(known) > MOST_VALUES or sum(map(len, known)) > MOST_WORDS:
+            known[:] = [(HOLE,)]
+
     def get(self, name: str) -> set[str]:
         """Return what a variable can be."""
         if name.isdigit() and name != "0" and self.arguments is not None:
@@ -83,16 +97,11 @@ class Names:
         return {ENVIRONMENT.get(name, HOLE if name in {"-", "_"} else GIVEN)}
 
 
-def source(node: Node) -> str:
-    """The text of a node as it is written."""
-    return (node.text or b"").decode("utf-8", "replace")
-
-
 def words(node: Node, names: Names) -> list[Fields]:
     """Return what a word can become; each alternative is the words that the program gets."""
     spread = _spread(node, names)
     if spread is not None:
-        return [spread]
+        return spread
     values = texts(node, names)
     if node.type in {"string", "raw_string", "ansi_c_string"}:
         return [(value,) for value in values]
@@ -175,18 +184,18 @@ def _braces(text: str) -> Iterator[str]:
         yield from _braces(text[: match.start()] + part + text[match.end() :]) if len(text) < 500 else (HOLE,)
 
 
-def _spread(node: Node, names: Names) -> Fields | None:
+def _spread(node: Node, names: Names) -> list[Fields] | None:
     """`"${list[@]}"` and `"$@"` become as many words as there are."""
     inner = node.named_children[0] if node.type == "string" and len(node.named_children) == 1 else node
     written = source(inner)
     if source(node) not in {written, f'"{written}"'}:
         return None
     if written in {"$@", "$*", "${@}", "${*}"}:
-        return names.arguments if names.arguments is not None else (GIVEN,)
+        return [names.arguments if names.arguments is not None else (GIVEN,)]
     match = re.fullmatch(r"\$\{(\w+)\[[@*]\](?::[^}]*)?\}", written)
     if match is None:
         return None
-    return names.arrays.get(match[1], (GIVEN,))
+    return names.lists.get(match[1], [(GIVEN,)])
 
 
 def _expansion(node: Node, names: Names) -> list[str]:
@@ -197,7 +206,8 @@ def _expansion(node: Node, names: Names) -> list[str]:
         return [NAME]
     name, rest = match["name"], match["rest"]
     index = match["index"]
-    values = sorted(names.arrays.get(name, names.get(name)) if index else names.get(name))
+    listed = {word for form in names.lists.get(name, []) for word in form} if index else set[str]()
+    values = sorted(listed or names.get(name))
     if not rest or rest.startswith((":?", "?")):
         return values
     operator = rest[:2] if rest[:1] == ":" else rest[:1]
@@ -208,6 +218,14 @@ def _expansion(node: Node, names: Names) -> list[str]:
         other = _joined(texts(child, names) for child in written) if written else [rest[len(operator) :]]
         return list(dict.fromkeys([*(values if operator not in {":+", "+"} else [""]), *other]))
     return list(dict.fromkeys(_cut(value, rest) for value in values))
+
+
+def default_of(node: Node, names: Names) -> tuple[str, list[str]] | None:
+    """Return the variable that `${NAME:=value}` sets, and the values."""
+    match = _EXPANSION.fullmatch(source(node))
+    if match is None or not match["rest"].startswith((":=", "=")):
+        return None
+    return match["name"], _expansion(node, names)
 
 
 def _cut(value: str, rest: str) -> str:

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from agentsys_policies.commands import check_argv
-from agentsys_policies.expansion import Fields, Names, printed, source, texts, words
-from agentsys_policies.paths import GIVEN, HOLE, NAME, is_known, is_named, path_rule
+from agentsys_policies.expansion import Fields, Names, texts, words
+from agentsys_policies.paths import GIVEN, HOLE, is_known, is_named, path_rule
 from agentsys_policies.schema import Finding
 from agentsys_policies.session import MOST_COMMANDS, Commands, Input, Judged, Session
+from agentsys_policies.syntax import nodes, parse, source
 from agentsys_policies.text import quote
+from agentsys_policies.variables import assigned, collect, producer
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
 LONGEST = 100_000
 """Characters of shell text that are parsed; longer text is not allowed."""
 MOST_PIPES = 1000
 """Parsing a chain of pipes takes quadratic time."""
-DEEPEST = 120
-"""Levels of syntax that are looked at."""
-_CHAIN = 3
-"""Variables that are put together from variables are followed this far."""
 _MOST_FORMS = 64
 """Forms of one command, by the values that its variables can have, that are all judged."""
 _DEEPEST_CALL = 4
@@ -38,8 +34,8 @@ _HOOKS = r"(?:conda|mamba|micromamba) (?:shell\.(?:bash|posix) hook|shell hook -
 class _Script:
     session: Session
     names: Names = field(default_factory=Names)
-    functions: dict[str, Node] = field(default_factory=dict[str, "Node"])
-    called: set[str] = field(default_factory=set[str])
+    functions: dict[str, list[Node]] = field(default_factory=dict[str, "list[Node]"])
+    """By name; where one is defined more than once, each body counts."""
     found: list[Finding] = field(default_factory=list[Finding])
     depth: int = 0
     line: int = 0
@@ -67,143 +63,33 @@ def examine(text: str, session: Session) -> list[Finding]:
     if len(text) > LONGEST or text.count("|") > MOST_PIPES:
         limit = f"longer than {LONGEST} characters, or more than {MOST_PIPES} pipes"
         return [session.commands.fault("command.unparsed", quote(text), limit)]
-    # The grammar takes `time { ...; }` for a program called `time`.
-    plain = re.sub(r"(^|[;&|\n]\s*)time(?: -p)?\s+(?=[{(])", r"\1", text)
-    root = _parser().parse(plain.encode("utf-8", "replace")).root_node
-    nodes = list(_nodes(root))
-    if root.has_error or not nodes:
+    root = parse(text)
+    parts = list(nodes(root))
+    if root.has_error or not parts:
         script.add("command.unparsed", root, "syntax" if root.has_error else "nested too deep")
-    if sum(node.type == "command" for node in nodes) > MOST_COMMANDS:
+    if sum(node.type == "command" for node in parts) > MOST_COMMANDS:
         script.add("command.unparsed", root, f"more than {MOST_COMMANDS} commands")
         return script.found
-    _collect(nodes, script)
-    if nodes:
+    _define(parts, script)
+    script.names = collect(parts)
+    if parts:
         _walk(root, script, Input())
-    for name, body in script.functions.items():
-        if name not in script.called:
+    called = {source(name) for node in parts if (name := _name_of(node)) is not None}
+    for name, bodies in script.functions.items():
+        for body in bodies if name not in called else ():
             _walk(body, script, Input())
     return script.found
 
 
-@cache
-def _parser() -> Parser:
-    import tree_sitter_bash
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_bash.language()))
+def _name_of(node: Node) -> Node | None:
+    return node.child_by_field_name("name") if node.type == "command" else None
 
 
-def _nodes(root: Node) -> Iterator[Node]:
-    """Every node of the syntax; none at all if it is nested deeper than is looked at."""
-    stack: list[tuple[Node, int]] = [(root, 0)]
-    found: list[Node] = []
-    while stack:
-        node, depth = stack.pop()
-        if depth > DEEPEST:
-            return
-        found.append(node)
-        stack.extend((child, depth + 1) for child in reversed(node.children))
-    yield from found
-
-
-# -- names -------------------------------------------------------------------------------------------------------------
-
-
-def _collect(nodes: list[Node], script: _Script) -> None:
-    """Collect functions, and what variables can be."""
-    for node in nodes:
-        name = node.child_by_field_name("name")
-        body = node.child_by_field_name("body")
+def _define(parts: list[Node], script: _Script) -> None:
+    for node in parts:
+        name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
         if node.type == "function_definition" and name is not None and body is not None:
-            script.functions[source(name)] = body
-    for _ in range(_CHAIN):
-        names = Names(arguments=script.names.arguments)
-        for node in nodes:
-            _assign(node, script.names, names)
-        script.names = names
-    separators = script.names.values.get("IFS", set())
-    script.names.odd_fields = any(value.strip(" \t\n") for value in separators)
-    script.called = {
-        source(name)
-        for node in nodes
-        if node.type == "command" and (name := node.child_by_field_name("name")) is not None
-    }
-
-
-def _assign(node: Node, old: Names, new: Names) -> None:
-    match node.type:
-        case "variable_assignment":
-            name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
-            if name is None:
-                return
-            key = source(name).partition("[")[0]
-            if value is not None and value.type == "array":
-                before = new.arrays.get(key, ()) if any(child.type == "+=" for child in node.children) else ()
-                parts = tuple(word for child in value.named_children for word in words(child, old)[0])
-                new.arrays[key] = (*before, *parts) if len(before) + len(parts) < 200 else (HOLE,)
-            elif value is not None:
-                new.put(key, texts(value, old))
-            else:
-                new.put(key, [""])
-        case "for_statement" | "select_statement":
-            name = node.child_by_field_name("variable")
-            values = [
-                word for child in node.children_by_field_name("value") for form in words(child, old) for word in form
-            ]
-            if name is not None:
-                new.put(source(name), _alike(values or [GIVEN]))
-        case "c_style_for_statement":
-            new.put("i", [NAME])
-        case "pipeline":
-            for first, second in itertools.pairwise(node.named_children):
-                _read_in(second, _producer(first, old), new)
-        case "command":
-            _read_by(node, new)
-        case _:
-            pass
-
-
-def _alike(values: list[str]) -> list[str]:
-    """Many plain words of a loop count as one that is known only at run time."""
-    if len(values) <= 4:
-        return values
-    plain = [value for value in values if re.fullmatch(r"[\w.,+:]+", value)]
-    return [*(value for value in values if value not in plain), *([NAME] if plain else [])]
-
-
-def _read_by(node: Node, new: Names) -> None:
-    """`read x`, `mapfile x`, `getopts ab x`: the variable gets what comes in at run time."""
-    name = node.child_by_field_name("name")
-    program = source(name) if name is not None else ""
-    if program in {"read", "mapfile", "readarray", "getopts"}:
-        plain = [
-            item for item in map(source, node.children_by_field_name("argument")) if re.fullmatch(r"[A-Za-z_]\w*", item)
-        ]
-        for item in plain:
-            if item not in new.values:
-                new.put(item, [HOLE])
-            new.arrays.setdefault(item, (HOLE,))
-
-
-def _read_in(node: Node, given: list[str], new: Names) -> None:
-    """`find ... | while read -r f`: what is read is what was found."""
-    for part in _nodes(node):
-        name = part.child_by_field_name("name") if part.type == "command" else None
-        if name is not None and source(name) == "read":
-            for item in part.children_by_field_name("argument"):
-                if re.fullmatch(r"[A-Za-z_]\w*", source(item)):
-                    new.values[source(item)] = set(given)
-
-
-def _producer(node: Node, names: Names) -> list[str]:
-    """What the words are that a command writes into a pipe."""
-    name = node.child_by_field_name("name") if node.type == "command" else None
-    if name is None:
-        return [HOLE]
-    arguments = [word for child in node.children_by_field_name("argument") for word in words(child, names)[0]]
-    if source(name) in {"echo", "printf"}:
-        return _alike([word for word in arguments if not word.startswith("-") and "%" not in word]) or [HOLE]
-    return printed(source(name), arguments)
+            script.functions.setdefault(source(name), []).append(body)
 
 
 # -- commands ----------------------------------------------------------------------------------------------------------
@@ -246,7 +132,7 @@ def _pipeline(node: Node, script: _Script, given: Input) -> None:
     for index, child in enumerate(node.named_children):
         its = given if index == 0 else Input("pipe", words=tuple(before))
         _walk(child, script, its)
-        known = _producer(child, script.names)
+        known = producer(child, script.names)
         name = source(child).split()[:1]
         filters = name and name[0] in {"head", "tail", "sort", "uniq", "grep", "shuf", "tac"}
         before = before if index and filters else known
@@ -260,7 +146,7 @@ def _redirected(node: Node, script: _Script, given: Input) -> None:
         rest += extra
     if body is not None:
         _walk(body, script, given)
-    for item in _nodes(node):
+    for item in nodes(node):
         if item.type == "file_redirect" and item.parent is not None and _belongs(item, node):
             _redirect(item, script, body, given)
     for item in rest:
@@ -348,23 +234,14 @@ def _written(body: Node | None, script: _Script, given: Input) -> str | None:
 def _command(node: Node, script: _Script, given: Input) -> None:
     name = node.child_by_field_name("name")
     for child in node.named_children:
-        if child.type == "herestring_redirect":
+        if child.type in {"herestring_redirect", "file_redirect"}:
             given, _ = _input(child, script, given)
-        elif child.type in {"file_redirect"}:
-            given, _ = _input(child, script, given)
+        if child.type == "file_redirect":
             _redirect(child, script, None, given)
-        if child.type != "file_redirect":
-            _children(child, script, Input())
-        if child.type == "command_substitution" or child.type == "process_substitution":
-            pass
+        else:
+            _walk(child, script, Input())
     if name is None:
-        for child in node.named_children:
-            if child.type == "variable_assignment":
-                _assigned(child, script)
         return
-    for child in node.named_children:
-        if child.type == "variable_assignment":
-            _assigned(child, script)
     for form in _forms(node, name, script):
         _simple(form, node, name, script, given)
 
@@ -400,9 +277,7 @@ def _simple(form: list[str], node: Node, name: Node, script: _Script, given: Inp
     first, rest = (form[0], form[1:]) if form else ("", [])
     if not form:
         script.add("command.computed", node, source(name))
-    elif (
-        not is_named(first) or not first or _obscured(name) or "command_substitution" in {n.type for n in _nodes(name)}
-    ):
+    elif not is_named(first) or not first or _obscured(name) or "command_substitution" in {n.type for n in nodes(name)}:
         if first and _substituted(name) in _FINDS:
             script.extend(check_argv(form, script.session, given), node)
         else:
@@ -448,13 +323,13 @@ def _text_command(first: str, rest: list[str], node: Node, script: _Script) -> N
         return
     inner = _Script(script.session, replace(script.names), script.functions, depth=script.depth + 1)
     inner.line = node.start_point.row + 1
-    root = _parser().parse(text.encode("utf-8", "replace")).root_node
-    if root.has_error:
+    root = parse(text)
+    parts = list(nodes(root))
+    if root.has_error or not parts:
         script.add("command.unparsed", node, "syntax")
-    nodes = list(_nodes(root))
-    for part in nodes:
-        _assign(part, inner.names, inner.names)
-    if nodes:
+    _define(parts, inner)
+    assigned(parts, inner.names, inner.names)
+    if parts:
         _walk(root, inner, Input())
     script.found += inner.found
 
@@ -471,8 +346,13 @@ def _call(name: str, rest: list[str], node: Node, script: _Script, given: Input)
             script.add("command.unparsed", node, "calls that are nested too deep, or too many")
         return
     before, script.depth = script.names.arguments, script.depth + 1
-    body = script.functions[name]
-    script.names.arguments = tuple(rest)
+    for body in script.functions[name]:
+        script.names.arguments = tuple(rest)
+        _body(body, script, given)
+    script.names.arguments, script.depth = before, script.depth - 1
+
+
+def _body(body: Node, script: _Script, given: Input) -> None:
     for child in body.named_children:
         if source(child).split()[:1] == ["shift"]:
             script.names.shift()
@@ -480,7 +360,6 @@ def _call(name: str, rest: list[str], node: Node, script: _Script, given: Input)
             _walk(child, script, given)
             if re.search(r"(?:;|&&|\n|^)\s*shift\b", source(child)):
                 script.names.shift()
-    script.names.arguments, script.depth = before, script.depth - 1
 
 
 def _obscured(name: Node) -> bool:
@@ -497,7 +376,7 @@ def _recursion(node: Node, script: _Script) -> None:
     name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
     if name is None or body is None:
         return
-    own, parts = source(name), list(_nodes(body))
+    own, parts = source(name), list(nodes(body))
     calls = [part for part in parts if part.type == "command_name" and source(part) == own]
     if calls and ("&" in {part.type for part in parts} or any(part.type == "pipeline" for part in parts)):
         script.add("command.fork-bomb", node, source(node))

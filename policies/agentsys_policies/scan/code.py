@@ -229,6 +229,10 @@ class CodeScanner:
         patterns = [pattern for rule in self.text_rules.rules for pattern in rule.patterns]
         return {item: "" if item.startswith("(?i)") else needed(item) for item in patterns}
 
+    def text(self, text: str) -> list[Finding]:
+        """Return the findings on what any text may not hold, such as a secret."""
+        return list(self._text(Source("", "data", text)))
+
     def _text(self, source: Source) -> Iterator[Finding]:
         for rule in self.text_rules.rules:
             for pattern in rule.patterns:

@@ -19,7 +19,7 @@ from agentsys.report.summary import summary
 from agentsys.report.verdict import effective_status, missing_evidence, next_command
 from agentsys.verify.review_findings import fingerprint
 
-from .made import make, record, verdict, write_json
+from .made import decision, make, record, verdict, write_json, write_screen
 
 ALL = (summary, markdown, html, as_json)
 
@@ -119,6 +119,17 @@ def test_checks_are_those_of_the_best_round_which_is_the_one_delivered(tmp_path:
     write_json(run.round(3) / "verdict.json", verdict(3, {"install": "no"}, infra="the engine is gone"))
     assert "imports passed" in summary(collect(run))
     assert "pytest failed (2 passed, 1 failed)" in summary(collect(run)).splitlines()[0]
+
+
+def test_a_loosened_policy_is_said_before_the_verdict_in_every_form(tmp_path: Path) -> None:
+    run = make(tmp_path, "verified")
+    assert "looser" not in summary(collect(run))
+    write_screen(run, decision("purpose") | {"loosened": ["known package our-own"]})
+    data = collect(run)
+    first = "judged by a policy looser than the shipped one (known package our-own); verified: "
+    assert summary(data).startswith(first)
+    assert json.loads(as_json(data))["headline"].startswith(first)
+    assert all("looser than the shipped one" in form(data) for form in (markdown, html))
 
 
 def test_weak_sandbox_is_said_in_every_form(tmp_path: Path) -> None:
