@@ -10,7 +10,7 @@ from agentsys.core.rounds import Round
 from agentsys.core.state import Step
 from agentsys.llm.client import AnswerError
 from agentsys.llm.types import Part, Prompt
-from agentsys.plan.context import Context, fan_out
+from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.figures import cited, with_figures
 from agentsys.plan.rules import promised_interfaces
 from agentsys.plan.wording import diagnosis_text
@@ -20,15 +20,12 @@ SHORTEST = 200
 """Characters below which an analysis says nothing."""
 
 
-class Analyzer:
+class Analyzer(Agent):
     """Analyses every file, all at the same time; reads a section again when a diagnosis says it was misread."""
 
     name = "analyzer"
     description = "reads the paper for one file at a time and writes down exactly what that file must do"
     steps: tuple[Step, ...] = ("analyse",)
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     async def act(self, step: Step) -> str:
         context = self._context

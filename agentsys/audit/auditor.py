@@ -13,7 +13,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.state import Step
 from agentsys.core.tree import read_tree
 from agentsys.paper.query import excerpt
-from agentsys.plan.context import Context
+from agentsys.plan.context import Agent, Context
 from agentsys.plan.declared import declared, read_requirements
 from agentsys.plan.known import Known
 from agentsys.plan.workspace import Workspace
@@ -23,15 +23,12 @@ from agentsys_policies.schema import Decision
 EXCERPT_CHARS = 6000
 
 
-class Auditor:
+class Auditor(Agent):
     """Screens paper and request once; audits code, dependencies and commands of every new tree."""
 
     name = "auditor"
     description = "applies the safety policy to the paper, the request, the code, its dependencies and its commands"
     steps: tuple[Step, ...] = ("screen", "audit")
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     async def act(self, step: Step) -> str:
         return await self._screen() if step == "screen" else self._audit()

@@ -25,22 +25,19 @@ from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Part, Prompt
 from agentsys.plan.carriers import missing_symbols
-from agentsys.plan.context import Context, fan_out
+from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.rules import promised_interfaces
 from agentsys.plan.wording import diagnostics_text, feedback
 from agentsys.plan.workspace import ANALYSED
 
 
-class Coder:
+class Coder(Agent):
     """Writes the repository's files. Each is parsed before it is accepted."""
 
     name = "coder"
     description = "writes the files of the repository, each from its analysis and the agreed interfaces"
     steps: tuple[Step, ...] = ("code",)
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     async def act(self, step: Step) -> str:
         context = self._context

@@ -21,7 +21,7 @@ from agentsys.debug.history import drop_unfinished, history_text, implicated_fil
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
-from agentsys.plan.context import Context
+from agentsys.plan.context import Agent
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.wording import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text, feedback
 from agentsys.verify.reviewer import settle_dismissed
@@ -59,15 +59,12 @@ class Finding:
     patch: Patch | None
 
 
-class Debugger:
+class Debugger(Agent):
     """Makes one diagnosis a round; if the last round made things worse, the best state is put back first."""
 
     name = "debugger"
     description = "finds the root cause of failing checks, repairs it, or hands over to the colleague who must act"
     steps: tuple[Step, ...] = ("debug",)
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     async def act(self, step: Step) -> str:
         context = self._context

@@ -1,11 +1,12 @@
-"""What every colleague works with: one run's files, the model, the repository, the sandbox and the policy."""
+"""What every agent works with: one run's files, the model, the repository, the sandbox and the policy."""
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 from agentsys.core.artifacts import FileSpec, Plan
 from agentsys.core.events import EventLog
@@ -30,22 +31,9 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-class Colleague(Protocol):
-    """One member of the team."""
-
-    name: str
-    description: str
-    steps: tuple[Step, ...]
-    """What the router may ask of it."""
-
-    async def act(self, step: Step) -> str:
-        """Take one of its steps, and return a receipt of at most 300 characters."""
-        ...
-
-
 @dataclass
 class Context:
-    """Shared by all colleagues of one run."""
+    """Shared by all agents of one run."""
 
     ws: Workspace
     rounds: Rounds
@@ -141,6 +129,22 @@ class Context:
     def quote(self, text: str) -> str:
         """Make sure that quoted text cannot close its own quotation."""
         return text.replace(self.fence, "Q…")
+
+
+class Agent(ABC):
+    """One member of the team."""
+
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+    """What the router may ask of it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @abstractmethod
+    async def act(self, step: Step) -> str:
+        """Take one of its steps, and return a receipt of at most 300 characters."""
 
 
 async def fan_out(items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:

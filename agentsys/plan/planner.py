@@ -29,7 +29,7 @@ from agentsys.plan.answers import (
     compose,
 )
 from agentsys.plan.carriers import carrier_problems, missing_keys
-from agentsys.plan.context import Context, both
+from agentsys.plan.context import Agent, both
 from agentsys.plan.figures import main_figures, with_figures
 from agentsys.plan.files import save_plan
 from agentsys.plan.places import with_pages
@@ -46,15 +46,12 @@ from agentsys.plan.wording import diagnosis_text, diagnostics_text
 M = TypeVar("M", bound=BaseModel)
 
 
-class Planner:
+class Planner(Agent):
     """Writes the plan in three validated steps, and revises it when a diagnosis says that it is wrong."""
 
     name = "planner"
     description = "turns the paper into a ledger of requirements, an architecture, files and configurations"
     steps: tuple[Step, ...] = ("plan",)
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     async def act(self, step: Step) -> str:
         last = self._context.rounds.last()

@@ -8,7 +8,7 @@ from agentsys.audit.auditor import refusal, stored_refusal
 from agentsys.core.errors import Status
 from agentsys.core.state import Step
 from agentsys.debug.history import settle
-from agentsys.plan.context import Context
+from agentsys.plan.context import Agent, Context
 from agentsys.verify.deliver import deliver
 
 
@@ -21,7 +21,7 @@ class Ending:
     hint: str = ""
 
 
-class Reporter:
+class Reporter(Agent):
     """Reads the status off the disk: `verified` only if the replay in a fresh sandbox passed on this very tree."""
 
     name = "reporter"
@@ -29,7 +29,7 @@ class Reporter:
     steps: tuple[Step, ...] = ("report",)
 
     def __init__(self, context: Context, ending: Ending) -> None:
-        self._context = context
+        super().__init__(context)
         self._ending = ending
 
     async def act(self, step: Step) -> str:

@@ -20,7 +20,7 @@ from agentsys.core.state import Step
 from agentsys.debug.debugger import Debugger
 from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
-from agentsys.plan.context import Colleague, Context
+from agentsys.plan.context import Agent, Context
 from agentsys.plan.planner import Planner
 from agentsys.plan.workspace import Workspace
 from agentsys.report.reporter import Ending, Reporter
@@ -38,7 +38,7 @@ from agentsys_sandbox.choose import open_sandbox
 class Team:
     """All that the conversation needs."""
 
-    colleagues: Sequence[Colleague]
+    agents: Sequence[Agent]
     context: Context
     ending: Ending
     model: GuardedModel
@@ -92,7 +92,7 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         advisories=load_advisories(settings),
     )
     ending = Ending()
-    colleagues: list[Colleague] = [
+    agents: list[Agent] = [
         Planner(context),
         Analyzer(context),
         Coder(context),
@@ -102,7 +102,7 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         Auditor(context),
         Reporter(context, ending),
     ]
-    return Team(colleagues, context, ending, model)
+    return Team(agents, context, ending, model)
 
 
 def _constraints(settings: Settings) -> tuple[str, ...]:

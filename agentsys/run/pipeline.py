@@ -186,7 +186,7 @@ async def _talk(team: Team, keeper: RecordKeeper, settings: Settings, events: Ev
     from agentsys.run.chat import converse
 
     task = f"implement {keeper.record.title}"
-    talk = converse(team.colleagues, team.choose, task, keeper.turn, keeper.said)
+    talk = converse(team.agents, team.choose, task, keeper.turn, keeper.said)
     try:
         async with asyncio.timeout(settings.time_limit):
             await talk

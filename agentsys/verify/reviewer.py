@@ -23,7 +23,7 @@ from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
 from agentsys.paper.render import to_markdown
-from agentsys.plan.context import Context, fan_out
+from agentsys.plan.context import Agent, Context, fan_out
 from agentsys.verify.review_findings import as_diagnostics, last_answer
 
 ROLE = "reviewer"
@@ -56,15 +56,12 @@ class ReviewAnswer(BaseModel):
     findings: tuple[FindingAnswer, ...]
 
 
-class Reviewer:
+class Reviewer(Agent):
     """Compares the code that passed with the paper; open findings become the verdict of the next round."""
 
     name = "reviewer"
     description = "reads the code that passed beside the paper's words and says where they differ"
     steps: tuple[Step, ...] = ("review",)
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     async def act(self, step: Step) -> str:
         """Review the tree at hand.

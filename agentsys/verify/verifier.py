@@ -12,7 +12,7 @@ from agentsys.core.artifacts import CHECKS, Check, Diagnostic, Plan, Verdict
 from agentsys.core.errors import InternalError, SandboxUnavailable
 from agentsys.core.files import write_atomic
 from agentsys.core.state import Step
-from agentsys.plan.context import Context
+from agentsys.plan.context import Agent
 from agentsys.verify.deliver import deliver
 from agentsys.verify.environment import screen_installed
 from agentsys.verify.fidelity.mutation import mutation_check
@@ -26,15 +26,12 @@ MUTATION_SECONDS = 900.0
 """After this time no further planted fault is tried."""
 
 
-class Verifier:
+class Verifier(Agent):
     """Says what is true. Executes only what the audit allows; an infrastructure fault is never the code's."""
 
     name = "verifier"
     description = "installs, imports, type-checks, tests and runs the repository in the sandbox"
     steps: tuple[Step, ...] = ("verify", "replay")
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     async def act(self, step: Step) -> str:
         context = self._context

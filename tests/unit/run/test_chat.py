@@ -65,7 +65,7 @@ async def test_what_a_member_raises_comes_out_of_the_conversation_unchanged():
 
 
 async def test_a_conversation_in_circles_is_a_bug_and_not_an_ending(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(chat, "FUSE", 6)
+    monkeypatch.setattr(chat, "MAX_TURNS", 6)
     team = team_of()
     with pytest.raises(InternalError, match="did not come to an end"):
         await hold(team, ["plan", "code"] * 10)
