@@ -5,11 +5,9 @@ from __future__ import annotations
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
 from agentsys.core.errors import InternalError
 from agentsys.core.files import write_atomic
-from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
 from agentsys.core.state import Step
 from agentsys.llm.client import AnswerError
-from agentsys.llm.types import Part, Prompt
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.figures import cited, with_figures
 from agentsys.plan.rules import promised_interfaces
@@ -30,9 +28,8 @@ class Analyzer(Agent):
     async def act(self, step: Step) -> str:
         context = self._context
         plan = context.ws.the_plan()
-        last = context.rounds.last()
-        if last is not None and last.diagnosis is not None and last.pending[:1] == ("analyzer",):
-            return await self._again(plan, last, last.diagnosis)
+        if handed := context.rounds.handed_to("analyzer"):
+            return await self._again(plan, *handed)
         todo = context.ws.analyses_missing(plan)
 
         async def work(spec: FileSpec) -> None:
@@ -57,7 +54,7 @@ class Analyzer(Agent):
             self._keep(plan, spec, file.read_text(encoding="utf-8"))
 
         await fan_out([spec for spec in specs if spec.kind in ANALYSED], work)
-        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        context.rounds.acted(last)
         return f"{len(specs)} files read again after round {last.number}"
 
     def _keep(self, plan: Plan, spec: FileSpec, text: str) -> None:
@@ -71,7 +68,8 @@ class Analyzer(Agent):
         if spec.kind not in ANALYSED:
             raise InternalError(f"`{spec.path}` needs no analysis")
         more = diagnosis.sections if diagnosis else ()
-        task = render(
+        prompt = context.prompt(
+            plan,
             "analyse/analyse",
             file=spec,
             interfaces=promised_interfaces(plan, spec),
@@ -79,9 +77,7 @@ class Analyzer(Agent):
             sections=context.quote(context.cited_sections(plan, spec, more)),
             diagnosis=context.quote(diagnosis_text(diagnosis)) if diagnosis else "",
             earlier=context.quote(context.ws.analysis(spec.path)) if diagnosis else "",
-            fence=context.fence,
         )
-        prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
         prompt = with_figures(context, self.name, prompt, cited(plan, spec))
         return await context.model.ask(self.name, item, prompt, _parse)
 

@@ -13,7 +13,6 @@ from agentsys.code.promises import broken_promises
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
 from agentsys.core.files import write_atomic
 from agentsys.core.paths import safe_path
-from agentsys.core.prompts import render
 from agentsys.core.repo_errors import EditError
 from agentsys.core.rounds import Round
 from agentsys.core.state import Step
@@ -23,7 +22,7 @@ from agentsys.debug.history import drop_unfinished
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
-from agentsys.llm.types import Part, Prompt
+from agentsys.llm.types import Prompt
 from agentsys.plan.carriers import missing_symbols
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
@@ -42,10 +41,8 @@ class Coder(Agent):
     async def act(self, step: Step) -> str:
         context = self._context
         plan = context.ws.the_plan()
-        last = context.rounds.last()
-        if last is not None and last.diagnosis is not None and last.pending[:1] == ("coder",):
-            return await self._again(plan, last, last.diagnosis)
-        return await self._write(plan)
+        handed = context.rounds.handed_to("coder")
+        return await (self._again(plan, *handed) if handed else self._write(plan))
 
     async def _write(self, plan: Plan) -> str:
         context = self._context
@@ -78,7 +75,8 @@ class Coder(Agent):
     def _prompt(self, plan: Plan, spec: FileSpec) -> Prompt:
         context = self._context
         doc, code = spec.kind == "doc", spec.kind in ANALYSED
-        task = render(
+        return context.prompt(
+            plan,
             "code/code",
             file=spec,
             requirements=context.ws.requirements_of(plan, spec),
@@ -86,9 +84,7 @@ class Coder(Agent):
             sections=context.quote(context.cited_sections(plan, spec)) if code else "",
             expected=context.quote(_expected(plan)) if doc else "",
             interfaces=promised_interfaces(plan, spec) or "# none",
-            fence=context.fence,
         )
-        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
 
@@ -108,7 +104,7 @@ class Coder(Agent):
             await fan_out(todo, work)
             context.git.commit(f"Round {last.number}: {diagnosis.cause[:160]}")
             write_atomic(context.ws.run.round(last.number) / "patch.diff", context.git.diff(last.base))
-        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        context.rounds.acted(last)
         return f"{len(diagnosis.instructions)} files written again after round {last.number}"
 
     def _current(self, spec: FileSpec) -> str:
@@ -123,7 +119,8 @@ class Coder(Agent):
         )
         instruction = "\n".join(row.instruction for row in diagnosis.instructions if row.path == spec.path)
         others = [other.path for other in plan.files if other is not spec]
-        task = render(
+        return context.prompt(
+            plan,
             "code/rewrite",
             file=spec,
             instruction=context.quote(instruction),
@@ -133,9 +130,7 @@ class Coder(Agent):
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec, diagnosis.sections)),
             interfaces=interface_digest(context.ws.run.repo, others),
-            fence=context.fence,
         )
-        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
 
     async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> None:
         item = f"round-{number:02d}/{spec.path}"

@@ -115,6 +115,17 @@ class Rounds:
         handover = Handover(pending=pending, base=base)
         write_atomic(self._run.round(number) / "handover.json", handover.model_dump_json(indent=1) + "\n")
 
+    def handed_to(self, owner: Owner) -> tuple[Round, Diagnosis] | None:
+        """Return the last round and its diagnosis, if the turn to act on it is that owner's."""
+        last = self.last()
+        if last is None or last.diagnosis is None or last.pending[:1] != (owner,):
+            return None
+        return last, last.diagnosis
+
+    def acted(self, item: Round) -> None:
+        """Note that whose turn it was has acted on the diagnosis."""
+        self.write_handover(item.number, item.pending[1:], item.base)
+
     def write_review(self, number: int, review: Review) -> None:
         write_atomic(self._run.round(number) / "review.json", review.model_dump_json(indent=1) + "\n")
 

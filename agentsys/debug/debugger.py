@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from agentsys.core.artifacts import Diagnosis, Diagnostic, Dismissal, FileInstruction, Owner, Plan
 from agentsys.core.errors import InternalError, NoUsableAnswer
 from agentsys.core.files import write_atomic
-from agentsys.core.prompts import render
 from agentsys.core.repo_errors import EditError
 from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.core.state import Step
@@ -20,7 +19,7 @@ from agentsys.debug.guard import review
 from agentsys.debug.history import drop_unfinished, history_text, implicated_files, installed_text, settle
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
-from agentsys.llm.types import Part, Prompt
+from agentsys.llm.types import Prompt
 from agentsys.plan.context import Agent
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.wording import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text, feedback
@@ -72,9 +71,9 @@ class Debugger(Agent):
         last = context.rounds.last()
         if last is None:
             raise InternalError("nothing was verified yet")
-        if last.diagnosis is not None and last.pending[:1] == ("debugger",):
+        if context.rounds.handed_to("debugger"):
             if context.git.head() != last.base:  # applied before the process was stopped
-                context.rounds.write_handover(last.number, (), last.base)
+                context.rounds.acted(last)
                 return f"round {last.number}: repaired"
             drop_unfinished(context, last.number)  # stopped while it was applied
         rolled = settle(context)
@@ -165,11 +164,11 @@ class Debugger(Agent):
                 f"The same root cause was met before and the {refused}'s attempt did not cure it. Look wider: the "
                 f"paper's words and the analyses are given below. The owner may not be `{refused}` this time."
             )
-        task = render(
+        return context.prompt(
+            plan,
             "debug/debug",
             round=last.number,
             max_rounds=context.settings.max_rounds,
-            fence=context.fence,
             checks=context.quote(checks_text(current.verdict) + installed_text(context, current.number)),
             diagnostics=context.quote(diagnostics_text(diagnostics)),
             history=context.quote(history_text(context.rounds.all())),
@@ -181,7 +180,6 @@ class Debugger(Agent):
             interfaces=interface_digest(context.ws.run.repo, [spec.path for spec in plan.files if spec.kind != "test"]),
             edit_format=EDIT_FORMAT,
         )
-        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
 
 
 def _doubted(diagnostics: Sequence[Diagnostic]) -> set[str]:

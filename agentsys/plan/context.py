@@ -16,7 +16,7 @@ from agentsys.core.rounds import Rounds
 from agentsys.core.settings import Settings
 from agentsys.core.state import State, Step
 from agentsys.llm.client import Model
-from agentsys.llm.types import Part
+from agentsys.llm.types import Part, Prompt
 from agentsys.paper.query import find_section
 from agentsys.paper.render import to_markdown
 from agentsys.plan.generated import differing, requirements_text, yaml_text
@@ -125,6 +125,11 @@ class Context:
             if not section.blocks:
                 found |= {child.id for child in paper.sections if child.parent == section.id}
         return found
+
+    def prompt(self, plan: Plan, template: str, **values: object) -> Prompt:
+        """Return a prompt that begins as all of this plan do (rules, plan), so that a provider may reuse that part."""
+        task = render(template, fence=self.fence, **values)
+        return Prompt(prefix=(self.rules(), self.plan_digest(plan)), body=(Part("task", task),))
 
     def quote(self, text: str) -> str:
         """Make sure that quoted text cannot close its own quotation."""

@@ -8,8 +8,7 @@ from typing import TypeVar, cast
 
 from pydantic import BaseModel
 
-from agentsys.core.artifacts import FileSpec, Plan
-from agentsys.core.errors import InternalError
+from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
 from agentsys.core.files import write_atomic
 from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
@@ -54,10 +53,8 @@ class Planner(Agent):
     steps: tuple[Step, ...] = ("plan",)
 
     async def act(self, step: Step) -> str:
-        last = self._context.rounds.last()
-        if last is not None and last.diagnosis is not None and last.pending[:1] == ("planner",):
-            return await self._revise(last)
-        return await self._plan()
+        handed = self._context.rounds.handed_to("planner")
+        return await (self._revise(*handed) if handed else self._plan())
 
     async def _plan(self) -> str:
         context = self._context
@@ -133,31 +130,29 @@ class Planner(Agent):
 
     # -- revision ------------------------------------------------------------------------------------------------------
 
-    async def _revise(self, last: Round) -> str:
+    async def _revise(self, last: Round, diagnosis: Diagnosis) -> str:
         """Change the plan. The new plan is stored beside the round first, so that a killed run asks only once."""
         context = self._context
         file = context.ws.run.round(last.number) / "plan_after.json"
         if file.is_file():
             plan = Plan.model_validate_json(file.read_bytes())
         else:
-            plan = await self._ask_revision(last)
+            plan = await self._ask_revision(last, diagnosis)
             before = context.ws.the_plan().model_dump_json(indent=1)
             write_atomic(context.ws.run.round(last.number) / "plan_before.json", before + "\n")
             write_atomic(file, plan.model_dump_json(indent=1) + "\n")
         save_plan(context.ws.run.plan, plan)
-        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        context.rounds.acted(last)
         return f"plan revised after round {last.number}"
 
-    async def _ask_revision(self, last: Round) -> Plan:
-        context, diagnosis = self._context, last.diagnosis
-        if diagnosis is None:
-            raise InternalError("a revision of the plan without a diagnosis")
+    async def _ask_revision(self, last: Round, diagnosis: Diagnosis) -> Plan:
+        context = self._context
         plan = context.ws.the_plan()
         current = context.rounds.of_tree(context.ws.code_tree()) or last
         named = {row.path for row in diagnosis.instructions}
-        task = render(
+        prompt = context.prompt(
+            plan,
             "plan/revise",
-            fence=context.fence,
             diagnosis=context.quote(diagnosis_text(diagnosis)),
             diagnostics=context.quote(diagnostics_text(current.verdict.diagnostics)),
             files=json.dumps(
@@ -165,7 +160,6 @@ class Planner(Agent):
             ),
             dependencies=json.dumps([row.model_dump(mode="json") for row in plan.dependencies]),
         )
-        prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
 
         def parse(text: str) -> Plan:
             revised = _revised(plan, extract_json(text, ReviseAnswer))

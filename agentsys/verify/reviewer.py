@@ -16,12 +16,10 @@ from agentsys.core.artifacts import (
 )
 from agentsys.core.errors import InternalError
 from agentsys.core.files import write_atomic
-from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
 from agentsys.core.state import Step
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
-from agentsys.llm.types import Part, Prompt
 from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
 from agentsys.verify.review_findings import as_diagnostics, last_answer
@@ -125,16 +123,15 @@ async def _ask(
     context: Context, plan: Plan, spec: FileSpec, number: int, earlier: str, paper: str
 ) -> tuple[ReviewFinding, ...]:
     source = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
-    task = render(
+    prompt = context.prompt(
+        plan,
         "verify/review",
         file=spec,
         source=context.quote(source),
         requirements=context.ws.requirements_of(plan, spec),
         sections=context.quote(context.cited_sections(plan, spec)),
         earlier=context.quote(earlier),
-        fence=context.fence,
     )
-    prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
     known = {row.id for row in plan.requirements}
 
     def parse(text: str) -> tuple[ReviewFinding, ...]:
