@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
 from agentsys.core.errors import InternalError
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
 from agentsys.core.rounds import Round
-from agentsys.core.state import Step
 from agentsys.llm.client import AnswerError
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.figures import cited, with_figures

@@ -9,8 +9,8 @@ from agentsys.audit.decisions import audited_tree
 from agentsys.audit.intake import intake_facts
 from agentsys.audit.purpose import judge_purpose
 from agentsys.core.errors import BlockedError
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
-from agentsys.core.state import Step
 from agentsys.core.tree import read_tree
 from agentsys.paper.query import excerpt
 from agentsys.plan.context import Agent, Context

@@ -11,13 +11,13 @@ from functools import partial
 
 from agentsys.code.promises import broken_promises
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
+from agentsys.core.errors import EditError
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
 from agentsys.core.paths import safe_path
-from agentsys.core.repo_errors import EditError
 from agentsys.core.rounds import Round
-from agentsys.core.state import Step
 from agentsys.debug.edits import Change
-from agentsys.debug.guard import review_changes
+from agentsys.debug.guard import weakenings
 from agentsys.debug.history import drop_unfinished
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
@@ -27,7 +27,7 @@ from agentsys.plan.carriers import missing_symbols
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.rules import promised_interfaces
-from agentsys.plan.wording import diagnostics_text, feedback
+from agentsys.plan.wording import diagnostics_text
 from agentsys.plan.workspace import ANALYSED
 
 
@@ -143,7 +143,7 @@ class Coder(Agent):
 
         def parse(answer: str) -> str:
             text = _accept(spec, answer)
-            if current and (reasons := review_changes({spec.path: Change(current, text)}, plan)):
+            if current and (reasons := weakenings({spec.path: Change(current, text)}, plan)):
                 raise AnswerError("the change is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
             return text
 
@@ -156,7 +156,7 @@ def _accept(spec: FileSpec, answer: str) -> str:
     try:
         check_text(spec.path, text)
     except EditError as error:
-        raise AnswerError(feedback(error)) from error
+        raise AnswerError(error.feedback) from error
     broken = _broken(spec, text) if spec.path.endswith(".py") else []
     if broken:
         raise AnswerError(

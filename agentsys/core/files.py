@@ -1,4 +1,4 @@
-"""Small file helpers: atomic writes and hashes."""
+"""Atomic writes, and hashes of bytes."""
 
 from __future__ import annotations
 
@@ -45,9 +45,3 @@ def sweep(folder: Path) -> None:
 def sha256_bytes(data: bytes | str) -> str:
     """Return the SHA-256 of bytes, or of a text's UTF-8, as hexadecimal."""
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
-
-
-def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content as hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

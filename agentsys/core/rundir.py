@@ -19,49 +19,17 @@ class RunDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
+        self.record_file = self.path / "run.json"
+        self.events_file = self.path / "events.jsonl"
+        self.paper = self.path / "paper"
+        self.plan = self.path / "plan"
+        self.analysis = self.path / "analysis"
+        self.repo = self.path / "repo"
+        self.rounds = self.path / "rounds"
+        self.audit = self.path / "audit"
+        self.llm = self.path / "llm"
+        self.reproductions = self.path / "reproductions"
         self._lock: int | None = None
-
-    # -- paths ---------------------------------------------------------------------------------------------------------
-
-    @property
-    def record_file(self) -> Path:
-        return self.path / "run.json"
-
-    @property
-    def events_file(self) -> Path:
-        return self.path / "events.jsonl"
-
-    @property
-    def paper(self) -> Path:
-        return self.path / "paper"
-
-    @property
-    def plan(self) -> Path:
-        return self.path / "plan"
-
-    @property
-    def analysis(self) -> Path:
-        return self.path / "analysis"
-
-    @property
-    def repo(self) -> Path:
-        return self.path / "repo"
-
-    @property
-    def rounds(self) -> Path:
-        return self.path / "rounds"
-
-    @property
-    def audit(self) -> Path:
-        return self.path / "audit"
-
-    @property
-    def llm(self) -> Path:
-        return self.path / "llm"
-
-    @property
-    def reproductions(self) -> Path:
-        return self.path / "reproductions"
 
     def round(self, number: int) -> Path:
         """Folder of one verification, counted from 1."""

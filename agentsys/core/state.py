@@ -1,4 +1,4 @@
-"""Where a run stands, read from disk: all that the router looks at; and the steps that it can name."""
+"""Where a run stands, read from disk: all that the router looks at."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agentsys.core.artifacts import Owner
+from agentsys.core.events import Step
 
-Step = Literal["screen", "plan", "analyse", "code", "audit", "verify", "review", "replay", "debug", "report"]
-"""One turn of the conversation; each is a stage of the run as well (`core.events.Stage`)."""
 STEP_OF_OWNER: Mapping[Owner, Step] = {"planner": "plan", "analyzer": "analyse", "coder": "code", "debugger": "debug"}
 """The step at which a diagnosis is answered by whom it names."""
 

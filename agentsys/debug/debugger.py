@@ -8,21 +8,19 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentsys.core.artifacts import Diagnosis, Diagnostic, Dismissal, FileInstruction, Owner, Plan
-from agentsys.core.errors import InternalError, NoUsableAnswer
+from agentsys.core.errors import EditError, InternalError, NoUsableAnswer
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
-from agentsys.core.repo_errors import EditError
 from agentsys.core.rounds import REPEATS_CHANGE, Round
-from agentsys.core.state import Step
-from agentsys.debug.edit_format import EDIT_FORMAT
-from agentsys.debug.edits import Patch, parse_edits, prepare
-from agentsys.debug.guard import review
+from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
+from agentsys.debug.guard import weakenings
 from agentsys.debug.history import drop_unfinished, history_text, implicated_files, installed_text, settle
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Prompt
 from agentsys.plan.context import Agent
 from agentsys.plan.interfaces import interface_digest
-from agentsys.plan.wording import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text, feedback
+from agentsys.plan.wording import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text
 from agentsys.verify.reviewer import settle_dismissed
 
 MAX_SOURCE = 24_000
@@ -145,8 +143,8 @@ class Debugger(Agent):
         try:
             patch = prepare(repo, parse_edits(text))
         except EditError as error:
-            raise AnswerError(feedback(error)) from error
-        if reasons := review(patch, plan):
+            raise AnswerError(error.feedback) from error
+        if reasons := weakenings(patch.changes, plan):
             raise AnswerError("the edit is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
         return Finding(answer, patch)
 

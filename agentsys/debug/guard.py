@@ -8,38 +8,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from agentsys.core.artifacts import Plan
-from agentsys.core.repo_errors import GuardRefused
-from agentsys.core.testpaths import is_test_path
-from agentsys.debug.edits import Change, Patch
-from agentsys.debug.guard_files import file_reasons
+from agentsys.core.tree import is_test_path
+from agentsys.debug.edits import Change
 from agentsys.debug.guard_source import source_reasons
 from agentsys.debug.guard_tests import testing_reasons
 from agentsys.debug.guard_tree import Module, parse_module
 
 _NAME = re.compile(r"^\s*(?:async\s+)?(?:def|class)\s+(\w+)|^\s*(\w+)\s*(?:\(|:|=)|^\s*`?(\w+)`?\s*$")
 _KEPT = ("source", "test", "config", "script")
+_CONFIGS = ("pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", ".coveragerc", "conftest.py")
+_LESS_TESTED = re.compile(
+    r"--ignore|--deselect|collect_ignore|norecursedirs|-p\s*no:|--maxfail|(?<!\w)-k\s|xfail(?!_strict)|python_files"
+    r"|items\.clear|del items"
+)
+_BARE_IGNORE = re.compile(r"#\s*(?:type|pyright):\s*ignore(?!\[)")
+_MOST_VALUES = 5000
+_FULL = ("configs/full.yaml", "configs/full.yml")
 
 
-def review(patch: Patch, plan: Plan) -> tuple[str, ...]:
-    """Return every way in which the patch weakens the method or its tests, as sentences for the debugger."""
-    return review_changes(patch.changes, plan)
-
-
-def refuse_weakening(patch: Patch, plan: Plan) -> None:
-    """Raises: GuardRefused with the reasons, if `review` finds any."""
-    reasons = review(patch, plan)
-    if reasons:
-        raise GuardRefused(reasons)
-
-
-def review_changes(changes: Mapping[str, Change], plan: Plan) -> tuple[str, ...]:
-    """Like `review`, on bare changes."""
+def weakenings(changes: Mapping[str, Change], plan: Plan) -> tuple[str, ...]:
+    """Return every way in which changes weaken the method or its tests, as sentences for the debugger."""
     before = {path: parse_module(change.before) for path, change in changes.items() if path.endswith(".py")}
     after = {path: parse_module(change.after) for path, change in changes.items() if path.endswith(".py")}
     found: list[str] = []
-    found += file_reasons(changes, plan)
+    found += _outside_functions(changes, plan)
     found += _deleted_files(changes, plan)
     for path in sorted(before):
         found += [f"`{path}`: {reason}" for reason in _module(path, before[path], after[path], plan)]
@@ -87,4 +82,57 @@ def interface_names(interface: str) -> list[str]:
         else:
             owner = name if line.lstrip().startswith("class ") else ""
         found.append(name)
+    return found
+
+
+def _outside_functions(changes: Mapping[str, Change], plan: Plan) -> Iterable[str]:
+    """Yield what the changed files leave out, silence or replace."""
+    for path, change in changes.items():
+        before, after = change.before or "", change.after or ""
+        if path.startswith("results/") and after:
+            yield f"`{path}` is written by the run, never by hand"
+        if path.rpartition("/")[2] in _CONFIGS and _more(_LESS_TESTED, before, after):
+            yield f"`{path}` leaves tests out"
+        if path.endswith(".py") and _more(_BARE_IGNORE, before, after):
+            yield f"`{path}` silences every type error of a line; correct the type, or name the one rule in brackets"
+        if path in _FULL and change.before and change.after:
+            yield from _paper_numbers(path, before, after, plan)
+
+
+def _more(pattern: re.Pattern[str], before: str, after: str) -> bool:
+    return len(pattern.findall(after)) > len(pattern.findall(before))
+
+
+def _paper_numbers(path: str, before: str, after: str, plan: Plan) -> Iterable[str]:
+    """A value of the full configuration that the plan took from the paper may not drift away from it in a repair."""
+    old, new = _leaves(_load(before)), _leaves(_load(after))
+    for key, value in _leaves(plan.config_full).items():
+        if old.get(key) == value and new.get(key) != value:
+            yield f"`{path}`: `{key}` is the paper's, and a repair may not change it"
+
+
+def _load(text: str) -> object:
+    import yaml
+
+    if "<<" in text:  # merge keys double a table at every level
+        return None
+    try:
+        return cast(object, yaml.safe_load(text))
+    except (yaml.YAMLError, RecursionError):
+        return None
+
+
+def _leaves(value: object) -> dict[str, object]:
+    """Flatten nested tables: dotted key to value, up to a number (YAML aliases multiply)."""
+    found: dict[str, object] = {}
+    waiting: list[tuple[str, object]] = [("", value)]
+    for _ in range(_MOST_VALUES):
+        if not waiting:
+            break
+        prefix, item = waiting.pop()
+        if isinstance(item, dict):
+            table = cast("dict[object, object]", item)
+            waiting += [(f"{prefix}.{key}" if prefix else str(key), inner) for key, inner in table.items()]
+        elif prefix:
+            found[prefix] = item
     return found

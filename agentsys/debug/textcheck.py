@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from agentsys.core.repo_errors import EditError
+from agentsys.core.errors import EditError
 
 MAX_BYTES = 1 << 20
 """Largest file that is accepted, in bytes."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from agentsys.core.artifacts import FileSpec, Plan
-from agentsys.core.events import EventLog
+from agentsys.core.events import EventLog, Step
 from agentsys.core.gitrepo import GitRepo
 from agentsys.core.prompts import render
 from agentsys.core.rounds import Rounds
 from agentsys.core.settings import Settings
-from agentsys.core.state import State, Step
+from agentsys.core.state import State
 from agentsys.llm.client import Model
 from agentsys.llm.types import Part, Prompt
 from agentsys.paper.query import find_section

@@ -60,8 +60,3 @@ class Known:
     def is_installed(self, distribution: str) -> bool:
         """True if that distribution is in the environment."""
         return normal_name(distribution) in self.installed
-
-    def find_file(self, name: str) -> str:
-        """Return the repository's path for a path printed by a program, or ``."""
-        relative = name.removeprefix(self.root.rstrip("/") + "/").removeprefix("./")
-        return relative if relative in self.files else ""

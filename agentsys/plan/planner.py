@@ -9,10 +9,10 @@ from typing import TypeVar, cast
 from pydantic import BaseModel
 
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
 from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
-from agentsys.core.state import Step
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt

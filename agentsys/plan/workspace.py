@@ -111,10 +111,6 @@ class Workspace:
         """Return a hash of the repository's files, without results and without what is generated at the end."""
         return code_hash(self.run.repo)
 
-    def repo_files(self) -> list[str]:
-        """Return the repository's own files as POSIX paths."""
-        return sorted(read_tree(self.run.repo))
-
     # -- freshness -----------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agentsys.audit.auditor import refusal, stored_refusal
 from agentsys.core.errors import Status
-from agentsys.core.state import Step
+from agentsys.core.events import Step
 from agentsys.debug.history import settle
 from agentsys.plan.context import Agent, Context
 from agentsys.verify.deliver import deliver

@@ -10,13 +10,12 @@ from agentsys.analyse.analyzer import Analyzer
 from agentsys.audit.auditor import Auditor
 from agentsys.audit.policy import load_advisories, load_policy
 from agentsys.code.coder import Coder
-from agentsys.core.events import EventLog
+from agentsys.core.events import EventLog, Step
 from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord, UsageRecord
 from agentsys.core.settings import Settings
-from agentsys.core.state import Step
 from agentsys.debug.debugger import Debugger
 from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel

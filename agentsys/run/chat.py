@@ -14,7 +14,7 @@ from autogen_agentchat.teams import Swarm
 from autogen_core import CancellationToken
 
 from agentsys.core.errors import InternalError
-from agentsys.core.state import Step
+from agentsys.core.events import Step
 from agentsys.plan.context import Agent
 
 MAX_TURNS = 400

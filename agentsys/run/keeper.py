@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from agentsys.core.errors import EXIT_CODES, AgentsysError, LimitReached, Status
-from agentsys.core.events import EventLog, Stage
+from agentsys.core.events import EventLog, Stage, Step
 from agentsys.core.prompts import template_hash
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, process_start
 from agentsys.core.runrecord import RunRecord, UsageRecord
 from agentsys.core.settings import Settings
-from agentsys.core.state import Step
 
 UsageMeter = Callable[[], UsageRecord]
 VERSIONS = ("agentsys", "autogen-agentchat", "openai", "pyright", "pypdfium2")

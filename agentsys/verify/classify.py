@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from agentsys.core.artifacts import CheckName, Diagnostic, DiagnosticKind
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 from agentsys.plan.distributions import distribution_of, is_stdlib
 from agentsys.plan.known import Known
 from agentsys.verify.tracebacks import Fault, Frame

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from agentsys.core.artifacts import CHECKS, CheckName, Diagnostic, DiagnosticKind
 from agentsys.core.cut import cut, printable
+from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
-from agentsys.core.repo_errors import UnsafePath
 from agentsys.plan.known import Known
 from agentsys.verify.classify import diagnose
 from agentsys.verify.tracebacks import Fault, parse_faults

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.cut import cut
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic
 from agentsys.verify.diagnostics import from_output
 from agentsys.verify.junit import JunitReport, parse_junit

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from agentsys.core.artifacts import Diagnostic, Plan
+from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
-from agentsys.core.repo_errors import UnsafePath
 from agentsys.verify.bench import Bench, Found
 from agentsys.verify.health import Health, health_text, judge_health
 from agentsys.verify.results_file import Results, ResultsError, parse_results

@@ -15,9 +15,9 @@ from agentsys.core.artifacts import (
     ReviewFinding,
 )
 from agentsys.core.errors import InternalError
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
 from agentsys.core.rounds import Round
-from agentsys.core.state import Step
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.paper.render import to_markdown

@@ -10,8 +10,8 @@ from agentsys.audit.decisions import audited_tree
 from agentsys.audit.findings import as_diagnostics
 from agentsys.core.artifacts import CHECKS, Check, Diagnostic, Plan, Verdict
 from agentsys.core.errors import InternalError, SandboxUnavailable
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
-from agentsys.core.state import Step
 from agentsys.plan.context import Agent
 from agentsys.verify.deliver import deliver
 from agentsys.verify.environment import screen_installed

@@ -11,8 +11,7 @@ from pathlib import Path
 from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
 from agentsys.core.files import write_atomic
-from agentsys.core.testpaths import is_test_path
-from agentsys.core.tree import tree_hash
+from agentsys.core.tree import is_test_path, tree_hash
 from agentsys.plan.declared import FILES, read_requirements
 from agentsys.plan.distributions import is_stdlib
 from agentsys.plan.known import Known

@@ -15,8 +15,7 @@ from pathlib import Path
 from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
 from agentsys.core.files import write_atomic
-from agentsys.core.testpaths import is_test_path
-from agentsys.core.tree import read_tree, tree_hash
+from agentsys.core.tree import is_test_path, read_tree, tree_hash
 from agentsys.plan.known import Known
 from agentsys.verify.bench import Bench, Infrastructure
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentsys.core.errors import BlockedError, InternalError
-from agentsys.core.state import Step
+from agentsys.core.events import Step
 from agentsys.run import chat
 
 
