@@ -9,7 +9,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.rounds import Round
 from agentsys.llm.client import AnswerError
 from agentsys.plan.context import Agent, fan_out
-from agentsys.plan.figures import cited, with_figures
+from agentsys.plan.references import cited, with_figures
 from agentsys.plan.rules import promised_interfaces
 from agentsys.plan.wording import diagnosis_text
 from agentsys.plan.workspace import ANALYSED

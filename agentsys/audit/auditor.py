@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
 
-from agentsys.audit.decisions import audited_tree
-from agentsys.audit.intake import intake_facts
-from agentsys.audit.purpose import judge_purpose
+from agentsys.audit.record import audited_tree, record_decision, refusal
+from agentsys.audit.screening import intake_facts, judge_purpose
 from agentsys.core.errors import BlockedError
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
 from agentsys.core.tree import read_tree
 from agentsys.paper.query import excerpt
-from agentsys.plan.context import Agent, Context
+from agentsys.plan.context import Agent
 from agentsys.plan.declared import declared, read_requirements
 from agentsys.plan.known import Known
-from agentsys.plan.workspace import Workspace
 from agentsys_policies.errors import PolicyError
 from agentsys_policies.schema import Decision
 
@@ -42,7 +39,7 @@ class Auditor(Agent):
         if intake.allows:
             decisions.append(await self._purpose())
         for decision in decisions:
-            self._record(decision, "screen")
+            record_decision(self._context, decision, "screen")
         go_on = all(decision.allows for decision in decisions)
         data = {
             "paper": ws.paper.sha256,
@@ -83,7 +80,7 @@ class Auditor(Agent):
             "decisions": [decision.model_dump(mode="json") for decision in decisions],
         }
         for decision in decisions:
-            self._record(decision, "audit")
+            record_decision(context, decision, "audit")
         write_atomic(
             ws.run.audit / "dependencies.json", json.dumps(data["decisions"][1], indent=1, ensure_ascii=False) + "\n"
         )
@@ -91,39 +88,3 @@ class Auditor(Agent):
         if audited_tree(ws, context.policy.ref.sha256) != tree:
             raise BlockedError("the audit record could not be written")
         return "audited: " + ", ".join(f"{d.gate} {d.decision} ({len(d.findings)} findings)" for d in decisions)
-
-    def _record(self, decision: Decision, stage: Literal["screen", "audit"]) -> None:
-        record_decision(self._context, decision, stage)
-
-
-def record_decision(context: Context, decision: Decision, stage: Literal["screen", "audit"]) -> None:
-    """Append a decision to the audit record, and say it as an event."""
-    context.audit.append(decision)
-    context.events.emit(
-        "policy.verdict",
-        stage=stage,
-        gate=decision.gate,
-        decision=decision.decision,
-        status=decision.status,
-        rules=[finding.rule for finding in decision.findings][:20],
-    )
-
-
-def stored_refusal(ws: Workspace) -> Decision:
-    """Return the decision that stopped the run when it was screened."""
-    data = json.loads((ws.run.audit / "request.json").read_text(encoding="utf-8"))
-    decisions = [Decision.model_validate(row) for row in data["decisions"]]
-    return next(decision for decision in decisions if not decision.allows)
-
-
-def refusal(decision: Decision) -> tuple[str, str]:
-    """Return message and hint for a decision that stops the run: which rule, on which words, how to appeal."""
-    if not decision.findings:
-        return (
-            f"the safety policy could not decide on the {decision.gate} ({decision.status})",
-            "run it again with a model endpoint that answers",
-        )
-    worst = decision.findings[0]
-    quote = f", on the words “{worst.evidence.quote}”" if worst.evidence.quote else ""
-    hint = worst.remedy or "a person may appeal; see docs on the safety policy"
-    return f"refused by rule `{worst.rule}`: {worst.message}{quote}", hint

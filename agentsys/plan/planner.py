@@ -29,9 +29,8 @@ from agentsys.plan.answers import (
 )
 from agentsys.plan.carriers import carrier_problems, missing_keys
 from agentsys.plan.context import Agent, both
-from agentsys.plan.figures import main_figures, with_figures
 from agentsys.plan.files import save_plan
-from agentsys.plan.places import with_pages
+from agentsys.plan.references import main_figures, with_figures, with_pages
 from agentsys.plan.rules import (
     SMOKE_SECONDS,
     dependency_problems,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentsys.audit.auditor import refusal, stored_refusal
+from agentsys.audit.record import refusal, stored_refusal
 from agentsys.core.errors import Status
 from agentsys.core.events import Step
 from agentsys.debug.history import settle

@@ -150,7 +150,7 @@ async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers
 
 async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: EventLog) -> None:
     """Build the team, let it talk, and put the ending in the record."""
-    from agentsys.audit.auditfiles import seal_audit
+    from agentsys.audit.record import seal_audit
     from agentsys.run.assemble import assemble
 
     await _clean_up(events, settings.docker_hosts)
@@ -174,7 +174,7 @@ async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: E
 
 def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:
     """Seal the audit of a run that is ending with an error; a fault of this must not hide that error."""
-    from agentsys.audit.auditfiles import seal_audit
+    from agentsys.audit.record import seal_audit
 
     try:
         seal_audit(team.context, status)

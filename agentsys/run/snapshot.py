@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentsys.audit.decisions import audited_tree, screened
+from agentsys.audit.record import audited_tree, screened
 from agentsys.core.artifacts import Plan
 from agentsys.core.rounds import REPEATS_STOP, Round, Rounds
 from agentsys.core.state import Replayed, State, Verified

@@ -6,8 +6,8 @@ import json
 from functools import partial
 from pathlib import Path
 
-from agentsys.audit.decisions import audited_tree
 from agentsys.audit.findings import as_diagnostics
+from agentsys.audit.record import audited_tree
 from agentsys.core.artifacts import CHECKS, Check, Diagnostic, Plan, Verdict
 from agentsys.core.errors import InternalError, SandboxUnavailable
 from agentsys.core.events import Step

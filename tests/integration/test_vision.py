@@ -28,7 +28,7 @@ from agentsys.llm.vision import NOT_SHOWN, can_see, knows_images
 from agentsys.paper.model import Algorithm, Equation, Figure, PageInfo, Paper, Paragraph, Section, Table
 from agentsys.paper.pictures import add_pictures
 from agentsys.plan.context import Context
-from agentsys.plan.figures import MAX_IMAGES, images_for, main_figures
+from agentsys.plan.references import MAX_IMAGES, images_for, main_figures
 from agentsys.plan.workspace import Workspace
 from agentsys_policies.engine import Policy
 from agentsys_policies.record import AuditRecord
