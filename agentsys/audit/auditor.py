@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 from agentsys.audit.record import audited_tree, record_decision, refusal
 from agentsys.audit.screening import intake_facts, judge_purpose
 from agentsys.core.errors import BlockedError
 from agentsys.core.events import Step
-from agentsys.core.files import write_atomic
+from agentsys.core.files import write_json
 from agentsys.core.tree import read_tree
 from agentsys.paper.query import excerpt
 from agentsys.plan.context import Agent
 from agentsys.plan.declared import declared, read_requirements
 from agentsys.plan.known import Known
 from agentsys_policies.errors import PolicyError
-from agentsys_policies.schema import Decision
 
 EXCERPT_CHARS = 6000
 
@@ -37,7 +34,10 @@ class Auditor(Agent):
         intake = self._context.policy.screen_intake(intake_facts(ws.paper, ws.run.paper))
         decisions = [intake]
         if intake.allows:
-            decisions.append(await self._purpose())
+            words, seed = excerpt(ws.paper, EXCERPT_CHARS), ws.paper.sha256
+            decisions.append(
+                await judge_purpose(self._context.policy, self._context.model, ws.request, words, seed=seed)
+            )
         for decision in decisions:
             record_decision(self._context, decision, "screen")
         go_on = all(decision.allows for decision in decisions)
@@ -48,16 +48,10 @@ class Auditor(Agent):
             "go_on": go_on,
             "decisions": [decision.model_dump(mode="json") for decision in decisions],
         }
-        write_atomic(ws.run.audit / "request.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+        write_json(ws.run.audit / "request.json", data)
         if not go_on:
             raise BlockedError(*refusal(decisions[-1]))
         return f"screened: {', '.join(f'{d.gate} {d.decision}' for d in decisions)}"
-
-    async def _purpose(self) -> Decision:
-        """Ask the judge once, and a second time, independently, where the policy wants that."""
-        context, ws = self._context, self._context.ws
-        words = excerpt(ws.paper, EXCERPT_CHARS)
-        return await judge_purpose(context.policy, context.model, ws.request, words, seed=ws.paper.sha256)
 
     # -- before execution ----------------------------------------------------------------------------------------------
 
@@ -74,17 +68,11 @@ class Auditor(Agent):
         dependencies = context.policy.check_dependencies([*needed.lines, *needed.constraints, *declared(files)])
         commands = context.policy.check_command(("bash", "reproduce.sh", "smoke"))
         decisions = (code, dependencies, commands)
-        data = {
-            "tree": tree,
-            "policy": context.policy.ref.sha256,
-            "decisions": [decision.model_dump(mode="json") for decision in decisions],
-        }
+        rows = [decision.model_dump(mode="json") for decision in decisions]
         for decision in decisions:
             record_decision(context, decision, "audit")
-        write_atomic(
-            ws.run.audit / "dependencies.json", json.dumps(data["decisions"][1], indent=1, ensure_ascii=False) + "\n"
-        )
-        write_atomic(ws.run.audit / "code.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+        write_json(ws.run.audit / "dependencies.json", rows[1])
+        write_json(ws.run.audit / "code.json", {"tree": tree, "policy": context.policy.ref.sha256, "decisions": rows})
         if audited_tree(ws, context.policy.ref.sha256) != tree:
             raise BlockedError("the audit record could not be written")
         return "audited: " + ", ".join(f"{d.gate} {d.decision} ({len(d.findings)} findings)" for d in decisions)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from agentsys.core.files import write_atomic
+from agentsys.core.files import write_atomic, write_json
 from agentsys.core.state import Screened
 from agentsys.core.version import agentsys_version
 from agentsys.plan.context import Context
@@ -85,8 +85,7 @@ def seal_audit(context: Context, status: str) -> None:
         installed=installed,
         advisories=context.advisories,
     )
-    found = json.dumps(sarif(decisions, policy.rules, agentsys_version()), indent=1, ensure_ascii=False) + "\n"
-    write_atomic(folder / SARIF, found)
+    write_json(folder / SARIF, sarif(decisions, policy.rules, agentsys_version()))
     write_atomic(folder / PAGE, text)
     settings = context.settings
     facts = {

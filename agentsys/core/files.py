@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tempfile
 from pathlib import Path
+
+from pydantic import BaseModel
 
 
 def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
@@ -30,6 +33,13 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, data: object) -> None:
+    """Write plain values or a pydantic model as indented JSON, like `write_atomic`."""
+    model = isinstance(data, BaseModel)
+    text = data.model_dump_json(indent=1) if model else json.dumps(data, indent=1, ensure_ascii=False)
+    write_atomic(path, text + "\n")
 
 
 _UNFINISHED = re.compile(r"\..{1,40}\.[a-z0-9_]{8}\.tmp")

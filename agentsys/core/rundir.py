@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agentsys.core.errors import UsageError
-from agentsys.core.files import sweep, write_atomic
+from agentsys.core.files import sweep, write_json
 from agentsys.core.runrecord import RunRecord
 
 
@@ -43,7 +43,7 @@ class RunDir:
 
     def write(self, record: RunRecord) -> None:
         """Replace run.json."""
-        write_atomic(self.record_file, record.model_dump_json(indent=1) + "\n")
+        write_json(self.record_file, record)
 
     def state(self) -> RunRecord:
         """Read run.json; a run that says `running` but whose process is gone is shown as interrupted."""

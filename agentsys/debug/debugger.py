@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from agentsys.core.artifacts import Diagnosis, Diagnostic, Dismissal, FileInstruction, Owner, Plan
 from agentsys.core.errors import EditError, InternalError, NoUsableAnswer
@@ -18,6 +18,7 @@ from agentsys.debug.history import drop_unfinished, history_text, implicated_fil
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Prompt
+from agentsys.plan.answers import Answer
 from agentsys.plan.context import Agent
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.wording import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text
@@ -27,19 +28,15 @@ MAX_SOURCE = 24_000
 """Characters of one file in the prompt."""
 
 
-class DismissedAnswer(BaseModel):
+class DismissedAnswer(Answer):
     """A finding of the review that is not followed."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     number: int = Field(ge=1, description="its number in the list of diagnostics")
     reason: str = Field(min_length=20)
 
 
-class DiagnosisAnswer(BaseModel):
+class DiagnosisAnswer(Answer):
     """The JSON part of the debugger's answer."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     cause: str
     owner: Owner

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
 from agentsys.core.events import Step
-from agentsys.core.files import write_atomic
+from agentsys.core.files import write_json
 from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
 from agentsys.llm.client import AnswerError
@@ -137,9 +137,8 @@ class Planner(Agent):
             plan = Plan.model_validate_json(file.read_bytes())
         else:
             plan = await self._ask_revision(last, diagnosis)
-            before = context.ws.the_plan().model_dump_json(indent=1)
-            write_atomic(context.ws.run.round(last.number) / "plan_before.json", before + "\n")
-            write_atomic(file, plan.model_dump_json(indent=1) + "\n")
+            write_json(context.ws.run.round(last.number) / "plan_before.json", context.ws.the_plan())
+            write_json(file, plan)
         save_plan(context.ws.run.plan, plan)
         context.rounds.acted(last)
         return f"plan revised after round {last.number}"
