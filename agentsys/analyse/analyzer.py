@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
-from agentsys.core.errors import InternalError
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
 from agentsys.core.rounds import Round
@@ -33,10 +32,7 @@ class Analyzer(Agent):
         todo = context.ws.analyses_missing(plan)
 
         async def work(spec: FileSpec) -> None:
-            revision = context.rounds.revision()
-            item = spec.path if revision == 0 else f"plan-{revision}/{spec.path}"
-            text = await self._ask(plan, spec, item)
-            self._keep(plan, spec, text)
+            self._keep(plan, spec, await self._ask(plan, spec, context.rounds.item(spec.path)))
 
         await fan_out(todo, work)
         return f"{len(todo)} files analysed"
@@ -65,8 +61,6 @@ class Analyzer(Agent):
 
     async def _ask(self, plan: Plan, spec: FileSpec, item: str, diagnosis: Diagnosis | None = None) -> str:
         context = self._context
-        if spec.kind not in ANALYSED:
-            raise InternalError(f"`{spec.path}` needs no analysis")
         more = diagnosis.sections if diagnosis else ()
         prompt = context.prompt(
             plan,

@@ -18,7 +18,7 @@ from agentsys.core.paths import safe_path
 from agentsys.core.rounds import Round
 from agentsys.debug.edits import Change
 from agentsys.debug.guard import weakenings
-from agentsys.debug.history import drop_unfinished
+from agentsys.debug.rollback import drop_unfinished
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
@@ -57,10 +57,9 @@ class Coder(Agent):
 
     async def _one(self, plan: Plan, spec: FileSpec) -> None:
         context = self._context
-        revision = context.rounds.revision()
-        item = spec.path if revision == 0 else f"plan-{revision}/{spec.path}"
-        revised_test = revision > 0 and spec.kind == "test"
+        revised_test = context.rounds.revision() > 0 and spec.kind == "test"
         accept = self._guarded(plan, spec) if revised_test else partial(_accept, spec)
+        item = context.rounds.item(spec.path)
         self._keep(plan, spec, await context.model.ask(self.name, item, self._prompt(plan, spec), accept))
 
     def _keep(self, plan: Plan, spec: FileSpec, text: str) -> None:

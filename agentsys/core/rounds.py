@@ -160,6 +160,11 @@ class Rounds:
         """Return how often the plan was revised."""
         return len(list(self._run.rounds.glob("[0-9]*/plan_after.json")))
 
+    def item(self, path: str) -> str:
+        """Return the name of a model call about one file; the calls after a revision of the plan are others."""
+        revision = self.revision()
+        return path if revision == 0 else f"plan-{revision}/{path}"
+
     def commit_of(self, number: int) -> str:
         """Return the commit that a round verified, or an empty text."""
         file = self._run.round(number) / "commit"

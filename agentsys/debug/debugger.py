@@ -14,7 +14,8 @@ from agentsys.core.files import write_atomic
 from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
 from agentsys.debug.guard import weakenings
-from agentsys.debug.history import drop_unfinished, history_text, implicated_files, installed_text, settle
+from agentsys.debug.history import history_text, implicated_files, installed_text
+from agentsys.debug.rollback import drop_unfinished, settle
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Prompt

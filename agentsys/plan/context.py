@@ -157,16 +157,17 @@ async def fan_out(items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> N
 
     One failing item does not stop the others: what they deliver is kept, then the first fault is raised.
     """
-    results = await asyncio.gather(*(work(item) for item in items), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
+    await _all(*(work(item) for item in items))
 
 
 async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
     """Wait for two things at the same time. If one fails, the other is still waited for: what was paid for is kept."""
-    one, two = await asyncio.gather(first, second, return_exceptions=True)
-    for result in (one, two):
+    return cast("tuple[T, U]", tuple(await _all(first, second)))
+
+
+async def _all(*work: Awaitable[object]) -> list[object]:
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
         if isinstance(result, BaseException):
             raise result
-    return cast("tuple[T, U]", (one, two))
+    return results

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from agentsys.audit.record import refusal, stored_refusal
 from agentsys.core.errors import Status
 from agentsys.core.events import Step
-from agentsys.debug.history import settle
+from agentsys.debug.rollback import settle
 from agentsys.plan.context import Agent, Context
 from agentsys.verify.deliver import deliver
 

@@ -7,6 +7,7 @@ the paper is read, then the team talks until the reporter has spoken. All memory
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,8 +63,6 @@ async def implement(
 
     Raises: PaperError before anything is written, if the paper cannot be read.
     """
-    from agentsys.paper import write_paper
-
     started = time.monotonic()
     read = await _read(paper, settings, password)
     run = create(settings.runs_dir, read.title)
@@ -80,8 +79,7 @@ async def implement(
         seconds={"read": round(time.monotonic() - started, 3)},
     )
     run.write(record)
-    _keep_source(paper, run)
-    write_paper(read, run.paper, password=password)
+    _store(read, paper, run, password)
     return await _drive(run, record, settings, subscribers)
 
 
@@ -95,16 +93,12 @@ async def resume(
 
     Raises: UsageError if another process has the run.
     """
-    from agentsys.paper import write_paper
-
     run.lock()
     Rounds(run).reopen()
     record = run.read()
     if not (run.paper / "paper.json").is_file():  # stopped while it was written
         paper = Path(record.paper_path)
-        read = await _read(paper, settings, password)
-        _keep_source(paper, run)
-        write_paper(read, run.paper, password=password)
+        _store(await _read(paper, settings, password), paper, run, password)
     return await _drive(run, record, settings, subscribers)
 
 
@@ -208,18 +202,19 @@ async def _clean_up(events: EventLog, hosts: Sequence[str]) -> None:
         events.emit("warning", message=f"{leftover.kind} `{leftover.name}` could not be removed: {reason}")
 
 
-def _keep_source(paper: Path, run: RunDir) -> None:
-    """Keep the document that was read; a folder or a large source is only named in run.json."""
-    import shutil
+def _store(read: Paper, paper: Path, run: RunDir, password: str) -> None:
+    """Keep the document that was read, and what was read; a folder is only named in run.json."""
+    from agentsys.paper import write_paper
 
     run.paper.mkdir(exist_ok=True)
     if paper.is_file():
         shutil.copyfile(paper, run.paper / f"source{paper.suffix.lower()}")
+    write_paper(read, run.paper, password=password)
 
 
 def _plain(settings: Settings) -> dict[str, SettingValue]:
-    data = settings.model_dump(mode="json")
-    return {name: SettingValue(value=value, source="argument") for name, value in data.items()}
+    values = settings.model_dump(mode="json").items()
+    return {name: SettingValue(value=value, source="argument") for name, value in values}
 
 
 def _now() -> str:

@@ -15,7 +15,7 @@ from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
 from agentsys.debug.debugger import DiagnosisAnswer, DismissedAnswer, check_dismissed
-from agentsys.debug.history import drop_unfinished, settle
+from agentsys.debug.rollback import drop_unfinished, settle
 from agentsys.llm.client import AnswerError
 from agentsys.plan.context import Context
 from agentsys.plan.workspace import Workspace
