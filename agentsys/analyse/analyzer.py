@@ -8,9 +8,9 @@ from agentsys.core.files import write_atomic
 from agentsys.core.rounds import Round
 from agentsys.llm.client import AnswerError
 from agentsys.plan.context import Agent, fan_out
+from agentsys.plan.prompt_text import diagnosis_text
 from agentsys.plan.references import cited, with_figures
-from agentsys.plan.rules import promised_interfaces
-from agentsys.plan.wording import diagnosis_text
+from agentsys.plan.rules import needed_interfaces
 from agentsys.plan.workspace import ANALYSED
 
 SHORTEST = 200
@@ -26,7 +26,7 @@ class Analyzer(Agent):
 
     async def act(self, step: Step) -> str:
         context = self._context
-        plan = context.ws.the_plan()
+        plan = context.ws.require_plan()
         if handed := context.rounds.handed_to("analyzer"):
             return await self._again(plan, *handed)
         todo = context.ws.analyses_missing(plan)
@@ -66,7 +66,7 @@ class Analyzer(Agent):
             plan,
             "analyse/analyse",
             file=spec,
-            interfaces=promised_interfaces(plan, spec),
+            interfaces=needed_interfaces(plan, spec),
             requirements=context.ws.requirements_of(plan, spec),
             sections=context.quote(context.cited_sections(plan, spec, more)),
             diagnosis=context.quote(diagnosis_text(diagnosis)) if diagnosis else "",

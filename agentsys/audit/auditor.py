@@ -10,8 +10,8 @@ from agentsys.core.files import write_json
 from agentsys.core.tree import read_tree
 from agentsys.paper.query import excerpt
 from agentsys.plan.context import Agent
-from agentsys.plan.declared import declared, read_requirements
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
+from agentsys.plan.requirements import project_requirements, read_requirements
 from agentsys_policies.errors import PolicyError
 
 EXCERPT_CHARS = 6000
@@ -58,14 +58,16 @@ class Auditor(Agent):
     def _audit(self) -> str:
         context, ws = self._context, self._context.ws
         tree = ws.code_tree()
-        plan = ws.the_plan()
+        plan = ws.require_plan()
         try:
             code = context.policy.audit_code(ws.run.repo, reported=[row.value for row in plan.expected])
         except PolicyError as error:
             raise BlockedError(str(error), error.hint) from error
         files = read_tree(ws.run.repo)
-        needed = read_requirements(files, Known(files=frozenset(files), plan=plan, texts={}))
-        dependencies = context.policy.check_dependencies([*needed.lines, *needed.constraints, *declared(files)])
+        needed = read_requirements(files, RepoFacts(files=frozenset(files), plan=plan, texts={}))
+        dependencies = context.policy.check_dependencies(
+            [*needed.lines, *needed.constraints, *project_requirements(files)]
+        )
         commands = context.policy.check_command(("bash", "reproduce.sh", "smoke"))
         decisions = (code, dependencies, commands)
         rows = [decision.model_dump(mode="json") for decision in decisions]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from agentsys.code.promises import broken_promises
+from agentsys.code.interface_check import interface_violations
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
 from agentsys.core.errors import EditError
 from agentsys.core.events import Step
@@ -18,16 +18,16 @@ from agentsys.core.paths import safe_path
 from agentsys.core.rounds import Round
 from agentsys.debug.edits import Change
 from agentsys.debug.guard import weakenings
-from agentsys.debug.rollback import drop_unfinished
+from agentsys.debug.rollback import discard_unfinished
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Prompt
-from agentsys.plan.carriers import missing_symbols
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
-from agentsys.plan.rules import promised_interfaces
-from agentsys.plan.wording import diagnostics_text
+from agentsys.plan.prompt_text import diagnostics_text
+from agentsys.plan.rules import needed_interfaces
+from agentsys.plan.traceability import missing_symbols
 from agentsys.plan.workspace import ANALYSED
 
 
@@ -40,7 +40,7 @@ class Coder(Agent):
 
     async def act(self, step: Step) -> str:
         context = self._context
-        plan = context.ws.the_plan()
+        plan = context.ws.require_plan()
         handed = context.rounds.handed_to("coder")
         return await (self._again(plan, *handed) if handed else self._write(plan))
 
@@ -82,7 +82,7 @@ class Coder(Agent):
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec)) if code else "",
             expected=context.quote(_expected(plan)) if doc else "",
-            interfaces=promised_interfaces(plan, spec) or "# none",
+            interfaces=needed_interfaces(plan, spec) or "# none",
         )
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class Coder(Agent):
         """Write whole files again. A half-done attempt of a killed process is dropped first."""
         context = self._context
         if context.git.head() == last.base:
-            drop_unfinished(context, last.number)
+            discard_unfinished(context, last.number)
             named = list(dict.fromkeys(row.path for row in diagnosis.instructions))
             todo = [spec for name in named for spec in plan.files if spec.path == name]
             # All prompts first: an answer that comes from the disk must not change what a later prompt shows.
@@ -112,7 +112,7 @@ class Coder(Agent):
 
     def _rewrite_prompt(self, plan: Plan, spec: FileSpec, last: Round, diagnosis: Diagnosis) -> Prompt:
         context = self._context
-        verdict = context.rounds.of_tree(context.ws.code_tree()) or last
+        verdict = context.rounds.latest_for_tree(context.ws.code_tree()) or last
         concerned = [row for row in verdict.verdict.diagnostics if row.path in ("", spec.path)] or list(
             verdict.verdict.diagnostics
         )
@@ -150,7 +150,7 @@ class Coder(Agent):
 
 
 def _accept(spec: FileSpec, answer: str) -> str:
-    """Take the file out of an answer: it must parse, and define what its interface promises."""
+    """Take the file out of an answer: it must parse, and have its planned interface."""
     text = extract_file(answer, spec.path)
     try:
         check_text(spec.path, text)
@@ -165,7 +165,7 @@ def _accept(spec: FileSpec, answer: str) -> str:
 
 
 def _broken(spec: FileSpec, text: str) -> list[str]:
-    broken = broken_promises(spec.interface, text)
+    broken = interface_violations(spec.interface, text)
     told = "\n".join(broken)
     absent = [name for name in missing_symbols(spec, text) if f"{name.rsplit('.', 1)[-1]}`" not in told]
     return broken + [f"`{name}` is missing, which carries a requirement" for name in absent]

@@ -113,14 +113,14 @@ class Rounds:
         write_json(self._run.round(number) / "handover.json", Handover(pending=pending, base=base))
 
     def handed_to(self, owner: Owner) -> tuple[Round, Diagnosis] | None:
-        """Return the last round and its diagnosis, if the turn to act on it is that owner's."""
+        """Return the last round and its diagnosis, if `owner` is the next that must act on it."""
         last = self.last()
         if last is None or last.diagnosis is None or last.pending[:1] != (owner,):
             return None
         return last, last.diagnosis
 
     def acted(self, item: Round) -> None:
-        """Note that whose turn it was has acted on the diagnosis."""
+        """Note that the next owner has acted on the diagnosis."""
         self.write_handover(item.number, item.pending[1:], item.base)
 
     def write_review(self, number: int, review: Review) -> None:
@@ -146,7 +146,7 @@ class Rounds:
         found = (self._run.round(item.number) / name for item in reversed(self.all()) if item.verdict.tree == tree)
         return next((file for file in found if file.is_file()), None)
 
-    def of_tree(self, tree: str) -> Round | None:
+    def latest_for_tree(self, tree: str) -> Round | None:
         """Return the latest round that verified this tree."""
         hits = [item for item in self.all() if item.verdict.tree == tree]
         return hits[-1] if hits else None

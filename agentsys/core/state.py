@@ -10,7 +10,7 @@ from agentsys.core.artifacts import Owner
 from agentsys.core.events import Step
 
 STEP_OF_OWNER: Mapping[Owner, Step] = {"planner": "plan", "analyzer": "analyse", "coder": "code", "debugger": "debug"}
-"""The step at which a diagnosis is answered by whom it names."""
+"""The step in which the owner of a diagnosis acts on it."""
 
 Screened = Literal["no", "allowed", "stopped"]
 Verified = Literal["no", "failed", "passed"]
@@ -26,7 +26,7 @@ class State:
     analyses_missing: int = 0
     files_missing: int = 0
     pending: Owner | None = None
-    """The colleague to whom the last diagnosis handed the matter, if it is still open."""
+    """The agent to which the last diagnosis handed the matter, if it is still open."""
     audited: bool = False
     """The tree as it is now was audited."""
     verified: Verified = "no"

@@ -1,4 +1,4 @@
-"""The debugger: reads the diagnostics, finds the cause, repairs it or names the colleague who must."""
+"""The debugger: reads the diagnostics, finds the cause, repairs it or names the agent that must."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
 from agentsys.debug.guard import weakenings
 from agentsys.debug.history import history_text, implicated_files, installed_text
-from agentsys.debug.rollback import drop_unfinished, settle
+from agentsys.debug.rollback import discard_unfinished, restore_best
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Prompt
 from agentsys.plan.answers import Answer
 from agentsys.plan.context import Agent
 from agentsys.plan.interfaces import interface_digest
-from agentsys.plan.wording import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text
+from agentsys.plan.prompt_text import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text
 from agentsys.verify.reviewer import settle_dismissed
 
 MAX_SOURCE = 24_000
@@ -48,7 +48,7 @@ class DiagnosisAnswer(Answer):
 
 @dataclass(frozen=True)
 class Finding:
-    """A diagnosis and, if the debugger acts himself, his patch."""
+    """A diagnosis, and the patch where the debugger is the one to act."""
 
     answer: DiagnosisAnswer
     patch: Patch | None
@@ -63,7 +63,7 @@ class Debugger(Agent):
 
     async def act(self, step: Step) -> str:
         context = self._context
-        plan = context.ws.the_plan()
+        plan = context.ws.require_plan()
         last = context.rounds.last()
         if last is None:
             raise InternalError("nothing was verified yet")
@@ -71,9 +71,9 @@ class Debugger(Agent):
             if context.git.head() != last.base:  # applied before the process was stopped
                 context.rounds.acted(last)
                 return f"round {last.number}: repaired"
-            drop_unfinished(context, last.number)  # stopped while it was applied
-        rolled = settle(context)
-        current = context.rounds.of_tree(context.ws.code_tree())
+            discard_unfinished(context, last.number)  # stopped while it was applied
+        rolled = restore_best(context)
+        current = context.rounds.latest_for_tree(context.ws.code_tree())
         if current is None:
             raise InternalError("the tree at hand was never verified")
         if current.verdict.passed:

@@ -12,7 +12,7 @@ from agentsys.plan.files import save_plan
 from agentsys.plan.generated import generated_files
 
 
-def settle(context: Context, *, final: bool = False) -> bool:
+def restore_best(context: Context, *, final: bool = False) -> bool:
     """Put the repository back to its best verified state if the last round left it worse. Return True if it did.
 
     Args:
@@ -21,10 +21,10 @@ def settle(context: Context, *, final: bool = False) -> bool:
     last, best = context.rounds.last(), context.rounds.best()
     if last is None or best is None or (not final and (last.rolled_back or last.diagnosis is not None)):
         return False
-    if final and context.rounds.of_tree(context.ws.code_tree()) is None:
+    if final and context.rounds.latest_for_tree(context.ws.code_tree()) is None:
         return False  # a person's work, which nobody has judged yet
-    drop_unfinished(context, last.number)
-    current = context.rounds.of_tree(context.ws.code_tree())
+    discard_unfinished(context, last.number)
+    current = context.rounds.latest_for_tree(context.ws.code_tree())
     if current is None or (current.verdict.tree != last.verdict.tree and last.diagnosis is None):
         return False
     if current.verdict.tree == best.verdict.tree or current.verdict.score >= best.verdict.score:
@@ -37,7 +37,7 @@ def settle(context: Context, *, final: bool = False) -> bool:
     return True
 
 
-def drop_unfinished(context: Context, number: int) -> None:
+def discard_unfinished(context: Context, number: int) -> None:
     """Take back what a killed process left half done. It may be a person's work: it is kept as `discarded.diff`."""
     now = read_tree(context.ws.run.repo)
     before = {path: data for path, data in context.git.files().items() if is_source(path)}

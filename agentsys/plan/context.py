@@ -42,7 +42,7 @@ class Context:
     policy: Policy
     audit: AuditRecord
     open_sandbox: Callable[[], Sandbox]
-    standing: Callable[[], State]
+    read_state: Callable[[], State]
     """Reads from disk where the run stands."""
     constraints: tuple[str, ...] = ()
     python: str = "3.11"

@@ -27,9 +27,9 @@ from agentsys.plan.answers import (
     clean_design,
     compose,
 )
-from agentsys.plan.carriers import carrier_problems, missing_keys
 from agentsys.plan.context import Agent, both
 from agentsys.plan.files import save_plan
+from agentsys.plan.prompt_text import diagnosis_text, diagnostics_text
 from agentsys.plan.references import main_figures, with_figures, with_pages
 from agentsys.plan.rules import (
     SMOKE_SECONDS,
@@ -39,7 +39,7 @@ from agentsys.plan.rules import (
     plan_problems,
     requirements_problems,
 )
-from agentsys.plan.wording import diagnosis_text, diagnostics_text
+from agentsys.plan.traceability import missing_config_keys, symbol_problems
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -75,11 +75,11 @@ class Planner(Agent):
         config = await self._ask(
             "config",
             ConfigAnswer,
-            lambda answer: _config_problems(answer) + missing_keys(design.files, answer.config_full),
+            lambda answer: _config_problems(answer) + missing_config_keys(design.files, answer.config_full),
             render(
                 "plan/config",
                 ledger=ledger_json,
-                # The carriers say all that `requirements` says.
+                # `symbols` says all that `requirements` says.
                 design=design.model_dump_json(exclude_defaults=True, exclude={"files": {"__all__": {"requirements"}}}),
                 smoke_seconds=SMOKE_SECONDS,
                 cpus=f"{context.settings.cpus:g}",
@@ -137,7 +137,7 @@ class Planner(Agent):
             plan = Plan.model_validate_json(file.read_bytes())
         else:
             plan = await self._ask_revision(last, diagnosis)
-            write_json(context.ws.run.round(last.number) / "plan_before.json", context.ws.the_plan())
+            write_json(context.ws.run.round(last.number) / "plan_before.json", context.ws.require_plan())
             write_json(file, plan)
         save_plan(context.ws.run.plan, plan)
         context.rounds.acted(last)
@@ -145,8 +145,8 @@ class Planner(Agent):
 
     async def _ask_revision(self, last: Round, diagnosis: Diagnosis) -> Plan:
         context = self._context
-        plan = context.ws.the_plan()
-        current = context.rounds.of_tree(context.ws.code_tree()) or last
+        plan = context.ws.require_plan()
+        current = context.rounds.latest_for_tree(context.ws.code_tree()) or last
         named = {row.path for row in diagnosis.instructions}
         prompt = context.prompt(
             plan,
@@ -162,7 +162,7 @@ class Planner(Agent):
         def parse(text: str) -> Plan:
             revised = _revised(plan, extract_json(text, ReviseAnswer))
             keys = {row.result_key for row in plan.expected}
-            carried = [row for spec in revised.files if spec not in plan.files for row in carrier_problems(spec, keys)]
+            carried = [row for spec in revised.files if spec not in plan.files for row in symbol_problems(spec, keys)]
             if found := plan_problems(revised) + dependency_problems(revised.dependencies) + carried:
                 raise AnswerError("\n".join(f"- {problem}" for problem in found[:20]))
             return revised

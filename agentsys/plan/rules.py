@@ -15,7 +15,7 @@ from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
 from agentsys.core.tree import is_source
 from agentsys.plan.answers import GENERATED_BY_TOOLING, DesignAnswer, EvaluationAnswer, Ledger, RequirementsAnswer
-from agentsys.plan.carriers import carrier_problems
+from agentsys.plan.traceability import symbol_problems
 
 MAX_FILES = 60
 SMOKE_SECONDS = 120
@@ -54,7 +54,7 @@ def design_problems(design: DesignAnswer, ledger: Ledger) -> list[str]:
     problems += [f"`requirements` names {rid}, which is not in the ledger" for rid in sorted(owned - known)]
     keys = {row.result_key for row in ledger.expected}
     for spec in design.files:
-        problems += carrier_problems(spec, keys)
+        problems += symbol_problems(spec, keys)
     problems += dependency_problems(design.dependencies)
     return problems
 
@@ -179,7 +179,7 @@ def needed_by(files: Sequence[FileSpec], spec: FileSpec) -> list[str]:
     return sorted(found)
 
 
-def promised_interfaces(plan: Plan, spec: FileSpec) -> str:
+def needed_interfaces(plan: Plan, spec: FileSpec) -> str:
     """Return the agreed interfaces of the files that a file needs, directly or not; empty where it needs none."""
     names = needed_by(plan.files, spec)
     planned = [other for other in plan.files if other.path in names and other.interface]

@@ -44,7 +44,7 @@ class Team:
 
     def choose(self) -> Step:
         """Return the step that is due, by what lies on disk."""
-        return next_step(self.context.standing())
+        return next_step(self.context.read_state())
 
     def usage(self) -> UsageRecord:
         total = self.model.usage
@@ -85,7 +85,7 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         policy=policy,
         audit=AuditRecord(run.audit),
         open_sandbox=sandbox,
-        standing=lambda: snapshot(ws, rounds, policy.ref.sha256),
+        read_state=lambda: snapshot(ws, rounds, policy.ref.sha256),
         constraints=_constraints(settings),
         python=".".join(platform.python_version_tuple()[:2]),
         advisories=load_advisories(settings),

@@ -146,14 +146,14 @@ def _diagnostic(bench: Bench, module: Module, line: _Line) -> Diagnostic:
     if line.crash is not None:
         fault = Fault("SystemExit", f"importing `{module.name}` ended the process ({line.crash})", ())
     else:
-        parsed = from_output(line.error, "imports", "import", bench.known)
+        parsed = from_output(line.error, "imports", "import", bench.facts)
         if parsed is not None:
             path = parsed.path or module.path
-            return parsed.model_copy(update={"path": path, "requirements": bench.known.requirements(path)})
+            return parsed.model_copy(update={"path": path, "requirements": bench.facts.requirements(path)})
         fault = Fault("ImportError", (line.error.strip().splitlines() or ["unknown"])[-1], ())
-    found = diagnose(fault, "imports", "import", bench.known)
+    found = diagnose(fault, "imports", "import", bench.facts)
     return found.model_copy(
-        update={"path": module.path, "symbol": module.name, "requirements": bench.known.requirements(module.path)}
+        update={"path": module.path, "symbol": module.name, "requirements": bench.facts.requirements(module.path)}
     )
 
 

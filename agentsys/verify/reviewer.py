@@ -68,13 +68,13 @@ class Reviewer(Agent):
         taken.
         """
         context = self._context
-        current = context.rounds.of_tree(context.ws.code_tree())
+        current = context.rounds.latest_for_tree(context.ws.code_tree())
         if current is None or not current.verdict.passed:
             raise InternalError("a tree that did not pass was given to the review")
         done = context.rounds.reviews()
         found = done.get(current.number)
         if found is None:
-            found = await _look(context, context.ws.the_plan(), current, len(done) + 1)
+            found = await _look(context, context.ws.require_plan(), current, len(done) + 1)
             context.rounds.write_review(current.number, found)
         if found.open:
             _open_round(context, current, found)

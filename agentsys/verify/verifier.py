@@ -35,11 +35,11 @@ class Verifier(Agent):
 
     async def act(self, step: Step) -> str:
         context = self._context
-        plan = context.ws.the_plan()
+        plan = context.ws.require_plan()
         tree = context.ws.code_tree()
         if audited_tree(context.ws, context.policy.ref.sha256) != tree:
             raise InternalError("a tree that was not audited reached the sandbox")
-        current = context.rounds.of_tree(tree)
+        current = context.rounds.latest_for_tree(tree)
         try:
             if step == "replay" and current is not None and current.verdict.passed:
                 return await self._replay(plan, tree, current.number)

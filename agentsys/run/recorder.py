@@ -1,4 +1,4 @@
-"""Keeps run.json true while the run goes on."""
+"""Writes run.json while the run goes on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ UsageMeter = Callable[[], UsageRecord]
 VERSIONS = ("agentsys", "autogen-agentchat", "openai", "pyright", "pypdfium2")
 
 
-class RecordKeeper:
-    """Keeps run.json true at every moment: status, stage, usage, time of each stage."""
+class RunRecorder:
+    """Updates run.json at every turn: status, stage, usage, time of each stage."""
 
     def __init__(self, run: RunDir, record: RunRecord, events: EventLog) -> None:
         self._run = run

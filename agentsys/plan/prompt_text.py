@@ -1,4 +1,4 @@
-"""Diagnostics and diagnoses as text for prompts."""
+"""Diagnostics, checks and diagnoses as text for prompts."""
 
 from __future__ import annotations
 

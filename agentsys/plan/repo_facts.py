@@ -1,4 +1,4 @@
-"""What is known of a repository when its logs are read: its files, its plan, what is installed."""
+"""Facts about a repository that its logs are read with: its files, its plan, what is installed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from agentsys.plan.distributions import normal_name
 
 
 @dataclass(frozen=True)
-class Known:
-    """Facts about the repository that turn an error text into a diagnosis."""
+class RepoFacts:
+    """What turns an error text into a diagnosis."""
 
     files: frozenset[str] = frozenset()
     """POSIX paths of the repository's files."""
