@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import pytest
 
-from agentsys.core.errors import BlockedError, InternalError
+from agentsys.core.errors import BlockedError, InternalError, UsageError
 from agentsys.core.events import Step
 from agentsys.run import chat
 
@@ -34,7 +36,7 @@ def team_of(fault: Exception | None = None) -> list[Speaker]:
     ]
 
 
-async def hold(team: list[Speaker], steps: list[Step]) -> list[str]:
+async def hold(team: list[Speaker], steps: Iterable[Step]) -> list[str]:
     said: list[str] = []
     due = iter(steps)
     turns: list[tuple[Step, str]] = []
@@ -62,6 +64,25 @@ async def test_a_member_is_told_which_of_its_steps_is_due():
 async def test_what_a_member_raises_comes_out_of_the_conversation_unchanged():
     with pytest.raises(BlockedError, match="no"):
         await hold(team_of(BlockedError("no")), ["plan", "code", "report"])
+
+
+async def test_a_plan_that_was_damaged_between_two_turns_is_told_as_such():
+    def steps() -> Iterator[Step]:
+        yield "plan"
+        raise UsageError("the plan is damaged")
+
+    with pytest.raises(UsageError, match="damaged"):
+        await hold(team_of(), steps())
+
+
+async def test_a_turn_that_fails_is_said_too():
+    said: list[tuple[str, str]] = []
+    due = iter(["plan", "code"])
+    with pytest.raises(BlockedError):
+        await chat.converse(
+            team_of(BlockedError("no")), lambda: next(due), "a task", lambda *_: None, lambda *words: said.append(words)
+        )
+    assert said == [("planner", "done"), ("coder", "BlockedError")]
 
 
 async def test_a_conversation_in_circles_is_a_bug_and_not_an_ending(monkeypatch: pytest.MonkeyPatch):
