@@ -34,7 +34,7 @@ from agentsys.core.settings import Settings
 from agentsys.core.tree import read_tree
 from agentsys.plan.distributions import normal_name
 from agentsys.plan.files import load_plan
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.run.pipeline import implement
 from agentsys.verify.bench import Bench, Found
 from agentsys.verify.compare import compare
@@ -88,7 +88,7 @@ class Lab:
         bench = self._bench(files, name, ())
         bench.packages = self._installed
         names = frozenset(normal_name(item.name) for item in self._installed)
-        bench.known = replace(bench.known, installed=names)
+        bench.facts = replace(bench.facts, installed=names)
         for check in (check_imports, check_types, check_pytest):
             failed += _failed(await check(bench))
         smoke = await check_smoke(bench)
@@ -118,7 +118,7 @@ class Lab:
             out=out,
             log_base=self._logs,
             plan=self._plan,
-            known=Known(files=frozenset(files), plan=self._plan, texts=texts),
+            facts=RepoFacts(files=frozenset(files), plan=self._plan, texts=texts),
             events=EventLog(None, "benchmark"),
             round=1,
             timeout=SECONDS,

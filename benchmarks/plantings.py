@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agentsys.core.artifacts import Plan
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 
 Edit = tuple[ast.AST, str]
 """A node and the text that stands there instead."""

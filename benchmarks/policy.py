@@ -179,7 +179,7 @@ def floor(policy: Policy, data: Path) -> None:
 
 def documents(policy: Policy, data: Path, report: Report) -> None:
     """Hidden text in PDFs, and real papers: what the reader finds, judged by the intake gate."""
-    from agentsys.audit.intake import intake_facts
+    from agentsys.audit.screening import intake_facts
     from agentsys.paper.load import read_paper
 
     hidden = {"white", "nearwhite", "tiny", "render_mode_3", "opacity_0", "off_page", "covered"}

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from agentsys.audit.purpose import judge_purpose
+from agentsys.audit.screening import judge_purpose
 from agentsys.core.errors import ProviderError
 from agentsys.core.events import EventLog
 from agentsys.core.settings import Settings

@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
-from agentsys.core.errors import InternalError
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
-from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
-from agentsys.core.state import Step
 from agentsys.llm.client import AnswerError
-from agentsys.llm.types import Part, Prompt
-from agentsys.plan.context import Context, fan_out
-from agentsys.plan.figures import cited, with_figures
-from agentsys.plan.rules import promised_interfaces
-from agentsys.plan.wording import diagnosis_text
+from agentsys.plan.context import Agent, fan_out
+from agentsys.plan.prompt_text import diagnosis_text
+from agentsys.plan.references import cited, with_figures
+from agentsys.plan.rules import needed_interfaces
 from agentsys.plan.workspace import ANALYSED
 
 SHORTEST = 200
 """Characters below which an analysis says nothing."""
 
 
-class Analyzer:
+class Analyzer(Agent):
     """Analyses every file, all at the same time; reads a section again when a diagnosis says it was misread."""
 
     name = "analyzer"
     description = "reads the paper for one file at a time and writes down exactly what that file must do"
     steps: tuple[Step, ...] = ("analyse",)
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
     async def act(self, step: Step) -> str:
         context = self._context
-        plan = context.ws.the_plan()
-        last = context.rounds.last()
-        if last is not None and last.diagnosis is not None and last.pending[:1] == ("analyzer",):
-            return await self._again(plan, last, last.diagnosis)
+        plan = context.ws.require_plan()
+        if handed := context.rounds.handed_to("analyzer"):
+            return await self._again(plan, *handed)
         todo = context.ws.analyses_missing(plan)
 
         async def work(spec: FileSpec) -> None:
-            revision = context.rounds.revision()
-            item = spec.path if revision == 0 else f"plan-{revision}/{spec.path}"
-            text = await self._ask(plan, spec, item)
-            self._keep(plan, spec, text)
+            self._keep(plan, spec, await self._ask(plan, spec, context.rounds.item(spec.path)))
 
         await fan_out(todo, work)
         return f"{len(todo)} files analysed"
@@ -60,7 +50,7 @@ class Analyzer:
             self._keep(plan, spec, file.read_text(encoding="utf-8"))
 
         await fan_out([spec for spec in specs if spec.kind in ANALYSED], work)
-        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        context.rounds.acted(last)
         return f"{len(specs)} files read again after round {last.number}"
 
     def _keep(self, plan: Plan, spec: FileSpec, text: str) -> None:
@@ -71,20 +61,17 @@ class Analyzer:
 
     async def _ask(self, plan: Plan, spec: FileSpec, item: str, diagnosis: Diagnosis | None = None) -> str:
         context = self._context
-        if spec.kind not in ANALYSED:
-            raise InternalError(f"`{spec.path}` needs no analysis")
         more = diagnosis.sections if diagnosis else ()
-        task = render(
+        prompt = context.prompt(
+            plan,
             "analyse/analyse",
             file=spec,
-            interfaces=promised_interfaces(plan, spec),
+            interfaces=needed_interfaces(plan, spec),
             requirements=context.ws.requirements_of(plan, spec),
             sections=context.quote(context.cited_sections(plan, spec, more)),
             diagnosis=context.quote(diagnosis_text(diagnosis)) if diagnosis else "",
             earlier=context.quote(context.ws.analysis(spec.path)) if diagnosis else "",
-            fence=context.fence,
         )
-        prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
         prompt = with_figures(context, self.name, prompt, cited(plan, spec))
         return await context.model.ask(self.name, item, prompt, _parse)
 

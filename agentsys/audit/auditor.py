@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from typing import Literal
-
-from agentsys.audit.decisions import audited_tree
-from agentsys.audit.intake import intake_facts
-from agentsys.audit.purpose import judge_purpose
+from agentsys.audit.record import audited_tree, record_decision, refusal
+from agentsys.audit.screening import intake_facts, judge_purpose
 from agentsys.core.errors import BlockedError
-from agentsys.core.files import write_atomic
-from agentsys.core.state import Step
+from agentsys.core.events import Step
+from agentsys.core.files import write_json
 from agentsys.core.tree import read_tree
 from agentsys.paper.query import excerpt
-from agentsys.plan.context import Context
-from agentsys.plan.declared import declared, read_requirements
-from agentsys.plan.known import Known
-from agentsys.plan.workspace import Workspace
+from agentsys.plan.context import Agent
+from agentsys.plan.repo_facts import RepoFacts
+from agentsys.plan.requirements import project_requirements, read_requirements
 from agentsys_policies.errors import PolicyError
-from agentsys_policies.schema import Decision
 
 EXCERPT_CHARS = 6000
 
 
-class Auditor:
+class Auditor(Agent):
     """Screens paper and request once; audits code, dependencies and commands of every new tree."""
 
     name = "auditor"
     description = "applies the safety policy to the paper, the request, the code, its dependencies and its commands"
     steps: tuple[Step, ...] = ("screen", "audit")
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     async def act(self, step: Step) -> str:
         return await self._screen() if step == "screen" else self._audit()
@@ -43,9 +34,12 @@ class Auditor:
         intake = self._context.policy.screen_intake(intake_facts(ws.paper, ws.run.paper))
         decisions = [intake]
         if intake.allows:
-            decisions.append(await self._purpose())
+            words, seed = excerpt(ws.paper, EXCERPT_CHARS), ws.paper.sha256
+            decisions.append(
+                await judge_purpose(self._context.policy, self._context.model, ws.request, words, seed=seed)
+            )
         for decision in decisions:
-            self._record(decision, "screen")
+            record_decision(self._context, decision, "screen")
         go_on = all(decision.allows for decision in decisions)
         data = {
             "paper": ws.paper.sha256,
@@ -54,79 +48,33 @@ class Auditor:
             "go_on": go_on,
             "decisions": [decision.model_dump(mode="json") for decision in decisions],
         }
-        write_atomic(ws.run.audit / "request.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+        write_json(ws.run.audit / "request.json", data)
         if not go_on:
             raise BlockedError(*refusal(decisions[-1]))
         return f"screened: {', '.join(f'{d.gate} {d.decision}' for d in decisions)}"
-
-    async def _purpose(self) -> Decision:
-        """Ask the judge once, and a second time, independently, where the policy wants that."""
-        context, ws = self._context, self._context.ws
-        words = excerpt(ws.paper, EXCERPT_CHARS)
-        return await judge_purpose(context.policy, context.model, ws.request, words, seed=ws.paper.sha256)
 
     # -- before execution ----------------------------------------------------------------------------------------------
 
     def _audit(self) -> str:
         context, ws = self._context, self._context.ws
         tree = ws.code_tree()
-        plan = ws.the_plan()
+        plan = ws.require_plan()
         try:
             code = context.policy.audit_code(ws.run.repo, reported=[row.value for row in plan.expected])
         except PolicyError as error:
             raise BlockedError(str(error), error.hint) from error
         files = read_tree(ws.run.repo)
-        needed = read_requirements(files, Known(files=frozenset(files), plan=plan, texts={}))
-        dependencies = context.policy.check_dependencies([*needed.lines, *needed.constraints, *declared(files)])
+        needed = read_requirements(files, RepoFacts(files=frozenset(files), plan=plan, texts={}))
+        dependencies = context.policy.check_dependencies(
+            [*needed.lines, *needed.constraints, *project_requirements(files)]
+        )
         commands = context.policy.check_command(("bash", "reproduce.sh", "smoke"))
         decisions = (code, dependencies, commands)
-        data = {
-            "tree": tree,
-            "policy": context.policy.ref.sha256,
-            "decisions": [decision.model_dump(mode="json") for decision in decisions],
-        }
+        rows = [decision.model_dump(mode="json") for decision in decisions]
         for decision in decisions:
-            self._record(decision, "audit")
-        write_atomic(
-            ws.run.audit / "dependencies.json", json.dumps(data["decisions"][1], indent=1, ensure_ascii=False) + "\n"
-        )
-        write_atomic(ws.run.audit / "code.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+            record_decision(context, decision, "audit")
+        write_json(ws.run.audit / "dependencies.json", rows[1])
+        write_json(ws.run.audit / "code.json", {"tree": tree, "policy": context.policy.ref.sha256, "decisions": rows})
         if audited_tree(ws, context.policy.ref.sha256) != tree:
             raise BlockedError("the audit record could not be written")
         return "audited: " + ", ".join(f"{d.gate} {d.decision} ({len(d.findings)} findings)" for d in decisions)
-
-    def _record(self, decision: Decision, stage: Literal["screen", "audit"]) -> None:
-        record_decision(self._context, decision, stage)
-
-
-def record_decision(context: Context, decision: Decision, stage: Literal["screen", "audit"]) -> None:
-    """Append a decision to the audit record, and say it as an event."""
-    context.audit.append(decision)
-    context.events.emit(
-        "policy.verdict",
-        stage=stage,
-        gate=decision.gate,
-        decision=decision.decision,
-        status=decision.status,
-        rules=[finding.rule for finding in decision.findings][:20],
-    )
-
-
-def stored_refusal(ws: Workspace) -> Decision:
-    """Return the decision that stopped the run when it was screened."""
-    data = json.loads((ws.run.audit / "request.json").read_text(encoding="utf-8"))
-    decisions = [Decision.model_validate(row) for row in data["decisions"]]
-    return next(decision for decision in decisions if not decision.allows)
-
-
-def refusal(decision: Decision) -> tuple[str, str]:
-    """Return message and hint for a decision that stops the run: which rule, on which words, how to appeal."""
-    if not decision.findings:
-        return (
-            f"the safety policy could not decide on the {decision.gate} ({decision.status})",
-            "run it again with a model endpoint that answers",
-        )
-    worst = decision.findings[0]
-    quote = f", on the words “{worst.evidence.quote}”" if worst.evidence.quote else ""
-    hint = worst.remedy or "a person may appeal; see docs on the safety policy"
-    return f"refused by rule `{worst.rule}`: {worst.message}{quote}", hint

@@ -9,46 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from agentsys.code.promises import broken_promises
+from agentsys.code.interface_check import interface_violations
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
+from agentsys.core.errors import EditError
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
 from agentsys.core.paths import safe_path
-from agentsys.core.prompts import render
-from agentsys.core.repo_errors import EditError
 from agentsys.core.rounds import Round
-from agentsys.core.state import Step
 from agentsys.debug.edits import Change
-from agentsys.debug.guard import review_changes
-from agentsys.debug.history import drop_unfinished
+from agentsys.debug.guard import weakenings
+from agentsys.debug.rollback import discard_unfinished
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
-from agentsys.llm.types import Part, Prompt
-from agentsys.plan.carriers import missing_symbols
-from agentsys.plan.context import Context, fan_out
+from agentsys.llm.types import Prompt
+from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
-from agentsys.plan.rules import promised_interfaces
-from agentsys.plan.wording import diagnostics_text, feedback
+from agentsys.plan.prompt_text import diagnostics_text
+from agentsys.plan.rules import needed_interfaces
+from agentsys.plan.traceability import missing_symbols
 from agentsys.plan.workspace import ANALYSED
 
 
-class Coder:
+class Coder(Agent):
     """Writes the repository's files. Each is parsed before it is accepted."""
 
     name = "coder"
     description = "writes the files of the repository, each from its analysis and the agreed interfaces"
     steps: tuple[Step, ...] = ("code",)
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
     async def act(self, step: Step) -> str:
         context = self._context
-        plan = context.ws.the_plan()
-        last = context.rounds.last()
-        if last is not None and last.diagnosis is not None and last.pending[:1] == ("coder",):
-            return await self._again(plan, last, last.diagnosis)
-        return await self._write(plan)
+        plan = context.ws.require_plan()
+        handed = context.rounds.handed_to("coder")
+        return await (self._again(plan, *handed) if handed else self._write(plan))
 
     async def _write(self, plan: Plan) -> str:
         context = self._context
@@ -63,10 +57,9 @@ class Coder:
 
     async def _one(self, plan: Plan, spec: FileSpec) -> None:
         context = self._context
-        revision = context.rounds.revision()
-        item = spec.path if revision == 0 else f"plan-{revision}/{spec.path}"
-        revised_test = revision > 0 and spec.kind == "test"
+        revised_test = context.rounds.revision() > 0 and spec.kind == "test"
         accept = self._guarded(plan, spec) if revised_test else partial(_accept, spec)
+        item = context.rounds.item(spec.path)
         self._keep(plan, spec, await context.model.ask(self.name, item, self._prompt(plan, spec), accept))
 
     def _keep(self, plan: Plan, spec: FileSpec, text: str) -> None:
@@ -81,17 +74,16 @@ class Coder:
     def _prompt(self, plan: Plan, spec: FileSpec) -> Prompt:
         context = self._context
         doc, code = spec.kind == "doc", spec.kind in ANALYSED
-        task = render(
+        return context.prompt(
+            plan,
             "code/code",
             file=spec,
             requirements=context.ws.requirements_of(plan, spec),
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec)) if code else "",
             expected=context.quote(_expected(plan)) if doc else "",
-            interfaces=promised_interfaces(plan, spec) or "# none",
-            fence=context.fence,
+            interfaces=needed_interfaces(plan, spec) or "# none",
         )
-        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
 
@@ -99,7 +91,7 @@ class Coder:
         """Write whole files again. A half-done attempt of a killed process is dropped first."""
         context = self._context
         if context.git.head() == last.base:
-            drop_unfinished(context, last.number)
+            discard_unfinished(context, last.number)
             named = list(dict.fromkeys(row.path for row in diagnosis.instructions))
             todo = [spec for name in named for spec in plan.files if spec.path == name]
             # All prompts first: an answer that comes from the disk must not change what a later prompt shows.
@@ -111,7 +103,7 @@ class Coder:
             await fan_out(todo, work)
             context.git.commit(f"Round {last.number}: {diagnosis.cause[:160]}")
             write_atomic(context.ws.run.round(last.number) / "patch.diff", context.git.diff(last.base))
-        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        context.rounds.acted(last)
         return f"{len(diagnosis.instructions)} files written again after round {last.number}"
 
     def _current(self, spec: FileSpec) -> str:
@@ -120,13 +112,14 @@ class Coder:
 
     def _rewrite_prompt(self, plan: Plan, spec: FileSpec, last: Round, diagnosis: Diagnosis) -> Prompt:
         context = self._context
-        verdict = context.rounds.of_tree(context.ws.code_tree()) or last
+        verdict = context.rounds.latest_for_tree(context.ws.code_tree()) or last
         concerned = [row for row in verdict.verdict.diagnostics if row.path in ("", spec.path)] or list(
             verdict.verdict.diagnostics
         )
         instruction = "\n".join(row.instruction for row in diagnosis.instructions if row.path == spec.path)
         others = [other.path for other in plan.files if other is not spec]
-        task = render(
+        return context.prompt(
+            plan,
             "code/rewrite",
             file=spec,
             instruction=context.quote(instruction),
@@ -136,9 +129,7 @@ class Coder:
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec, diagnosis.sections)),
             interfaces=interface_digest(context.ws.run.repo, others),
-            fence=context.fence,
         )
-        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
 
     async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> None:
         item = f"round-{number:02d}/{spec.path}"
@@ -151,7 +142,7 @@ class Coder:
 
         def parse(answer: str) -> str:
             text = _accept(spec, answer)
-            if current and (reasons := review_changes({spec.path: Change(current, text)}, plan)):
+            if current and (reasons := weakenings({spec.path: Change(current, text)}, plan)):
                 raise AnswerError("the change is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
             return text
 
@@ -159,12 +150,12 @@ class Coder:
 
 
 def _accept(spec: FileSpec, answer: str) -> str:
-    """Take the file out of an answer: it must parse, and define what its interface promises."""
+    """Take the file out of an answer: it must parse, and have its planned interface."""
     text = extract_file(answer, spec.path)
     try:
         check_text(spec.path, text)
     except EditError as error:
-        raise AnswerError(feedback(error)) from error
+        raise AnswerError(error.feedback) from error
     broken = _broken(spec, text) if spec.path.endswith(".py") else []
     if broken:
         raise AnswerError(
@@ -174,7 +165,7 @@ def _accept(spec: FileSpec, answer: str) -> str:
 
 
 def _broken(spec: FileSpec, text: str) -> list[str]:
-    broken = broken_promises(spec.interface, text)
+    broken = interface_violations(spec.interface, text)
     told = "\n".join(broken)
     absent = [name for name in missing_symbols(spec, text) if f"{name.rsplit('.', 1)[-1]}`" not in told]
     return broken + [f"`{name}` is missing, which carries a requirement" for name in absent]

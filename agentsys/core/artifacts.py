@@ -239,7 +239,7 @@ Owner = Literal["planner", "analyzer", "coder", "debugger"]
 
 
 class FileInstruction(Artifact):
-    """What must change in one file, for the colleague who has to do it."""
+    """What must change in one file, for the agent that has to do it."""
 
     path: str
     instruction: str

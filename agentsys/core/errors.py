@@ -9,6 +9,9 @@
     ├── ProviderError                 4          provider_error
     ├── BlockedError                  6          blocked
     ├── LimitReached                  7          limit
+    ├── EditError                     5          unverified
+    │   └── UnsafePath
+    ├── GitError                      1          internal_error
     └── Interrupted                   130, 143   interrupted
 
 Everything that is not an AgentsysError is a bug and keeps its traceback.
@@ -124,3 +127,23 @@ class Interrupted(AgentsysError):
     def __init__(self, message: str = "interrupted", hint: str = "", *, exit_code: int = 130) -> None:
         super().__init__(message, hint)
         self.exit_code = exit_code
+
+
+class EditError(AgentsysError):
+    """A model's answer cannot be applied. The message tells the model what to change; nothing was written."""
+
+    status = "unverified"
+    exit_code = 5
+
+    @property
+    def feedback(self) -> str:
+        """What the model is told."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class UnsafePath(EditError):
+    """A path that may not be written."""
+
+
+class GitError(AgentsysError):
+    """git on the deliverable failed."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, TextIO, get_args
 
 EventType = Literal[
     "run.started",
@@ -29,20 +29,11 @@ EventType = Literal[
     "warning",
     "error",
 ]
-Stage = Literal["read", "screen", "plan", "analyse", "code", "audit", "verify", "debug", "review", "replay", "report"]
-STAGES: tuple[Stage, ...] = (
-    "read",
-    "screen",
-    "plan",
-    "analyse",
-    "code",
-    "audit",
-    "verify",
-    "debug",
-    "review",
-    "replay",
-    "report",
-)
+Step = Literal["screen", "plan", "analyse", "code", "audit", "verify", "debug", "review", "replay", "report"]
+"""One turn of the conversation; the router names it."""
+Stage = Literal["read", Step]
+"""Reading the paper comes before the conversation; every step of it is a stage of the run."""
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 Event = Mapping[str, object]
 """`{"v":1,"seq":17,"ts":"...Z","run":"...","type":"...","stage":"...","round":2,"data":{...}}`"""

@@ -1,12 +1,15 @@
-"""Small file helpers: atomic writes and hashes."""
+"""Atomic writes, and hashes of bytes."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tempfile
 from pathlib import Path
+
+from pydantic import BaseModel
 
 
 def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None:
@@ -32,6 +35,13 @@ def write_atomic(path: Path, data: bytes | str, *, durable: bool = True) -> None
         raise
 
 
+def write_json(path: Path, data: object) -> None:
+    """Write plain values or a pydantic model as indented JSON, like `write_atomic`."""
+    model = isinstance(data, BaseModel)
+    text = data.model_dump_json(indent=1) if model else json.dumps(data, indent=1, ensure_ascii=False)
+    write_atomic(path, text + "\n")
+
+
 _UNFINISHED = re.compile(r"\..{1,40}\.[a-z0-9_]{8}\.tmp")
 
 
@@ -45,9 +55,3 @@ def sweep(folder: Path) -> None:
 def sha256_bytes(data: bytes | str) -> str:
     """Return the SHA-256 of bytes, or of a text's UTF-8, as hexadecimal."""
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
-
-
-def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content as hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

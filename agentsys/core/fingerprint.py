@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Protocol
 
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 
 
 class Fault(Protocol):

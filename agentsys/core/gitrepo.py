@@ -10,8 +10,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from agentsys.core.errors import GitError
 from agentsys.core.files import write_atomic
-from agentsys.core.repo_errors import GitError
 
 _EPOCH = 946684800  # 2000-01-01T00:00:00Z; each commit is a second later than the one before
 _TIMEOUT = 120.0
@@ -82,14 +82,6 @@ class GitRepo:
         """Return the id of the last commit, or `` before the first."""
         return self._git("rev-parse", "--quiet", "--verify", "HEAD^{commit}", ok=(0, 1)).decode().strip()
 
-    def is_clean(self) -> bool:
-        """True if the folder holds exactly the last commit."""
-        return not self._git("status", "--porcelain", "-z", "--untracked-files=all", "--ignored")
-
-    def tracked(self, sha: str = "HEAD") -> list[str]:
-        """Return the paths of a commit's regular files, sorted."""
-        return sorted(self._blobs(sha))
-
     def tree_hash(self, sha: str = "HEAD") -> str:
         """Return git's id of a commit's tree: equal files, equal id."""
         return self._git("rev-parse", "--verify", f"{self._resolve(sha)}^{{tree}}").decode().strip()
@@ -112,8 +104,6 @@ class GitRepo:
         """Return the unified diff between two commits, or between a commit and the folder's tracked files."""
         ends = [self._resolve(old)] + ([self._resolve(new)] if new else [])
         return self._git("diff", "--no-ext-diff", "--no-textconv", "--no-color", *ends, "--").decode("utf-8", "replace")
-
-    # ------------------------------------------------------------------------------------------------------------------
 
     def changed(self, old: str, new: str = "HEAD") -> set[str]:
         """Return the files that differ between two commits."""

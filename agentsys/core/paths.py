@@ -7,7 +7,7 @@ import stat
 import unicodedata
 from pathlib import Path
 
-from agentsys.core.repo_errors import UnsafePath
+from agentsys.core.errors import UnsafePath
 
 MAX_LENGTH = 200
 """Longest path inside a repository, in characters (and no component over 120 bytes)."""

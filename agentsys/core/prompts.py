@@ -47,9 +47,7 @@ def render(template: str, **values: object) -> str:
 
 
 @cache
-def template_hash(template: str = "") -> str:
-    """Return the SHA-256 of one template, or of all of them together (first 16 hexadecimal digits)."""
-    if template:
-        return hashlib.sha256(_source(f"{template}.md.j2").encode()).hexdigest()[:16]
+def template_hash() -> str:
+    """Return the SHA-256 of all templates together (first 16 hexadecimal digits)."""
     texts = (name + _source(f"{name}.md.j2") for name in template_names())
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

@@ -17,11 +17,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from agentsys.core.artifacts import Artifact, Diagnosis, Diagnostic, Owner, Review, Verdict
-from agentsys.core.files import write_atomic
+from agentsys.core.files import write_json
 from agentsys.core.rundir import RunDir
 
+A = TypeVar("A", bound=Artifact)
 REPEATS_CHANGE = 2
 """The same root cause this many times changes the approach."""
 REPEATS_STOP = 3
@@ -70,34 +72,30 @@ class Rounds:
 
     def _load(self, number: int) -> Round:
         folder = self._run.round(number)
-        verdict = Verdict.model_validate_json((folder / "verdict.json").read_bytes())
-        diagnosis_file, handover_file = folder / "diagnosis.json", folder / "handover.json"
-        diagnosis = Diagnosis.model_validate_json(diagnosis_file.read_bytes()) if diagnosis_file.is_file() else None
-        handover = Handover.model_validate_json(handover_file.read_bytes()) if handover_file.is_file() else Handover()
+        handover = _stored(folder / "handover.json", Handover) or Handover()
         return Round(
             number=number,
-            verdict=verdict,
+            verdict=Verdict.model_validate_json((folder / "verdict.json").read_bytes()),
             rolled_back=(folder / "rollback.json").is_file(),
-            diagnosis=diagnosis,
+            diagnosis=_stored(folder / "diagnosis.json", Diagnosis),
             pending=handover.pending,
             base=handover.base,
         )
 
     def write_verdict(self, verdict: Verdict) -> None:
-        write_atomic(self._run.round(verdict.round) / "verdict.json", verdict.model_dump_json(indent=1) + "\n")
+        write_json(self._run.round(verdict.round) / "verdict.json", verdict)
 
     def write_rollback(self, number: int, commit: str, why: str) -> None:
-        write_atomic(self._run.round(number) / "rollback.json", json.dumps({"to": commit, "why": why}, indent=1) + "\n")
+        write_json(self._run.round(number) / "rollback.json", {"to": commit, "why": why})
 
     def write_diagnosis(self, diagnosis: Diagnosis, pending: tuple[Owner, ...], base: str) -> None:
         """Write who must act and on which commit, then the diagnosis: its presence means that both are there."""
         self.write_handover(diagnosis.round, pending, base)
-        file = self._run.round(diagnosis.round) / "diagnosis.json"
-        write_atomic(file, diagnosis.model_dump_json(indent=1) + "\n")
+        write_json(self._run.round(diagnosis.round) / "diagnosis.json", diagnosis)
 
     def give_up(self, number: int, why: str) -> None:
         """Note that nobody found a usable repair; a resumed run forgets it and asks again."""
-        write_atomic(self._run.round(number) / "gave_up.json", json.dumps({"why": why}, indent=1) + "\n")
+        write_json(self._run.round(number) / "gave_up.json", {"why": why})
 
     def given_up(self) -> str:
         """Return why the repair of the last round was given up, or an empty text."""
@@ -112,11 +110,21 @@ class Rounds:
 
     def write_handover(self, number: int, pending: tuple[Owner, ...], base: str) -> None:
         """Replace who still has to act."""
-        handover = Handover(pending=pending, base=base)
-        write_atomic(self._run.round(number) / "handover.json", handover.model_dump_json(indent=1) + "\n")
+        write_json(self._run.round(number) / "handover.json", Handover(pending=pending, base=base))
+
+    def handed_to(self, owner: Owner) -> tuple[Round, Diagnosis] | None:
+        """Return the last round and its diagnosis, if `owner` is the next that must act on it."""
+        last = self.last()
+        if last is None or last.diagnosis is None or last.pending[:1] != (owner,):
+            return None
+        return last, last.diagnosis
+
+    def acted(self, item: Round) -> None:
+        """Note that the next owner has acted on the diagnosis."""
+        self.write_handover(item.number, item.pending[1:], item.base)
 
     def write_review(self, number: int, review: Review) -> None:
-        write_atomic(self._run.round(number) / "review.json", review.model_dump_json(indent=1) + "\n")
+        write_json(self._run.round(number) / "review.json", review)
 
     def reviews(self) -> dict[int, Review]:
         """Return the reviews by the round that they looked at."""
@@ -138,7 +146,7 @@ class Rounds:
         found = (self._run.round(item.number) / name for item in reversed(self.all()) if item.verdict.tree == tree)
         return next((file for file in found if file.is_file()), None)
 
-    def of_tree(self, tree: str) -> Round | None:
+    def latest_for_tree(self, tree: str) -> Round | None:
         """Return the latest round that verified this tree."""
         hits = [item for item in self.all() if item.verdict.tree == tree]
         return hits[-1] if hits else None
@@ -151,6 +159,11 @@ class Rounds:
     def revision(self) -> int:
         """Return how often the plan was revised."""
         return len(list(self._run.rounds.glob("[0-9]*/plan_after.json")))
+
+    def item(self, path: str) -> str:
+        """Return the name of a model call about one file; the calls after a revision of the plan are others."""
+        revision = self.revision()
+        return path if revision == 0 else f"plan-{revision}/{path}"
 
     def commit_of(self, number: int) -> str:
         """Return the commit that a round verified, or an empty text."""
@@ -177,6 +190,9 @@ class Rounds:
 
     def replay(self) -> Verdict | None:
         """Return the verdict of the replay, if there is one."""
-        file = self._run.rounds / "replay" / "verdict.json"
-        verdict = Verdict.model_validate_json(file.read_bytes()) if file.is_file() else None
+        verdict = _stored(self._run.rounds / "replay" / "verdict.json", Verdict)
         return None if verdict is not None and verdict.infra else verdict
+
+
+def _stored(file: Path, kind: type[A]) -> A | None:
+    return kind.model_validate_json(file.read_bytes()) if file.is_file() else None

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agentsys.core.errors import UsageError
-from agentsys.core.files import sweep, write_atomic
+from agentsys.core.files import sweep, write_json
 from agentsys.core.runrecord import RunRecord
 
 
@@ -19,49 +19,17 @@ class RunDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
+        self.record_file = self.path / "run.json"
+        self.events_file = self.path / "events.jsonl"
+        self.paper = self.path / "paper"
+        self.plan = self.path / "plan"
+        self.analysis = self.path / "analysis"
+        self.repo = self.path / "repo"
+        self.rounds = self.path / "rounds"
+        self.audit = self.path / "audit"
+        self.llm = self.path / "llm"
+        self.reproductions = self.path / "reproductions"
         self._lock: int | None = None
-
-    # -- paths ---------------------------------------------------------------------------------------------------------
-
-    @property
-    def record_file(self) -> Path:
-        return self.path / "run.json"
-
-    @property
-    def events_file(self) -> Path:
-        return self.path / "events.jsonl"
-
-    @property
-    def paper(self) -> Path:
-        return self.path / "paper"
-
-    @property
-    def plan(self) -> Path:
-        return self.path / "plan"
-
-    @property
-    def analysis(self) -> Path:
-        return self.path / "analysis"
-
-    @property
-    def repo(self) -> Path:
-        return self.path / "repo"
-
-    @property
-    def rounds(self) -> Path:
-        return self.path / "rounds"
-
-    @property
-    def audit(self) -> Path:
-        return self.path / "audit"
-
-    @property
-    def llm(self) -> Path:
-        return self.path / "llm"
-
-    @property
-    def reproductions(self) -> Path:
-        return self.path / "reproductions"
 
     def round(self, number: int) -> Path:
         """Folder of one verification, counted from 1."""
@@ -75,7 +43,7 @@ class RunDir:
 
     def write(self, record: RunRecord) -> None:
         """Replace run.json."""
-        write_atomic(self.record_file, record.model_dump_json(indent=1) + "\n")
+        write_json(self.record_file, record)
 
     def state(self) -> RunRecord:
         """Read run.json; a run that says `running` but whose process is gone is shown as interrupted."""

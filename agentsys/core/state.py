@@ -1,4 +1,4 @@
-"""Where a run stands, read from disk: all that the router looks at; and the steps that it can name."""
+"""Where a run stands, read from disk: all that the router looks at."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agentsys.core.artifacts import Owner
+from agentsys.core.events import Step
 
-Step = Literal["screen", "plan", "analyse", "code", "audit", "verify", "review", "replay", "debug", "report"]
-"""One turn of the conversation; each is a stage of the run as well (`core.events.Stage`)."""
 STEP_OF_OWNER: Mapping[Owner, Step] = {"planner": "plan", "analyzer": "analyse", "coder": "code", "debugger": "debug"}
-"""The step at which a diagnosis is answered by whom it names."""
+"""The step in which the owner of a diagnosis acts on it."""
 
 Screened = Literal["no", "allowed", "stopped"]
 Verified = Literal["no", "failed", "passed"]
@@ -27,7 +26,7 @@ class State:
     analyses_missing: int = 0
     files_missing: int = 0
     pending: Owner | None = None
-    """The colleague to whom the last diagnosis handed the matter, if it is still open."""
+    """The agent to which the last diagnosis handed the matter, if it is still open."""
     audited: bool = False
     """The tree as it is now was audited."""
     verified: Verified = "no"

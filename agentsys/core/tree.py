@@ -1,4 +1,4 @@
-"""Which files of a repository are verified, and the hash that names them."""
+"""Which files of a repository are verified, which of them hold tests, and the hash that names them."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ def is_source(name: str) -> bool:
     if parts[0] == RESULTS and not parts[-1].startswith("."):
         return False
     return not any(part in _NEVER or part.endswith(".egg-info") for part in parts)
+
+
+def is_test_path(path: str) -> bool:
+    """True for files that hold tests rather than the method."""
+    name = path.rpartition("/")[2]
+    in_folder = any(part in ("tests", "test") for part in path.split("/")[:-1])
+    return in_folder or name == "conftest.py" or name.startswith("test_") or name.endswith("_test.py")
 
 
 def tree_hash(files: Mapping[str, bytes]) -> str:

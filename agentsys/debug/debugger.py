@@ -1,48 +1,43 @@
-"""The debugger: reads the diagnostics, finds the cause, repairs it or names the colleague who must."""
+"""The debugger: reads the diagnostics, finds the cause, repairs it or names the agent that must."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from agentsys.core.artifacts import Diagnosis, Diagnostic, Dismissal, FileInstruction, Owner, Plan
-from agentsys.core.errors import InternalError, NoUsableAnswer
+from agentsys.core.errors import EditError, InternalError, NoUsableAnswer
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
-from agentsys.core.prompts import render
-from agentsys.core.repo_errors import EditError
 from agentsys.core.rounds import REPEATS_CHANGE, Round
-from agentsys.core.state import Step
-from agentsys.debug.edit_format import EDIT_FORMAT
-from agentsys.debug.edits import Patch, parse_edits, prepare
-from agentsys.debug.guard import review
-from agentsys.debug.history import drop_unfinished, history_text, implicated_files, installed_text, settle
+from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
+from agentsys.debug.guard import weakenings
+from agentsys.debug.history import history_text, implicated_files, installed_text
+from agentsys.debug.rollback import discard_unfinished, restore_best
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
-from agentsys.llm.types import Part, Prompt
-from agentsys.plan.context import Context
+from agentsys.llm.types import Prompt
+from agentsys.plan.answers import Answer
+from agentsys.plan.context import Agent
 from agentsys.plan.interfaces import interface_digest
-from agentsys.plan.wording import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text, feedback
+from agentsys.plan.prompt_text import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text
 from agentsys.verify.reviewer import settle_dismissed
 
 MAX_SOURCE = 24_000
 """Characters of one file in the prompt."""
 
 
-class DismissedAnswer(BaseModel):
+class DismissedAnswer(Answer):
     """A finding of the review that is not followed."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     number: int = Field(ge=1, description="its number in the list of diagnostics")
     reason: str = Field(min_length=20)
 
 
-class DiagnosisAnswer(BaseModel):
+class DiagnosisAnswer(Answer):
     """The JSON part of the debugger's answer."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     cause: str
     owner: Owner
@@ -53,35 +48,32 @@ class DiagnosisAnswer(BaseModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """A diagnosis and, if the debugger acts himself, his patch."""
+    """A diagnosis, and the patch where the debugger is the one to act."""
 
     answer: DiagnosisAnswer
     patch: Patch | None
 
 
-class Debugger:
+class Debugger(Agent):
     """Makes one diagnosis a round; if the last round made things worse, the best state is put back first."""
 
     name = "debugger"
     description = "finds the root cause of failing checks, repairs it, or hands over to the colleague who must act"
     steps: tuple[Step, ...] = ("debug",)
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
     async def act(self, step: Step) -> str:
         context = self._context
-        plan = context.ws.the_plan()
+        plan = context.ws.require_plan()
         last = context.rounds.last()
         if last is None:
             raise InternalError("nothing was verified yet")
-        if last.diagnosis is not None and last.pending[:1] == ("debugger",):
+        if context.rounds.handed_to("debugger"):
             if context.git.head() != last.base:  # applied before the process was stopped
-                context.rounds.write_handover(last.number, (), last.base)
+                context.rounds.acted(last)
                 return f"round {last.number}: repaired"
-            drop_unfinished(context, last.number)  # stopped while it was applied
-        rolled = settle(context)
-        current = context.rounds.of_tree(context.ws.code_tree())
+            discard_unfinished(context, last.number)  # stopped while it was applied
+        rolled = restore_best(context)
+        current = context.rounds.latest_for_tree(context.ws.code_tree())
         if current is None:
             raise InternalError("the tree at hand was never verified")
         if current.verdict.passed:
@@ -149,8 +141,8 @@ class Debugger:
         try:
             patch = prepare(repo, parse_edits(text))
         except EditError as error:
-            raise AnswerError(feedback(error)) from error
-        if reasons := review(patch, plan):
+            raise AnswerError(error.feedback) from error
+        if reasons := weakenings(patch.changes, plan):
             raise AnswerError("the edit is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
         return Finding(answer, patch)
 
@@ -168,11 +160,11 @@ class Debugger:
                 f"The same root cause was met before and the {refused}'s attempt did not cure it. Look wider: the "
                 f"paper's words and the analyses are given below. The owner may not be `{refused}` this time."
             )
-        task = render(
+        return context.prompt(
+            plan,
             "debug/debug",
             round=last.number,
             max_rounds=context.settings.max_rounds,
-            fence=context.fence,
             checks=context.quote(checks_text(current.verdict) + installed_text(context, current.number)),
             diagnostics=context.quote(diagnostics_text(diagnostics)),
             history=context.quote(history_text(context.rounds.all())),
@@ -184,7 +176,6 @@ class Debugger:
             interfaces=interface_digest(context.ws.run.repo, [spec.path for spec in plan.files if spec.kind != "test"]),
             edit_format=EDIT_FORMAT,
         )
-        return Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
 
 
 def _doubted(diagnostics: Sequence[Diagnostic]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from agentsys.core.pyparse import parse_python
+from agentsys.plan.symbols import parse
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -22,7 +22,7 @@ class Module:
 
 def parse_module(text: str | None) -> Module:
     """Parse a file's text."""
-    tree = parse_python(text) if text is not None else None
+    tree = parse(text) if text is not None else None
     if tree is None:
         return Module()
     functions: dict[str, Function] = {}

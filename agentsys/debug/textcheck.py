@@ -10,7 +10,9 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from agentsys.core.repo_errors import EditError
+import yaml
+
+from agentsys.core.errors import EditError
 
 MAX_BYTES = 1 << 20
 """Largest file that is accepted, in bytes."""
@@ -60,30 +62,21 @@ def _python(path: str, text: str) -> None:
         raise EditError(f"`{path}` is not valid Python: {error}") from error
 
 
-def _json(path: str, text: str) -> None:
-    try:
-        json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise EditError(f"`{path}` is not valid JSON: {error}") from error
+def _data(kind: str, parse: Callable[[str], object], *faults: type[Exception]) -> Callable[[str, str], None]:
+    def check(path: str, text: str) -> None:
+        try:
+            parse(text)
+        except (*faults, RecursionError) as error:
+            raise EditError(f"`{path}` is not valid {kind}: {' '.join(str(error).split())}") from error
+
+    return check
 
 
-def _toml(path: str, text: str) -> None:
-    try:
-        tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise EditError(f"`{path}` is not valid TOML: {error}") from error
-
-
-def _yaml(path: str, text: str) -> None:
-    import yaml
-
-    try:
-        parse = cast("Callable[..., Iterable[object]]", yaml.parse)  # type: ignore[reportUnknownMemberType]
-        for _ in parse(text, Loader=yaml.SafeLoader):
-            pass
-    except (yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise EditError(f"`{path}` is not valid YAML: {reason}") from error
+def _events(text: str) -> None:
+    """Read YAML without building values: aliases multiply them."""
+    parse = cast("Callable[..., Iterable[object]]", yaml.parse)  # type: ignore[reportUnknownMemberType]
+    for _ in parse(text, Loader=yaml.SafeLoader):
+        pass
 
 
 def _shell(path: str, text: str) -> None:
@@ -102,14 +95,16 @@ def _shell(path: str, text: str) -> None:
         raise EditError(f"`{path}` is not valid shell: {said}")
 
 
+_JSON = _data("JSON", json.loads, json.JSONDecodeError)
+_YAML = _data("YAML", _events, yaml.YAMLError)
 _CHECKS: dict[str, Callable[[str, str], None]] = {
     "py": _python,
     "pyi": _python,
-    "json": _json,
-    "ipynb": _json,
-    "toml": _toml,
-    "yaml": _yaml,
-    "yml": _yaml,
+    "json": _JSON,
+    "ipynb": _JSON,
+    "toml": _data("TOML", tomllib.loads, tomllib.TOMLDecodeError),
+    "yaml": _YAML,
+    "yml": _YAML,
     "sh": _shell,
     "bash": _shell,
 }

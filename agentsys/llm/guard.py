@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import TypeVar
 
 from agentsys.core.errors import LimitReached, NoUsableAnswer
@@ -104,11 +103,6 @@ class GuardedModel:
     def calls(self) -> int:
         """Answered calls so far, those of earlier processes of the run included."""
         return len(self._ledger.lines)
-
-    @property
-    def unused_recordings(self) -> list[Path]:
-        """Files of a replayed recording that this run has not used; empty where models are asked."""
-        return self._source.unused(self._store)
 
     async def close(self) -> None:
         """Close the connections of the providers."""

@@ -59,12 +59,6 @@ class ReplayProvider:
     async def close(self) -> None:
         """Nothing is open."""
 
-    def unused(self, store: Store) -> list[Path]:
-        """Return the recordings that a run with this store has not used, in this process or an earlier one."""
-        return [
-            path for path in self._store.paths() if not (store.folder / path.relative_to(self._store.folder)).exists()
-        ]
-
     def _changed(self, key: CallKey, path: Path, sections: list[str]) -> None:
         if self._strict:
             names = ", ".join(f"`{name}`" for name in sections)

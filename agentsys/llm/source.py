@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol
 
 from tenacity import (
@@ -22,7 +21,7 @@ from agentsys.core.errors import LimitReached, ProviderError
 from agentsys.llm.faults import Fatal, ProviderFault, Transient, WrongPage
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
-from agentsys.llm.store import Recording, Store
+from agentsys.llm.store import Recording
 from agentsys.llm.types import CallKey, Prompt, Provider, Reply
 from agentsys.llm.vision import refuses_images, without_images
 
@@ -44,10 +43,6 @@ class Source(Protocol):
         ...
 
     async def fetch(self, key: CallKey, prompt: Prompt, hashes: dict[str, str], feedback: Feedback) -> Recording: ...
-
-    def unused(self, store: Store) -> list[Path]:
-        """Return the recordings that a run with this store has not used; none where nothing is replayed."""
-        ...
 
     async def close(self) -> None: ...
 
@@ -96,9 +91,6 @@ class LiveSource:
         provider = self._provider(key.role)
         reply = await self._retrying(key, provider, prompt, feedback)
         return Recording.of(key, reply, asked=provider.model, prompt=hashes)
-
-    def unused(self, store: Store) -> list[Path]:
-        return []
 
     async def close(self) -> None:
         for provider in set(self._providers.values()):

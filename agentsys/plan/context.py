@@ -1,21 +1,22 @@
-"""What every colleague works with: one run's files, the model, the repository, the sandbox and the policy."""
+"""What every agent works with: one run's files, the model, the repository, the sandbox and the policy."""
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 from agentsys.core.artifacts import FileSpec, Plan
-from agentsys.core.events import EventLog
+from agentsys.core.events import EventLog, Step
 from agentsys.core.gitrepo import GitRepo
 from agentsys.core.prompts import render
 from agentsys.core.rounds import Rounds
 from agentsys.core.settings import Settings
-from agentsys.core.state import State, Step
+from agentsys.core.state import State
 from agentsys.llm.client import Model
-from agentsys.llm.types import Part
+from agentsys.llm.types import Part, Prompt
 from agentsys.paper.query import find_section
 from agentsys.paper.render import to_markdown
 from agentsys.plan.generated import differing, requirements_text, yaml_text
@@ -30,22 +31,9 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-class Colleague(Protocol):
-    """One member of the team."""
-
-    name: str
-    description: str
-    steps: tuple[Step, ...]
-    """What the router may ask of it."""
-
-    async def act(self, step: Step) -> str:
-        """Take one of its steps, and return a receipt of at most 300 characters."""
-        ...
-
-
 @dataclass
 class Context:
-    """Shared by all colleagues of one run."""
+    """Shared by all agents of one run."""
 
     ws: Workspace
     rounds: Rounds
@@ -54,7 +42,7 @@ class Context:
     policy: Policy
     audit: AuditRecord
     open_sandbox: Callable[[], Sandbox]
-    standing: Callable[[], State]
+    read_state: Callable[[], State]
     """Reads from disk where the run stands."""
     constraints: tuple[str, ...] = ()
     python: str = "3.11"
@@ -138,9 +126,30 @@ class Context:
                 found |= {child.id for child in paper.sections if child.parent == section.id}
         return found
 
+    def prompt(self, plan: Plan, template: str, **values: object) -> Prompt:
+        """Return a prompt that begins as all of this plan do (rules, plan), so that a provider may reuse that part."""
+        task = render(template, fence=self.fence, **values)
+        return Prompt(prefix=(self.rules(), self.plan_digest(plan)), body=(Part("task", task),))
+
     def quote(self, text: str) -> str:
         """Make sure that quoted text cannot close its own quotation."""
         return text.replace(self.fence, "Q…")
+
+
+class Agent(ABC):
+    """One member of the team."""
+
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+    """What the router may ask of it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @abstractmethod
+    async def act(self, step: Step) -> str:
+        """Take one of its steps, and return a receipt of at most 300 characters."""
 
 
 async def fan_out(items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
@@ -148,16 +157,17 @@ async def fan_out(items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> N
 
     One failing item does not stop the others: what they deliver is kept, then the first fault is raised.
     """
-    results = await asyncio.gather(*(work(item) for item in items), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
+    await _all(*(work(item) for item in items))
 
 
 async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
     """Wait for two things at the same time. If one fails, the other is still waited for: what was paid for is kept."""
-    one, two = await asyncio.gather(first, second, return_exceptions=True)
-    for result in (one, two):
+    return cast("tuple[T, U]", tuple(await _all(first, second)))
+
+
+async def _all(*work: Awaitable[object]) -> list[object]:
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
         if isinstance(result, BaseException):
             raise result
-    return cast("tuple[T, U]", (one, two))
+    return results

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from agentsys.core.artifacts import Plan
 from agentsys.core.errors import UsageError
-from agentsys.core.files import write_atomic
+from agentsys.core.files import write_atomic, write_json
 from agentsys.plan.rules import plan_problems
 
 PARTS = ("overview.md", "architecture.md", "requirements.json", "files.json", "config.yaml", "expected.json")
@@ -25,13 +25,13 @@ def save_plan(folder: Path, plan: Plan) -> None:
     data = plan.model_dump(mode="json")
     write_atomic(folder / "overview.md", plan.summary.strip() + "\n")
     write_atomic(folder / "architecture.md", plan.architecture.strip() + "\n")
-    _write_json(folder / "requirements.json", {k: data[k] for k in ("requirements", "questions", "dependencies")})
-    _write_json(folder / "files.json", {"package": plan.package, "files": data["files"]})
+    write_json(folder / "requirements.json", {k: data[k] for k in ("requirements", "questions", "dependencies")})
+    write_json(folder / "files.json", {"package": plan.package, "files": data["files"]})
     config = {"full": data["config_full"], "smoke": data["config_smoke"]}
     write_atomic(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    _write_json(folder / "expected.json", {k: data[k] for k in ("experiments", "expected")})
+    write_json(folder / "expected.json", {k: data[k] for k in ("experiments", "expected")})
     write_atomic(folder / "questions.md", _questions(plan))
-    write_atomic(folder / "plan.json", plan.model_dump_json(indent=1) + "\n")
+    write_json(folder / "plan.json", plan)
 
 
 def load_plan(folder: Path) -> Plan | None:
@@ -52,9 +52,8 @@ def load_plan(folder: Path) -> Plan | None:
         raise UsageError(
             f"the plan in `{folder}` does not hold: {problems[0]}", "correct the file or remove the folder `plan`"
         )
-    composed = plan.model_dump_json(indent=1) + "\n"
-    if (folder / "plan.json").read_text(encoding="utf-8") != composed:
-        write_atomic(folder / "plan.json", composed)
+    if (folder / "plan.json").read_text(encoding="utf-8") != plan.model_dump_json(indent=1) + "\n":
+        write_json(folder / "plan.json", plan)
     return plan
 
 
@@ -81,10 +80,6 @@ def _questions(plan: Plan) -> str:
     if not plan.questions:
         lines.append("None.")
     return "\n".join(lines) + "\n"
-
-
-def _write_json(path: Path, data: object) -> None:
-    write_atomic(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 
 def _read_json(path: Path) -> dict[str, object]:

@@ -8,12 +8,11 @@ from typing import TypeVar, cast
 
 from pydantic import BaseModel
 
-from agentsys.core.artifacts import FileSpec, Plan
-from agentsys.core.errors import InternalError
-from agentsys.core.files import write_atomic
+from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
+from agentsys.core.events import Step
+from agentsys.core.files import write_json
 from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
-from agentsys.core.state import Step
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
@@ -28,11 +27,10 @@ from agentsys.plan.answers import (
     clean_design,
     compose,
 )
-from agentsys.plan.carriers import carrier_problems, missing_keys
-from agentsys.plan.context import Context, both
-from agentsys.plan.figures import main_figures, with_figures
+from agentsys.plan.context import Agent, both
 from agentsys.plan.files import save_plan
-from agentsys.plan.places import with_pages
+from agentsys.plan.prompt_text import diagnosis_text, diagnostics_text
+from agentsys.plan.references import main_figures, with_figures, with_pages
 from agentsys.plan.rules import (
     SMOKE_SECONDS,
     dependency_problems,
@@ -41,26 +39,21 @@ from agentsys.plan.rules import (
     plan_problems,
     requirements_problems,
 )
-from agentsys.plan.wording import diagnosis_text, diagnostics_text
+from agentsys.plan.traceability import missing_config_keys, symbol_problems
 
 M = TypeVar("M", bound=BaseModel)
 
 
-class Planner:
+class Planner(Agent):
     """Writes the plan in three validated steps, and revises it when a diagnosis says that it is wrong."""
 
     name = "planner"
     description = "turns the paper into a ledger of requirements, an architecture, files and configurations"
     steps: tuple[Step, ...] = ("plan",)
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
     async def act(self, step: Step) -> str:
-        last = self._context.rounds.last()
-        if last is not None and last.diagnosis is not None and last.pending[:1] == ("planner",):
-            return await self._revise(last)
-        return await self._plan()
+        handed = self._context.rounds.handed_to("planner")
+        return await (self._revise(*handed) if handed else self._plan())
 
     async def _plan(self) -> str:
         context = self._context
@@ -82,11 +75,11 @@ class Planner:
         config = await self._ask(
             "config",
             ConfigAnswer,
-            lambda answer: _config_problems(answer) + missing_keys(design.files, answer.config_full),
+            lambda answer: _config_problems(answer) + missing_config_keys(design.files, answer.config_full),
             render(
                 "plan/config",
                 ledger=ledger_json,
-                # The carriers say all that `requirements` says.
+                # `symbols` says all that `requirements` says.
                 design=design.model_dump_json(exclude_defaults=True, exclude={"files": {"__all__": {"requirements"}}}),
                 smoke_seconds=SMOKE_SECONDS,
                 cpus=f"{context.settings.cpus:g}",
@@ -136,31 +129,28 @@ class Planner:
 
     # -- revision ------------------------------------------------------------------------------------------------------
 
-    async def _revise(self, last: Round) -> str:
+    async def _revise(self, last: Round, diagnosis: Diagnosis) -> str:
         """Change the plan. The new plan is stored beside the round first, so that a killed run asks only once."""
         context = self._context
         file = context.ws.run.round(last.number) / "plan_after.json"
         if file.is_file():
             plan = Plan.model_validate_json(file.read_bytes())
         else:
-            plan = await self._ask_revision(last)
-            before = context.ws.the_plan().model_dump_json(indent=1)
-            write_atomic(context.ws.run.round(last.number) / "plan_before.json", before + "\n")
-            write_atomic(file, plan.model_dump_json(indent=1) + "\n")
+            plan = await self._ask_revision(last, diagnosis)
+            write_json(context.ws.run.round(last.number) / "plan_before.json", context.ws.require_plan())
+            write_json(file, plan)
         save_plan(context.ws.run.plan, plan)
-        context.rounds.write_handover(last.number, last.pending[1:], last.base)
+        context.rounds.acted(last)
         return f"plan revised after round {last.number}"
 
-    async def _ask_revision(self, last: Round) -> Plan:
-        context, diagnosis = self._context, last.diagnosis
-        if diagnosis is None:
-            raise InternalError("a revision of the plan without a diagnosis")
-        plan = context.ws.the_plan()
-        current = context.rounds.of_tree(context.ws.code_tree()) or last
+    async def _ask_revision(self, last: Round, diagnosis: Diagnosis) -> Plan:
+        context = self._context
+        plan = context.ws.require_plan()
+        current = context.rounds.latest_for_tree(context.ws.code_tree()) or last
         named = {row.path for row in diagnosis.instructions}
-        task = render(
+        prompt = context.prompt(
+            plan,
             "plan/revise",
-            fence=context.fence,
             diagnosis=context.quote(diagnosis_text(diagnosis)),
             diagnostics=context.quote(diagnostics_text(current.verdict.diagnostics)),
             files=json.dumps(
@@ -168,12 +158,11 @@ class Planner:
             ),
             dependencies=json.dumps([row.model_dump(mode="json") for row in plan.dependencies]),
         )
-        prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
 
         def parse(text: str) -> Plan:
             revised = _revised(plan, extract_json(text, ReviseAnswer))
             keys = {row.result_key for row in plan.expected}
-            carried = [row for spec in revised.files if spec not in plan.files for row in carrier_problems(spec, keys)]
+            carried = [row for spec in revised.files if spec not in plan.files for row in symbol_problems(spec, keys)]
             if found := plan_problems(revised) + dependency_problems(revised.dependencies) + carried:
                 raise AnswerError("\n".join(f"- {problem}" for problem in found[:20]))
             return revised

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackageRequirement
 
 from agentsys.core.artifacts import Dependency, FileSpec, Plan
+from agentsys.core.errors import UnsafePath
+from agentsys.core.paths import clean_name
 from agentsys.core.tree import is_source
 from agentsys.plan.answers import GENERATED_BY_TOOLING, DesignAnswer, EvaluationAnswer, Ledger, RequirementsAnswer
-from agentsys.plan.carriers import carrier_problems
+from agentsys.plan.traceability import symbol_problems
 
 MAX_FILES = 60
 SMOKE_SECONDS = 120
@@ -50,16 +54,13 @@ def design_problems(design: DesignAnswer, ledger: Ledger) -> list[str]:
     problems += [f"`requirements` names {rid}, which is not in the ledger" for rid in sorted(owned - known)]
     keys = {row.result_key for row in ledger.expected}
     for spec in design.files:
-        problems += carrier_problems(spec, keys)
+        problems += symbol_problems(spec, keys)
     problems += dependency_problems(design.dependencies)
     return problems
 
 
 def file_problems(files: Sequence[FileSpec], package: str) -> list[str]:
     """Check the list of files alone."""
-    from agentsys.core.paths import clean_name
-    from agentsys.core.repo_errors import UnsafePath
-
     problems: list[str] = []
     paths = [spec.path for spec in files]
     for path in paths:
@@ -155,16 +156,13 @@ def plan_problems(plan: Plan) -> list[str]:
 
 def levels(files: Sequence[FileSpec]) -> list[list[FileSpec]]:
     """Split files into levels: each file's dependencies lie in earlier levels. The list must be free of cycles."""
-    done: set[str] = set()
-    rest = list(files)
+    order = TopologicalSorter({spec.path: spec.depends_on for spec in files})
+    order.prepare()
     found: list[list[FileSpec]] = []
-    while rest:
-        level = [spec for spec in rest if done.issuperset(spec.depends_on)]
-        if not level:
-            raise ValueError("dependencies run in a circle")
-        found.append(level)
-        done.update(spec.path for spec in level)
-        rest = [spec for spec in rest if spec.path not in done]
+    while order.is_active():
+        ready = order.get_ready()
+        found.append([spec for spec in files if spec.path in ready])
+        order.done(*ready)
     return found
 
 
@@ -181,7 +179,7 @@ def needed_by(files: Sequence[FileSpec], spec: FileSpec) -> list[str]:
     return sorted(found)
 
 
-def promised_interfaces(plan: Plan, spec: FileSpec) -> str:
+def needed_interfaces(plan: Plan, spec: FileSpec) -> str:
     """Return the agreed interfaces of the files that a file needs, directly or not; empty where it needs none."""
     names = needed_by(plan.files, spec)
     planned = [other for other in plan.files if other.path in names and other.interface]
@@ -190,29 +188,12 @@ def promised_interfaces(plan: Plan, spec: FileSpec) -> str:
 
 def find_cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:
     """Return one cycle as a list of names that starts and ends alike, or an empty list."""
-    state: dict[str, int] = {}  # 1 = on the path, 2 = done
-
-    def visit(name: str, path: list[str]) -> list[str]:
-        state[name] = 1
-        for other in edges.get(name, ()):
-            if state.get(other) == 1:
-                return [*path[path.index(other) :], other]
-            if other in edges and other not in state and (cycle := visit(other, [*path, other])):
-                return cycle
-        state[name] = 2
-        return []
-
-    for name in edges:
-        if name not in state and (cycle := visit(name, [name])):
-            return cycle
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return error.args[1][::-1]
     return []
 
 
 def _twice(names: Iterable[str]) -> list[str]:
-    seen: set[str] = set()
-    twice: list[str] = []
-    for name in names:
-        if name in seen and name not in twice:
-            twice.append(name)
-        seen.add(name)
-    return twice
+    return [name for name, count in Counter(names).items() if count > 1]

@@ -22,7 +22,7 @@ from agentsys.paper import load_paper
 from agentsys.paper.model import Paper
 from agentsys.plan.files import load_plan
 from agentsys.plan.generated import generated_files
-from agentsys.plan.rules import promised_interfaces
+from agentsys.plan.rules import needed_interfaces
 
 ANALYSED: frozenset[str] = frozenset({"source", "test"})
 """Kinds of files that get an analysis; scripts and documents are written from the plan alone."""
@@ -50,8 +50,8 @@ class Workspace:
         plan = load_plan(self.run.plan)
         return plan if plan is not None and self.fresh("plan", self.plan_inputs()) else None
 
-    def the_plan(self) -> Plan:
-        """Return the plan; it must be there."""
+    def require_plan(self) -> Plan:
+        """Return the plan. Raises: RuntimeError where there is none."""
         plan = load_plan(self.run.plan)
         if plan is None:
             raise RuntimeError("no plan on disk")
@@ -111,10 +111,6 @@ class Workspace:
         """Return a hash of the repository's files, without results and without what is generated at the end."""
         return code_hash(self.run.repo)
 
-    def repo_files(self) -> list[str]:
-        """Return the repository's own files as POSIX paths."""
-        return sorted(read_tree(self.run.repo))
-
     # -- freshness -----------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -138,7 +134,7 @@ class Workspace:
     def _share(self, plan: Plan, spec: FileSpec) -> str:
         """Return the part of the plan that one file depends on."""
         rows = [row.model_dump_json() for row in self.requirements_of(plan, spec)]
-        needed = promised_interfaces(plan, spec)
+        needed = needed_interfaces(plan, spec)
         configuration = [plan.config_full, plan.config_smoke, plan.package]
         return json.dumps([spec.model_dump(mode="json"), rows, needed, configuration], default=str)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentsys.audit.auditor import refusal, stored_refusal
+from agentsys.audit.record import refusal, stored_refusal
 from agentsys.core.errors import Status
-from agentsys.core.state import Step
-from agentsys.debug.history import settle
-from agentsys.plan.context import Context
+from agentsys.core.events import Step
+from agentsys.debug.rollback import restore_best
+from agentsys.plan.context import Agent, Context
 from agentsys.verify.deliver import deliver
 
 
@@ -21,7 +21,7 @@ class Ending:
     hint: str = ""
 
 
-class Reporter:
+class Reporter(Agent):
     """Reads the status off the disk: `verified` only if the replay in a fresh sandbox passed on this very tree."""
 
     name = "reporter"
@@ -29,20 +29,20 @@ class Reporter:
     steps: tuple[Step, ...] = ("report",)
 
     def __init__(self, context: Context, ending: Ending) -> None:
-        self._context = context
+        super().__init__(context)
         self._ending = ending
 
     async def act(self, step: Step) -> str:
         context = self._context
         if (context.ws.run.repo / ".git").is_dir() and context.rounds.all():
-            settle(context, final=True)
+            restore_best(context, final=True)
             deliver(context)
         self._judge()
         return f"{self._ending.status}: {self._ending.reason}"
 
     def _judge(self) -> None:
         context, ending = self._context, self._ending
-        state = context.standing()
+        state = context.read_state()
         if state.screened == "stopped":
             ending.status = "blocked"
             ending.reason, ending.hint = refusal(stored_refusal(context.ws))
@@ -50,7 +50,7 @@ class Reporter:
         if state.stopped:
             ending.reason, ending.hint = state.stopped, "`agentsys resume` goes on from here"
             return
-        current = context.rounds.of_tree(context.ws.code_tree())
+        current = context.rounds.latest_for_tree(context.ws.code_tree())
         if state.verified == "passed" and state.replayed == "passed":
             number = current.number if current is not None else 0
             ending.status = "verified"

@@ -10,17 +10,16 @@ from agentsys.analyse.analyzer import Analyzer
 from agentsys.audit.auditor import Auditor
 from agentsys.audit.policy import load_advisories, load_policy
 from agentsys.code.coder import Coder
-from agentsys.core.events import EventLog
+from agentsys.core.events import EventLog, Step
 from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord, UsageRecord
 from agentsys.core.settings import Settings
-from agentsys.core.state import Step
 from agentsys.debug.debugger import Debugger
 from agentsys.llm.factory import build_model
 from agentsys.llm.guard import GuardedModel
-from agentsys.plan.context import Colleague, Context
+from agentsys.plan.context import Agent, Context
 from agentsys.plan.planner import Planner
 from agentsys.plan.workspace import Workspace
 from agentsys.report.reporter import Ending, Reporter
@@ -38,14 +37,14 @@ from agentsys_sandbox.choose import open_sandbox
 class Team:
     """All that the conversation needs."""
 
-    colleagues: Sequence[Colleague]
+    agents: Sequence[Agent]
     context: Context
     ending: Ending
     model: GuardedModel
 
     def choose(self) -> Step:
         """Return the step that is due, by what lies on disk."""
-        return next_step(self.context.standing())
+        return next_step(self.context.read_state())
 
     def usage(self) -> UsageRecord:
         total = self.model.usage
@@ -86,13 +85,13 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         policy=policy,
         audit=AuditRecord(run.audit),
         open_sandbox=sandbox,
-        standing=lambda: snapshot(ws, rounds, policy.ref.sha256),
+        read_state=lambda: snapshot(ws, rounds, policy.ref.sha256),
         constraints=_constraints(settings),
         python=".".join(platform.python_version_tuple()[:2]),
         advisories=load_advisories(settings),
     )
     ending = Ending()
-    colleagues: list[Colleague] = [
+    agents: list[Agent] = [
         Planner(context),
         Analyzer(context),
         Coder(context),
@@ -102,7 +101,7 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         Auditor(context),
         Reporter(context, ending),
     ]
-    return Team(colleagues, context, ending, model)
+    return Team(agents, context, ending, model)
 
 
 def _constraints(settings: Settings) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ the paper is read, then the team talks until the reporter has spoken. All memory
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, create
 from agentsys.core.runrecord import RunRecord, SettingValue
 from agentsys.core.settings import Settings
-from agentsys.run.keeper import RecordKeeper
+from agentsys.run.recorder import RunRecorder
 
 if TYPE_CHECKING:
     from agentsys.paper import Paper
@@ -62,8 +63,6 @@ async def implement(
 
     Raises: PaperError before anything is written, if the paper cannot be read.
     """
-    from agentsys.paper import write_paper
-
     started = time.monotonic()
     read = await _read(paper, settings, password)
     run = create(settings.runs_dir, read.title)
@@ -80,8 +79,7 @@ async def implement(
         seconds={"read": round(time.monotonic() - started, 3)},
     )
     run.write(record)
-    _keep_source(paper, run)
-    write_paper(read, run.paper, password=password)
+    _store(read, paper, run, password)
     return await _drive(run, record, settings, subscribers)
 
 
@@ -95,16 +93,12 @@ async def resume(
 
     Raises: UsageError if another process has the run.
     """
-    from agentsys.paper import write_paper
-
     run.lock()
     Rounds(run).reopen()
     record = run.read()
     if not (run.paper / "paper.json").is_file():  # stopped while it was written
         paper = Path(record.paper_path)
-        read = await _read(paper, settings, password)
-        _keep_source(paper, run)
-        write_paper(read, run.paper, password=password)
+        _store(await _read(paper, settings, password), paper, run, password)
     return await _drive(run, record, settings, subscribers)
 
 
@@ -126,40 +120,40 @@ async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers
     events = EventLog(run.events_file, record.id)
     for subscriber in subscribers:
         events.subscribe(subscriber)
-    keeper = RecordKeeper(run, record, events)
-    keeper.begin(settings)
+    recorder = RunRecorder(run, record, events)
+    recorder.begin(settings)
     try:
-        await _work(run, keeper, settings, events)
+        await _work(run, recorder, settings, events)
     except asyncio.CancelledError as error:
         terminated = error.args[:1] in (("SIGTERM",), ("SIGHUP",))
         hint = f"go on with `agentsys resume {run.path.name}`"
-        keeper.fail(Interrupted(hint=hint, exit_code=143 if terminated else 130))
+        recorder.fail(Interrupted(hint=hint, exit_code=143 if terminated else 130))
     except AgentsysError as error:
-        keeper.fail(error)
+        recorder.fail(error)
     except BaseException:
-        keeper.crash()
+        recorder.crash()
         raise
     finally:
         try:
-            keeper.finish()
+            recorder.finish()
         finally:
             events.close()
             run.unlock()
-    return RunResult(run, keeper.record)
+    return RunResult(run, recorder.record)
 
 
-async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: EventLog) -> None:
+async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog) -> None:
     """Build the team, let it talk, and put the ending in the record."""
-    from agentsys.audit.auditfiles import seal_audit
+    from agentsys.audit.record import seal_audit
     from agentsys.run.assemble import assemble
 
     await _clean_up(events, settings.docker_hosts)
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
-    team = assemble(run, keeper.record, settings, events, deadline)
-    keeper.meter = team.usage
-    keeper.record.hashes["policy"] = team.context.policy.ref.sha256
+    team = assemble(run, recorder.record, settings, events, deadline)
+    recorder.meter = team.usage
+    recorder.record.hashes["policy"] = team.context.policy.ref.sha256
     try:
-        await _talk(team, keeper, settings, events)
+        await _talk(team, recorder, settings, events)
     except AgentsysError as error:
         _seal_what_there_is(team, error.status, events)
         raise
@@ -169,12 +163,12 @@ async def _work(run: RunDir, keeper: RecordKeeper, settings: Settings, events: E
     finally:
         await team.close()
     seal_audit(team.context, team.ending.status)
-    keeper.end(team.ending.status, team.ending.reason, team.ending.hint)
+    recorder.end(team.ending.status, team.ending.reason, team.ending.hint)
 
 
 def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:
     """Seal the audit of a run that is ending with an error; a fault of this must not hide that error."""
-    from agentsys.audit.auditfiles import seal_audit
+    from agentsys.audit.record import seal_audit
 
     try:
         seal_audit(team.context, status)
@@ -182,18 +176,18 @@ def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:
         events.emit("warning", message=f"the audit could not be sealed: {error}")
 
 
-async def _talk(team: Team, keeper: RecordKeeper, settings: Settings, events: EventLog) -> None:
+async def _talk(team: Team, recorder: RunRecorder, settings: Settings, events: EventLog) -> None:
     from agentsys.run.chat import converse
 
-    task = f"implement {keeper.record.title}"
-    talk = converse(team.colleagues, team.choose, task, keeper.turn, keeper.said)
+    task = f"implement {recorder.record.title}"
+    talk = converse(team.agents, team.choose, task, recorder.turn, recorder.said)
     try:
         async with asyncio.timeout(settings.time_limit):
             await talk
     except TimeoutError as error:
         limit = LimitReached(
             f"the time limit of {settings.time_limit:g} s is used up",
-            f"go on with `agentsys resume {keeper.record.id} --time-limit ...`",
+            f"go on with `agentsys resume {recorder.record.id} --time-limit ...`",
         )
         events.emit("limit.reached", message=limit.message, hint=limit.hint)
         raise limit from error
@@ -208,18 +202,19 @@ async def _clean_up(events: EventLog, hosts: Sequence[str]) -> None:
         events.emit("warning", message=f"{leftover.kind} `{leftover.name}` could not be removed: {reason}")
 
 
-def _keep_source(paper: Path, run: RunDir) -> None:
-    """Keep the document that was read; a folder or a large source is only named in run.json."""
-    import shutil
+def _store(read: Paper, paper: Path, run: RunDir, password: str) -> None:
+    """Keep the document that was read, and what was read; a folder is only named in run.json."""
+    from agentsys.paper import write_paper
 
     run.paper.mkdir(exist_ok=True)
     if paper.is_file():
         shutil.copyfile(paper, run.paper / f"source{paper.suffix.lower()}")
+    write_paper(read, run.paper, password=password)
 
 
 def _plain(settings: Settings) -> dict[str, SettingValue]:
-    data = settings.model_dump(mode="json")
-    return {name: SettingValue(value=value, source="argument") for name, value in data.items()}
+    values = settings.model_dump(mode="json").items()
+    return {name: SettingValue(value=value, source="argument") for name, value in values}
 
 
 def _now() -> str:

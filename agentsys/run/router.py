@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agentsys.core.state import STEP_OF_OWNER, State, Step
+from agentsys.core.events import Step
+from agentsys.core.state import STEP_OF_OWNER, State
 
 
 def next_step(state: State) -> Step:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentsys.audit.decisions import audited_tree, screened
+from agentsys.audit.record import audited_tree, screened
 from agentsys.core.artifacts import Plan
 from agentsys.core.rounds import REPEATS_STOP, Round, Rounds
 from agentsys.core.state import Replayed, State, Verified
@@ -43,7 +43,7 @@ def _written(ws: Workspace, rounds: Rounds, plan: Plan, state: State, policy: st
     if missing or ws.settings.stop_after == "code":
         return replace(state, files_missing=missing, stopped="" if missing else "it was asked to stop after the code")
     tree = ws.code_tree()
-    current = rounds.of_tree(tree)
+    current = rounds.latest_for_tree(tree)
     diagnosed = sum(1 for item in rounds.all() if item.diagnosis is not None)
     return replace(
         state,

@@ -12,7 +12,7 @@ from agentsys.core.artifacts import Check, CheckName, CheckState, Diagnostic, Pl
 from agentsys.core.cut import cut, printable
 from agentsys.core.events import EventLog, Stage
 from agentsys.core.files import write_atomic
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys_sandbox.base import REPO, WORK, OnOutput, Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
 
@@ -45,7 +45,7 @@ class Bench:
     log_base: Path
     """Folder that log paths in the verdict are relative to: the run directory."""
     plan: Plan
-    known: Known
+    facts: RepoFacts
     events: EventLog
     round: int
     timeout: float

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from agentsys.core.artifacts import CheckName, Diagnostic, DiagnosticKind
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 from agentsys.plan.distributions import distribution_of, is_stdlib
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.tracebacks import Fault, Frame
 
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)'?")
@@ -31,7 +31,9 @@ class Finding:
     path: str | None = None
 
 
-def diagnose(fault: Fault, check: CheckName, default: DiagnosticKind, known: Known, *, test: str = "") -> Diagnostic:
+def diagnose(
+    fault: Fault, check: CheckName, default: DiagnosticKind, facts: RepoFacts, *, test: str = ""
+) -> Diagnostic:
     """Turn one exception into a diagnostic.
 
     Args:
@@ -39,7 +41,7 @@ def diagnose(fault: Fault, check: CheckName, default: DiagnosticKind, known: Kno
         test: id of the test in which it happened, if it was one.
     """
     place = _place(fault)
-    finding = _finding(fault, default, known)
+    finding = _finding(fault, default, facts)
     path = finding.path if finding.path is not None else (place.path if place else "")
     symbol = finding.symbol or _symbol(place, test)
     return Diagnostic(
@@ -50,7 +52,7 @@ def diagnose(fault: Fault, check: CheckName, default: DiagnosticKind, known: Kno
         line=place.line if place and place.path == path else None,
         symbol=symbol,
         frames=tuple(str(frame) for frame in fault.own[-12:]),
-        requirements=known.requirements(path),
+        requirements=facts.requirements(path),
     )
 
 
@@ -66,12 +68,12 @@ def _symbol(place: Frame | None, test: str) -> str:
     return test or function if place is None or is_test_path(place.path) else function
 
 
-def _finding(fault: Fault, default: DiagnosticKind, known: Known) -> Finding:
+def _finding(fault: Fault, default: DiagnosticKind, facts: RepoFacts) -> Finding:
     text = f"{fault.error}: {fault.message}" if fault.message else fault.error
     if fault.error in _SYNTAX and fault.frames and fault.frames[-1].own:
         return Finding("syntax", text)
     if fault.error in ("ModuleNotFoundError", "ImportError"):
-        return _import_finding(fault, text, known)
+        return _import_finding(fault, text, facts)
     attribute = _NO_ATTRIBUTE.search(fault.message)
     if fault.error == "AttributeError" and attribute:
         return Finding("wrong_import", text, f"{attribute[1]}.{attribute[2]}")
@@ -79,14 +81,14 @@ def _finding(fault: Fault, default: DiagnosticKind, known: Known) -> Finding:
         return Finding("oom", text)
     missing = _NO_FILE.search(fault.message)
     if fault.error == "FileNotFoundError" and missing:
-        return _missing_file(missing[1], text, default, known)
+        return _missing_file(missing[1], text, default, facts)
     return Finding(default, text)
 
 
-def _import_finding(fault: Fault, text: str, known: Known) -> Finding:
+def _import_finding(fault: Fault, text: str, facts: RepoFacts) -> Finding:
     module = _NO_MODULE.search(fault.message)
     if module:
-        return missing_module(module[1], known)
+        return missing_module(module[1], facts)
     name = _NO_NAME.search(fault.message)
     if name:
         circular = " (circular import)" if "circular import" in fault.message else ""
@@ -103,27 +105,27 @@ def _import_finding(fault: Fault, text: str, known: Known) -> Finding:
     return Finding("import", text)
 
 
-def missing_module(module: str, known: Known) -> Finding:
+def missing_module(module: str, facts: RepoFacts) -> Finding:
     """Tell an uninstalled distribution from a wrong name."""
-    if known.is_own(module):
-        near = known.closest_module(module)
+    if facts.is_own(module):
+        near = facts.closest_module(module)
         hint = f"; the repository has `{near}`" if near and near != module else ""
         return Finding("wrong_import", f"the repository has no module `{module}`{hint}", module)
     if is_stdlib(module):
         return Finding("wrong_import", f"Python's standard library has no module `{module}`", module)
     distribution = distribution_of(module)
-    if known.is_installed(distribution):
+    if facts.is_installed(distribution):
         return Finding("wrong_import", f"`{distribution}` is installed but has no module `{module}`", module)
-    near = known.closest_module(module.partition(".")[0])
+    near = facts.closest_module(module.partition(".")[0])
     if near and "." not in near:
         return Finding("wrong_import", f"there is no module `{module}`; the repository has `{near}`", module)
     message = f"`{module}` is not installed: add `{distribution}` to the requirements"
     return Finding("missing_dependency", message, distribution)
 
 
-def _missing_file(name: str, text: str, default: DiagnosticKind, known: Known) -> Finding:
-    inside = name.removeprefix(known.root.rstrip("/") + "/")
-    planned = known.plan is not None and any(spec.path == inside for spec in known.plan.files)
+def _missing_file(name: str, text: str, default: DiagnosticKind, facts: RepoFacts) -> Finding:
+    inside = name.removeprefix(facts.root.rstrip("/") + "/")
+    planned = facts.plan is not None and any(spec.path == inside for spec in facts.plan.files)
     if inside.startswith(("/", "..", "results/")) or not (planned or inside.startswith(("configs/", "data/"))):
         return Finding(default, text)
     return Finding("missing_file", f"`{inside}` does not exist", inside)

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentsys.core.errors import UsageError
+from agentsys.core.errors import UnsafePath, UsageError
 from agentsys.core.paths import clean_name
-from agentsys.core.repo_errors import UnsafePath
 from agentsys_sandbox.base import REPO, WORK, Sandbox
 
 DATA = "data"

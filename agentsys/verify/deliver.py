@@ -18,7 +18,7 @@ from agentsys.verify.results import keep_results
 def deliver(context: Context) -> None:
     """Write PAPER_MAP.md, paper_map.json, AUDIT.md and requirements.lock, and commit. Does nothing twice."""
     ws = context.ws
-    current = context.rounds.of_tree(ws.code_tree())
+    current = context.rounds.latest_for_tree(ws.code_tree())
     if current is not None and current.verdict.passed:
         _put_back_results(context, current)
     table, data = _map(context, current)
@@ -41,7 +41,7 @@ def _map(context: Context, current: Round | None) -> tuple[str, str]:
     tests = read_tests(_stored(context, current, "tests.json"))
     results = read_results(_stored(context, current, "results.json"))
     files = read_tree(ws.run.repo)
-    plan = ws.the_plan()
+    plan = ws.require_plan()
     table, data = paper_map(plan, gather(plan, files, tests, results), files)
     if faults := map_faults(data, files, tests, results):
         raise InternalError(f"the map of the paper is not true: {faults[0]}")

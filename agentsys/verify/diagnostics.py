@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from agentsys.core.artifacts import CHECKS, CheckName, Diagnostic, DiagnosticKind
 from agentsys.core.cut import cut, printable
+from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
-from agentsys.core.repo_errors import UnsafePath
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.classify import diagnose
 from agentsys.verify.tracebacks import Fault, parse_faults
 
@@ -85,12 +85,12 @@ def _rank(item: Diagnostic) -> tuple[int, int, str, int]:
     return (ORDER.index(item.kind), _POSITION.index(item.check), item.path, item.line or 0)
 
 
-def from_output(text: str, check: CheckName, default: DiagnosticKind, known: Known) -> Diagnostic | None:
+def from_output(text: str, check: CheckName, default: DiagnosticKind, facts: RepoFacts) -> Diagnostic | None:
     """Return the diagnostic of a program that ended with a traceback, or None where its output holds none."""
-    faults = parse_faults(text, known.root)
+    faults = parse_faults(text, facts.root)
     if not faults:
         return None
-    found = diagnose(_telling(faults), check, default, known)
+    found = diagnose(_telling(faults), check, default, facts)
     return found.model_copy(update={"detail": cut(text.strip(), 4000)})
 
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import cast
 
-from agentsys.audit.auditor import record_decision
 from agentsys.audit.findings import as_diagnostics
+from agentsys.audit.record import record_decision
 from agentsys.core.files import write_atomic
 from agentsys.core.version import agentsys_version
 from agentsys.plan.context import Context

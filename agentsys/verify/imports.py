@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.cut import cut
-from agentsys.core.pyparse import parse_python
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
+from agentsys.plan.symbols import parse
 from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic
 from agentsys.verify.classify import diagnose
 from agentsys.verify.diagnostics import from_output
@@ -107,7 +107,7 @@ def _runs_on_import(path: str, bench: Bench) -> bool:
     if is_test_path(path):
         return False
     text = bench.text(path)
-    tree = parse_python(text)
+    tree = parse(text)
     if tree is None:
         return False
     calls = any(isinstance(item, ast.Expr) and isinstance(item.value, ast.Call) for item in tree.body)
@@ -146,14 +146,14 @@ def _diagnostic(bench: Bench, module: Module, line: _Line) -> Diagnostic:
     if line.crash is not None:
         fault = Fault("SystemExit", f"importing `{module.name}` ended the process ({line.crash})", ())
     else:
-        parsed = from_output(line.error, "imports", "import", bench.known)
+        parsed = from_output(line.error, "imports", "import", bench.facts)
         if parsed is not None:
             path = parsed.path or module.path
-            return parsed.model_copy(update={"path": path, "requirements": bench.known.requirements(path)})
+            return parsed.model_copy(update={"path": path, "requirements": bench.facts.requirements(path)})
         fault = Fault("ImportError", (line.error.strip().splitlines() or ["unknown"])[-1], ())
-    found = diagnose(fault, "imports", "import", bench.known)
+    found = diagnose(fault, "imports", "import", bench.facts)
     return found.model_copy(
-        update={"path": module.path, "symbol": module.name, "requirements": bench.known.requirements(module.path)}
+        update={"path": module.path, "symbol": module.name, "requirements": bench.facts.requirements(module.path)}
     )
 
 

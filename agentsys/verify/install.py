@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import Check, Diagnostic
-from agentsys.plan.declared import Requirements, read_requirements
+from agentsys.plan.requirements import Requirements, read_requirements
 from agentsys.verify.bench import Bench, Found, Infrastructure, log_text, outcome_diagnostic
 from agentsys.verify.install_log import diagnose_install, is_infrastructure
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
@@ -17,7 +17,7 @@ async def check_install(bench: Bench) -> Found:
 
     Raises: Infrastructure where the network, the index or the sandbox failed.
     """
-    wanted = read_requirements(bench.files, bench.known)
+    wanted = read_requirements(bench.files, bench.facts)
     if wanted.faults:
         log = bench.log("install.log", "".join(f"{item.path}:{item.line}: {item.message}\n" for item in wanted.faults))
         check = bench.check("install", "failed", f"{len(wanted.faults)} lines are not valid requirements", log=log)
@@ -69,7 +69,7 @@ def _nothing_declared(bench: Bench) -> Found:
         message="there is no `requirements.txt` and no `pyproject.toml`: nothing says what the code needs",
         path="requirements.txt",
         symbol="requirements.txt",
-        requirements=bench.known.requirements("requirements.txt"),
+        requirements=bench.facts.requirements("requirements.txt"),
     )
     return Found(bench.check("install", "failed", found.message), (found,))
 
@@ -83,4 +83,4 @@ def _stop_on_infrastructure(result: ExecResult) -> None:
 
 def _diagnose(bench: Bench, result: ExecResult, wanted: Requirements) -> Diagnostic:
     limit = outcome_diagnostic("install", result, "the installation", path=wanted.source)
-    return limit or diagnose_install(result.text(), bench.known, wanted.source)
+    return limit or diagnose_install(result.text(), bench.facts, wanted.source)

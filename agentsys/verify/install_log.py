@@ -7,7 +7,7 @@ import re
 from agentsys.core.artifacts import Diagnostic, DiagnosticKind
 from agentsys.core.cut import cut
 from agentsys.plan.distributions import normal_name
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.tracebacks import parse_faults
 
 _INFRASTRUCTURE = re.compile(
@@ -48,35 +48,35 @@ def is_infrastructure(text: str) -> bool:
     return _INFRASTRUCTURE.search(text) is not None and _BUILD.search(text) is None
 
 
-def diagnose_install(text: str, known: Known, path: str = "requirements.txt") -> Diagnostic:
+def diagnose_install(text: str, facts: RepoFacts, path: str = "requirements.txt") -> Diagnostic:
     """Return the one diagnostic of a failed installation.
 
     Args:
         path: file that holds the requirements.
     """
-    if f"file://{known.root}`" in text:
-        return _own_project(text, known)
+    if f"file://{facts.root}`" in text:
+        return _own_project(text, facts)
     flat = re.sub(r"\n[ \t]+(?=[a-z`(])", " ", cut(text, _MAX_TEXT))
     for pattern, message in _PATTERNS:
         match = pattern.search(flat)
         if match:
             name = normal_name(match[1].partition("[")[0])
-            return _diagnostic("bad_pin", message.format(name), name, text, known, path)
-    return _diagnostic("install", _last_line(text), "", text, known, path)
+            return _diagnostic("bad_pin", message.format(name), name, text, facts, path)
+    return _diagnostic("install", _last_line(text), "", text, facts, path)
 
 
-def _own_project(text: str, known: Known) -> Diagnostic:
+def _own_project(text: str, facts: RepoFacts) -> Diagnostic:
     """The repository itself could not be built; uv indents what the build backend printed."""
     printed = re.sub(r"^ {9}", "", text, flags=re.MULTILINE)
-    faults = parse_faults(printed, known.root)
+    faults = parse_faults(printed, facts.root)
     why = f"{faults[-1].error}: {faults[-1].message}".splitlines()[0] if faults else _last_line(text)
     return _diagnostic(
-        "install", f"the repository itself cannot be installed: {why}", "", text, known, "pyproject.toml"
+        "install", f"the repository itself cannot be installed: {why}", "", text, facts, "pyproject.toml"
     )
 
 
-def _diagnostic(kind: DiagnosticKind, message: str, symbol: str, text: str, known: Known, path: str) -> Diagnostic:
-    path, line = _place(symbol, path, known)
+def _diagnostic(kind: DiagnosticKind, message: str, symbol: str, text: str, facts: RepoFacts, path: str) -> Diagnostic:
+    path, line = _place(symbol, path, facts)
     return Diagnostic(
         kind=kind,
         check="install",
@@ -85,16 +85,16 @@ def _diagnostic(kind: DiagnosticKind, message: str, symbol: str, text: str, know
         line=line,
         symbol=symbol,
         detail=cut(text.strip(), 4000),
-        requirements=known.requirements(path),
+        requirements=facts.requirements(path),
     )
 
 
-def _place(symbol: str, path: str, known: Known) -> tuple[str, int | None]:
+def _place(symbol: str, path: str, facts: RepoFacts) -> tuple[str, int | None]:
     """Find the line that asks for a distribution; `path` first, then the other files with requirements."""
     if not symbol:
         return path, None
-    for name in sorted(known.texts, key=lambda name: name != path):
-        for number, line in enumerate(known.texts[name].splitlines(), 1):
+    for name in sorted(facts.texts, key=lambda name: name != path):
+        for number, line in enumerate(facts.texts[name].splitlines(), 1):
             asked = re.findall(r"(?:^\s*|[\"'])([A-Za-z0-9][\w.-]*)", line)
             if any(normal_name(item) == symbol for item in asked):
                 return name, number

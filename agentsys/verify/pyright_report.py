@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentsys.core.artifacts import Diagnostic
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.classify import missing_module
 from agentsys.verify.tracebacks import own_path
 
@@ -63,7 +63,7 @@ class PyrightReport:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def parse_pyright(text: str, known: Known) -> PyrightReport | None:
+def parse_pyright(text: str, facts: RepoFacts) -> PyrightReport | None:
     """Read the JSON report; None where the text is not one (pyright crashed, or was cut off).
 
     Only errors become diagnostics: a missing stub or a warning is none.
@@ -75,18 +75,18 @@ def parse_pyright(text: str, known: Known) -> PyrightReport | None:
         return None
     if report is None:
         return None
-    found = tuple(_diagnostic(item, known) for item in report.items if item.severity == "error")
+    found = tuple(_diagnostic(item, facts) for item in report.items if item.severity == "error")
     return PyrightReport(report.version, report.summary.files_analyzed, report.summary.errors, found)
 
 
-def _diagnostic(item: _Item, known: Known) -> Diagnostic:
-    path, own = own_path(item.file, known.root)
+def _diagnostic(item: _Item, facts: RepoFacts) -> Diagnostic:
+    path, own = own_path(item.file, facts.root)
     path = path if own else ""
     line = item.range.start.line + 1
     head, _, rest = item.message[:4000].partition("\n")
     unresolved = _UNRESOLVED.match(head)
     if unresolved:
-        finding = missing_module(unresolved[1], known)
+        finding = missing_module(unresolved[1], facts)
         kind, message, symbol = finding.kind, finding.message, finding.symbol
     elif unknown := _UNKNOWN.match(head):
         kind, message, symbol = "wrong_import", f"`{unknown[1]}` is not in the module it is imported from", unknown[1]
@@ -105,5 +105,5 @@ def _diagnostic(item: _Item, known: Known) -> Diagnostic:
         line=line,
         symbol=symbol,
         detail=rest.strip()[:1000],
-        requirements=known.requirements(path),
+        requirements=facts.requirements(path),
     )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.cut import cut
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic
 from agentsys.verify.diagnostics import from_output
 from agentsys.verify.junit import JunitReport, parse_junit
@@ -75,7 +75,7 @@ async def check_pytest(bench: Bench) -> Found:
         bench.log("pytest.xml", raw)
     bench.log("tests.json", seen.stored())
     log = bench.log("pytest.log", log_text(result))
-    report = parse_junit(raw, bench.known) if raw is not None else None
+    report = parse_junit(raw, bench.facts) if raw is not None else None
     return _judge(bench, result, seen, report, log)
 
 
@@ -108,8 +108,8 @@ def _judge(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | N
     limit = outcome_diagnostic("pytest", result, f"test `{seen.under_way}`" if seen.under_way else "pytest")
     if limit:
         path = seen.under_way.partition("::")[0]
-        path = path if path in bench.known.files else ""
-        found.append(limit.model_copy(update={"path": path, "requirements": bench.known.requirements(path)}))
+        path = path if path in bench.facts.files else ""
+        found.append(limit.model_copy(update={"path": path, "requirements": bench.facts.requirements(path)}))
     passed, failed, skipped = seen.count("passed"), seen.count("failed"), seen.count("skipped")
     exercised = seen.exercised()
     note = f"{passed} passed, {failed} failed, {skipped} skipped; {len(exercised)} functions of the method executed"
@@ -126,7 +126,7 @@ def _why_not(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport |
     if result.exit_code == _NO_TESTS or (result.ok and not seen.outcomes):
         return [_plain("no_test", "pytest found no tests", result)]
     if not result.ok:
-        fault = from_output(result.text(), "pytest", "test", bench.known)
+        fault = from_output(result.text(), "pytest", "test", bench.facts)
         return [fault or _plain("test", f"pytest ended with exit code {result.exit_code}", result)]
     if seen.finish is None or report is None:
         return [_plain("test", "pytest ended before its report was complete", result)]
@@ -152,6 +152,6 @@ def _no_pytest(bench: Bench) -> Found:
         message="`pytest` is not installed: add `pytest` to the requirements",
         path="requirements.txt",
         symbol="pytest",
-        requirements=bench.known.requirements("requirements.txt"),
+        requirements=bench.facts.requirements("requirements.txt"),
     )
     return Found(bench.check("pytest", "failed", found.message), (found,))

@@ -12,7 +12,7 @@ from pydantic import Field
 from agentsys.core.artifacts import CHECKS, Artifact, Check, CheckName, Plan, Verdict
 from agentsys.core.events import EventLog
 from agentsys.core.files import write_atomic
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.bench import Bench, Found
 from agentsys.verify.datafiles import DATA, DataFolder, place
 from agentsys.verify.diagnostics import order_and_merge
@@ -133,7 +133,7 @@ def _bench(task: Task, sandbox: Sandbox) -> Bench:
         out=task.out,
         log_base=task.out.parent.parent,
         plan=task.plan,
-        known=Known(files=frozenset(task.files), plan=task.plan, texts=texts),
+        facts=RepoFacts(files=frozenset(task.files), plan=task.plan, texts=texts),
         events=task.events,
         round=task.number,
         timeout=task.timeout,

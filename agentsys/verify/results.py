@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from agentsys.core.artifacts import Diagnostic, Plan
+from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
-from agentsys.core.repo_errors import UnsafePath
 from agentsys.verify.bench import Bench, Found
 from agentsys.verify.health import Health, health_text, judge_health
 from agentsys.verify.results_file import Results, ResultsError, parse_results
@@ -61,7 +61,7 @@ def _health_faults(bench: Bench, health: Health) -> list[Diagnostic]:
     for sign in health.faults:
         path = _carrier(bench, sign.experiment)
         symbol = ": ".join(filter(None, (sign.experiment, sign.quantity)))
-        changes = {"kind": "health", "path": path, "requirements": bench.known.requirements(path)}
+        changes = {"kind": "health", "path": path, "requirements": bench.facts.requirements(path)}
         found.append(_fault(bench, sign.fault, symbol).model_copy(update=changes))
     return found
 
@@ -137,5 +137,5 @@ def _fault(bench: Bench, message: str, symbol: str) -> Diagnostic:
         message=message,
         path=SCRIPT,
         symbol=symbol,
-        requirements=bench.known.requirements(SCRIPT),
+        requirements=bench.facts.requirements(SCRIPT),
     )

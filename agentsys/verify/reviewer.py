@@ -15,15 +15,13 @@ from agentsys.core.artifacts import (
     ReviewFinding,
 )
 from agentsys.core.errors import InternalError
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
-from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
-from agentsys.core.state import Step
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
-from agentsys.llm.types import Part, Prompt
 from agentsys.paper.render import to_markdown
-from agentsys.plan.context import Context, fan_out
+from agentsys.plan.context import Agent, Context, fan_out
 from agentsys.verify.review_findings import as_diagnostics, last_answer
 
 ROLE = "reviewer"
@@ -56,15 +54,12 @@ class ReviewAnswer(BaseModel):
     findings: tuple[FindingAnswer, ...]
 
 
-class Reviewer:
+class Reviewer(Agent):
     """Compares the code that passed with the paper; open findings become the verdict of the next round."""
 
     name = "reviewer"
     description = "reads the code that passed beside the paper's words and says where they differ"
     steps: tuple[Step, ...] = ("review",)
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     async def act(self, step: Step) -> str:
         """Review the tree at hand.
@@ -73,13 +68,13 @@ class Reviewer:
         taken.
         """
         context = self._context
-        current = context.rounds.of_tree(context.ws.code_tree())
+        current = context.rounds.latest_for_tree(context.ws.code_tree())
         if current is None or not current.verdict.passed:
             raise InternalError("a tree that did not pass was given to the review")
         done = context.rounds.reviews()
         found = done.get(current.number)
         if found is None:
-            found = await _look(context, context.ws.the_plan(), current, len(done) + 1)
+            found = await _look(context, context.ws.require_plan(), current, len(done) + 1)
             context.rounds.write_review(current.number, found)
         if found.open:
             _open_round(context, current, found)
@@ -128,16 +123,15 @@ async def _ask(
     context: Context, plan: Plan, spec: FileSpec, number: int, earlier: str, paper: str
 ) -> tuple[ReviewFinding, ...]:
     source = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
-    task = render(
+    prompt = context.prompt(
+        plan,
         "verify/review",
         file=spec,
         source=context.quote(source),
         requirements=context.ws.requirements_of(plan, spec),
         sections=context.quote(context.cited_sections(plan, spec)),
         earlier=context.quote(earlier),
-        fence=context.fence,
     )
-    prompt = Prompt(prefix=(context.rules(), context.plan_digest(plan)), body=(Part("task", task),))
     known = {row.id for row in plan.requirements}
 
     def parse(text: str) -> tuple[ReviewFinding, ...]:

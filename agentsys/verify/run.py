@@ -15,7 +15,7 @@ from agentsys.core.events import EventLog, Stage
 from agentsys.core.files import write_atomic
 from agentsys.core.tree import read_tree, tree_hash
 from agentsys.plan.distributions import normal_name
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.bench import Bench, Found, Infrastructure
 from agentsys.verify.diagnostics import order_and_merge
 from agentsys.verify.imports import check_imports
@@ -190,7 +190,7 @@ async def _checks(job: Job, sandbox: Sandbox) -> _State:
         state.screened = await job.screen(bench)
         if not state.screened.may_run:
             return state
-    bench.known = replace(bench.known, installed=frozenset(normal_name(item.name) for item in bench.packages))
+    bench.facts = replace(bench.facts, installed=frozenset(normal_name(item.name) for item in bench.packages))
     found["imports"] = await check_imports(bench)
     found["pyright"] = await check_types(bench)
     if found["imports"].check.outcome in ("timeout", "oom"):
@@ -214,7 +214,7 @@ def _bench(job: Job, sandbox: Sandbox) -> Bench:
         out=job.out,
         log_base=job.out.parent.parent,
         plan=job.plan,
-        known=Known(files=frozenset(job.files), plan=job.plan, texts=texts),
+        facts=RepoFacts(files=frozenset(job.files), plan=job.plan, texts=texts),
         events=job.events,
         round=job.round,
         timeout=job.timeout,

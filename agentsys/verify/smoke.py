@@ -62,9 +62,9 @@ def _diagnose(bench: Bench, result: ExecResult) -> Diagnostic:
     if result.outcome is Outcome.TIMEOUT and limit:
         limit = _too_slow(bench, result, limit)
     if limit:
-        return limit.model_copy(update={"requirements": bench.known.requirements(SCRIPT)})
+        return limit.model_copy(update={"requirements": bench.facts.requirements(SCRIPT)})
     text = result.text()
-    fault = from_output(text, "smoke", "runtime", bench.known)
+    fault = from_output(text, "smoke", "runtime", bench.facts)
     if fault:
         return fault
     kind, message, line, symbol = "runtime", f"{what} ended with exit code {result.exit_code}", None, ""
@@ -85,7 +85,7 @@ def _diagnose(bench: Bench, result: ExecResult) -> Diagnostic:
             "line": line,
             "symbol": symbol,
             "detail": cut(text.strip(), 4000),
-            "requirements": bench.known.requirements(SCRIPT),
+            "requirements": bench.facts.requirements(SCRIPT),
         }
     )
 
@@ -115,5 +115,5 @@ def _no_results(bench: Bench, result: ExecResult) -> Diagnostic:
         message=f"`{SCRIPT} {bench.profile}` ended without writing {RESULTS_FILE}",
         path=SCRIPT,
         detail=cut(result.text().strip(), 3000),
-        requirements=bench.known.requirements(SCRIPT),
+        requirements=bench.facts.requirements(SCRIPT),
     )

@@ -25,7 +25,7 @@ async def check_types(bench: Bench) -> Found:
     argv = [*PYRIGHT, "--outputjson", "--pythonpath", f"{VENV}/bin/python", "--project", bench.inside]
     result = await bench.run("pyright", argv, tool=True)
     limit = outcome_diagnostic("pyright", result, "pyright")
-    report = parse_pyright(result.stdout.decode("utf-8", "replace"), bench.known)
+    report = parse_pyright(result.stdout.decode("utf-8", "replace"), bench.facts)
     log = bench.log("pyright.json", result.stdout if report else log_text(result))
     if limit:
         return Found(bench.check("pyright", "failed", limit.message, result=result, log=log), (limit,))
@@ -79,7 +79,7 @@ def _comments(bench: Bench, python: list[str]) -> tuple[list[Diagnostic], int]:
             if whole_file:
                 message = f"`{comment[:80]}` switches type errors off for the whole file; remove it"
                 found = Diagnostic(kind="type", check="pyright", message=message, path=path, line=number)
-                silenced.append(found.model_copy(update={"requirements": bench.known.requirements(path)}))
+                silenced.append(found.model_copy(update={"requirements": bench.facts.requirements(path)}))
             elif _IGNORE.search(comment):
                 ignores += 1
     return silenced, ignores

@@ -6,13 +6,13 @@ import json
 from functools import partial
 from pathlib import Path
 
-from agentsys.audit.decisions import audited_tree
 from agentsys.audit.findings import as_diagnostics
+from agentsys.audit.record import audited_tree
 from agentsys.core.artifacts import CHECKS, Check, Diagnostic, Plan, Verdict
 from agentsys.core.errors import InternalError, SandboxUnavailable
+from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
-from agentsys.core.state import Step
-from agentsys.plan.context import Context
+from agentsys.plan.context import Agent
 from agentsys.verify.deliver import deliver
 from agentsys.verify.environment import screen_installed
 from agentsys.verify.fidelity.mutation import mutation_check
@@ -26,23 +26,20 @@ MUTATION_SECONDS = 900.0
 """After this time no further planted fault is tried."""
 
 
-class Verifier:
+class Verifier(Agent):
     """Says what is true. Executes only what the audit allows; an infrastructure fault is never the code's."""
 
     name = "verifier"
     description = "installs, imports, type-checks, tests and runs the repository in the sandbox"
     steps: tuple[Step, ...] = ("verify", "replay")
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
     async def act(self, step: Step) -> str:
         context = self._context
-        plan = context.ws.the_plan()
+        plan = context.ws.require_plan()
         tree = context.ws.code_tree()
         if audited_tree(context.ws, context.policy.ref.sha256) != tree:
             raise InternalError("a tree that was not audited reached the sandbox")
-        current = context.rounds.of_tree(tree)
+        current = context.rounds.latest_for_tree(tree)
         try:
             if step == "replay" and current is not None and current.verdict.passed:
                 return await self._replay(plan, tree, current.number)

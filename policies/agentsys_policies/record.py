@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from agentsys_policies.errors import PolicyError
-from agentsys_policies.schema import Decision, Override
+from agentsys_policies.schema import Decision
 
 GENESIS = "0" * 64
 EVENTS = "events.jsonl"
@@ -56,14 +56,6 @@ class AuditRecord:
     def append(self, decision: Decision) -> None:
         """Record one decision; it is on disk when this returns."""
         self._append("decision", decision.model_dump(mode="json"))
-
-    def append_override(self, override: Override) -> None:
-        """Record that a person let something go on."""
-        self._append("override", override.model_dump(mode="json"))
-
-    def append_note(self, **facts: object) -> None:
-        """Record facts that are no decision, e.g. the hash of the tree that was executed."""
-        self._append("note", facts)
 
     def seal(self, facts: Mapping[str, object]) -> Path:
         """Write manifest.json: `facts` with head hash, count and time. May be done again after more events."""

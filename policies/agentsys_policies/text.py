@@ -27,11 +27,6 @@ def is_invisible(char: str) -> bool:
     return char in _BIDI or char in _ZERO_WIDTH or 0xE0000 <= ord(char) <= 0xE007F or unicodedata.category(char) == "Cc"
 
 
-def is_bidi(char: str) -> bool:
-    """True for characters that reorder the text around them (source that reads other than it runs)."""
-    return char in _BIDI
-
-
 def matchable(text: str) -> str:
     """Normalise for matching only: compatibility forms folded, invisible characters out, lower case."""
     return unicodedata.normalize("NFKC", visible(text)).casefold()

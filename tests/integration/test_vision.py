@@ -28,7 +28,7 @@ from agentsys.llm.vision import NOT_SHOWN, can_see, knows_images
 from agentsys.paper.model import Algorithm, Equation, Figure, PageInfo, Paper, Paragraph, Section, Table
 from agentsys.paper.pictures import add_pictures
 from agentsys.plan.context import Context
-from agentsys.plan.figures import MAX_IMAGES, images_for, main_figures
+from agentsys.plan.references import MAX_IMAGES, images_for, main_figures
 from agentsys.plan.workspace import Workspace
 from agentsys_policies.engine import Policy
 from agentsys_policies.record import AuditRecord
@@ -103,7 +103,7 @@ def context_of(folder: Path, model: Any = None, read: Paper | None = None, **set
         policy=Policy.load("default"),
         audit=AuditRecord(run.audit),
         open_sandbox=no_sandbox,
-        standing=State,
+        read_state=State,
     )
 
 
@@ -218,7 +218,7 @@ async def test_analyzer_sends_the_picture_that_a_requirement_cites(
 ) -> None:
     async with serving(ok(ANALYSIS)) as endpoint:
         context = context_of(tmp_path, Run(tmp_path).model(endpoint))
-        context.ws.the_plan = lambda: cites(label)
+        context.ws.require_plan = lambda: cites(label)
         await Analyzer(context).act("analyse")
         await context.model.close()  # type: ignore[attr-defined]
     assert picture_urls(endpoint) == expected
@@ -227,7 +227,7 @@ async def test_analyzer_sends_the_picture_that_a_requirement_cites(
 async def test_model_that_cannot_see_gets_caption_and_note_instead(tmp_path: Path) -> None:
     async with serving(ok(ANALYSIS)) as endpoint:
         context = context_of(tmp_path, Run(tmp_path).model(endpoint), vision="off")
-        context.ws.the_plan = lambda: cites("Figure 1")
+        context.ws.require_plan = lambda: cites("Figure 1")
         await Analyzer(context).act("analyse")
         await context.model.close()  # type: ignore[attr-defined]
     text: Any = endpoint.requests[0].body["messages"][-1]["content"]  # type: ignore[index]

@@ -29,5 +29,6 @@ def address_of(handle: Any) -> int:
     """Return a handle as the plain address that `quick` functions take."""
     return ctypes.cast(handle, ctypes.c_void_p).value or 0
 
+
 MAX_SIDE = 14_400.0
 """Longest page side in points: the limit of the PDF specification (ISO 32000-1, annex C)."""

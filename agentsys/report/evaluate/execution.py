@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from agentsys.core.cut import cut
-from agentsys.plan.declared import read_requirements
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
+from agentsys.plan.requirements import read_requirements
 from agentsys.report.evaluate.observed import observed_plan
 from agentsys.report.evaluate.subject import text_of
 from agentsys_sandbox.base import REPO, WORK, Sandbox, SandboxError
@@ -43,7 +43,7 @@ async def execute(files: Mapping[str, bytes], factory: Callable[[], Sandbox] | N
     if factory is None:
         return Execution(False, because="nothing was run, as asked for")
     plan, _ = observed_plan(files)
-    wanted = read_requirements(files, Known(files=frozenset(files), plan=plan))
+    wanted = read_requirements(files, RepoFacts(files=frozenset(files), plan=plan))
     async with factory() as sandbox:
         try:
             await sandbox.write_files(files)

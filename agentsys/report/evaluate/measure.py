@@ -11,11 +11,10 @@ from pathlib import Path
 from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
 from agentsys.core.files import write_atomic
-from agentsys.core.testpaths import is_test_path
-from agentsys.core.tree import tree_hash
-from agentsys.plan.declared import FILES, read_requirements
+from agentsys.core.tree import is_test_path, tree_hash
 from agentsys.plan.distributions import is_stdlib
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
+from agentsys.plan.requirements import FILES, read_requirements
 from agentsys.plan.symbols import parse
 from agentsys.report.evaluate.observed import observed_plan
 from agentsys.report.evaluate.parts import WEIGHTS, Measured, Part, PartName
@@ -157,15 +156,15 @@ async def _run(work: _Work, sandbox: Sandbox, parts: dict[PartName, Part]) -> No
 async def _installed(work: _Work, sandbox: Sandbox, parts: dict[PartName, Part]) -> Bench:
     """Install what the repository asks for, and pytest; where that fails, pytest alone: the rest can be seen then."""
     files = dict(work.subject.files)
-    known = Known(files=frozenset(files), plan=work.plan)
-    wanted = read_requirements(files, known)
+    facts = RepoFacts(files=frozenset(files), plan=work.plan)
+    wanted = read_requirements(files, facts)
     named = {re.split(r"[^\w.-]", line, maxsplit=1)[0].lower() for line in wanted.lines}
     if "pytest" not in named and OWN not in files:
         files[OWN] = b"pytest\n"
     bench = _bench(work, sandbox, files, "installed")
     await bench.place_repo()
     found = await check_install(bench)
-    missing = [] if wanted.source else _third_party(work.subject.files, known)
+    missing = [] if wanted.source else _third_party(work.subject.files, facts)
     others = [name for name in NOT_INSTALLED if name in work.subject.files]
     parts["installs"] = _installs(found, wanted.source, missing, others)
     if found.check.state == "passed":
@@ -188,14 +187,14 @@ def _bench(work: _Work, sandbox: Sandbox, files: Mapping[str, bytes], name: str)
         out=out,
         log_base=work.out,
         plan=work.plan,
-        known=Known(files=frozenset(files), plan=work.plan, texts=texts),
+        facts=RepoFacts(files=frozenset(files), plan=work.plan, texts=texts),
         events=work.events,
         round=0,
         timeout=work.timeout,
     )
 
 
-def _third_party(files: Mapping[str, bytes], known: Known) -> list[str]:
+def _third_party(files: Mapping[str, bytes], facts: RepoFacts) -> list[str]:
     """Return the top names of what the code imports and neither Python nor the repository has."""
     found: set[str] = set()
     for path, data in files.items():
@@ -206,7 +205,7 @@ def _third_party(files: Mapping[str, bytes], known: Known) -> list[str]:
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 found.add(node.module)
     folders = {part for path in files for part in path.split("/")[:-1]} | {Path(path).stem for path in files}
-    tops = {name.partition(".")[0] for name in found if not is_stdlib(name) and not known.is_own(name)}
+    tops = {name.partition(".")[0] for name in found if not is_stdlib(name) and not facts.is_own(name)}
     return sorted(tops - folders)
 
 
@@ -240,7 +239,7 @@ def _imports(found: Found) -> Part:
 
 def _types(bench: Bench) -> Part:
     raw = (bench.out / "pyright.json").read_text(encoding="utf-8")
-    report = parse_pyright(raw, bench.known)
+    report = parse_pyright(raw, bench.facts)
     if report is None:
         return Part("types", None, because="pyright gave no report")
     own = [text_of(data) or "" for path, data in bench.files.items() if path.endswith(".py")]

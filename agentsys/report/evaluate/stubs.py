@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import FunctionNode, definitions
 from agentsys.report.evaluate.subject import text_of
 

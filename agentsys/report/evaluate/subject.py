@@ -11,8 +11,7 @@ from typing import Literal, cast
 
 from agentsys.core.artifacts import Plan
 from agentsys.core.errors import InternalError, UsageError
-from agentsys.core.testpaths import is_test_path
-from agentsys.core.tree import read_tree, tree_hash
+from agentsys.core.tree import is_test_path, read_tree, tree_hash
 from agentsys.plan.files import load_plan
 from agentsys.plan.symbols import parse
 

@@ -14,9 +14,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentsys.core.artifacts import Artifact, FileSpec, Plan, Requirement
-from agentsys.core.testpaths import is_test_path
-from agentsys.plan.carriers import has_key
+from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import Definition, clean_symbol, covers, definitions, public_functions, resolve
+from agentsys.plan.traceability import has_key
 from agentsys.verify.results_file import Results, ResultsError, parse_results
 
 EvidenceState = Literal["shown", "written", "not_done", "not_attempted"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from agentsys.core.artifacts import Artifact, Plan, RequirementKind
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import Definition, definitions, parse, resolve
 from agentsys.verify.fidelity.evidence import Evidence, RequirementEvidence
 from agentsys.verify.fidelity.faults import Fault, function_faults, plant

@@ -15,9 +15,8 @@ from pathlib import Path
 from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
 from agentsys.core.files import write_atomic
-from agentsys.core.testpaths import is_test_path
-from agentsys.core.tree import read_tree, tree_hash
-from agentsys.plan.known import Known
+from agentsys.core.tree import is_test_path, read_tree, tree_hash
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.bench import Bench, Infrastructure
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Mutant, Planted, all_targets, choose, plan_targets
@@ -243,7 +242,7 @@ def _bench(
         out=logs,
         log_base=out.parent,
         plan=plan,
-        known=Known(files=frozenset(files), plan=plan, texts=texts),
+        facts=RepoFacts(files=frozenset(files), plan=plan, texts=texts),
         events=EventLog(None, "mutation"),
         round=0,
         timeout=timeout,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.artifacts import PaperPlace, Plan
 from agentsys.core.cut import printable
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import definitions, resolve
 from agentsys.verify.fidelity.evidence import Evidence, EvidenceState, RequirementEvidence, SymbolEvidence, TestRecord
 from agentsys.verify.results_file import Results

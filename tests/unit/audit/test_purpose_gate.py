@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from agentsys.audit.purpose import judge_purpose
+from agentsys.audit.screening import judge_purpose
 from agentsys.core.errors import ProviderError
 from agentsys.llm.client import AnswerError
 from agentsys.llm.types import Prompt, Usage

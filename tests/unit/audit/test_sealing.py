@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-import agentsys.audit.auditfiles
+import agentsys.audit.record
 import agentsys.run.assemble
 from agentsys.core.errors import LimitReached
 from agentsys.core.settings import Settings
@@ -38,7 +38,7 @@ async def test_a_conversation_that_was_cut_off_seals_the_audit(
     policy = SimpleNamespace(ref=SimpleNamespace(sha256="0"))
     team = SimpleNamespace(usage=None, context=SimpleNamespace(policy=policy), close=nothing)
     monkeypatch.setattr(agentsys.run.assemble, "assemble", made)
-    monkeypatch.setattr(agentsys.audit.auditfiles, "seal_audit", seal)
+    monkeypatch.setattr(agentsys.audit.record, "seal_audit", seal)
     monkeypatch.setattr(pipeline, "_clean_up", nothing)
     monkeypatch.setattr(pipeline, "_talk", cut_off)
     keeper = SimpleNamespace(record=SimpleNamespace(hashes={}), meter=None)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from agentsys.core.errors import GitError
 from agentsys.core.gitrepo import GitRepo
-from agentsys.core.repo_errors import GitError
 
 
 @pytest.fixture
@@ -20,13 +20,19 @@ def git(tmp_path: Path) -> GitRepo:
     return made
 
 
+def is_clean(git: GitRepo) -> bool:
+    """Whether the folder holds exactly the last commit."""
+    there = [file for file in git.path.rglob("*") if file.is_file() and ".git" not in file.parts]
+    return {str(file.relative_to(git.path)): file.read_bytes() for file in there} == git.files()
+
+
 def test_commit_takes_everything_and_names_it(git: GitRepo) -> None:
     (git.path / ".gitignore").write_text("data/\n*.json\n")
     (git.path / "data").mkdir()
     (git.path / "data/loader.py").write_text("y = 2\n")
     sha = git.commit("First")
-    assert git.tracked() == [".gitignore", "a.py", "data/loader.py"]
-    assert git.head() == sha and len(sha) == 40 and git.is_clean()
+    assert sorted(git.files()) == [".gitignore", "a.py", "data/loader.py"]
+    assert git.head() == sha and len(sha) == 40 and is_clean(git)
     assert git.commit("Nothing new") == sha
 
 
@@ -53,7 +59,7 @@ def test_restore_rolls_files_back_as_a_new_commit(git: GitRepo) -> None:
     third = git.restore(first)
     assert git.tree_hash(third) == git.tree_hash(first) and third not in (first, second)
     assert sorted(path.name for path in git.path.iterdir()) == [".git", "a.py"]
-    assert (git.path / "a.py").read_text() == "x = 1\n" and git.is_clean()
+    assert (git.path / "a.py").read_text() == "x = 1\n" and is_clean(git)
     assert "+x = 2" in git.diff(first, second)
 
 
@@ -113,7 +119,7 @@ def test_links_and_embedded_repositories_are_refused(git: GitRepo) -> None:
     (git.path / "link").symlink_to("/etc/passwd")
     git.commit("A link")
     with pytest.raises(GitError, match="link"):
-        git.tracked()
+        git.files()
     (git.path / "link").unlink()
     (git.path / "inner").mkdir()
     GitRepo(git.path / "inner").init()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import safe_path
-from agentsys.core.repo_errors import UnsafePath
 
 HOSTILE = [
     "",

@@ -15,7 +15,7 @@ from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
 from agentsys.debug.debugger import DiagnosisAnswer, DismissedAnswer, check_dismissed
-from agentsys.debug.history import drop_unfinished, settle
+from agentsys.debug.rollback import discard_unfinished, restore_best
 from agentsys.llm.client import AnswerError
 from agentsys.plan.context import Context
 from agentsys.plan.workspace import Workspace
@@ -67,11 +67,11 @@ def test_open_findings_are_reviewed_only_when_they_stand_in_the_next_verdict(run
     rounds = Rounds(run)
     rounds.write_verdict(verdict(1))
     rounds.write_review(1, review())
-    assert not is_reviewed(workspace(run, reviews=1), rounds, rounds.of_tree("t1"))
+    assert not is_reviewed(workspace(run, reviews=1), rounds, rounds.latest_for_tree("t1"))
     rounds.write_verdict(verdict(2, failed="review"))
     rounds.write_verdict(verdict(3, "t2"))
-    assert is_reviewed(workspace(run, reviews=1), rounds, rounds.of_tree("t2"))
-    assert not is_reviewed(workspace(run, reviews=2), rounds, rounds.of_tree("t2"))
+    assert is_reviewed(workspace(run, reviews=1), rounds, rounds.latest_for_tree("t2"))
+    assert not is_reviewed(workspace(run, reviews=2), rounds, rounds.latest_for_tree("t2"))
 
 
 def test_no_review_is_missing_where_none_is_wanted(run: RunDir):
@@ -108,7 +108,7 @@ def test_half_done_work_is_taken_back_and_kept_as_a_diff(run: RunDir):
     (run.repo / "a.py").write_text("x = 2  # by hand\n")
     (run.repo / "new.py").write_text("y = 3\n")
     context = cast("Context", SimpleNamespace(ws=workspace(run), git=git))
-    drop_unfinished(context, 1)
+    discard_unfinished(context, 1)
     assert git.head() == head and (run.repo / "a.py").read_text() == "x = 1\n" and not (run.repo / "new.py").exists()
     kept = (run.round(1) / "discarded.diff").read_text()
     assert "+x = 2  # by hand" in kept and "+y = 3" in kept
@@ -119,7 +119,7 @@ def test_where_nothing_was_changed_nothing_is_kept(run: RunDir):
     git.init()
     (run.repo / "a.py").write_text("x = 1\n")
     git.commit("First version")
-    drop_unfinished(cast("Context", SimpleNamespace(ws=workspace(run), git=git)), 1)
+    discard_unfinished(cast("Context", SimpleNamespace(ws=workspace(run), git=git)), 1)
     assert not (run.round(1) / "discarded.diff").exists()
 
 
@@ -148,11 +148,11 @@ async def test_findings_on_a_tree_that_was_put_back_by_hand_are_opened_and_not_f
     verified(team, 2, failed="pytest")
     (run.repo / "a.py").write_text("x = 1\n")
     team.rounds.write_review(1, review(team.ws.code_tree()))
-    assert not is_reviewed(team.ws, team.rounds, team.rounds.of_tree(team.ws.code_tree()))
+    assert not is_reviewed(team.ws, team.rounds, team.rounds.latest_for_tree(team.ws.code_tree()))
     assert "1 findings to repair" in await Reviewer(team).act("review")
-    current = team.rounds.of_tree(team.ws.code_tree())
+    current = team.rounds.latest_for_tree(team.ws.code_tree())
     assert current is not None and current.number == 3 and not current.verdict.passed
-    assert not settle(team)
+    assert not restore_best(team)
 
 
 def test_findings_of_a_review_roll_nothing_back(run: RunDir):
@@ -160,7 +160,7 @@ def test_findings_of_a_review_roll_nothing_back(run: RunDir):
     verified(team, 1)
     verified(team, 2, failed="review")
     head = team.git.head()
-    assert not settle(team)
+    assert not restore_best(team)
     assert team.git.head() == head and not (run.round(2) / "rollback.json").exists()
 
 
@@ -172,7 +172,7 @@ def test_a_repair_that_leads_back_to_a_worse_tree_is_not_delivered(run: RunDir):
     verified(team, 2, failed="imports")
     team.rounds.write_diagnosis(Diagnosis(round=2, cause="c", owner="debugger"), (), "base")
     assert "changed nothing" in stuck(team.rounds, team.rounds.last())
-    assert not settle(team) and settle(team, final=True)
+    assert not restore_best(team) and restore_best(team, final=True)
     assert (run.repo / "a.py").read_text() == "x = 1\n"
 
 
@@ -180,7 +180,7 @@ def test_what_a_person_changed_and_nobody_verified_is_kept_in_the_end(run: RunDi
     team = context(run)
     verified(team, 1, failed="pytest")
     (run.repo / "a.py").write_text("x = 2  # by hand\n")
-    assert not settle(team, final=True)
+    assert not restore_best(team, final=True)
     assert "by hand" in (run.repo / "a.py").read_text()
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.core.repo_errors import EditError, UnsafePath
-from agentsys.debug.edit_format import EDIT_FORMAT
-from agentsys.debug.edits import Edit, parse_edits, prepare
+from agentsys.core.errors import EditError, UnsafePath
+from agentsys.debug.edits import EDIT_FORMAT, Edit, parse_edits, prepare
 
 
 def edit(path: str, *pairs: tuple[str, str]) -> str:

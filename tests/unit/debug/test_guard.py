@@ -3,14 +3,11 @@
 # ruff: noqa: E501 - one line for each case
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from agentsys.core.artifacts import FileSpec, PaperPlace, Plan, Requirement
-from agentsys.core.repo_errors import GuardRefused
-from agentsys.debug.edits import Change, Patch
-from agentsys.debug.guard import interface_names, refuse_weakening, review_changes
+from agentsys.debug.edits import Change
+from agentsys.debug.guard import interface_names, weakenings
 
 PLAN = Plan.model_validate(
     {
@@ -178,21 +175,17 @@ HONEST: dict[str, dict[str, Change]] = {
 @pytest.mark.parametrize("name", CHEATS)
 def test_a_repair_that_cheats_is_refused_with_the_reason(name: str) -> None:
     changes, said = CHEATS[name]
-    reasons = review_changes(changes, PLAN)
+    reasons = weakenings(changes, PLAN)
     assert any(said in reason for reason in reasons), reasons
 
 
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_repair_passes(name: str) -> None:
-    assert review_changes(HONEST[name], PLAN) == ()
+    assert weakenings(HONEST[name], PLAN) == ()
 
 
-def test_the_refusal_carries_every_reason(tmp_path: Path) -> None:
-    changes = {**CHEATS["constant"][0], **CHEATS["skip"][0]}
-    with pytest.raises(GuardRefused) as caught:
-        refuse_weakening(Patch(tmp_path, changes), PLAN)
-    assert len(caught.value.reasons) == 2
-    refuse_weakening(Patch(tmp_path, HONEST["fix a formula"]), PLAN)
+def test_the_refusal_carries_every_reason() -> None:
+    assert len(weakenings({**CHEATS["constant"][0], **CHEATS["skip"][0]}, PLAN)) == 2
 
 
 @pytest.mark.timeout(20)
@@ -202,7 +195,7 @@ def test_a_configuration_that_multiplies_itself_is_read_in_reasonable_time() -> 
         for a, b in zip("abcdefghijklmnopqrstuvwx", "bcdefghijklmnopqrstuvwxy", strict=True)
     )
     for text in (bomb, "a: &a\n  b: *a\n"):
-        review_changes({"configs/full.yaml": Change("seed: 0\n", text)}, PLAN)
+        weakenings({"configs/full.yaml": Change("seed: 0\n", text)}, PLAN)
 
 
 def test_names_are_read_from_an_interface() -> None:
@@ -212,4 +205,4 @@ def test_names_are_read_from_an_interface() -> None:
 
 def test_numbers_beyond_all_measure_are_read_without_a_crash() -> None:
     changes = test("> 0.25", "> 1" + "0" * 400)
-    assert isinstance(review_changes(changes, PLAN), tuple)
+    assert isinstance(weakenings(changes, PLAN), tuple)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.core.repo_errors import EditError
+from agentsys.core.errors import EditError
 from agentsys.debug.textcheck import check_text
 
 WRONG = [

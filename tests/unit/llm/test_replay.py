@@ -149,16 +149,6 @@ async def test_limits_hold_in_a_replay(tmp_path: Path) -> None:
         await replay.model.ask("coder", "a.py", prompt(), good)
 
 
-async def test_recordings_that_were_never_used_are_listed(tmp_path: Path) -> None:
-    await record(tmp_path / "rec", ("planner", "plan", ["bad", "fine"]), ("coder", "a.py", ["code"]))
-    replay = Replay(tmp_path / "rec", tmp_path / "run")
-    await replay.model.ask("planner", "plan", prompt(), good)
-    assert [str(path.relative_to(tmp_path / "rec")) for path in replay.model.unused_recordings] == ["coder/a.py/01.md"]
-    resumed = Replay(tmp_path / "rec", tmp_path / "run")
-    await resumed.model.ask("coder", "a.py", prompt(), good)
-    assert resumed.model.unused_recordings == []
-
-
 @pytest.mark.parametrize("make", [False, True], ids=["missing", "empty"])
 def test_folder_without_recordings_is_told_at_once(tmp_path: Path, make: bool) -> None:
     if make:

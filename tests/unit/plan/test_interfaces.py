@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentsys.code.promises import broken_promises
+from agentsys.code.interface_check import interface_violations
 from agentsys.plan.interfaces import interface_of
 
 SOURCE = '''"""Module."""
@@ -52,27 +52,27 @@ class Point  # frozen dataclass: x, y
 Point.norm -> float (property)
 LIMIT: int
 NAMES: tuple[str, ...]"""
-    assert broken_promises(interface, SOURCE) == []
+    assert interface_violations(interface, SOURCE) == []
 
 
 def test_missing_functions_classes_and_parameters_are_broken_promises():
     interface = "def move(p: Point, by: float, twice: bool) -> Point\ndef gone(x: int) -> int\nclass Nowhere"
-    broken = broken_promises(interface, SOURCE)
+    broken = interface_violations(interface, SOURCE)
     assert len(broken) == 3
     assert "twice" in broken[0] and "gone" in broken[1] and "Nowhere" in broken[2]
 
 
 def test_a_parameter_that_callers_do_not_know_of_must_have_a_default():
-    assert broken_promises("def f(a: int) -> int", "def f(a, b): ...")
-    assert broken_promises("def f(a: int) -> int", "def f(a, b=1, *, c=2): ...") == []
+    assert interface_violations("def f(a: int) -> int", "def f(a, b): ...")
+    assert interface_violations("def f(a: int) -> int", "def f(a, b=1, *, c=2): ...") == []
 
 
 def test_methods_are_compared_without_self():
     source = "class A:\n    def run(self, x, y): ...\n    @property\n    def size(self): ...\n"
-    assert broken_promises("class A\nA.run(x: int, y: int) -> None\nA.size -> int", source) == []
-    assert broken_promises("class A\nA.run(x: int, z: int) -> None", source)
-    assert broken_promises("class A:\n    def run(self, x: int) -> None: ...", source)
+    assert interface_violations("class A\nA.run(x: int, y: int) -> None\nA.size -> int", source) == []
+    assert interface_violations("class A\nA.run(x: int, z: int) -> None", source)
+    assert interface_violations("class A:\n    def run(self, x: int) -> None: ...", source)
 
 
 def test_lines_that_are_no_signatures_promise_nothing():
-    assert broken_promises("main: command line `python -m x CONFIG`\nsome words (a, b)", "x = 1") == []
+    assert interface_violations("main: command line `python -m x CONFIG`\nsome words (a, b)", "x = 1") == []

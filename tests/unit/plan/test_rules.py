@@ -6,8 +6,8 @@ import pytest
 
 from agentsys.core.artifacts import Dependency, FileSpec, PaperPlace
 from agentsys.plan.answers import DesignAnswer, EvaluationAnswer, Ledger, clean_design
-from agentsys.plan.carriers import missing_keys, missing_symbols
 from agentsys.plan.rules import design_problems, evaluation_problems, find_cycle, levels
+from agentsys.plan.traceability import missing_config_keys, missing_symbols
 
 PLACE = PaperPlace(section="3")
 
@@ -169,8 +169,8 @@ def test_a_carrier_that_the_interface_promises_is_none():
 
 def test_a_configuration_key_that_carries_a_requirement_must_be_in_the_configuration():
     spec = carrying("config:model.width")
-    assert missing_keys([spec], {"model": {"width": 3}}) == []
-    assert "model.width" in missing_keys([spec], {"model": {"depth": 3}})[0]
+    assert missing_config_keys([spec], {"model": {"width": 3}}) == []
+    assert "model.width" in missing_config_keys([spec], {"model": {"depth": 3}})[0]
 
 
 def test_a_file_without_a_function_that_carries_a_requirement_is_noticed():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import pytest
 
-from agentsys.core.errors import BlockedError, InternalError
-from agentsys.core.state import Step
+from agentsys.core.errors import BlockedError, InternalError, UsageError
+from agentsys.core.events import Step
 from agentsys.run import chat
 
 
@@ -34,7 +36,7 @@ def team_of(fault: Exception | None = None) -> list[Speaker]:
     ]
 
 
-async def hold(team: list[Speaker], steps: list[Step]) -> list[str]:
+async def hold(team: list[Speaker], steps: Iterable[Step]) -> list[str]:
     said: list[str] = []
     due = iter(steps)
     turns: list[tuple[Step, str]] = []
@@ -64,8 +66,27 @@ async def test_what_a_member_raises_comes_out_of_the_conversation_unchanged():
         await hold(team_of(BlockedError("no")), ["plan", "code", "report"])
 
 
+async def test_a_plan_that_was_damaged_between_two_turns_is_told_as_such():
+    def steps() -> Iterator[Step]:
+        yield "plan"
+        raise UsageError("the plan is damaged")
+
+    with pytest.raises(UsageError, match="damaged"):
+        await hold(team_of(), steps())
+
+
+async def test_a_turn_that_fails_is_said_too():
+    said: list[tuple[str, str]] = []
+    due = iter(["plan", "code"])
+    with pytest.raises(BlockedError):
+        await chat.converse(
+            team_of(BlockedError("no")), lambda: next(due), "a task", lambda *_: None, lambda *words: said.append(words)
+        )
+    assert said == [("planner", "done"), ("coder", "BlockedError")]
+
+
 async def test_a_conversation_in_circles_is_a_bug_and_not_an_ending(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(chat, "FUSE", 6)
+    monkeypatch.setattr(chat, "MAX_TURNS", 6)
     team = team_of()
     with pytest.raises(InternalError, match="did not come to an end"):
         await hold(team, ["plan", "code"] * 10)

@@ -6,7 +6,8 @@ import itertools
 from dataclasses import replace
 from typing import get_args
 
-from agentsys.core.state import STEP_OF_OWNER, State, Step
+from agentsys.core.events import Step
+from agentsys.core.state import STEP_OF_OWNER, State
 from agentsys.run.router import next_step
 
 VALUES = {

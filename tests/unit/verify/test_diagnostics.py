@@ -5,7 +5,7 @@ import pytest
 from agentsys.core.artifacts import Diagnostic, FileSpec, PaperPlace, Plan, Requirement
 from agentsys.core.cut import cut
 from agentsys.core.fingerprint import stable_text
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.diagnostics import ORDER, order_and_merge
 
 
@@ -81,9 +81,9 @@ def test_the_ledger_is_found_through_owner_and_file() -> None:
         files=(FileSpec(path="pkg/a.py", purpose="p", requirements=("R1",)),),
         config_full={}, config_smoke={}, experiments=({"name": "e", "what": "w", "full": "f", "smoke": "s"},),  # type: ignore[arg-type]
     )  # fmt: skip
-    known = Known(plan=plan)
-    assert known.requirements("pkg/a.py") == ("R1", "R2")
-    assert known.requirements("pkg/b.py") == known.requirements("") == ()
+    facts = RepoFacts(plan=plan)
+    assert facts.requirements("pkg/a.py") == ("R1", "R2")
+    assert facts.requirements("pkg/b.py") == facts.requirements("") == ()
 
 
 def test_what_programs_printed_cannot_steer_a_terminal_or_a_path() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.diagnostics import from_output, order_and_merge
 from agentsys.verify.install_log import diagnose_install, is_infrastructure
 from agentsys.verify.junit import parse_junit
@@ -14,7 +14,7 @@ from agentsys.verify.pyright_report import parse_pyright
 
 DATA = Path(__file__).parent / "data"
 NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory:"
-KNOWN = Known(
+KNOWN = RepoFacts(
     files=frozenset(
         {
             "pkg/__init__.py",

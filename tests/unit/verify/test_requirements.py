@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentsys.plan.declared import Requirements, read_requirements
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
+from agentsys.plan.requirements import Requirements, read_requirements
 
 
 def read(**files: str) -> Requirements:
@@ -12,7 +12,7 @@ def read(**files: str) -> Requirements:
         name.replace("__", "/").replace("_txt", ".txt").replace("_toml", ".toml"): text.encode()
         for name, text in files.items()
     }
-    return read_requirements(named, Known())
+    return read_requirements(named, RepoFacts())
 
 
 def test_lines_are_read_without_comments_options_and_hashes() -> None:

@@ -1,7 +1,7 @@
-"""What carries a requirement in a file: functions and classes, configuration keys, result keys.
+"""Links from requirements to code: the functions, classes, configuration keys and result keys that fulfil them.
 
-A planner names them (`FileSpec.symbols`), the file is held to them when it is accepted, and the evidence for a
-requirement is read off them in the end.
+The planner names them (`FileSpec.symbols`), a file must define them to be accepted, and the evidence for a requirement
+is measured on them in the end.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from agentsys.plan.symbols import clean_symbol, definitions, resolve
 CONFIG, RESULT = "config:", "result:"
 
 
-def carrier_problems(spec: FileSpec, result_keys: Collection[str]) -> list[str]:
-    """Check the carriers that a planned file names: known result keys, and functions that its interface promises."""
+def symbol_problems(spec: FileSpec, result_keys: Collection[str]) -> list[str]:
+    """Check the symbols that a planned file names: result keys that exist, functions that stand in its interface."""
     problems: list[str] = []
     for rid, name in _pairs(spec):
         if name.startswith(RESULT):
             if name.removeprefix(RESULT) not in result_keys:
                 problems.append(f"`{spec.path}`: `{name}` of {rid} is no result key of the expected results")
-        elif not name.startswith(CONFIG) and not _promised(spec, name):
+        elif not name.startswith(CONFIG) and not _in_interface(spec, name):
             problems.append(
                 f"`{spec.path}`: `{name}` of {rid} must be a function, class or `Class.method` of its `interface`, "
                 "`config:<key>` or `result:<key>`"
@@ -31,8 +31,8 @@ def carrier_problems(spec: FileSpec, result_keys: Collection[str]) -> list[str]:
     return problems
 
 
-def missing_keys(files: Collection[FileSpec], config: Mapping[str, object]) -> list[str]:
-    """Return a sentence for each `config:` carrier whose key the configuration lacks."""
+def missing_config_keys(files: Collection[FileSpec], config: Mapping[str, object]) -> list[str]:
+    """Return a sentence for each `config:` symbol whose key the configuration lacks."""
     found: list[str] = []
     for spec in files:
         for rid, name in _pairs(spec):
@@ -57,7 +57,7 @@ def has_key(config: object, key: str) -> bool:
 
 
 def missing_symbols(spec: FileSpec, source: str) -> list[str]:
-    """Return the functions, classes and methods that carry requirements in a file and that its text does not define."""
+    """Return the functions, classes and methods that a file should have for its requirements and does not define."""
     there = definitions(source)
     names = (name for _, name in _pairs(spec) if not name.startswith((CONFIG, RESULT)))
     return [name for name in dict.fromkeys(names) if resolve(there, clean_symbol(name)) is None]
@@ -69,8 +69,8 @@ def _pairs(spec: FileSpec) -> Iterator[tuple[str, str]]:
             yield rid, name
 
 
-def _promised(spec: FileSpec, name: str) -> bool:
-    """A name stands in the interface; of `Class.method` both parts do."""
+def _in_interface(spec: FileSpec, name: str) -> bool:
+    """True if a name stands in the interface; of `Class.method` both parts."""
     return bool(name) and all(
         re.search(rf"\b{re.escape(part)}\b", spec.interface) for part in clean_symbol(name).split(".")
     )

@@ -1,4 +1,4 @@
-"""Keeps run.json true while the run goes on."""
+"""Writes run.json while the run goes on."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from agentsys.core.errors import EXIT_CODES, AgentsysError, LimitReached, Status
-from agentsys.core.events import EventLog, Stage
+from agentsys.core.events import EventLog, Stage, Step
 from agentsys.core.prompts import template_hash
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, process_start
 from agentsys.core.runrecord import RunRecord, UsageRecord
 from agentsys.core.settings import Settings
-from agentsys.core.state import Step
 
 UsageMeter = Callable[[], UsageRecord]
 VERSIONS = ("agentsys", "autogen-agentchat", "openai", "pyright", "pypdfium2")
 
 
-class RecordKeeper:
-    """Keeps run.json true at every moment: status, stage, usage, time of each stage."""
+class RunRecorder:
+    """Updates run.json at every turn: status, stage, usage, time of each stage."""
 
     def __init__(self, run: RunDir, record: RunRecord, events: EventLog) -> None:
         self._run = run

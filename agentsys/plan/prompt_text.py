@@ -1,11 +1,10 @@
-"""Diagnostics and diagnoses as text for prompts."""
+"""Diagnostics, checks and diagnoses as text for prompts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import Diagnosis, Diagnostic, Verdict
-from agentsys.core.repo_errors import EditError
 
 MAX_DIAGNOSTICS = 12
 MAX_DETAIL = 2500
@@ -39,11 +38,6 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     """Return cause and instructions."""
     lines = [diagnosis.cause, *(f"- `{row.path}`: {row.instruction}" for row in diagnosis.instructions)]
     return "\n".join(lines)
-
-
-def feedback(error: EditError) -> str:
-    """Return what a model is told about an answer that cannot be applied."""
-    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def cut(text: str, limit: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from packaging.requirements import InvalidRequirement, Requirement
 
 from agentsys.core.artifacts import Diagnostic
-from agentsys.plan.known import Known
+from agentsys.plan.repo_facts import RepoFacts
 
 FILES = ("requirements.txt", "requirements-dev.txt", "requirements-test.txt", "requirements_dev.txt")
 _EXTRAS = ("dev", "test", "tests", "testing")
@@ -38,20 +38,20 @@ class Requirements:
     faults: list[Diagnostic] = field(default_factory=list[Diagnostic])
 
 
-def read_requirements(files: Mapping[str, bytes], known: Known) -> Requirements:
+def read_requirements(files: Mapping[str, bytes], facts: RepoFacts) -> Requirements:
     """Collect the requirement lines of the repository, with a diagnostic for each line that is not valid."""
     found = Requirements()
     seen: set[str] = set()
     for name in FILES:
         if name in files:
             found.source = found.source or name
-            _read_file(name, files, found, known, seen)
+            _read_file(name, files, found, facts, seen)
     if "pyproject.toml" in files:
-        _read_project(files["pyproject.toml"], found, known)
+        _read_project(files["pyproject.toml"], found, facts)
     return found
 
 
-def _read_file(name: str, files: Mapping[str, bytes], found: Requirements, known: Known, seen: set[str]) -> None:
+def _read_file(name: str, files: Mapping[str, bytes], found: Requirements, facts: RepoFacts, seen: set[str]) -> None:
     if name in seen:
         return
     seen.add(name)
@@ -64,17 +64,17 @@ def _read_file(name: str, files: Mapping[str, bytes], found: Requirements, known
         if other:
             target = str(PurePosixPath(name).parent / other[1])
             if target not in files:
-                found.faults.append(_fault(name, number, f"`{other[1]}` does not exist", line, known))
+                found.faults.append(_fault(name, number, f"`{other[1]}` does not exist", line, facts))
             elif line.startswith(("-c", "--constraint")):
                 found.constraints += _plain_lines(files[target])
             else:
-                _read_file(target, files, found, known, seen)
+                _read_file(target, files, found, facts, seen)
         elif _INDEX_OPTION.match(line):
             found.ignored.append(line)
         elif re.match(r"^(-e|--editable)[ =]\s*\.(\[[\w,]+\])?$|^\.(\[[\w,]+\])?$", line):
             found.project = found.project or "pyproject.toml" in files
         else:
-            _add(_HASH.sub("", line), name, number, found, known)
+            _add(_HASH.sub("", line), name, number, found, facts)
 
 
 def _plain_lines(data: bytes) -> list[str]:
@@ -82,22 +82,22 @@ def _plain_lines(data: bytes) -> list[str]:
     return [_HASH.sub("", line) for line in lines if line and not line.startswith("-")]
 
 
-def _add(line: str, name: str, number: int | None, found: Requirements, known: Known) -> None:
+def _add(line: str, name: str, number: int | None, found: Requirements, facts: RepoFacts) -> None:
     try:
         Requirement(line)
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
-        found.faults.append(_fault(name, number, f"`{line[:100]}` is not a valid requirement: {reason}", line, known))
+        found.faults.append(_fault(name, number, f"`{line[:100]}` is not a valid requirement: {reason}", line, facts))
         return
     if line not in found.lines:
         found.lines.append(line)
 
 
-def _read_project(data: bytes, found: Requirements, known: Known) -> None:
+def _read_project(data: bytes, found: Requirements, facts: RepoFacts) -> None:
     try:
         document = tomllib.loads(data.decode("utf-8", "replace"))
     except tomllib.TOMLDecodeError as error:
-        fault = _fault("pyproject.toml", None, f"pyproject.toml is not valid TOML: {error}", "", known)
+        fault = _fault("pyproject.toml", None, f"pyproject.toml is not valid TOML: {error}", "", facts)
         found.faults.append(fault.model_copy(update={"kind": "syntax"}))
         return
     project = _table(document.get("project"))
@@ -109,10 +109,10 @@ def _read_project(data: bytes, found: Requirements, known: Known) -> None:
     for table in (extras, groups):
         for name in _EXTRAS:
             for item in _strings(table.get(name)):
-                _add(item, "pyproject.toml", None, found, known)
+                _add(item, "pyproject.toml", None, found, facts)
 
 
-def declared(files: Mapping[str, bytes]) -> list[str]:
+def project_requirements(files: Mapping[str, bytes]) -> list[str]:
     """Return everything else that pyproject.toml would have installed: of the project, its extras and its build.
 
     Dependencies that are computed while building cannot be known; they are returned as a line that is no requirement.
@@ -138,7 +138,7 @@ def _strings(value: object) -> list[str]:
     return [item for item in cast("list[object]", value) if isinstance(item, str)] if isinstance(value, list) else []
 
 
-def _fault(path: str, line: int | None, message: str, symbol: str, known: Known) -> Diagnostic:
+def _fault(path: str, line: int | None, message: str, symbol: str, facts: RepoFacts) -> Diagnostic:
     return Diagnostic(
         kind="bad_pin",
         check="install",
@@ -146,5 +146,5 @@ def _fault(path: str, line: int | None, message: str, symbol: str, known: Known)
         path=path,
         line=line,
         symbol=symbol[:100],
-        requirements=known.requirements(path),
+        requirements=facts.requirements(path),
     )

@@ -1,4 +1,4 @@
-"""What is known of a repository when its logs are read: its files, its plan, what is installed."""
+"""Facts about a repository that its logs are read with: its files, its plan, what is installed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from agentsys.plan.distributions import normal_name
 
 
 @dataclass(frozen=True)
-class Known:
-    """Facts about the repository that turn an error text into a diagnosis."""
+class RepoFacts:
+    """What turns an error text into a diagnosis."""
 
     files: frozenset[str] = frozenset()
     """POSIX paths of the repository's files."""
@@ -60,8 +60,3 @@ class Known:
     def is_installed(self, distribution: str) -> bool:
         """True if that distribution is in the environment."""
         return normal_name(distribution) in self.installed
-
-    def find_file(self, name: str) -> str:
-        """Return the repository's path for a path printed by a program, or ``."""
-        relative = name.removeprefix(self.root.rstrip("/") + "/").removeprefix("./")
-        return relative if relative in self.files else ""

@@ -1,18 +1,21 @@
-"""Figures, algorithms, tables and distrusted equations of the paper as pictures for models that see."""
+"""What references such as `Figure 2` or `Eq. (3)` mean: the page, and the picture for models that see."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from agentsys.core.artifacts import FileSpec, Plan
+from agentsys.core.artifacts import ExpectedResult, FileSpec, PaperPlace, Plan
 from agentsys.core.prompts import render
 from agentsys.llm.pictures import fitted
 from agentsys.llm.types import Image, Prompt
 from agentsys.llm.vision import can_see, without_images
 from agentsys.paper.model import Algorithm, Block, Equation, Figure, Paper, Table
+from agentsys.paper.query import find_section
+from agentsys.plan.answers import LedgerRow
 from agentsys.plan.context import Context
 
 MAX_IMAGES = 6
@@ -24,12 +27,14 @@ _REF = re.compile(
     r"\b(eq(?:uation|n)?|tab(?:le)?|fig(?:ure)?|alg(?:orithm)?)s?\b\.?\s*\(?([A-Z]?\.?\d+(?:\.\d+)*|[IVX]+)\b",
     re.IGNORECASE,
 )
-_KINDS: dict[str, type[Equation | Table | Figure | Algorithm]] = {
+_KINDS: dict[str, type[Block]] = {
     "eq": Equation,
     "ta": Table,
     "fi": Figure,
     "al": Algorithm,
 }
+Referable = Equation | Table | Figure | Algorithm
+R = TypeVar("R", LedgerRow, ExpectedResult)
 _METHOD = re.compile(
     r"(?i)\b(architectures?|overview|pipeline|framework|schematic|diagram|model|structure|workflow|algorithm|illustrat\w+)\b"
 )
@@ -46,9 +51,8 @@ def images_for(context: Context, refs: Iterable[str]) -> tuple[Image, ...]:
 
     An equation has a picture only where its text is not to be trusted, a table only where its cells could not be read.
     """
-    wanted = {(found[1].lower()[:2], _number(found[2])) for ref in refs for found in _REF.finditer(ref)}
-    blocks = [block for block in _pictured(context.ws.paper) if (_kind(block), _label(block)) in wanted]
-    return _images(context, blocks)
+    wanted = {found for ref in refs for found in _references(ref)}
+    return _images(context, (row for row in _referable(context.ws.paper) if row.image and _reference(row) in wanted))
 
 
 def main_figures(paper: Paper) -> list[str]:
@@ -65,13 +69,23 @@ def cited(plan: Plan, spec: FileSpec) -> list[str]:
     return [text for row in rows for text in (row.place.label, row.what, row.place.quote)]
 
 
-def _pictured(paper: Paper) -> Iterator[Equation | Table | Figure | Algorithm]:
-    for block in paper.blocks():
-        if isinstance(block, Equation | Table | Figure | Algorithm) and block.image:
-            yield block
+def with_pages(rows: Sequence[R], paper: Paper) -> tuple[R, ...]:
+    """Return requirements or expected results with the page of each place: from the reader, never from a model."""
+    return tuple(row.model_copy(update={"place": _located(row.place, paper)}) for row in rows)
 
 
-def _images(context: Context, blocks: Iterable[Equation | Table | Figure | Algorithm]) -> tuple[Image, ...]:
+def _located(place: PaperPlace, paper: Paper) -> PaperPlace:
+    wanted = _references(place.label)[:1]
+    page = next((block.page for block in _referable(paper) if wanted == [_reference(block)]), None)
+    section = find_section(paper, place.section)
+    return place.model_copy(update={"page": page or (section.page if section is not None else None)})
+
+
+def _referable(paper: Paper) -> Iterator[Referable]:
+    return (block for block in paper.blocks() if isinstance(block, Referable))
+
+
+def _images(context: Context, blocks: Iterable[Referable]) -> tuple[Image, ...]:
     found: list[Image] = []
     for block in blocks:
         if len(found) == MAX_IMAGES:
@@ -95,11 +109,16 @@ def _picture(folder: Path, name: str) -> tuple[bytes, str] | None:
     return fitted(path.read_bytes())
 
 
-def _kind(block: Block) -> str:
-    return next(kind for kind, made in _KINDS.items() if isinstance(block, made))
+def _references(text: str) -> list[tuple[str, str]]:
+    """Return kind and number of all that a text names, in its order."""
+    return [(found[1].lower()[:2], _number(found[2])) for found in _REF.finditer(text)]
 
 
-def _label(block: Equation | Table | Figure | Algorithm) -> str:
+def _reference(block: Referable) -> tuple[str, str]:
+    return next(kind for kind, made in _KINDS.items() if isinstance(block, made)), _label(block)
+
+
+def _label(block: Referable) -> str:
     words = (block.number if isinstance(block, Equation) else block.label).split()
     return _number(words[-1]) if words else ""
 

@@ -1,4 +1,4 @@
-"""Is a file's agreed interface kept? Names, parameters and methods are compared; annotations and comments are not."""
+"""Compare a file with its planned interface: names, parameters and methods; not annotations and comments."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ _INNER = re.compile(r"^\s+(?:async\s+)?def\s+(\w+)\s*\(")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def broken_promises(interface: str, source: str) -> list[str]:
-    """Return what the planned interface promises and the source does not keep, one sentence each.
+def interface_violations(interface: str, source: str) -> list[str]:
+    """Return where the source departs from the planned interface, one sentence each.
 
     Args:
         interface: lines such as `def f(x: int) -> int`, `class A  # frozen dataclass: ...`, `A.run(y: int) -> None`;
-            lines in any other form promise nothing that can be checked.
+            lines in any other form are not checked.
         source: text of the Python file, which must parse.
     """
-    functions, classes = _defined(ast.parse(source))
+    tree = ast.parse(source)
+    functions = {node.name: node for node in tree.body if isinstance(node, Function)}
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    others = _bound_otherwise(tree)
     broken: list[str] = []
     owner = ""
     for line in interface.splitlines():
         if found := _FUNCTION.match(line):
-            broken += _function(line, found[1], functions, known=_known(source))
+            broken += _function(line, found[1], functions, others=others)
         elif found := _CLASS.match(line):
             owner = found[1]
-            if owner not in classes and owner not in _known(source):
+            if owner not in classes and owner not in others:
                 broken.append(f"`class {owner}` is missing")
         elif found := _INNER.match(line):
             broken += _method(line.strip(), owner, found[1], classes)
@@ -39,9 +42,9 @@ def broken_promises(interface: str, source: str) -> list[str]:
     return broken
 
 
-def _function(line: str, name: str, functions: dict[str, Function], *, known: set[str]) -> Iterator[str]:
+def _function(line: str, name: str, functions: dict[str, Function], *, others: set[str]) -> Iterator[str]:
     if name not in functions:
-        if name not in known:
+        if name not in others:
             yield f"`def {name}` is missing"
         return
     yield from _parameters(line, name, functions[name], bound=False)
@@ -94,15 +97,10 @@ def _required(node: Function, bound: bool) -> list[str]:
     return [arg.arg for arg in (*needed[1 if bound else 0 :], *only)]
 
 
-def _defined(tree: ast.Module) -> tuple[dict[str, Function], dict[str, ast.ClassDef]]:
-    functions = {node.name: node for node in tree.body if isinstance(node, Function)}
-    return functions, {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-
-
-def _known(source: str) -> set[str]:
-    """Return names bound at the top level in another way: assigned or imported."""
+def _bound_otherwise(tree: ast.Module) -> set[str]:
+    """Return names that the top level assigns or imports."""
     names: set[str] = set()
-    for node in ast.parse(source).body:
+    for node in tree.body:
         if isinstance(node, ast.Assign):
             names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
