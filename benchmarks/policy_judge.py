@@ -22,7 +22,6 @@ from agentsys.core.events import EventLog
 from agentsys.core.settings import Settings
 from agentsys.llm.client import Model
 from agentsys.llm.factory import build_model
-from agentsys.llm.guard import GuardedModel
 from agentsys_policies.engine import Policy
 
 SAMPLE = 40
@@ -104,7 +103,7 @@ def judge_all(policy: Policy, data: Path, out: Path, settings: Settings) -> list
     return found
 
 
-async def _all(policy: Policy, model: GuardedModel, todo: list[Case]) -> list[Judged]:
+async def _all(policy: Policy, model: Model, todo: list[Case]) -> list[Judged]:
     try:
         return await asyncio.gather(*(_judge(policy, model, case) for case in todo))
     finally:

@@ -94,7 +94,7 @@ def seal_audit(context: Context, status: str) -> None:
         "tree": context.ws.code_tree(),
         "paper": context.ws.paper.sha256,
         "policy": policy.ref.model_dump(),
-        "models": sorted({settings.model, *settings.agent_models.values()} - {""}),
+        "models": list(settings.models),
     }
     context.audit.seal({**facts, "files": _hashes(folder)})
 

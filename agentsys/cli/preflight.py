@@ -38,7 +38,7 @@ def _check_model(settings: Settings) -> None:
 
 
 def _check_recording(settings: Settings) -> None:
-    from agentsys.llm.replay import ReplayProvider
+    from agentsys.llm.replay import ReplaySource
 
     assert settings.replay is not None
-    ReplayProvider(settings.replay, strict=settings.strict_replay)
+    ReplaySource(settings.replay, strict=settings.strict_replay)

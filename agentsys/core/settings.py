@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-AgentName = Literal["planner", "analyzer", "coder", "debugger", "auditor", "reviewer", "judge"]
+from agentsys.core.events import Stage
+from agentsys.core.providers import AUTO, is_provider, provider_table
+
+ROLES: dict[str, Stage | None] = {
+    "planner": "plan",
+    "analyzer": "analyse",
+    "coder": "code",
+    "debugger": "debug",
+    "auditor": "screen",
+    "reviewer": "review",
+    "judge": None,
+}
+"""Who asks a model, and the stage of its calls; the judge works in `agentsys evaluate`, outside of a run."""
+
+
+def _role(name: str) -> str:
+    if name not in ROLES:
+        raise _none_of(ROLES)
+    return name
+
+
+def _provider(name: str) -> str:
+    if not is_provider(name):
+        raise _none_of([AUTO, *provider_table()])
+    return name
+
+
+def _none_of(names: Iterable[str]) -> PydanticCustomError:
+    *others, last = (f"'{name}'" for name in names)
+    return PydanticCustomError(
+        "literal_error", "Input should be {expected}", {"expected": f"{', '.join(others)} or {last}"}
+    )
+
+
+RoleName = Annotated[str, AfterValidator(_role)]
+ProviderName = Annotated[str, AfterValidator(_provider)]
 
 
 class Settings(BaseModel):
@@ -17,14 +54,15 @@ class Settings(BaseModel):
 
     model: str = ""
     """Name of the model as the provider knows it; required unless a recording is replayed."""
-    provider: Literal["auto", "openai", "anthropic"] = "auto"
-    """`auto`: Anthropic's SDK for `claude-*` without OPENAI_BASE_URL, otherwise any OpenAI-compatible endpoint."""
+    provider: ProviderName = AUTO
+    """A name of the table in `core.providers`; `auto`: the provider that names a pattern for the model (`claude-*`) if
+    there is no OPENAI_BASE_URL, otherwise any OpenAI-compatible endpoint."""
     base_url: str = ""
     """Endpoint; empty takes OPENAI_BASE_URL, then the SDK's default."""
     model_params: dict[str, object] = Field(default_factory=dict[str, object])
     """Passed to the provider as they are: temperature, reasoning_effort, max_completion_tokens, extra_body ..."""
-    agent_models: dict[AgentName, str] = Field(default_factory=dict[AgentName, str])
-    """Another model for single agents."""
+    agent_models: dict[RoleName, str] = Field(default_factory=dict[RoleName, str])
+    """Another model for single roles, by their names in ROLES."""
     concurrency: int = Field(default=8, ge=1, le=64)
     """Model calls under way at the same time."""
     call_timeout: float = Field(default=900.0, gt=0)
@@ -83,8 +121,6 @@ class Settings(BaseModel):
     """CPU cores of the sandbox."""
     allow_weak_sandbox: bool = False
     """Go on although a demanded control of the sandbox is not effective; every report says so."""
-    keep_sandbox: bool = False
-    """Leave the last sandbox in place for a look."""
 
     policy: str = "default"
     """`default`, or a folder or file of rules on top of it."""
@@ -102,3 +138,12 @@ class Settings(BaseModel):
     """Refuse recordings whose prompt has changed since."""
     stop_after: Literal["", "read", "plan", "analyse", "code"] = ""
     """End after this stage."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of all models, sorted, each once; none where no model is named."""
+        return tuple(sorted({self.model, *self.agent_models.values()} - {""}))
+
+    def model_of(self, role: str) -> str:
+        """Return the name of the model that a role asks."""
+        return self.agent_models.get(role) or self.model

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.errors import PrerequisiteError
-from agentsys.llm.faults import Transient
-from agentsys.llm.http_faults import page_fault, status_fault
-from agentsys.llm.redact import Redactor
-from agentsys.llm.render import base64_of, body_parameters, clean, estimate, join, turn
-from agentsys.llm.types import FinishReason, Prompt, Reply, Usage
+from agentsys.llm.faults import Faults
+from agentsys.llm.provider import Sdk, SdkProvider
+from agentsys.llm.render import base64_of, clean, join, turn
+from agentsys.llm.types import Feedback, FinishReason, Prompt, Reply, Usage
 
 if TYPE_CHECKING:
     from anthropic.types import ImageBlockParam, MessageParam, TextBlockParam
 
-KEY_NAME = "ANTHROPIC_API_KEY"
 DEFAULT_MAX_TOKENS = 32_000
 """The API demands an upper bound for the answer; `max_tokens` in `model_params` changes it."""
 
@@ -34,70 +31,49 @@ _FINISH: dict[str, FinishReason] = {
 }
 
 
-class AnthropicProvider:
-    """One request for each call, not streamed. Arguments as for OpenAIProvider.
+class AnthropicProvider(SdkProvider):
+    """Messages, not streamed. Raises: PrerequisiteError if the `anthropic` package is missing."""
 
-    Raises: PrerequisiteError if the `anthropic` package is missing.
-    """
+    name = "anthropic"
+    key_variables = ("ANTHROPIC_API_KEY",)
+    endpoint_variable = "ANTHROPIC_BASE_URL"
+    models = ("claude-*",)
+    reserved = ("stream",)
 
     def __init__(
-        self, model: str, *, api_key: str, base_url: str = "", params: dict[str, object], timeout: float
+        self, model: str, *, api_key: str, base_url: str = "", params: Mapping[str, object], timeout: float
     ) -> None:
         try:
             from anthropic import AsyncAnthropic
         except ImportError as error:
             hint = "install it with `pip install 'agentsys[anthropic]'`"
             raise PrerequisiteError("the package `anthropic` is not installed", hint) from error
-        self.model = model
-        self._params = body_parameters(params)
+        super().__init__(model, api_key=api_key, params=params, timeout=timeout)
         self._max_tokens = _limit(self._params)
-        self._timeout = timeout
-        self._redactor = Redactor([api_key])
         self._client = AsyncAnthropic(
             api_key=api_key or "none", base_url=base_url or None, max_retries=0, timeout=timeout
         )
 
-    async def complete(self, prompt: Prompt, *, feedback: tuple[tuple[str, str], ...] = ()) -> Reply:
-        """Ask once.
-
-        Raises: Transient, Fatal.
-        """
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(self._timeout):
-                body = await self._post(prompt, feedback)
-        except TimeoutError as error:
-            raise Transient(f"no answer within {self._timeout:g} s", hint="raise `call_timeout`") from error
-        reply = read_message(body, self._redactor)
-        usage = reply.usage if reply.usage != Usage() else estimate(prompt, feedback, reply.text)
-        return Reply(reply.text, reply.finish, usage, reply.model or self.model, time.monotonic() - started)
-
-    async def _post(self, prompt: Prompt, feedback: tuple[tuple[str, str], ...]) -> str:
+    @property
+    def _sdk(self) -> Sdk:
         import anthropic
 
-        try:
-            raw = await self._client.messages.with_raw_response.create(
-                model=self.model,
-                max_tokens=self._max_tokens,
-                system=system(prompt),
-                messages=messages(prompt, feedback),
-                extra_body=self._params,
-                # Given for each call, the SDK does not refuse long answers that are not streamed.
-                timeout=self._timeout,
-            )
-        except anthropic.APIStatusError as error:
-            response = error.response
-            raise status_fault(
-                error.status_code, response.text, response.headers, key_name=KEY_NAME, redactor=self._redactor
-            ) from error
-        except anthropic.APITimeoutError as error:
-            raise Transient(f"no answer within {self._timeout:g} s", hint="raise `call_timeout`") from error
-        except anthropic.APIError as error:
-            raise Transient(
-                f"the connection to the endpoint failed: {self._redactor.message(str(error.__cause__ or error))}",
-                hint="check the network and the endpoint",
-            ) from error
+        return anthropic
+
+    async def _post(self, prompt: Prompt, feedback: Feedback) -> str:
+        raw = await self._client.messages.with_raw_response.create(
+            model=self.model,
+            max_tokens=self._max_tokens,
+            system=system(prompt),
+            messages=messages(prompt, feedback),
+            extra_body=self._params,
+            # Given for each call, the SDK does not refuse long answers that are not streamed.
+            timeout=self._timeout,
+        )
         return raw.http_response.text
+
+    def _read(self, body: str) -> Reply:
+        return read_message(body, self._faults)
 
     async def close(self) -> None:
         await self._client.close()
@@ -110,7 +86,7 @@ def system(prompt: Prompt) -> list[TextBlockParam]:
     return [{"type": "text", "text": join(prompt.prefix), "cache_control": {"type": "ephemeral"}}]
 
 
-def messages(prompt: Prompt, feedback: tuple[tuple[str, str], ...] = ()) -> list[MessageParam]:
+def messages(prompt: Prompt, feedback: Feedback = ()) -> list[MessageParam]:
     """Return the question and the earlier answers with their faults."""
     question: list[TextBlockParam | ImageBlockParam] = [{"type": "text", "text": join(prompt.body)}]
     for image in prompt.images:
@@ -149,7 +125,7 @@ class _Message(_Lenient):
     usage: _Usage | None = None
 
 
-def read_message(body: str, redactor: Redactor) -> Reply:
+def read_message(body: str, faults: Faults) -> Reply:
     """Return the answer in a response body with status 200.
 
     Raises: WrongPage for a body that is not a message.
@@ -157,10 +133,10 @@ def read_message(body: str, redactor: Redactor) -> Reply:
     try:
         data = _Message.model_validate_json(body)
     except ValidationError as error:
-        raise page_fault(body) from error
+        raise faults.of_page(body) from error
     text = "".join(block.text for block in data.content if block.type == "text")
     finish = _FINISH.get(data.stop_reason or "", "unknown")
-    return Reply(redactor.text(clean(text)), finish, _usage(data.usage or _Usage()), data.model or "")
+    return Reply(faults.redactor.text(clean(text)), finish, _usage(data.usage or _Usage()), data.model or "")
 
 
 def _usage(usage: _Usage) -> Usage:

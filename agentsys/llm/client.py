@@ -1,33 +1,180 @@
-"""The interface that agents see; the guarded implementation is in `guard`."""
+"""The model that agents talk to: every call stored before it is used, and unusable answers asked again."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from itertools import count
+from typing import TypeVar
 
-from agentsys.llm.types import Prompt, Usage
+from agentsys.core.errors import LimitReached, NoUsableAnswer
+from agentsys.core.events import EventLog
+from agentsys.core.settings import ROLES
+from agentsys.llm.ledger import Ledger
+from agentsys.llm.limits import Limits
+from agentsys.llm.sections import section_hashes
+from agentsys.llm.source import Source
+from agentsys.llm.store import Recording, Store
+from agentsys.llm.types import CallKey, Feedback, Prompt, Usage
 
 T = TypeVar("T")
+
+TRIES = 3
+"""Answers to one question before it is given up."""
+_EXCERPT = 2000
+"""Characters of a cut-off answer that go back to the model: enough to know it again."""
 
 
 class AnswerError(ValueError):
     """An answer that cannot be used; the text is the feedback that the model gets, in plain words."""
 
 
-class Model(Protocol):
-    """Ask for a usable answer: transport faults retried, unusable answers asked again with the fault named.
+class Model:
+    """Asks for usable answers: the source retries transient faults, unusable answers are asked again, the fault named.
 
-    Raises: ProviderError, LimitReached (also: no usable answer within three tries ends as ProviderError).
+    Args:
+        source: where answers come from.
+        store: this run's recordings; what lies there for the same prompt and model is not asked again.
+        ledger: this run's ledger.
+        limits: checked here before each call, and by a live source before each request.
     """
 
+    def __init__(self, source: Source, store: Store, ledger: Ledger, limits: Limits, events: EventLog) -> None:
+        self._source = source
+        self._store = store
+        self._ledger = ledger
+        self._limits = limits
+        self._events = events
+        self._limit_told = False
+        self._asking: dict[tuple[str, str], asyncio.Lock] = {}
+
     async def ask(self, role: str, item: str, prompt: Prompt, parse: Callable[[str], T]) -> T:
-        """Return `parse(answer)`; `parse` raises AnswerError for an answer to be asked again."""
-        ...
+        """Return `parse(answer)`; `parse` raises AnswerError for an answer to be asked again.
+
+        Three tries without a usable answer are the end. A resumed run reads them again from its store and then
+        begins a new series of three, so that it is not stuck with them.
+
+        Raises: ProviderError (NoUsableAnswer among them), LimitReached; PrerequisiteError where a replayed answer is
+            missing.
+        """
+        async with self._asking.setdefault((role, item), asyncio.Lock()):  # the second of two equals finds it stored
+            return await self._ask(role, item, prompt, parse)
+
+    async def _ask(self, role: str, item: str, prompt: Prompt, parse: Callable[[str], T]) -> T:
+        hashes = section_hashes(prompt)
+        feedback: Feedback = ()
+        asked = False
+        for attempt in count(1):
+            key = CallKey(role, item, attempt)
+            recording = self._stored(key, hashes)
+            if recording is None:
+                asked = True
+                recording = await self._call(key, prompt, hashes, feedback)
+            fault = _fault(recording)
+            if not fault:
+                try:
+                    return parse(recording.text)
+                except AnswerError as error:
+                    fault = str(error)
+            if asked and attempt % TRIES == 0:
+                raise NoUsableAnswer(
+                    f"`{role}` got no usable answer for `{item}` in {TRIES} tries; the last fault: {fault}",
+                    f"read the answers in `{self._store.path(key).parent}`; `agentsys resume` asks again",
+                )
+            emit_retry(self._events, key, fault, 0.0)
+            feedback = (*feedback[2 - TRIES :], (_excerpt(recording), _demand(fault)))
+        raise AssertionError("unreachable")
 
     @property
-    def usage(self) -> Usage: ...
+    def usage(self) -> Usage:
+        return self._ledger.usage
 
     @property
     def cost(self) -> float | None:
         """US dollars so far; None as soon as one call's price is unknown."""
-        ...
+        return self._ledger.cost
+
+    @property
+    def calls(self) -> int:
+        """Answered calls so far, those of earlier processes of the run included."""
+        return len(self._ledger.lines)
+
+    async def close(self) -> None:
+        """Close the connections of the providers."""
+        await self._source.close()
+
+    def _stored(self, key: CallKey, hashes: dict[str, str]) -> Recording | None:
+        recording = self._store.read(key)
+        if recording is None or recording.prompt != hashes:
+            return None
+        model = self._source.model_of(key.role)
+        return recording if model in ("", recording.asked) else None
+
+    async def _call(self, key: CallKey, prompt: Prompt, hashes: dict[str, str], feedback: Feedback) -> Recording:
+        try:
+            self._limits.check(self._ledger)
+            recording = await self._source.fetch(key, prompt, hashes, feedback)
+        except LimitReached as error:
+            self._emit_limit(error)
+            raise
+        # Nothing is awaited between the answer's arrival and these lines: a cancelled task cannot lose it.
+        self._store.write(recording)
+        line = self._ledger.append(recording)
+        self._events.emit(
+            "llm.call",
+            stage=ROLES.get(key.role),
+            role=key.role,
+            item=key.item,
+            attempt=key.attempt,
+            model=line.model,
+            prompt=line.prompt,
+            cached=line.cached,
+            completion=line.completion,
+            price=line.price,
+            seconds=line.seconds,
+            finish=line.finish,
+            images=line.images,
+        )
+        return recording
+
+    def _emit_limit(self, error: LimitReached) -> None:
+        if not self._limit_told:  # many calls meet the same limit at once
+            self._limit_told = True
+            self._events.emit("limit.reached", message=error.message, hint=error.hint)
+
+
+def emit_retry(events: EventLog, key: CallKey, fault: str, wait: float) -> None:
+    """Record that a call is tried again, after `wait` seconds."""
+    events.emit(
+        "llm.retry",
+        stage=ROLES.get(key.role),
+        role=key.role,
+        item=key.item,
+        attempt=key.attempt,
+        reason=fault[:500],
+        wait=round(wait, 1),
+    )
+
+
+def _fault(recording: Recording) -> str:
+    """Return what is wrong with an answer whatever it was to say, or nothing."""
+    if recording.finish == "length":
+        return "the answer was cut off at the length limit"
+    if recording.finish == "refused":
+        return "the answer was refused or filtered"
+    if not recording.text.strip():
+        return "the answer was empty"
+    if recording.finish == "unknown":
+        return "the answer ended without saying why, so it may be cut off"
+    return ""
+
+
+def _excerpt(recording: Recording) -> str:
+    text = recording.text
+    if recording.finish == "stop" or len(text) <= _EXCERPT:
+        return text
+    return f"{text[:_EXCERPT]}\n[{len(text) - _EXCERPT} characters left out]"
+
+
+def _demand(fault: str) -> str:
+    return f"This answer cannot be used: {fault}. Answer the whole question again, complete, in the form asked for."

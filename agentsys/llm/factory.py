@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.events import EventLog
-from agentsys.core.settings import Settings
-from agentsys.llm.guard import STAGES, GuardedModel, emit_retry
+from agentsys.core.providers import AUTO, provider_table
+from agentsys.core.settings import ROLES, Settings
+from agentsys.llm.client import Model, emit_retry
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
 from agentsys.llm.prices import price_of
-from agentsys.llm.replay import OnChange, ReplayProvider
+from agentsys.llm.provider import Provider
+from agentsys.llm.replay import OnChange, ReplaySource
 from agentsys.llm.source import LiveSource, Source
 from agentsys.llm.store import Store
-from agentsys.llm.types import CallKey, Provider, Usage
+from agentsys.llm.types import CallKey, Usage
 
-_RESERVED = ("model", "messages", "system", "n", "tools", "extra_headers", "extra_query")
+RESERVED = ("model", "messages", "system", "n", "tools", "extra_headers", "extra_query")
 """Fields of a request that are ours; headers may hold secrets, which are not settings."""
 
 
@@ -32,7 +35,7 @@ def build_model(
     deadline: float | None = None,
     backoff: float = 2.0,
     environ: Mapping[str, str] | None = None,
-) -> GuardedModel:
+) -> Model:
     """Return the model of a run.
 
     Args:
@@ -48,7 +51,7 @@ def build_model(
     limits = Limits(settings.budget, settings.max_tokens, deadline, free=settings.replay is not None)
     source: Source
     if settings.replay is not None:
-        source = ReplayProvider(
+        source = ReplaySource(
             settings.replay,
             strict=settings.strict_replay,
             on_change=_say_once(events),
@@ -64,7 +67,7 @@ def build_model(
             backoff=backoff,
             on_blind=lambda key, words: _emit_blind(events, key, words),
         )
-    return GuardedModel(source, store, ledger, limits, events)
+    return Model(source, store, ledger, limits, events)
 
 
 def build_providers(settings: Settings, environ: Mapping[str, str]) -> dict[str, Provider]:
@@ -72,61 +75,79 @@ def build_providers(settings: Settings, environ: Mapping[str, str]) -> dict[str,
 
     Raises: PrerequisiteError.
     """
-    _check_parameters(settings.model_params)
+    _check_parameters(settings.model_params, RESERVED)
     if not settings.model:
         raise PrerequisiteError(
             "no model is chosen",
             "name one with `--model NAME` or AGENTSYS_MODEL, or replay a recording with `--replay`",
         )
-    models: dict[str, str] = {"": settings.model}
-    models.update({str(role): name for role, name in settings.agent_models.items()})
     if settings.budget is not None:
-        _check_prices(set(models.values()))
-    shared = {name: _provider(name, settings, environ) for name in set(models.values())}
-    return {role: shared[name] for role, name in models.items()}
+        _check_prices(settings.models)
+    shared = {name: _provider(name, settings, environ) for name in settings.models}
+    return {role: shared[settings.model_of(role)] for role in ("", *settings.agent_models)}
 
 
-def provider_of(model: str, settings: Settings, environ: Mapping[str, str]) -> str:
-    """Return `anthropic` or `openai` for a model; see `Settings.provider`."""
-    if settings.provider != "auto":
-        return settings.provider
-    own_endpoint = settings.base_url or environ.get("OPENAI_BASE_URL", "")
-    return "anthropic" if model.startswith("claude-") and not own_endpoint else "openai"
+def provider_of(model: str, settings: Settings, environ: Mapping[str, str]) -> type[Provider]:
+    """Return the provider of a model.
+
+    `auto` takes the first that names a pattern for it, unless the user has set an endpoint that speaks like OpenAI's;
+    that provider takes every other model.
+
+    Raises: PrerequisiteError if a provider cannot be loaded.
+    """
+    table = provider_table()
+    if settings.provider != AUTO:
+        return _load(table[settings.provider])
+    common = _load(table["openai"])
+    if settings.base_url or environ.get(common.endpoint_variable):
+        return common
+    return next((found for found in map(_load, table.values()) if found.takes(model)), common)
+
+
+def _load(row: EntryPoint) -> type[Provider]:
+    try:
+        found: object = row.load()
+    except (ImportError, AttributeError) as error:
+        raise PrerequisiteError(
+            f"the model provider `{row.name}` cannot be loaded from `{row.value}`: {error}",
+            "repair or uninstall the package that brings it, or name another with the setting `provider`",
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Provider) and found.name == row.name):
+        raise PrerequisiteError(
+            f"`{row.value}` is no model provider of the name `{row.name}`",
+            "the package that brings it has to be repaired, or uninstalled",
+        )
+    return found
 
 
 def _provider(model: str, settings: Settings, environ: Mapping[str, str]) -> Provider:
-    params, timeout = dict(settings.model_params), settings.call_timeout
-    if provider_of(model, settings, environ) == "anthropic":
-        from agentsys.llm import anthropic_provider
-
-        url = settings.base_url or environ.get("ANTHROPIC_BASE_URL", "")
-        if "stream" in params:
-            raise PrerequisiteError("`model_params` may not set `stream` for Anthropic's API", "remove it")
-        key = _key(anthropic_provider.KEY_NAME, url, model, environ)
-        return anthropic_provider.AnthropicProvider(model, api_key=key, base_url=url, params=params, timeout=timeout)
-    from agentsys.llm import openai_provider
-
-    url = settings.base_url or environ.get("OPENAI_BASE_URL", "")
-    key = _key(openai_provider.KEY_NAME, url, model, environ)
-    return openai_provider.OpenAIProvider(model, api_key=key, base_url=url, params=params, timeout=timeout)
+    kind = provider_of(model, settings, environ)
+    _check_parameters(settings.model_params, kind.reserved, f" for the provider `{kind.name}`")
+    url = settings.base_url or environ.get(kind.endpoint_variable, "") or kind.endpoint
+    key = _key(kind, url, model, environ)
+    return kind(model, api_key=key, base_url=url, params=dict(settings.model_params), timeout=settings.call_timeout)
 
 
-def _key(name: str, url: str, model: str, environ: Mapping[str, str]) -> str:
+def _key(kind: type[Provider], url: str, model: str, environ: Mapping[str, str]) -> str:
     if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
         # The address is not quoted: it may hold a password.
         raise PrerequisiteError(
             "the endpoint's address is not an http address",
-            "write it as `https://host/v1` in OPENAI_BASE_URL or `base_url`",
+            f"write it as `https://host{kind.endpoint_ending}` in {kind.address_names()}",
         )
-    key = environ.get(name, "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise PrerequisiteError(f"the environment variable {name} holds no valid key", "copy the key again")
-    if not key and not is_local(url):
+    for name in kind.key_variables:
+        key = environ.get(name, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise PrerequisiteError(f"the environment variable {name} holds no valid key", "copy the key again")
+        if key:
+            return key
+    if kind.key_variables and not is_local(url):
+        names = kind.key_names()
         raise PrerequisiteError(
-            f"the environment variable {name} is not set, which model `{model}` needs",
-            f"set {name}, or point `base_url` to a local endpoint, or replay a recording with `--replay`",
+            f"the environment variable {names} is not set, which model `{model}` needs",
+            f"set {names}, or point `base_url` to a local endpoint, or replay a recording with `--replay`",
         )
-    return key
+    return ""
 
 
 def is_local(url: str) -> bool:
@@ -139,7 +160,7 @@ def is_local(url: str) -> bool:
     return address.is_loopback or address.is_private
 
 
-def _check_prices(models: set[str]) -> None:
+def _check_prices(models: Iterable[str]) -> None:
     unknown = ", ".join(sorted(f"`{name}`" for name in models if price_of(name, Usage(1, 0, 1)) is None))
     if unknown:
         raise PrerequisiteError(
@@ -148,20 +169,20 @@ def _check_prices(models: set[str]) -> None:
         )
 
 
-def _check_parameters(params: Mapping[str, object]) -> None:
+def _check_parameters(params: Mapping[str, object], reserved: Sequence[str], where: str = "") -> None:
     extra = params.get("extra_body", {})
     if not isinstance(extra, dict):
         raise PrerequisiteError("`extra_body` in `model_params` is not a table", "write it as a table of fields")
-    taken = [name for name in _RESERVED if name in params or name in extra]
+    taken = [name for name in reserved if name in params or name in extra]
     if taken:
         names = ", ".join(f"`{name}`" for name in taken)
-        raise PrerequisiteError(f"`model_params` may not set {names}", "remove it; agentsys sets these itself")
+        raise PrerequisiteError(f"`model_params` may not set {names}{where}", "remove it; agentsys sets these itself")
 
 
 def _emit_blind(events: EventLog, key: CallKey, words: str) -> None:
     events.emit(
         "warning",
-        stage=STAGES.get(key.role),
+        stage=ROLES.get(key.role),
         message=f"the endpoint refused the pictures of `{key}` ({words[:200]}); from now on it gets captions alone",
         key=str(key),
     )
@@ -178,7 +199,7 @@ def _say_once(events: EventLog) -> OnChange:
         said = True
         events.emit(
             "warning",
-            stage=STAGES.get(key.role),
+            stage=ROLES.get(key.role),
             message=f"prompts have changed since they were recorded, first that of `{key}`: {', '.join(sections)}",
             key=str(key),
             sections=sections,

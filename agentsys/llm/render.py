@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
-from agentsys.llm.types import Image, Part, Prompt, Usage
+from agentsys.llm.types import Feedback, Image, Part, Prompt, Usage
 
 CHARS_PER_TOKEN = 4
 """Rule of thumb for English text and code, used only where a provider gives no figures."""
@@ -29,13 +30,13 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def estimate(prompt: Prompt, feedback: tuple[tuple[str, str], ...] = (), answer: str = "") -> Usage:
+def estimate(prompt: Prompt, feedback: Feedback = (), answer: str = "") -> Usage:
     """Return token counts guessed from lengths, marked as such. Pictures are not counted."""
     chars = prompt.chars + sum(len(text) + len(fault) for text, fault in feedback)
     return Usage(prompt=chars // CHARS_PER_TOKEN, completion=len(answer) // CHARS_PER_TOKEN, estimated=True)
 
 
-def body_parameters(params: dict[str, object]) -> dict[str, object]:
+def body_parameters(params: Mapping[str, object]) -> dict[str, object]:
     """Return model parameters as fields of the request body; `extra_body` is unfolded into it."""
     fields = {name: value for name, value in params.items() if name != "extra_body"}
     extra = params.get("extra_body")

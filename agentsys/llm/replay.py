@@ -8,15 +8,14 @@ from pathlib import Path
 
 from agentsys.core.errors import PrerequisiteError
 from agentsys.llm.sections import changed_sections
-from agentsys.llm.source import Feedback
 from agentsys.llm.store import Recording, Store
-from agentsys.llm.types import CallKey, Prompt
+from agentsys.llm.types import CallKey, Feedback, Prompt
 
 OnChange = Callable[[CallKey, list[str]], None]
 """Called with a call whose prompt has changed since it was recorded, and the names of the changed sections."""
 
 
-class ReplayProvider:
+class ReplaySource:
     """Finds an answer by role, item and attempt, whatever the prompt says.
 
     Args:

@@ -21,14 +21,14 @@ from agentsys.core.errors import LimitReached, ProviderError
 from agentsys.llm.faults import Fatal, ProviderFault, Transient, WrongPage
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.provider import Provider
 from agentsys.llm.store import Recording
-from agentsys.llm.types import CallKey, Prompt, Provider, Reply
+from agentsys.llm.types import CallKey, Feedback, Prompt, Reply
 from agentsys.llm.vision import refuses_images, without_images
 
 LONGEST_WAIT = 900.0
 """Seconds; a provider that asks for a longer pause ends the run, which can be resumed then."""
 
-Feedback = tuple[tuple[str, str], ...]
 OnRetry = Callable[[CallKey, str, float], None]
 """Called before each pause with the call, the fault in plain words, and the seconds to wait."""
 OnBlind = Callable[[CallKey, str], None]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 FinishReason = Literal["stop", "length", "refused", "unknown"]
+Feedback = tuple[tuple[str, str], ...]
+"""Earlier answers of the same call, each with what is wrong with it; appended as turns."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,3 @@ class Reply:
     seconds: float = 0.0
     images: int = 0
     """Pictures that went along with the question."""
-
-
-class Provider(Protocol):
-    """One HTTP request, no retries. Raises the errors of `agentsys.llm.faults`."""
-
-    model: str
-
-    async def complete(self, prompt: Prompt, *, feedback: tuple[tuple[str, str], ...] = ()) -> Reply:
-        """Ask once. `feedback` is (earlier answer, what is wrong with it) pairs, appended as turns."""
-        ...
-
-    async def close(self) -> None: ...

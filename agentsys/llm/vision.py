@@ -47,8 +47,7 @@ def can_see(settings: Settings, role: str) -> bool:
         return settings.vision == "on"
     if settings.replay is not None:
         return _recorded_with_images(settings.replay, role)
-    named = {str(name): model for name, model in settings.agent_models.items()}
-    return knows_images(named.get(role) or settings.model)
+    return knows_images(settings.model_of(role))
 
 
 def refuses_images(fault: ProviderFault) -> bool:

@@ -17,8 +17,8 @@ from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord, UsageRecord
 from agentsys.core.settings import Settings
 from agentsys.debug.debugger import Debugger
+from agentsys.llm.client import Model
 from agentsys.llm.factory import build_model
-from agentsys.llm.guard import GuardedModel
 from agentsys.plan.context import Agent, Context
 from agentsys.plan.planner import Planner
 from agentsys.plan.workspace import Workspace
@@ -40,7 +40,7 @@ class Team:
     agents: Sequence[Agent]
     context: Context
     ending: Ending
-    model: GuardedModel
+    model: Model
 
     def choose(self) -> Step:
         """Return the step that is due, by what lies on disk."""

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from agentsys.core.events import Event, EventLog
 from agentsys.core.settings import Settings
+from agentsys.llm.client import Model
 from agentsys.llm.factory import build_model
-from agentsys.llm.guard import GuardedModel
 from agentsys.llm.types import Part, Prompt
 from integration.faulty_endpoint import Endpoint
 
@@ -30,7 +30,7 @@ class Run:
 
     def model(
         self, endpoint: Endpoint, *, backoff: float = 0.0, deadline: float | None = None, **settings: object
-    ) -> GuardedModel:
+    ) -> Model:
         log = EventLog(self.folder / "events.jsonl", "test")
         log.subscribe(self._note)
         values = {"model": "gpt-5", "base_url": endpoint.url, "attempts": 3, "call_timeout": 20} | settings
@@ -68,7 +68,7 @@ def plain(text: str) -> str:
     return text
 
 
-async def ask(model: GuardedModel, parse: Callable[[str], T], item: str = "plan") -> T:
+async def ask(model: Model, parse: Callable[[str], T], item: str = "plan") -> T:
     try:
         return await model.ask("planner", item, PROMPT, parse)
     finally:

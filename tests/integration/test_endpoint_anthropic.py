@@ -11,8 +11,8 @@ import pytest
 from agentsys.core.errors import PrerequisiteError, ProviderError
 from agentsys.core.events import EventLog
 from agentsys.core.settings import Settings
+from agentsys.llm.client import Model
 from agentsys.llm.factory import build_model
-from agentsys.llm.guard import GuardedModel
 from agentsys.llm.types import Image, Part, Prompt
 from integration.faulty_endpoint import Answer, Endpoint, drop, fault, hang, raw, serving, trickle
 
@@ -22,7 +22,7 @@ KEY = "test-key-0123456789"
 PROMPT = Prompt((Part("rules", "the rules"), Part("paper", "the paper")), (Part("task", "the task"),))
 
 
-def model_on(endpoint: Endpoint, folder: Path, **settings: object) -> GuardedModel:
+def model_on(endpoint: Endpoint, folder: Path, **settings: object) -> Model:
     values: Mapping[str, object] = {"model": "claude-sonnet-4-5", "attempts": 2, "call_timeout": 20} | settings
     environ = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": endpoint.url.removesuffix("/v1")}
     return build_model(
@@ -41,7 +41,7 @@ def message(text: str, stop: str = "end_turn") -> Answer:
     return raw(json.dumps({"model": "claude-served", "content": content, "stop_reason": stop, "usage": usage}))
 
 
-async def ask(model: GuardedModel, prompt: Prompt = PROMPT) -> str:
+async def ask(model: Model, prompt: Prompt = PROMPT) -> str:
     try:
         return await model.ask("planner", "plan", prompt, lambda text: text)
     finally:
@@ -98,7 +98,7 @@ async def test_unfinished_answers_are_asked_again(tmp_path: Path, stop: str, wor
         (fault(529, "Overloaded", type="overloaded_error"), 2, "resume"),
         (fault(429, "slow", type="rate_limit_error"), 2, "resume"),
         (drop, 2, "network"),
-        (raw("<html></html>"), 2, "/v1"),
+        (raw("<html></html>"), 2, "ANTHROPIC_BASE_URL"),
     ],
     ids=["401", "404", "529", "429", "dropped", "web page"],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from agentsys.audit.auditor import EXCERPT_CHARS
 from agentsys.core.settings import Settings
-from agentsys.llm.replay import ReplayProvider
+from agentsys.llm.replay import ReplaySource
 from agentsys.llm.types import Prompt
 from agentsys.paper import excerpt, read_paper
 from agentsys.run.pipeline import RunResult, implement
@@ -73,13 +73,13 @@ def answer(paper: Path, verdict: str, category: str) -> str:
 def prompts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every prompt that goes to the model of a replayed run, whole."""
     seen: list[str] = []
-    fetch = ReplayProvider.fetch
+    fetch = ReplaySource.fetch
 
-    async def spy(self: ReplayProvider, key: object, prompt: Prompt, *rest: object) -> object:
+    async def spy(self: ReplaySource, key: object, prompt: Prompt, *rest: object) -> object:
         seen.append("\n".join(part.text for part in (*prompt.prefix, *prompt.body)))
         return await fetch(self, key, prompt, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ReplayProvider, "fetch", spy)
+    monkeypatch.setattr(ReplaySource, "fetch", spy)
     return seen
 
 

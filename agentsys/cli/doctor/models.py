@@ -1,64 +1,83 @@
-"""The model: is one named, is there a key for it, and with `live` does it answer. Keys are never shown."""
+"""The models: is one named, is there a key for each, and with `live` do they answer. Keys are never shown."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from agentsys.cli.doctor.row import Row
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.settings import Settings
 from agentsys.llm.faults import ProviderFault
-from agentsys.llm.types import Part, Prompt, Provider
+from agentsys.llm.provider import Provider
+from agentsys.llm.types import Part, Prompt
 
 
 def configured(settings: Settings) -> Row:
-    """A run could ask a model: name, parameters and key are there."""
+    """A run could ask its models: names, parameters and keys are there."""
     if settings.replay is not None:
         return Row("model", "ok", f"answers are replayed from `{settings.replay}`")
     if not settings.model:
         # Not a failure: the command line of a run can name it.
         return Row("model", "warn", "none is chosen", "`--model NAME`, AGENTSYS_MODEL, or `--replay DIR` without a key")
-    from agentsys.llm.factory import build_providers, provider_of
-
     try:
-        providers = build_providers(settings, os.environ)
+        found = _providers(settings)
     except PrerequisiteError as error:
         return Row("model", "fail", error.message, error.hint)
-    asyncio.run(_close(providers))
-    who = provider_of(settings.model, settings, os.environ)
-    return Row("model", "ok", f"`{settings.model}` through {who}; its key is present, or the endpoint needs none")
+    asyncio.run(_close(found))
+    named = ", ".join(f"`{each.model}` through {each.name}{_roles(settings, each.model)}" for each in found)
+    keys = "its key is present" if len(found) == 1 else "their keys are present"
+    return Row("model", "ok", f"{named}; {keys}, or the endpoint needs none")
 
 
 def answers(settings: Settings) -> Row | None:
-    """One short call is answered; None where `configured` says already that nothing can be asked."""
-    from agentsys.llm.factory import build_providers
-
+    """One short call to each model is answered; None where `configured` says already that nothing can be asked."""
     if settings.replay is not None or not settings.model:
         return None
     try:
-        providers = build_providers(settings, os.environ)
+        found = _providers(settings)
     except PrerequisiteError:
         return None
-    try:
-        seconds = asyncio.run(_ask(providers))
-    except ProviderFault as fault:
-        return Row("model answers", "fail", str(fault), "check the key, the model's name and the endpoint")
-    return Row("model answers", "ok", f"after {seconds:.1f} s")
+    results = asyncio.run(_ask_all(found))
+    faults = [f"`{model}`: {result}" for model, result in results.items() if isinstance(result, ProviderFault)]
+    if faults:
+        words = "; ".join(faults)
+        return Row("model answers", "fail", words, "check the key, the model's name and the endpoint")
+    return Row("model answers", "ok", ", ".join(f"`{model}` after {result:.1f} s" for model, result in results.items()))
 
 
-async def _ask(providers: Mapping[str, Provider]) -> float:
-    started = time.monotonic()
+def _providers(settings: Settings) -> list[Provider]:
+    """Return one provider for each model, that of `model` first."""
+    from agentsys.llm.factory import build_providers
+
+    return list({each.model: each for each in build_providers(settings, os.environ).values()}.values())
+
+
+def _roles(settings: Settings, model: str) -> str:
+    if model == settings.model:
+        return ""
+    return f" ({', '.join(role for role, name in settings.agent_models.items() if name == model)})"
+
+
+async def _ask_all(providers: Iterable[Provider]) -> dict[str, float | ProviderFault]:
     try:
-        prompt = Prompt(prefix=(), body=(Part("task", "Answer with the one word: ready"),))
-        await providers[""].complete(prompt)
+        return {provider.model: await _ask(provider) for provider in providers}
     finally:
         await _close(providers)
+
+
+async def _ask(provider: Provider) -> float | ProviderFault:
+    """Return the seconds until the answer, or why there was none."""
+    started = time.monotonic()
+    try:
+        await provider.complete(Prompt(prefix=(), body=(Part("task", "Answer with the one word: ready"),)))
+    except ProviderFault as fault:
+        return fault
     return time.monotonic() - started
 
 
-async def _close(providers: Mapping[str, Provider]) -> None:
-    for provider in {id(each): each for each in providers.values()}.values():
+async def _close(providers: Iterable[Provider]) -> None:
+    for provider in providers:
         await provider.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from agentsys.core.errors import UsageError
 from agentsys.core.events import EventLog
 from agentsys.core.files import write_atomic
-from agentsys.llm.guard import GuardedModel
+from agentsys.llm.client import Model
 from agentsys.report.evaluate.blind import blind
 from agentsys.report.evaluate.execution import Execution, execute
 from agentsys.report.evaluate.judge import Bench
@@ -24,7 +24,7 @@ FILE = "evaluation.json"
 
 
 async def evaluate(
-    order: Order, factory: Callable[[], Sandbox] | None, model: GuardedModel | None, events: EventLog
+    order: Order, factory: Callable[[], Sandbox] | None, model: Model | None, events: EventLog
 ) -> Evaluation:
     """Carry out an evaluation and write `evaluation.json`; the judge's answers lie below `llm` and are not asked again.
 
@@ -51,7 +51,7 @@ async def evaluate(
 
 
 async def _judged(
-    result: Evaluation, root: Node | None, factory: Callable[[], Sandbox] | None, model: GuardedModel
+    result: Evaluation, root: Node | None, factory: Callable[[], Sandbox] | None, model: Model
 ) -> Evaluation:
     order = result.order
     kind = order.subject.kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from agentsys.llm.provider import Provider
 from agentsys.llm.types import Prompt, Reply, Usage
 
 USAGE = Usage(100, 60, 10)
@@ -14,8 +15,10 @@ def reply(text: str) -> Reply:
     return Reply(text, "stop", USAGE, "gpt-5", 1.0)
 
 
-class ScriptedProvider:
+class ScriptedProvider(Provider):
     """Gives the next reply, or raises the next fault."""
+
+    name = "scripted"
 
     def __init__(self, script: Sequence[str | Reply | Exception], model: str = "gpt-5") -> None:
         self.model = model

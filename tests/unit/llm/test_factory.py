@@ -30,7 +30,7 @@ KEYS = {"OPENAI_API_KEY": "test-key-openai", "ANTHROPIC_API_KEY": "test-key-anth
 def test_provider_follows_the_rule_in_settings(
     model: str, settings: dict[str, object], environ: Mapping[str, str], provider: str
 ) -> None:
-    assert provider_of(model, Settings.model_validate({"model": model} | settings), environ) == provider
+    assert provider_of(model, Settings.model_validate({"model": model} | settings), environ).name == provider
 
 
 def test_roles_with_the_same_model_share_one_provider() -> None:

@@ -10,9 +10,8 @@ import pytest
 from agentsys.core.errors import LimitReached, PrerequisiteError, ProviderError
 from agentsys.core.events import Event, EventLog
 from agentsys.core.settings import Settings
-from agentsys.llm.client import AnswerError
+from agentsys.llm.client import AnswerError, Model
 from agentsys.llm.factory import build_model
-from agentsys.llm.guard import GuardedModel
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
 from agentsys.llm.source import LiveSource
@@ -39,7 +38,7 @@ async def record(folder: Path, *calls: tuple[str, str, list[str]]) -> None:
         source = LiveSource(
             {"": ScriptedProvider(answers)}, Limits(), ledger, lambda *_: None, attempts=1, concurrency=1
         )
-        await GuardedModel(source, store, ledger, Limits(), EventLog(None, "t")).ask(role, item, prompt(), good)
+        await Model(source, store, ledger, Limits(), EventLog(None, "t")).ask(role, item, prompt(), good)
 
 
 class Replay:
@@ -102,7 +101,7 @@ async def test_temporary_paths_and_times_are_no_change(tmp_path: Path) -> None:
     store = Store(folder)
     ledger = Ledger(folder / "ledger.jsonl", store)
     source = LiveSource({"": ScriptedProvider(["x"])}, Limits(), ledger, lambda *_: None, attempts=1, concurrency=1)
-    model = GuardedModel(source, store, ledger, Limits(), EventLog(None, "t"))
+    model = Model(source, store, ledger, Limits(), EventLog(None, "t"))
     await model.ask("planner", "plan", prompt(task=noise.format("/tmp/abc", "2025-01-01T10:00:00Z")), good)
     replay = Replay(folder, tmp_path / "run", strict_replay=True)
     changed = prompt(task=noise.format("/tmp/xyz", "2026-02-03T11:22:33Z"))

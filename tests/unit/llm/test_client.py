@@ -1,4 +1,4 @@
-"""The guarded model over a scripted provider."""
+"""The model over a scripted provider."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest
 
 from agentsys.core.errors import LimitReached, PrerequisiteError, ProviderError
 from agentsys.core.events import Event, EventLog
-from agentsys.llm.client import AnswerError
+from agentsys.llm.client import AnswerError, Model
 from agentsys.llm.faults import Transient
-from agentsys.llm.guard import GuardedModel
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
 from agentsys.llm.source import LiveSource
@@ -36,7 +35,7 @@ class Bench:
         source = LiveSource(
             {"": self.provider}, limits, self.ledger, lambda *_: None, attempts=3, concurrency=concurrency, backoff=0.0
         )
-        self.model = GuardedModel(source, self.store, self.ledger, limits, log)
+        self.model = Model(source, self.store, self.ledger, limits, log)
 
     def data(self, name: str) -> list[dict[str, object]]:
         return [dict(event["data"]) for event in self.events if event["type"] == name]  # type: ignore[call-overload]

@@ -8,8 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from agentsys.llm.faults import Fatal, Transient
-from agentsys.llm.http_faults import error_of, retry_after, status_fault
+from agentsys.llm.faults import Fatal, Faults, Transient, error_of, retry_after
 from agentsys.llm.redact import Redactor
 
 SECRET = "test-key-0123456789"
@@ -17,7 +16,8 @@ SECRET = "test-key-0123456789"
 
 def fault_of(status: int, headers: dict[str, str] | None = None, **error: object) -> Exception:
     body = json.dumps({"error": error})
-    return status_fault(status, body, headers or {}, key_name="OPENAI_API_KEY", redactor=Redactor([SECRET]))
+    faults = Faults("OPENAI_API_KEY", "OPENAI_BASE_URL or `base_url`", "/v1", Redactor([SECRET]))
+    return faults.of_status(status, body, headers or {})
 
 
 @pytest.mark.parametrize(
