@@ -33,7 +33,7 @@ TEMPLATE = """\
 # [model_params]           # handed to the provider as they are
 # temperature = 0.2
 
-# [agent_models]           # another model for single agents
+# [agent_models]           # for single roles: planner, analyzer, coder, debugger, auditor, reviewer, judge
 # debugger = "name-of-another-model"
 """
 

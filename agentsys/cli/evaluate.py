@@ -58,8 +58,11 @@ def evaluate(
         from agentsys.core.settings_layers import load_settings
 
         opt.use_env_file(env_file)
-        flags = {"model": judge, "backend": sandbox, "budget": budget, "max_tokens": max_tokens, "replay": replay}
+        flags = {"backend": sandbox, "budget": budget, "max_tokens": max_tokens, "replay": replay}
         settings, _ = load_settings(flags=flags, sets=sets or (), config=config)
+        if judge is None:
+            judge = settings.agent_models.get("judge") or None
+        settings = settings.model_copy(update={"model": judge or "", "agent_models": {}})
         judged = judge is not None or replay is not None
         if (rubric or gold) and not judged:
             raise UsageError("`--rubric` and `--gold` need a judge", "name one with `--judge MODEL`")

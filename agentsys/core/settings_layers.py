@@ -27,9 +27,13 @@ FROM_LOCAL = frozenset({"call_timeout", "concurrency", "display", "ocr", "reader
 """All that a file which happens to lie in the working directory may set: what judges, bounds, spends or sends is the
 user's own, and so is every key that is not named here."""
 
-_FILES = PATHS | {"policy", "review", "advisories"}
+_FILES = PATHS | {"policy"}
 _NAMES = frozenset({"", "default", "none"})
 """Values of such keys that name no file."""
+
+REMOVED = {"keep_sandbox": "remove it: it had no effect"}
+"""Settings of earlier versions, and what to do about each. Those that a stored run holds are passed over."""
+
 _OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR", "NOUGAT_PYTHON"})
 _NOT_STORED = frozenset({"display", "runs_dir", "stop_after"})
 """How it is shown, where it lies and where it pauses may differ at each start of the same run."""
@@ -139,6 +143,8 @@ def env_layer(env: Mapping[str, str]) -> Layer:
         rest = name.removeprefix(ENV_PREFIX)
         if rest == name or rest in _OTHER_VARIABLES:
             continue
+        if rest.lower() in REMOVED:
+            raise UsageError(f"environment variable `{name}` is no setting", REMOVED[rest.lower()])
         if rest.lower() in FIELDS:
             values |= flatten({rest.lower(): written_value(rest.lower(), text)})
         elif near := difflib.get_close_matches(rest.lower(), FIELDS, n=1, cutoff=0.75):
@@ -185,7 +191,8 @@ def _check_key(key: str, source: str) -> None:
     if head in FIELDS and (not rest or head in TABLES):
         return
     near = difflib.get_close_matches(head, FIELDS, n=1, cutoff=0.5)
-    hint = f"did you mean `{near[0]}`?" if near else "`agentsys config show` lists every key"
+    known = f"did you mean `{near[0]}`?" if near else "`agentsys config show` lists every key"
+    hint = REMOVED.get(head, known)
     raise UsageError(f"unknown setting `{key}` in {_named(source)}", hint)
 
 

@@ -5,38 +5,35 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
-from typing import cast
+from types import NoneType, UnionType
+from typing import Literal, cast, get_args, get_origin
 
 from agentsys.core.errors import UsageError
 from agentsys.core.settings import Settings
 
+FIELDS: tuple[str, ...] = tuple(Settings.model_fields)
 DURATIONS = frozenset({"time_limit", "round_timeout", "call_timeout"})
 """Fields in seconds that may be written as `20m` or `1h30m`."""
-PATHS = frozenset({"replay", "source", "nougat_model"})
-"""Fields that hold the name of a file or folder, or nothing."""
-TEXTS = PATHS | {
-    "model",
-    "provider",
-    "base_url",
-    "vision",
-    "reader",
-    "backend",
-    "image",
-    "index_gateway",
-    "runtime",
-    "policy",
-    "display",
-    "stop_after",
-}
-"""Fields whose written value is text even if it looks like a number."""
-OPTIONAL = PATHS | {"budget", "max_tokens", "time_limit"}
+
+
+def _types(name: str) -> set[object]:
+    annotation = Settings.model_fields[name].annotation
+    return set(get_args(annotation)) if get_origin(annotation) is UnionType else {get_origin(annotation) or annotation}
+
+
+OPTIONAL = frozenset(name for name in FIELDS if NoneType in _types(name))
 """Fields that `none` clears."""
-FIELDS: tuple[str, ...] = tuple(Settings.model_fields)
-TABLES = frozenset({"model_params", "agent_models"})
+PATHS = frozenset(name for name in OPTIONAL if Path in _types(name))
+"""Fields that hold the name of a file or folder, or nothing."""
+TEXTS = frozenset(name for name in FIELDS if _types(name) & {str, Path, Literal})
+"""Fields whose written value is text even if it looks like a number."""
+TABLES = frozenset(name for name in FIELDS if dict in _types(name))
 """Fields that hold further keys."""
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_FILE = 1 << 20
 
 
@@ -81,19 +78,8 @@ def read_toml(path: Path) -> dict[str, object]:
 
     Raises: UsageError if it cannot be read, or is not TOML.
     """
-    return flatten(_parse_toml(path))
-
-
-def _parse_toml(path: Path) -> dict[str, object]:
     try:
-        raw = path.read_bytes()
-        if len(raw) > _MAX_FILE:
-            raise UsageError(f"configuration file `{path}` is larger than 1 MiB")
-        return tomllib.loads(raw.decode("utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read configuration file `{path}`: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"configuration file `{path}` is not UTF-8 text") from error
+        return flatten(tomllib.loads(_text(path, "configuration file")))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"configuration file `{path}` is not valid TOML: {error}") from error
 
@@ -129,25 +115,30 @@ def unflatten(leaves: Mapping[str, object]) -> dict[str, object]:
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Read `KEY=VALUE` lines; `#` starts a comment line, `export` and one pair of quotes are taken off.
+    """Read `KEY=VALUE` lines as python-dotenv does: quotes, comments and `export`. `$NAME` in a value stays as it is.
 
     Raises: UsageError if the file cannot be read or a line is not of this form (its text is never shown).
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"cannot read environment file `{path}`: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"environment file `{path}` is not UTF-8 text") from error
+    from dotenv.parser import parse_stream
+
     values: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        match = re.fullmatch(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*", line)
-        if match is None:
-            raise UsageError(f"line {number} of environment file `{path}` is not of the form `KEY=VALUE`")
-        value = match[2]
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        values[match[1]] = value
+    for row in parse_stream(StringIO(_text(path, "environment file", "utf-8-sig"))):
+        name, value = row.key or "", row.value
+        if row.error or (row.key is not None and (value is None or "\0" in value or not _VARIABLE.fullmatch(name))):
+            raise UsageError(f"line {row.original.line} of environment file `{path}` is not of the form `KEY=VALUE`")
+        if value is not None:
+            values[name] = value
     return values
+
+
+def _text(path: Path, kind: str, encoding: str = "utf-8") -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_FILE + 1)
+        if len(raw) > _MAX_FILE:
+            raise UsageError(f"{kind} `{path}` is larger than 1 MiB")
+        return raw.decode(encoding)
+    except OSError as error:
+        raise UsageError(f"cannot read {kind} `{path}`: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{kind} `{path}` is not UTF-8 text") from error

@@ -19,6 +19,7 @@ Answer = Callable[[str, int], str]
 class Judge:
     url: str
     prompts: list[str] = field(default_factory=list[str])
+    models: list[str] = field(default_factory=list[str])
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def judging(answer: Answer) -> Iterator[Judge]:
             prompt = "\n".join(text_of(turn["content"]) for turn in body["messages"])
             with lock:
                 judge.prompts.append(prompt)
+                judge.models.append(body["model"])
                 number = len(judge.prompts)
             choice = {"index": 0, "finish_reason": "stop", "message": {"content": answer(prompt, number)}}
             usage = {"prompt_tokens": 10, "completion_tokens": 5}
