@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
 
 import pytest
 
 from agentsys.core.errors import UsageError
+from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord, SettingValue
 from agentsys.core.settings import Settings
 from agentsys.core.settings_layers import FROM_LOCAL, load_settings, resume_settings, user_file
-from agentsys.core.settings_text import FIELDS, TEXTS, duration, read_env_file, written_value
+from agentsys.core.settings_text import FIELDS, OPTIONAL, PATHS, TABLES, TEXTS, duration, read_env_file, written_value
 
 
 @pytest.fixture
@@ -76,6 +77,18 @@ def test_unknown_key_names_layer_and_nearest_key(env: dict[str, str], tmp_path: 
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize("layer", ["--set", "file", "env"])
+def test_a_setting_that_is_gone_says_so_and_suggests_no_other(layer: str, env: dict[str, str], tmp_path: Path) -> None:
+    config = write(tmp_path / "extra.toml", "keep_sandbox = true\n") if layer == "file" else None
+    sets = ["keep_sandbox=true"] if layer == "--set" else []
+    with pytest.raises(UsageError, match=r"(?i)keep_sandbox") as caught:
+        load_settings(
+            sets=sets, config=config, env=env | ({"AGENTSYS_KEEP_SANDBOX": "1"} if layer == "env" else {}), cwd=tmp_path
+        )
+    assert caught.value.hint.startswith("remove it")
+    assert caught.value.exit_code == 2
+
+
 def test_nearly_a_variable_is_refused_and_a_foreign_one_is_left_alone(env: dict[str, str], tmp_path: Path) -> None:
     load_settings(env=env | {"AGENTSYS_RAISE": "1", "AGENTSYS_CACHE_DIR": "/x", "AGENTSYS_ZZZZ": "1"}, cwd=tmp_path)
     with pytest.raises(UsageError, match="AGENTSYS_BUDGT"):
@@ -102,17 +115,12 @@ def test_text_stays_text_and_none_clears(env: dict[str, str], tmp_path: Path) ->
     assert (settings.model, settings.budget, settings.agent_models) == ("007", None, {"coder": "4"})
 
 
-def test_every_text_field_is_known_as_one() -> None:
-    texts = {
-        key
-        for key in FIELDS
-        if "str" in str(Settings.model_fields[key].annotation)
-        and not {"dict", "list"} & set(re.findall(r"\w+", str(Settings.model_fields[key].annotation)))
-    }
-    literals = {
-        key for key in FIELDS if "Literal" in str(Settings.model_fields[key].annotation) and key != "agent_models"
-    }
-    assert (texts | literals) <= TEXTS
+def test_kinds_of_fields_follow_from_their_types() -> None:
+    assert {"model", "provider", "backend", "image", "review", "stop_after"} <= TEXTS
+    assert not TEXTS & {"max_rounds", "budget", "docker_hosts", "model_params", "gpu", "time_limit"}
+    assert {"replay", "review", "advisories", "source", "nougat_model"} == PATHS
+    assert PATHS | {"budget", "max_tokens", "time_limit"} == OPTIONAL
+    assert {"model_params", "agent_models"} == TABLES
 
 
 def test_line_break_in_a_value_cannot_bring_in_another_key() -> None:
@@ -262,6 +270,23 @@ def test_resume_keeps_the_runs_settings_and_takes_only_what_is_given(env: dict[s
     )
 
 
+def test_a_run_of_an_earlier_version_resumes_with_settings_that_are_gone_since(tmp_path: Path) -> None:
+    stored = {key: {"value": value, "source": "default"} for key, value in Settings().model_dump(mode="json").items()}
+    stored |= {
+        "model": {"value": "m", "source": "flag"},
+        "keep_sandbox": {"value": True, "source": "/home/me/agentsys.toml"},
+        "agent_models.coder": {"value": "c", "source": "--set"},
+    }
+    del stored["agent_models"]
+    run = RunDir(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"schema_version": 1, "id": "old", "settings": stored}))
+    settings, sources = resume_settings(run.read(), flags={"budget": 1.0})
+    assert settings == Settings(model="m", agent_models={"coder": "c"}, budget=1.0)
+    assert "keep_sandbox" not in sources
+    with pytest.raises(UsageError, match="keep_sandbox"):
+        resume_settings(run.read(), sets=["keep_sandbox=true"])
+
+
 def test_resume_understands_settings_that_were_stored_whole() -> None:
     stored = {
         key: SettingValue(value=value, source="argument")
@@ -271,13 +296,56 @@ def test_resume_understands_settings_that_were_stored_whole() -> None:
     assert settings.model_params == {"a": {"b": 1, "c": 2}}
 
 
-def test_environment_file_is_read_as_written(tmp_path: Path) -> None:
-    path = write(tmp_path / "env", "# a comment\n\nexport A=1\nB='two words'\nC=a=b\n D = x \n")
-    assert read_env_file(path) == {"A": "1", "B": "two words", "C": "a=b", "D": "x"}
+ENVIRONMENT = """\
+# a comment
+
+export A=1
+B='two words' # a note
+C=a=b#c
+ D = x   # a note
+E="a\\"b # c"
+F='$A ${A}'
+G=
+H="one
+two"
+A=2
+"""
 
 
-def test_faulty_line_of_an_environment_file_is_named_and_not_shown(tmp_path: Path) -> None:
-    path = write(tmp_path / "env", "A=1\nsk-secret-secret\n")
-    with pytest.raises(UsageError, match="line 2") as caught:
+@pytest.mark.parametrize("encode", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_environment_file_is_read_with_quotes_and_comments(tmp_path: Path, encode: str, end: str) -> None:
+    path = tmp_path / "env"
+    path.write_bytes(ENVIRONMENT.replace("\n", end).encode(encode))
+    assert read_env_file(path) == {
+        "A": "2",
+        "B": "two words",
+        "C": "a=b#c",
+        "D": "x",
+        "E": 'a"b # c',
+        "F": "$A ${A}",
+        "G": "",
+        "H": f"one{end}two",
+    }
+
+
+@pytest.mark.parametrize(
+    "line", ["sk-secret-secret", "secret.name=1", "S='secret", "S=sec\0ret", "=secret", "two secrets=1", "'s x'=secret"]
+)
+def test_faulty_line_of_an_environment_file_is_named_and_not_shown(line: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "env", f"A=1\n{line}\n")
+    with pytest.raises(UsageError, match="line 2 ") as caught:
         read_env_file(path)
-    assert "secret" not in str(caught.value)
+    assert "sec" not in str(caught.value) + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "cannot read"), (b"A=\xff", "UTF-8"), (b"#" * (1 << 21), "1 MiB")]
+)
+def test_environment_file_that_cannot_be_read_is_named(content: bytes | None, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match="environment file") as caught:
+        read_env_file(path)
+    assert words in caught.value.message and str(path) in caught.value.message
