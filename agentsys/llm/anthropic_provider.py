@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.errors import PrerequisiteError
 from agentsys.llm.faults import Faults
-from agentsys.llm.provider import Sdk, SdkProvider
+from agentsys.llm.provider import SdkProvider
 from agentsys.llm.render import base64_of, clean, join, turn
 from agentsys.llm.types import Feedback, FinishReason, Prompt, Reply, Usage
 
@@ -40,25 +39,20 @@ class AnthropicProvider(SdkProvider):
     models = ("claude-*",)
     reserved = ("stream",)
 
-    def __init__(
-        self, model: str, *, api_key: str, base_url: str = "", params: Mapping[str, object], timeout: float
-    ) -> None:
+    def _connect(self, api_key: str, base_url: str | None) -> None:
         try:
             from anthropic import AsyncAnthropic
         except ImportError as error:
             hint = "install it with `pip install 'agentsys[anthropic]'`"
             raise PrerequisiteError("the package `anthropic` is not installed", hint) from error
-        super().__init__(model, api_key=api_key, params=params, timeout=timeout)
         self._max_tokens = _limit(self._params)
-        self._client = AsyncAnthropic(
-            api_key=api_key or "none", base_url=base_url or None, max_retries=0, timeout=timeout
-        )
+        self._client = AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=self._timeout)
 
     @property
-    def _sdk(self) -> Sdk:
+    def _errors(self) -> tuple[type[Exception], type[Exception], type[Exception]]:
         import anthropic
 
-        return anthropic
+        return anthropic.APIStatusError, anthropic.APITimeoutError, anthropic.APIError
 
     async def _post(self, prompt: Prompt, feedback: Feedback) -> str:
         raw = await self._client.messages.with_raw_response.create(

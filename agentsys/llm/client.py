@@ -9,11 +9,10 @@ from typing import TypeVar
 
 from agentsys.core.errors import LimitReached, NoUsableAnswer
 from agentsys.core.events import EventLog
-from agentsys.core.settings import ROLES
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
 from agentsys.llm.sections import section_hashes
-from agentsys.llm.source import Source
+from agentsys.llm.source import Source, tell, tell_retry
 from agentsys.llm.store import Recording, Store
 from agentsys.llm.types import CallKey, Feedback, Prompt, Usage
 
@@ -81,7 +80,7 @@ class Model:
                     f"`{role}` got no usable answer for `{item}` in {TRIES} tries; the last fault: {fault}",
                     f"read the answers in `{self._store.path(key).parent}`; `agentsys resume` asks again",
                 )
-            emit_retry(self._events, key, fault, 0.0)
+            tell_retry(self._events, key, fault, 0.0)
             feedback = (*feedback[2 - TRIES :], (_excerpt(recording), _demand(fault)))
         raise AssertionError("unreachable")
 
@@ -120,40 +119,14 @@ class Model:
         # Nothing is awaited between the answer's arrival and these lines: a cancelled task cannot lose it.
         self._store.write(recording)
         line = self._ledger.append(recording)
-        self._events.emit(
-            "llm.call",
-            stage=ROLES.get(key.role),
-            role=key.role,
-            item=key.item,
-            attempt=key.attempt,
-            model=line.model,
-            prompt=line.prompt,
-            cached=line.cached,
-            completion=line.completion,
-            price=line.price,
-            seconds=line.seconds,
-            finish=line.finish,
-            images=line.images,
-        )
+        told = {"model", "prompt", "cached", "completion", "price", "seconds", "finish", "images"}
+        tell(self._events, "llm.call", key, **line.model_dump(include=told))
         return recording
 
     def _emit_limit(self, error: LimitReached) -> None:
         if not self._limit_told:  # many calls meet the same limit at once
             self._limit_told = True
             self._events.emit("limit.reached", message=error.message, hint=error.hint)
-
-
-def emit_retry(events: EventLog, key: CallKey, fault: str, wait: float) -> None:
-    """Record that a call is tried again, after `wait` seconds."""
-    events.emit(
-        "llm.retry",
-        stage=ROLES.get(key.role),
-        role=key.role,
-        item=key.item,
-        attempt=key.attempt,
-        reason=fault[:500],
-        wait=round(wait, 1),
-    )
 
 
 def _fault(recording: Recording) -> str:

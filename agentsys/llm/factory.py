@@ -12,16 +12,16 @@ from urllib.parse import urlsplit
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.events import EventLog
 from agentsys.core.providers import AUTO, provider_table
-from agentsys.core.settings import ROLES, Settings
-from agentsys.llm.client import Model, emit_retry
+from agentsys.core.settings import Settings
+from agentsys.llm.client import Model
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
 from agentsys.llm.prices import price_of
 from agentsys.llm.provider import Provider
-from agentsys.llm.replay import OnChange, ReplaySource
+from agentsys.llm.replay import ReplaySource
 from agentsys.llm.source import LiveSource, Source
 from agentsys.llm.store import Store
-from agentsys.llm.types import CallKey, Usage
+from agentsys.llm.types import Usage
 
 RESERVED = ("model", "messages", "system", "n", "tools", "extra_headers", "extra_query")
 """Fields of a request that are ours; headers may hold secrets, which are not settings."""
@@ -51,21 +51,16 @@ def build_model(
     limits = Limits(settings.budget, settings.max_tokens, deadline, free=settings.replay is not None)
     source: Source
     if settings.replay is not None:
-        source = ReplaySource(
-            settings.replay,
-            strict=settings.strict_replay,
-            on_change=_say_once(events),
-        )
+        source = ReplaySource(settings.replay, strict=settings.strict_replay, events=events)
     else:
         source = LiveSource(
             build_providers(settings, os.environ if environ is None else environ),
             limits,
             ledger,
-            lambda key, fault, wait: emit_retry(events, key, fault, wait),
+            events,
             attempts=settings.attempts,
             concurrency=settings.concurrency,
             backoff=backoff,
-            on_blind=lambda key, words: _emit_blind(events, key, words),
         )
     return Model(source, store, ledger, limits, events)
 
@@ -177,32 +172,3 @@ def _check_parameters(params: Mapping[str, object], reserved: Sequence[str], whe
     if taken:
         names = ", ".join(f"`{name}`" for name in taken)
         raise PrerequisiteError(f"`model_params` may not set {names}{where}", "remove it; agentsys sets these itself")
-
-
-def _emit_blind(events: EventLog, key: CallKey, words: str) -> None:
-    events.emit(
-        "warning",
-        stage=ROLES.get(key.role),
-        message=f"the endpoint refused the pictures of `{key}` ({words[:200]}); from now on it gets captions alone",
-        key=str(key),
-    )
-
-
-def _say_once(events: EventLog) -> OnChange:
-    """Return what warns of the first changed prompt; after a prompt file was edited, most calls would say the same."""
-    said = False
-
-    def warn(key: CallKey, sections: list[str]) -> None:
-        nonlocal said
-        if said:
-            return
-        said = True
-        events.emit(
-            "warning",
-            stage=ROLES.get(key.role),
-            message=f"prompts have changed since they were recorded, first that of `{key}`: {', '.join(sections)}",
-            key=str(key),
-            sections=sections,
-        )
-
-    return warn

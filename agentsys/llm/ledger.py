@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -42,11 +43,7 @@ class Line(BaseModel):
             id=recording.id,
             key=str(recording.key),
             model=recording.model,
-            prompt=usage.prompt,
-            cached=usage.cached,
-            completion=usage.completion,
-            written=usage.written,
-            estimated=usage.estimated,
+            **asdict(usage),
             price=price,
             seconds=recording.seconds,
             finish=recording.finish,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.llm.faults import Faults, error_of
-from agentsys.llm.provider import Sdk, SdkProvider
+from agentsys.llm.provider import SdkProvider
 from agentsys.llm.render import base64_of, clean, join, turn
 from agentsys.llm.types import Feedback, FinishReason, Prompt, Reply, Usage
 
@@ -48,21 +47,18 @@ class OpenAIProvider(SdkProvider):
     endpoint_variable = "OPENAI_BASE_URL"
     endpoint_ending = "/v1"
 
-    def __init__(
-        self, model: str, *, api_key: str, base_url: str = "", params: Mapping[str, object], timeout: float
-    ) -> None:
+    def _connect(self, api_key: str, base_url: str | None) -> None:
         from openai import AsyncOpenAI
 
-        super().__init__(model, api_key=api_key, params=params, timeout=timeout)
         if self._params.get("stream"):
             self._params.setdefault("stream_options", {"include_usage": True})
-        self._client = AsyncOpenAI(api_key=api_key or "none", base_url=base_url or None, max_retries=0, timeout=timeout)
+        self._client = AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0, timeout=self._timeout)
 
     @property
-    def _sdk(self) -> Sdk:
+    def _errors(self) -> tuple[type[Exception], type[Exception], type[Exception]]:
         import openai
 
-        return openai
+        return openai.APIStatusError, openai.APITimeoutError, openai.APIError
 
     async def _post(self, prompt: Prompt, feedback: Feedback) -> str:
         chat = messages(prompt, feedback, breakpoint="prompt_cache_options" in self._params)

@@ -7,12 +7,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from agentsys.llm.faults import Faults, Transient
 from agentsys.llm.redact import Redactor
 from agentsys.llm.render import body_parameters, estimate
 from agentsys.llm.types import Feedback, Prompt, Reply, Usage
+
+if TYPE_CHECKING:
+    from openai import APIStatusError
 
 
 class Provider(ABC):
@@ -46,7 +49,6 @@ class Provider(ABC):
     reserved: ClassVar[tuple[str, ...]] = ()
     """Names in `model_params` that this provider refuses, besides those that every one refuses."""
 
-    @abstractmethod
     def __init__(
         self, model: str, *, api_key: str, base_url: str = "", params: Mapping[str, object], timeout: float
     ) -> None:
@@ -79,31 +81,6 @@ class Provider(ABC):
         return f"{cls.endpoint_variable} or `base_url`" if cls.endpoint_variable else "`base_url`"
 
 
-class _StatusError(Protocol):
-    status_code: int
-
-    @property
-    def response(self) -> _Response: ...
-
-
-class _Response(Protocol):
-    @property
-    def text(self) -> str: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-
-
-class Sdk(Protocol):
-    """The errors of an SDK, as `openai` and `anthropic` both name them."""
-
-    @property
-    def APIError(self) -> type[Exception]: ...
-    @property
-    def APIStatusError(self) -> type[Exception]: ...
-    @property
-    def APITimeoutError(self) -> type[Exception]: ...
-
-
 class SdkProvider(Provider):
     """A provider over an SDK, whose own retries are off. Each body is read to its end before it is used."""
 
@@ -114,10 +91,16 @@ class SdkProvider(Provider):
         self._params = body_parameters(params)
         self._timeout = timeout
         self._faults = Faults(self.key_names(), self.address_names(), self.endpoint_ending, Redactor([api_key]))
+        self._connect(api_key or "none", base_url or None)
+
+    @abstractmethod
+    def _connect(self, api_key: str, base_url: str | None) -> None:
+        """Make the SDK's client. Raises: PrerequisiteError if a package is missing or a parameter cannot be used."""
 
     @property
     @abstractmethod
-    def _sdk(self) -> Sdk: ...
+    def _errors(self) -> tuple[type[Exception], type[Exception], type[Exception]]:
+        """The SDK's errors: answered with an error status, timed out, and the base of all."""
 
     @abstractmethod
     async def _post(self, prompt: Prompt, feedback: Feedback) -> str:
@@ -139,15 +122,15 @@ class SdkProvider(Provider):
         return Reply(reply.text, reply.finish, usage, reply.model or self.model, time.monotonic() - started)
 
     async def _body(self, prompt: Prompt, feedback: Feedback) -> str:
-        sdk = self._sdk
+        answered, late, failed = self._errors
         try:
             return await self._post(prompt, feedback)
-        except sdk.APIStatusError as error:
-            status = cast("_StatusError", error)
-            raise self._faults.of_status(status.status_code, status.response.text, status.response.headers) from error
-        except sdk.APITimeoutError as error:
+        except answered as error:
+            response = cast("APIStatusError", error).response
+            raise self._faults.of_status(response.status_code, response.text, response.headers) from error
+        except late as error:
             raise self._late() from error
-        except sdk.APIError as error:
+        except failed as error:
             raise self._faults.of_connection(error) from error
 
     def _late(self) -> Transient:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 from agentsys.core.errors import PrerequisiteError
+from agentsys.core.events import EventLog
+from agentsys.core.settings import ROLES
 from agentsys.llm.sections import changed_sections
 from agentsys.llm.store import Recording, Store
 from agentsys.llm.types import CallKey, Feedback, Prompt
-
-OnChange = Callable[[CallKey, list[str]], None]
-"""Called with a call whose prompt has changed since it was recorded, and the names of the changed sections."""
 
 
 class ReplaySource:
@@ -21,14 +19,15 @@ class ReplaySource:
     Args:
         folder: recordings as `Store` writes them; a run directory is understood too.
         strict: refuse recordings whose prompt has changed.
+        events: told of the first changed prompt; after a prompt file was edited, most calls would say the same.
 
     Raises: PrerequisiteError if the folder holds no recording.
     """
 
-    def __init__(self, folder: Path, *, strict: bool = False, on_change: OnChange | None = None) -> None:
+    def __init__(self, folder: Path, *, strict: bool = False, events: EventLog | None = None) -> None:
         self._store = Store(folder / "llm" if (folder / "llm").is_dir() else folder)
         self._strict = strict
-        self._on_change = on_change
+        self._events = events
         if not self._store.paths():
             hint = "`--replay` takes a folder of recordings, or the directory of an earlier run"
             raise PrerequisiteError(f"there is no recorded model call in `{folder}`", hint)
@@ -65,5 +64,8 @@ class ReplaySource:
                 f"the prompt of `{key}` has changed since it was recorded: {names} (`{path}`)",
                 "record it again, or replay without `--strict-replay`",
             )
-        if self._on_change is not None:
-            self._on_change(key, sections)
+        if self._events is not None:
+            message = f"prompts have changed since they were recorded, first that of `{key}`: {', '.join(sections)}"
+            stage = ROLES.get(key.role)
+            self._events.emit("warning", stage=stage, message=message, key=str(key), sections=sections)
+            self._events = None

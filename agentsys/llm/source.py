@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from tenacity import (
     AsyncRetrying,
@@ -18,6 +18,8 @@ from tenacity import (
 )
 
 from agentsys.core.errors import LimitReached, ProviderError
+from agentsys.core.events import EventLog, EventType
+from agentsys.core.settings import ROLES
 from agentsys.llm.faults import Fatal, ProviderFault, Transient, WrongPage
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
@@ -28,11 +30,6 @@ from agentsys.llm.vision import refuses_images, without_images
 
 LONGEST_WAIT = 900.0
 """Seconds; a provider that asks for a longer pause ends the run, which can be resumed then."""
-
-OnRetry = Callable[[CallKey, str, float], None]
-"""Called before each pause with the call, the fault in plain words, and the seconds to wait."""
-OnBlind = Callable[[CallKey, str], None]
-"""Called with the first call of a model whose pictures the endpoint refused, and the endpoint's words."""
 
 
 class Source(Protocol):
@@ -55,7 +52,7 @@ class LiveSource:
         attempts: tries of one call against transient faults.
         concurrency: requests under way at the same time; pauses between tries do not count.
         backoff: seconds of the first pause; doubled each time up to a minute, with jitter.
-        on_blind: told once for each model that is sent no pictures any more, because the endpoint refused them.
+        events: told of each pause, and once for each model that is sent no pictures any more.
     """
 
     def __init__(
@@ -63,19 +60,17 @@ class LiveSource:
         providers: Mapping[str, Provider],
         limits: Limits,
         ledger: Ledger,
-        on_retry: OnRetry,
+        events: EventLog,
         *,
         attempts: int,
         concurrency: int,
         backoff: float = 2.0,
-        on_blind: OnBlind | None = None,
     ) -> None:
-        self._on_blind = on_blind
         self._blind: set[Provider] = set()
         self._providers = providers
         self._limits = limits
         self._ledger = ledger
-        self._on_retry = on_retry
+        self._events = events
         self._attempts = attempts
         self._slots = asyncio.Semaphore(concurrency)
         self._backoff = wait_exponential(multiplier=backoff, max=60.0) + wait_random(0.0, backoff)
@@ -128,8 +123,10 @@ class LiveSource:
             if not prompt.images or not refuses_images(fault):
                 raise
             reply = await self._once(provider, without_images(prompt), feedback)
-            if self._on_blind is not None and provider not in self._blind:
-                self._on_blind(key, fault.message)
+            if provider not in self._blind:
+                words = f"the endpoint refused the pictures of `{key}` ({fault.message[:200]})"
+                message = f"{words}; from now on it gets captions alone"
+                self._events.emit("warning", stage=ROLES.get(key.role), message=message, key=str(key))
             self._blind.add(provider)
             return reply
         return replace(reply, images=len(prompt.images))
@@ -166,7 +163,18 @@ class LiveSource:
             raise ProviderError(
                 f"the provider asks to wait {seconds:.0f} s ({message})", "go on after that time with `agentsys resume`"
             )
-        self._on_retry(key, message, seconds)
+        tell_retry(self._events, key, message, seconds)
+
+
+def tell(events: EventLog, event: EventType, key: CallKey, **data: Any) -> None:
+    """Record what happened to a call."""
+    stage = ROLES.get(key.role)
+    events.emit(event, stage=stage, role=key.role, item=key.item, attempt=key.attempt, **data)
+
+
+def tell_retry(events: EventLog, key: CallKey, fault: str, wait: float) -> None:
+    """Record that a call is tried again, after `wait` seconds."""
+    tell(events, "llm.retry", key, reason=fault[:500], wait=round(wait, 1))
 
 
 class _Retryable:

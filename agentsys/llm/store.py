@@ -13,6 +13,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -52,7 +53,6 @@ class Recording(BaseModel):
     @classmethod
     def of(cls, key: CallKey, reply: Reply, *, asked: str, prompt: dict[str, str]) -> Self:
         """Make the recording of a reply that came just now."""
-        usage = reply.usage
         return cls(
             id=secrets.token_hex(8),
             role=key.role,
@@ -61,13 +61,7 @@ class Recording(BaseModel):
             asked=asked,
             model=reply.model or asked,
             finish=reply.finish,
-            usage={
-                "prompt": usage.prompt,
-                "cached": usage.cached,
-                "completion": usage.completion,
-                "written": usage.written,
-                "estimated": usage.estimated,
-            },
+            usage=asdict(reply.usage),
             seconds=round(reply.seconds, 3),
             ts=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             images=reply.images,
@@ -83,10 +77,6 @@ class Recording(BaseModel):
     def tokens(self) -> Usage:
         count = {name: int(self.usage.get(name, 0)) for name in ("prompt", "cached", "completion", "written")}
         return Usage(**count, estimated=bool(self.usage.get("estimated", False)))
-
-    @property
-    def reply(self) -> Reply:
-        return Reply(self.text, self.finish, self.tokens, self.model, self.seconds)
 
     def dump(self) -> bytes:
         """Return the content of the file."""

@@ -33,7 +33,13 @@ class Bench:
         self.provider = ScriptedProvider(script)
         limits = limits or Limits()
         source = LiveSource(
-            {"": self.provider}, limits, self.ledger, lambda *_: None, attempts=3, concurrency=concurrency, backoff=0.0
+            {"": self.provider},
+            limits,
+            self.ledger,
+            EventLog(None, "test"),
+            attempts=3,
+            concurrency=concurrency,
+            backoff=0.0,
         )
         self.model = Model(source, self.store, self.ledger, limits, log)
 

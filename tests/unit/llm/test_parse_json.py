@@ -8,8 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from agentsys.llm.client import AnswerError
-from agentsys.llm.json_repair import repair_escapes
-from agentsys.llm.parse import extract_json
+from agentsys.llm.parse import extract_json, repair_escapes
 
 
 class Item(BaseModel):

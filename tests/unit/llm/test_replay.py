@@ -36,7 +36,7 @@ async def record(folder: Path, *calls: tuple[str, str, list[str]]) -> None:
     ledger = Ledger(folder / "ledger.jsonl", store)
     for role, item, answers in calls:
         source = LiveSource(
-            {"": ScriptedProvider(answers)}, Limits(), ledger, lambda *_: None, attempts=1, concurrency=1
+            {"": ScriptedProvider(answers)}, Limits(), ledger, EventLog(None, "test"), attempts=1, concurrency=1
         )
         await Model(source, store, ledger, Limits(), EventLog(None, "t")).ask(role, item, prompt(), good)
 
@@ -100,7 +100,9 @@ async def test_temporary_paths_and_times_are_no_change(tmp_path: Path) -> None:
     folder, noise = tmp_path / "rec", "see {} at {}"
     store = Store(folder)
     ledger = Ledger(folder / "ledger.jsonl", store)
-    source = LiveSource({"": ScriptedProvider(["x"])}, Limits(), ledger, lambda *_: None, attempts=1, concurrency=1)
+    source = LiveSource(
+        {"": ScriptedProvider(["x"])}, Limits(), ledger, EventLog(None, "test"), attempts=1, concurrency=1
+    )
     model = Model(source, store, ledger, Limits(), EventLog(None, "t"))
     await model.ask("planner", "plan", prompt(task=noise.format("/tmp/abc", "2025-01-01T10:00:00Z")), good)
     replay = Replay(folder, tmp_path / "run", strict_replay=True)

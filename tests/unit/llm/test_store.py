@@ -70,7 +70,7 @@ def test_answer_comes_back_byte_for_byte_with_its_header(tmp_path: Path, text: s
     written = recording(key, text)
     store.write(written)
     assert store.read(key) == written
-    assert written.reply == Reply(text, "stop", Usage(10, 4, 2), "served", 1.5)
+    assert (written.text, written.tokens, written.model, written.seconds) == (text, Usage(10, 4, 2), "served", 1.5)
     assert store.path(key) == tmp_path / "coder" / "src%2Fa.py" / "02.md"
 
 
