@@ -122,7 +122,7 @@ def read_env_file(path: Path) -> dict[str, str]:
     from dotenv.parser import parse_stream
 
     values: dict[str, str] = {}
-    for row in parse_stream(StringIO(_text(path, "environment file", "utf-8-sig"))):
+    for row in parse_stream(StringIO(_text(path, "environment file"))):
         name, value = row.key or "", row.value
         if row.error or (row.key is not None and (value is None or "\0" in value or not _VARIABLE.fullmatch(name))):
             raise UsageError(f"line {row.original.line} of environment file `{path}` is not of the form `KEY=VALUE`")
@@ -131,13 +131,13 @@ def read_env_file(path: Path) -> dict[str, str]:
     return values
 
 
-def _text(path: Path, kind: str, encoding: str = "utf-8") -> str:
+def _text(path: Path, kind: str) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_FILE + 1)
         if len(raw) > _MAX_FILE:
             raise UsageError(f"{kind} `{path}` is larger than 1 MiB")
-        return raw.decode(encoding)
+        return raw.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"cannot read {kind} `{path}`: {error.strerror}") from error
     except UnicodeDecodeError as error:
