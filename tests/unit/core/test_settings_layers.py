@@ -173,7 +173,6 @@ BARRED = [
     "gpu",
     "image",
     "index_gateway",
-    "keep_sandbox",
     "max_rounds",
     "max_tokens",
     "memory_mb",
