@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import typer
 
-from agentsys.core.clean import clean_text
 from agentsys.core.errors import AgentsysError
+from agentsys.core.text import clean_text
 
 
 def show_failure(error: AgentsysError) -> None:

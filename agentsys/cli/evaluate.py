@@ -11,8 +11,8 @@ import typer
 
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
-from agentsys.core.clean import clean_text
 from agentsys.core.errors import SandboxUnavailable, UsageError
+from agentsys.core.text import clean_text
 
 if TYPE_CHECKING:
     from agentsys.core.events import Event

@@ -10,7 +10,7 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
 from agentsys.cli.table import table
-from agentsys.core.clean import clean_line
+from agentsys.core.text import clean_line
 
 if TYPE_CHECKING:
     from agentsys.paper import Paper

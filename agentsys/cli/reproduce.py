@@ -12,10 +12,10 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.cli.door import json_errors
 from agentsys.cli.supervise import Stop, supervise
-from agentsys.core.clean import clean_line
 from agentsys.core.errors import EXIT_CODES
 from agentsys.core.rundir import RunDir, find
 from agentsys.core.settings_layers import resume_settings
+from agentsys.core.text import clean_line
 
 if TYPE_CHECKING:
     from agentsys.run.reproduce import Reproduced

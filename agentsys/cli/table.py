@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentsys.core.clean import clean_line
+from agentsys.core.text import clean_line
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], limit: int = 60) -> str:

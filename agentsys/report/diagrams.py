@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import FileSpec, Plan, Verdict
-from agentsys.core.markup import mermaid
+from agentsys.core.text import mermaid
 from agentsys.report.data import ReportData, RoundData
 
 MAX_NODES = 40

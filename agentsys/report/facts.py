@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import Check, Diagnostic, ExpectedResult, MeasuredResult, PaperPlace
-from agentsys.core.clean import clean_line
 from agentsys.core.numbers import count, dollars, plural, seconds
+from agentsys.core.text import clean_line
 from agentsys.report import ledger, reviewing
 from agentsys.report.data import ReportData
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import cast
 
-from agentsys.core.clean import clean_line, clean_text
-from agentsys.core.markup import cut_lines
+from agentsys.core.text import clean_line, clean_text, cut_lines
 from agentsys.report import facts, ledger, reviewing
 from agentsys.report.data import ReportData
 from agentsys.report.verdict import effective_status, headline, next_command

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agentsys.core.clean import clean_line
 from agentsys.core.numbers import plural
+from agentsys.core.text import clean_line
 from agentsys.report.data import ReportData
 from agentsys.verify.fidelity.evidence import UNNAMED, Evidence, EvidenceState, RequirementEvidence
 from agentsys.verify.fidelity.mutation_report import MutationReport, TriedMutant

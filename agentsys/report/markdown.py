@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agentsys.core.artifacts import Verdict
-from agentsys.core.markup import code, fence, md
+from agentsys.core.text import code, fence, md
 from agentsys.report import facts, ledger, reviewing
 from agentsys.report.data import ReportData, RoundData
 from agentsys.report.diagrams import module_chart, round_chart

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import get_args
 
 from agentsys.core.artifacts import Grade, MeasuredResult
-from agentsys.core.clean import clean_line
 from agentsys.core.numbers import count, dollars, plural, seconds
+from agentsys.core.text import clean_line
 from agentsys.report import ledger, reviewing
 from agentsys.report.data import ReportData
 from agentsys.report.facts import claim_words, grade_words, rounds_words, sandbox_words

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from agentsys.cli.display.clock import Clock
 from agentsys.cli.display.describe import data_of, describe, number, states_words, text
-from agentsys.core.clean import clean_line
 from agentsys.core.events import STAGES, Event
 from agentsys.core.numbers import plural
+from agentsys.core.text import clean_line
 
 
 @dataclass

@@ -16,10 +16,10 @@ from agentsys.cli.display.board import Board, Row
 from agentsys.cli.display.clock import Clock
 from agentsys.cli.display.describe import describe
 from agentsys.cli.display.heartbeat import Heartbeat
-from agentsys.core.clean import clean_line
 from agentsys.core.events import Event
 from agentsys.core.numbers import clock as clock_words
 from agentsys.core.numbers import count, dollars
+from agentsys.core.text import clean_line
 
 REFRESHES = 2
 """Redraws a second."""

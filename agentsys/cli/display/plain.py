@@ -10,8 +10,8 @@ from typing import Self, TextIO
 from agentsys.cli.display.clock import Clock
 from agentsys.cli.display.describe import data_of, describe, text
 from agentsys.cli.display.heartbeat import QUIET_AFTER, Heartbeat, Ticker
-from agentsys.core.clean import clean_line, clean_text
 from agentsys.core.events import Event
+from agentsys.core.text import clean_line, clean_text
 
 NARRATED = frozenset({"sandbox.output"})
 """Events that only `-v` shows: there are thousands of them."""

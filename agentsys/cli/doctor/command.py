@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.core.clean import clean_line
+from agentsys.core.text import clean_line
 
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 

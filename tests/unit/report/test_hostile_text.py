@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentsys.core.artifacts import Diagnosis, Diagnostic
-from agentsys.core.markup import code, cut_lines, fence, md, mermaid
+from agentsys.core.text import code, cut_lines, fence, md, mermaid
 from agentsys.report.data import ReportData, collect
 from agentsys.report.diagrams import module_chart, round_chart
 from agentsys.report.html import MAX_BYTES, html
