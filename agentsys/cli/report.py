@@ -38,11 +38,11 @@ def render(data: ReportData, format: Literal["text", "md", "html", "json"]) -> s
 
         return markdown(data)
     if format == "html":
-        from agentsys.report.html import html
+        from agentsys.report.pages import html
 
         return html(data)
     if format == "json":
-        from agentsys.report.jsonform import as_json
+        from agentsys.report.pages import as_json
 
         return as_json(data)
     from agentsys.report.summary import summary

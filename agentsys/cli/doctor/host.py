@@ -37,7 +37,7 @@ def package_data() -> Row:
     from agentsys_sandbox.image.engine_image import recipe
 
     package = Path(__file__).parents[2]
-    missing = [] if (package / "report" / "report.html.j2").is_file() else ["the report template"]
+    missing = [] if (package / "report" / "page.html").is_file() else ["the report template"]
     prompts = template_names()
     if not prompts:
         missing.append("the prompts")
