@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
+from agentsys.cli.output import json_errors, show_json
 from agentsys.cli.policy import PolicyName, load_policy, refused, show_decisions
 from agentsys.core.errors import BlockedError, UsageError
 
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
     from agentsys_policies.sbom import Installed
 
 VERIFY = "verify"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("audit", short_help="Audit a repository, or verify an audit.")(audit)
 
 
 def audit(
@@ -96,7 +90,7 @@ def _verify(folder: Path, head: str, json: bool) -> BlockedError | None:
         raise UsageError(f"`{folder}` is not a folder", "name the audit folder of a run or of a release")
     problems = verify(folder, head=head)
     if json:
-        typer.echo(jsonlib.dumps({"folder": str(folder), "problems": problems}, indent=1, ensure_ascii=False))
+        show_json({"folder": str(folder), "problems": problems})
     else:
         typer.echo("\n".join(problems) or "the record is whole")
     return BlockedError(f"the audit record in `{folder}` is not whole", "do not rely on it") if problems else None

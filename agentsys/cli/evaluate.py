@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
+from agentsys.cli.output import json_errors, show_json
 from agentsys.core.errors import SandboxUnavailable, UsageError
 from agentsys.core.text import clean_text
 
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
     from agentsys.core.settings import Settings
     from agentsys.report.evaluate.result import Evaluation, Order
     from agentsys_sandbox.base import Sandbox
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("evaluate", short_help="Score any repository as an implementation of a paper.")(evaluate)
 
 
 def evaluate(
@@ -160,7 +154,7 @@ def _show(found: Evaluation, json: bool) -> None:
     from agentsys.report.evaluate.report import as_data, lines
 
     if json:
-        typer.echo(jsonlib.dumps(as_data(found), indent=1, ensure_ascii=False))
+        show_json(as_data(found))
         return
     for line in lines(found):
         typer.echo(clean_text(line)[:400])

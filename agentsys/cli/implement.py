@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli import preflight
-from agentsys.cli.running import Prepared, run_to_end
+from agentsys.cli.running import Prepared, check_prerequisites, run_to_end
 from agentsys.core.events import Subscriber
 from agentsys.core.settings_layers import load_settings
 
 if TYPE_CHECKING:
     from agentsys.run.pipeline import RunResult
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("implement", short_help="Turn a paper into a verified repository.")(implement)
 
 
 def implement(
@@ -81,7 +75,7 @@ def implement(
     def prepare() -> Prepared:
         opt.use_env_file(env_file)
         settings, sources = load_settings(flags=flags(), sets=sets or (), config=config)
-        preflight.check(settings)
+        check_prerequisites(settings)
 
         async def start(subscribers: Sequence[Subscriber]) -> RunResult:
             from agentsys.run import pipeline

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
-from agentsys.cli.table import table
+from agentsys.cli.output import json_errors, show_json, table
 from agentsys.core.errors import BlockedError, PrerequisiteError, UsageError
 from agentsys.core.settings_layers import load_settings
 
@@ -24,11 +22,6 @@ PolicyName = Annotated[
     str | None,
     typer.Option("--policy", help="`default`, a folder of rules, or a file that extends them.", metavar="NAME"),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the group."""
-    app.add_typer(policy, name="policy")
 
 
 def load_policy(name: str | None, review: Path | None = None) -> Policy:
@@ -83,7 +76,7 @@ def explain(
             raise UsageError(f"there is no rule `{rule}`", "`agentsys policy explain` lists them")
         found = [rules.rules[rule]] if rule in rules.rules else found
     if json:
-        typer.echo(jsonlib.dumps([item.model_dump(mode="json") for item in found], indent=1, ensure_ascii=False))
+        show_json([item.model_dump(mode="json") for item in found])
     elif len(found) > 1:
         typer.echo(table(("rule", "severity", "message"), [(i.id, i.severity, i.message) for i in found], 80))
     else:
@@ -114,7 +107,7 @@ def show_decisions(decisions: Sequence[Decision], json: bool) -> None:
     for row in sorted({row for item in decisions for row in item.loosened}):
         typer.echo(f"looser than shipped: {row}", err=json)
     if json:
-        typer.echo(jsonlib.dumps([item.model_dump(mode="json") for item in decisions], indent=1, ensure_ascii=False))
+        show_json([item.model_dump(mode="json") for item in decisions])
         return
     for item in decisions:
         typer.echo(f"{item.gate}: {item.decision} ({item.status}) on {item.subject}")
@@ -147,7 +140,7 @@ def _about(rules: Policy, json: bool) -> None:
         "loosened": list(rules.loosened),
     }
     if json:
-        typer.echo(jsonlib.dumps(facts, indent=1, ensure_ascii=False))
+        show_json(facts)
         return
     for row in rules.loosened:
         typer.echo(f"looser than shipped: {row}")

@@ -24,11 +24,6 @@ BUILD_SECONDS = 1800.0
 """Longest time of one step of the build."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("release", short_help="Make a deployment from a verified run.")(release)
-
-
 def release(
     run: opt.RunName = "",
     out: Annotated[Path, typer.Option("--release-dir", help="New folder for the release.", metavar="DIR")] = Path(

@@ -7,14 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
+from agentsys.cli.output import json_errors
 from agentsys.core.rundir import find
 from agentsys.report.data import ReportData, collect
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("report", short_help="Show the report of a run.")(report)
 
 
 def report(

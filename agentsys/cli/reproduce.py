@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
+from agentsys.cli.output import json_errors, table
 from agentsys.cli.supervise import Stop, supervise
 from agentsys.core.errors import EXIT_CODES
 from agentsys.core.rundir import RunDir, find
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 DAY = 86400.0
 MAX_LINE = 4000
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("reproduce", short_help="Run the full profile of a delivered repository.")(reproduce)
 
 
 def reproduce(
@@ -100,7 +95,6 @@ def streaming(show: Callable[[str], None]) -> OnOutput:
 
 def words(done: Reproduced) -> str:
     """Return verdict, checks, the table of numbers and where everything lies."""
-    from agentsys.cli.table import table
     from agentsys.report.facts import NUMBERS_HEAD, numbers
 
     record = done.record

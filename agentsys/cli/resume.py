@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli import preflight
-from agentsys.cli.running import Prepared, run_to_end
+from agentsys.cli.running import Prepared, check_prerequisites, run_to_end
 from agentsys.core.errors import UsageError
 from agentsys.core.events import Subscriber
 from agentsys.core.rundir import RunDir, all_runs, find
@@ -19,11 +18,6 @@ from agentsys.core.settings_layers import load_settings, resume_settings
 
 if TYPE_CHECKING:
     from agentsys.run.pipeline import RunResult
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("resume", short_help="Go on with a run that stopped.")(resume)
 
 
 def resume(
@@ -70,7 +64,7 @@ def resume(
         record = chosen.state()
         _check(record)
         stored, _ = resume_settings(record, flags=flags(), sets=sets or ())
-        preflight.check(stored)
+        check_prerequisites(stored)
         if not json:
             typer.echo(on_disk(chosen), err=True)
         settings = stored.model_copy(update={"display": here.display, "runs_dir": chosen.path.parent})

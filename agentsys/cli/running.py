@@ -1,7 +1,9 @@
-"""What `implement` and `resume` have in common: a display, signals, the summary, the exit code."""
+"""What `implement` and `resume` have in common: prerequisites, a display, signals, the summary, the exit code."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -10,9 +12,9 @@ import typer
 
 from agentsys.cli.display.choose import Display, open_display
 from agentsys.cli.display.jsonl import JsonDisplay, own_stdout
-from agentsys.cli.door import leave, problem
+from agentsys.cli.output import error_data, exit_with
 from agentsys.cli.supervise import Stop, supervise
-from agentsys.core.errors import EXIT_CODES, AgentsysError, Interrupted
+from agentsys.core.errors import EXIT_CODES, AgentsysError, Interrupted, PrerequisiteError
 from agentsys.core.events import Subscriber
 from agentsys.core.settings import Settings
 
@@ -39,7 +41,7 @@ def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) ->
         if json:
             with own_stdout() as stream:
                 _complete(JsonDisplay(stream), error)
-        leave(error)
+        exit_with(error)
     stop = Stop()
     if json or prepared.settings.display == "json":
         with own_stdout() as stream:
@@ -48,6 +50,41 @@ def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) ->
         result = _run(prepared, open_display(prepared.settings.display, verbose=verbose), stop)
         _print_summary(result)
     raise typer.Exit(exit_code(result, stop))
+
+
+def check_prerequisites(settings: Settings) -> None:
+    """See that there is a model with its key, or a recording, and that the policy can be read.
+
+    Raises: PrerequisiteError.
+    """
+    from agentsys_policies.engine import Policy
+    from agentsys_policies.errors import PolicyError
+
+    if settings.replay is not None:
+        _check_recording(settings)
+    else:
+        _check_model(settings)
+    try:
+        Policy.load(settings.policy, settings.review)
+    except PolicyError as error:
+        raise PrerequisiteError(error.message, error.hint) from error
+
+
+def _check_model(settings: Settings) -> None:
+    from agentsys.llm.factory import build_providers
+
+    async def build_and_close() -> None:
+        for provider in set(build_providers(settings, os.environ).values()):
+            await provider.close()
+
+    asyncio.run(build_and_close())
+
+
+def _check_recording(settings: Settings) -> None:
+    from agentsys.llm.replay import ReplayProvider
+
+    assert settings.replay is not None
+    ReplayProvider(settings.replay, strict=settings.strict_replay)
 
 
 def _run(prepared: Prepared, display: Display, stop: Stop) -> RunResult:
@@ -59,11 +96,11 @@ def _run(prepared: Prepared, display: Display, stop: Stop) -> RunResult:
             error.exit_code = stop.exit_code
         if isinstance(display, JsonDisplay):
             _complete(display, error)
-        leave(error)
+        exit_with(error)
 
 
 def _complete(display: JsonDisplay, error: AgentsysError) -> None:
-    display.failed(problem(error), error.status, error.exit_code)
+    display.failed(error_data(error), error.status, error.exit_code)
 
 
 def exit_code(result: RunResult, stop: Stop) -> int:

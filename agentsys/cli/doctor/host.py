@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from agentsys.cli.doctor.row import Row
+from agentsys.cli.doctor import Row
 from agentsys.core.settings import Settings
 from agentsys.core.settings_layers import config_files
 
