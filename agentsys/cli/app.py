@@ -68,19 +68,20 @@ def root(
     """Read a scientific paper and deliver a code repository that was run, repaired and replayed in a sandbox."""
 
 
-app.command("implement", short_help="Turn a paper into a verified repository.")(implement)
-app.command("resume", short_help="Go on with a run that stopped.")(resume)
-app.command("report", short_help="Show the report of a run.")(report)
-app.command("reproduce", short_help="Run the full profile of a delivered repository.")(reproduce)
-app.command("evaluate", short_help="Score any repository as an implementation of a paper.")(evaluate)
-app.add_typer(runs, name="runs")
-app.command("audit", short_help="Audit a repository, or verify an audit.")(audit)
-app.add_typer(policy, name="policy")
-app.command("release", short_help="Make a deployment from a verified run.")(release)
-app.command("read", short_help="Read a paper and show what was found.")(read)
-app.command("doctor", short_help="Check this machine.")(doctor)
-app.add_typer(sandbox, name="sandbox")
-app.add_typer(config, name="config")
+for _command, _words in (
+    (implement, "Turn a paper into a verified repository."),
+    (resume, "Go on with a run that stopped."),
+    (report, "Show the report of a run."),
+    (reproduce, "Run the full profile of a delivered repository."),
+    (evaluate, "Score any repository as an implementation of a paper."),
+    (audit, "Audit a repository, or verify an audit."),
+    (release, "Make a deployment from a verified run."),
+    (read, "Read a paper and show what was found."),
+    (doctor, "Check this machine."),
+):
+    app.command(short_help=_words)(_command)
+for _group in (runs, policy, sandbox, config):
+    app.add_typer(_group)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

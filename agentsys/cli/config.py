@@ -15,7 +15,7 @@ from agentsys.core.errors import UsageError
 from agentsys.core.files import write_atomic
 from agentsys.core.settings_layers import LOCAL_FILE, config_files, load_settings, user_file
 
-config = typer.Typer(no_args_is_help=True, help="Show and create configuration.", rich_markup_mode=None)
+config = typer.Typer(name="config", no_args_is_help=True, help="Show and create configuration.", rich_markup_mode=None)
 
 TEMPLATE = """\
 # Settings of agentsys; `agentsys config show` lists every key with its value and where it comes from.

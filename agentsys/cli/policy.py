@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from agentsys_policies.engine import Policy
     from agentsys_policies.schema import Decision
 
-policy = typer.Typer(no_args_is_help=True, help="Show, check and test the safety policy.", rich_markup_mode=None)
+policy = typer.Typer(
+    name="policy", no_args_is_help=True, help="Show, check and test the safety policy.", rich_markup_mode=None
+)
 PolicyName = Annotated[
     str | None,
     typer.Option("--policy", help="`default`, a folder of rules, or a file that extends them.", metavar="NAME"),

@@ -18,7 +18,7 @@ from agentsys.core.runrecord import RunRecord
 from agentsys.report.data import collect
 from agentsys.report.summary import summary
 
-runs = typer.Typer(no_args_is_help=True, help="List, show and remove runs.", rich_markup_mode=None)
+runs = typer.Typer(name="runs", no_args_is_help=True, help="List, show and remove runs.", rich_markup_mode=None)
 
 
 @runs.command("list")

@@ -18,7 +18,9 @@ from agentsys_sandbox.choose import BACKENDS
 if TYPE_CHECKING:
     from agentsys_sandbox.reap import Leftover
 
-sandbox = typer.Typer(no_args_is_help=True, help="Build, check and clean sandboxes.", rich_markup_mode=None)
+sandbox = typer.Typer(
+    name="sandbox", no_args_is_help=True, help="Build, check and clean sandboxes.", rich_markup_mode=None
+)
 
 
 @contextmanager
