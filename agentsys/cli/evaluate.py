@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,23 +60,20 @@ def evaluate(
             raise UsageError("`--rubric` and `--gold` need a judge", "name one with `--judge MODEL`")
         if code_only and rubric is None:
             raise UsageError("`--code-only` needs `--rubric`")
-        order = _order(repo, paper, rubric, gold, out, settings, code_only, samples, mutants, judged)
+        order = replace(
+            _order(repo, paper, rubric, gold, settings),
+            code_only=code_only,
+            samples=samples,
+            mutants=mutants,
+            judged=judged,
+        )
+        order = replace(order, out=out) if out else order
+        _make(order.out, repo)
         found = _carry_out(order, settings, static, quiet=quiet or json)
     _show(found, json)
 
 
-def _order(
-    repo: Path,
-    paper: Path,
-    rubric: Path | None,
-    gold: Path | None,
-    out: Path | None,
-    settings: Settings,
-    code_only: bool,
-    samples: int,
-    mutants: int,
-    judged: bool,
-) -> Order:
+def _order(repo: Path, paper: Path, rubric: Path | None, gold: Path | None, settings: Settings) -> Order:
     from agentsys.paper import ReadOptions, read_paper
     from agentsys.report.evaluate.result import Order
     from agentsys.report.evaluate.rubric import read_rubric
@@ -85,10 +83,9 @@ def _order(
     tree = read_rubric(rubric) if rubric else None
     reference = read_subject(gold) if gold else None
     options = ReadOptions(reader=settings.reader, ocr=settings.ocr, nougat_model=settings.nougat_model)
+    folder = Path(f"agentsys-evaluation-{subject.name or 'repository'}-{subject.tree[:8]}")
     read = read_paper(paper, options)
-    folder = out or Path(f"agentsys-evaluation-{subject.name or 'repository'}-{subject.tree[:8]}")
-    _make(folder, repo)
-    return Order(subject, read, folder, tree, code_only, reference, samples, mutants, settings.round_timeout, judged)
+    return Order(subject, read, folder, rubric=tree, gold=reference, timeout=settings.round_timeout)
 
 
 def _make(folder: Path, repo: Path) -> None:
@@ -151,7 +148,7 @@ def _factory(order: Order, settings: Settings) -> Callable[[], Sandbox]:
 
 
 def _show(found: Evaluation, json: bool) -> None:
-    from agentsys.report.evaluate.report import as_data, lines
+    from agentsys.report.evaluate.result import as_data, lines
 
     if json:
         show_json(as_data(found))

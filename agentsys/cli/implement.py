@@ -53,8 +53,8 @@ def implement(
     summary, standard error the progress. A run that was stopped goes on with `agentsys resume`.
     """
 
-    def flags() -> dict[str, object]:
-        return {
+    def prepare() -> Prepared:
+        flags: dict[str, object] = {
             "source": source,
             "ocr": ocr or None,
             "runs_dir": out,
@@ -71,10 +71,8 @@ def implement(
             "display": "quiet" if quiet else display,
             "replay": replay,
         }
-
-    def prepare() -> Prepared:
         opt.use_env_file(env_file)
-        settings, sources = load_settings(flags=flags(), sets=sets or (), config=config)
+        settings, sources = load_settings(flags=flags, sets=sets or (), config=config)
         check_prerequisites(settings)
 
         async def start(subscribers: Sequence[Subscriber]) -> RunResult:

@@ -28,12 +28,17 @@ PolicyName = Annotated[
 
 def load_policy(name: str | None, review: Path | None = None) -> Policy:
     """Load the policy of options, or of the settings. Raises: PrerequisiteError if it cannot be used."""
+    settings = load_settings()[0]
+    return read_policy(name if name is not None else settings.policy, review or settings.review)
+
+
+def read_policy(name: str, review: Path | None) -> Policy:
+    """Load a policy. Raises: PrerequisiteError if it cannot be used."""
     from agentsys_policies.engine import Policy
     from agentsys_policies.errors import PolicyError
 
     try:
-        settings = load_settings()[0]
-        return Policy.load(name if name is not None else settings.policy, review or settings.review)
+        return Policy.load(name, review)
     except PolicyError as error:
         raise PrerequisiteError(error.message, error.hint) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import typer
@@ -10,6 +11,11 @@ from agentsys.cli import options as opt
 from agentsys.cli.output import json_errors
 from agentsys.core.rundir import find
 from agentsys.report.data import ReportData, collect
+from agentsys.report.markdown import markdown
+from agentsys.report.pages import as_json, html
+from agentsys.report.summary import summary
+
+FORMS: dict[str, Callable[[ReportData], str]] = {"text": summary, "md": markdown, "html": html, "json": as_json}
 
 
 def report(
@@ -23,23 +29,4 @@ def report(
     """
     with json_errors(format == "json"):
         data = collect(find(opt.runs_dir_of(runs_dir), run))
-        typer.echo(render(data, format).rstrip("\n"))
-
-
-def render(data: ReportData, format: Literal["text", "md", "html", "json"]) -> str:
-    """Return the report in one of its forms."""
-    if format == "md":
-        from agentsys.report.markdown import markdown
-
-        return markdown(data)
-    if format == "html":
-        from agentsys.report.pages import html
-
-        return html(data)
-    if format == "json":
-        from agentsys.report.pages import as_json
-
-        return as_json(data)
-    from agentsys.report.summary import summary
-
-    return summary(data)
+        typer.echo(FORMS[format](data).rstrip("\n"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.output import json_errors, table
+from agentsys.cli.output import json_errors, show_json, table
 from agentsys.cli.supervise import Stop, supervise
 from agentsys.core.errors import EXIT_CODES
 from agentsys.core.rundir import RunDir, find
@@ -65,7 +64,16 @@ def reproduce(
         )
         stop = Stop()
         done = supervise(lambda: work(chosen, settings, order), stop)
-    typer.echo(as_json(done) if json else words(done))
+    if json:
+        show_json(
+            {
+                "reproduction": done.record.model_dump(mode="json"),
+                "measured": [row.model_dump(mode="json") for row in done.rows],
+                "folder": str(done.folder),
+            }
+        )
+    else:
+        typer.echo(words(done))
     if not done.record.passed:
         raise typer.Exit(EXIT_CODES["unverified"])
 
@@ -108,13 +116,3 @@ def words(done: Reproduced) -> str:
     lines.append(f"  written  {done.folder}")
     rows: Sequence[tuple[str, ...]] = numbers(done.rows)
     return "\n".join([*lines, "", table(NUMBERS_HEAD, rows)] if rows and record.passed else lines)
-
-
-def as_json(done: Reproduced) -> str:
-    """Return the same for programs."""
-    data = {
-        "reproduction": done.record.model_dump(mode="json"),
-        "measured": [row.model_dump(mode="json") for row in done.rows],
-        "folder": str(done.folder),
-    }
-    return jsonlib.dumps(data, indent=1, ensure_ascii=False)

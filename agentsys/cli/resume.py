@@ -45,8 +45,8 @@ def resume(
     options change single ones, for example `--budget` after a limit or `--max-rounds` for more repairs.
     """
 
-    def flags() -> dict[str, object]:
-        return {
+    def prepare() -> Prepared:
+        flags: dict[str, object] = {
             "model": model,
             "max_rounds": max_rounds,
             "budget": budget,
@@ -56,14 +56,12 @@ def resume(
             "backend": sandbox,
             "review": review,
         }
-
-    def prepare() -> Prepared:
         opt.use_env_file(env_file)
         here, _ = load_settings(flags={"runs_dir": runs_dir, "display": "quiet" if quiet else display})
         chosen = find(here.runs_dir, run) if run else latest_resumable(here.runs_dir)
         record = chosen.state()
         _check(record)
-        stored, _ = resume_settings(record, flags=flags(), sets=sets or ())
+        stored, _ = resume_settings(record, flags=flags, sets=sets or ())
         check_prerequisites(stored)
         if not json:
             typer.echo(on_disk(chosen), err=True)

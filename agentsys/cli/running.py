@@ -13,8 +13,9 @@ import typer
 from agentsys.cli.display.choose import Display, open_display
 from agentsys.cli.display.jsonl import JsonDisplay, own_stdout
 from agentsys.cli.output import error_data, exit_with
+from agentsys.cli.policy import read_policy
 from agentsys.cli.supervise import Stop, supervise
-from agentsys.core.errors import EXIT_CODES, AgentsysError, Interrupted, PrerequisiteError
+from agentsys.core.errors import EXIT_CODES, AgentsysError, Interrupted
 from agentsys.core.events import Subscriber
 from agentsys.core.settings import Settings
 
@@ -57,34 +58,18 @@ def check_prerequisites(settings: Settings) -> None:
 
     Raises: PrerequisiteError.
     """
-    from agentsys_policies.engine import Policy
-    from agentsys_policies.errors import PolicyError
-
-    if settings.replay is not None:
-        _check_recording(settings)
-    else:
-        _check_model(settings)
-    try:
-        Policy.load(settings.policy, settings.review)
-    except PolicyError as error:
-        raise PrerequisiteError(error.message, error.hint) from error
-
-
-def _check_model(settings: Settings) -> None:
     from agentsys.llm.factory import build_providers
+    from agentsys.llm.replay import ReplayProvider
 
     async def build_and_close() -> None:
         for provider in set(build_providers(settings, os.environ).values()):
             await provider.close()
 
-    asyncio.run(build_and_close())
-
-
-def _check_recording(settings: Settings) -> None:
-    from agentsys.llm.replay import ReplayProvider
-
-    assert settings.replay is not None
-    ReplayProvider(settings.replay, strict=settings.strict_replay)
+    if settings.replay is not None:
+        ReplayProvider(settings.replay, strict=settings.strict_replay)
+    else:
+        asyncio.run(build_and_close())
+    read_policy(settings.policy, settings.review)
 
 
 def _run(prepared: Prepared, display: Display, stop: Stop) -> RunResult:
