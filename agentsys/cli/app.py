@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and the one door through which the program ends."""
+"""The command line: which commands there are, and how the program ends."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from typing import Annotated
 
 import typer
 
-from agentsys.cli import (
-    audit,
-    config,
-    evaluate,
-    implement,
-    policy,
-    read,
-    release,
-    report,
-    reproduce,
-    resume,
-    runs,
-    sandbox,
-)
-from agentsys.cli.doctor import command as doctor
-from agentsys.cli.door import leave
+from agentsys.cli.audit import audit
+from agentsys.cli.config import config
+from agentsys.cli.doctor.command import doctor
+from agentsys.cli.evaluate import evaluate
+from agentsys.cli.implement import implement
+from agentsys.cli.output import exit_with
+from agentsys.cli.policy import policy
+from agentsys.cli.read import read
+from agentsys.cli.release import release
+from agentsys.cli.report import report
+from agentsys.cli.reproduce import reproduce
+from agentsys.cli.resume import resume
+from agentsys.cli.runs import runs
+from agentsys.cli.sandbox import sandbox
 from agentsys.core.errors import AgentsysError
 
 EXIT_CODE_TABLE = """\b
@@ -70,22 +68,20 @@ def root(
     """Read a scientific paper and deliver a code repository that was run, repaired and replayed in a sandbox."""
 
 
-for _module in (
-    implement,
-    resume,
-    report,
-    reproduce,
-    evaluate,
-    runs,
-    audit,
-    policy,
-    release,
-    read,
-    doctor,
-    sandbox,
-    config,
+for _command, _words in (
+    (implement, "Turn a paper into a verified repository."),
+    (resume, "Go on with a run that stopped."),
+    (report, "Show the report of a run."),
+    (reproduce, "Run the full profile of a delivered repository."),
+    (evaluate, "Score any repository as an implementation of a paper."),
+    (audit, "Audit a repository, or verify an audit."),
+    (release, "Make a deployment from a verified run."),
+    (read, "Read a paper and show what was found."),
+    (doctor, "Check this machine."),
 ):
-    _module.register(app)
+    app.command(short_help=_words)(_command)
+for _group in (runs, policy, sandbox, config):
+    app.add_typer(_group)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -97,6 +93,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         app(args=None if argv is None else list(argv), prog_name="agentsys")
     except AgentsysError as error:
-        leave(error)
+        exit_with(error)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
+from agentsys.cli.output import json_errors, show_json
 from agentsys.cli.policy import PolicyName, load_policy, refused, show_decisions
 from agentsys.core.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
-    from agentsys_policies.advisories import Advisories
     from agentsys_policies.sbom import Installed
 
 VERIFY = "verify"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("audit", short_help="Audit a repository, or verify an audit.")(audit)
 
 
 def audit(
@@ -62,8 +55,9 @@ def _audit(
     root: Path, out: Path | None, environment: Path | None, data: Path | None, name: str | None, json: bool
 ) -> BlockedError | None:
     from agentsys.core.version import agentsys_version
+    from agentsys_policies.advisories import read_advisories
     from agentsys_policies.errors import PolicyError
-    from agentsys_policies.repository import audit_repository
+    from agentsys_policies.repository import audit_repository, read_installed
 
     title = root.resolve().name
     run = root if (root / "run.json").is_file() else None
@@ -76,8 +70,8 @@ def _audit(
             root,
             policy,
             out=out,
-            installed=_installed(environment or _last_environment(run)),
-            advisories=_advisories(data),
+            installed=read_installed(environment) if environment else last_installed(run) if run else [],
+            advisories=read_advisories(data) if data else None,
             name=title,
             version=agentsys_version(),
         )
@@ -96,27 +90,16 @@ def _verify(folder: Path, head: str, json: bool) -> BlockedError | None:
         raise UsageError(f"`{folder}` is not a folder", "name the audit folder of a run or of a release")
     problems = verify(folder, head=head)
     if json:
-        typer.echo(jsonlib.dumps({"folder": str(folder), "problems": problems}, indent=1, ensure_ascii=False))
+        show_json({"folder": str(folder), "problems": problems})
     else:
         typer.echo("\n".join(problems) or "the record is whole")
     return BlockedError(f"the audit record in `{folder}` is not whole", "do not rely on it") if problems else None
 
 
-def _last_environment(run: Path | None) -> Path | None:
-    """The list of what was installed last in a run."""
-    if run is None:
-        return None
-    files = [*sorted(run.glob("rounds/[0-9]*/packages.json")), *run.glob("audit/installed.json")]
-    return files[-1] if files else None
-
-
-def _installed(path: Path | None) -> list[Installed]:
+def last_installed(run: Path) -> list[Installed]:
+    """Return what the last verification of a run, or better its replay, had installed."""
     from agentsys_policies.repository import read_installed
 
-    return read_installed(path) if path is not None else []
-
-
-def _advisories(path: Path | None) -> Advisories | None:
-    from agentsys_policies.advisories import read_advisories
-
-    return read_advisories(path) if path is not None else None
+    files = [*sorted(run.glob("rounds/[0-9]*/packages.json")), run / "rounds" / "replay" / "packages.json"]
+    found = [file for file in (*files, run / "audit" / "installed.json") if file.is_file()]
+    return read_installed(found[-1]) if found else []

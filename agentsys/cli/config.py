@@ -10,13 +10,12 @@ from typing import Annotated
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
-from agentsys.cli.table import table
+from agentsys.cli.output import json_errors, show_json, table
 from agentsys.core.errors import UsageError
 from agentsys.core.files import write_atomic
 from agentsys.core.settings_layers import LOCAL_FILE, config_files, load_settings, user_file
 
-config = typer.Typer(no_args_is_help=True, help="Show and create configuration.", rich_markup_mode=None)
+config = typer.Typer(name="config", no_args_is_help=True, help="Show and create configuration.", rich_markup_mode=None)
 
 TEMPLATE = """\
 # Settings of agentsys; `agentsys config show` lists every key with its value and where it comes from.
@@ -48,11 +47,6 @@ LOCAL_TEMPLATE = """\
 """
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group."""
-    app.add_typer(config, name="config")
-
-
 @config.command("show")
 def show(extra: opt.Config = None, sets: opt.Sets = None, json: opt.JsonRows = False) -> None:
     """Show every setting, its value, and the layer that it comes from."""
@@ -60,7 +54,7 @@ def show(extra: opt.Config = None, sets: opt.Sets = None, json: opt.JsonRows = F
         _, sources = load_settings(sets=sets or (), config=extra)
     if json:
         rows = [{"key": key, "value": item.value, "source": item.source} for key, item in sources.items()]
-        typer.echo(jsonlib.dumps(rows, indent=1, ensure_ascii=False))
+        show_json(rows)
         return
     typer.echo(
         table(("key", "value", "from"), [(key, _shown(item.value), item.source) for key, item in sources.items()])

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
-from agentsys.core.clean import clean_text
+from agentsys.cli.output import json_errors, show_json
 from agentsys.core.errors import SandboxUnavailable, UsageError
+from agentsys.core.text import clean_text
 
 if TYPE_CHECKING:
     from agentsys.core.events import Event
     from agentsys.core.settings import Settings
     from agentsys.report.evaluate.result import Evaluation, Order
     from agentsys_sandbox.base import Sandbox
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("evaluate", short_help="Score any repository as an implementation of a paper.")(evaluate)
 
 
 def evaluate(
@@ -68,23 +63,20 @@ def evaluate(
             raise UsageError("`--rubric` and `--gold` need a judge", "name one with `--judge MODEL`")
         if code_only and rubric is None:
             raise UsageError("`--code-only` needs `--rubric`")
-        order = _order(repo, paper, rubric, gold, out, settings, code_only, samples, mutants, judged)
+        order = replace(
+            _order(repo, paper, rubric, gold, settings),
+            code_only=code_only,
+            samples=samples,
+            mutants=mutants,
+            judged=judged,
+        )
+        order = replace(order, out=out) if out else order
+        _make(order.out, repo)
         found = _carry_out(order, settings, static, quiet=quiet or json)
     _show(found, json)
 
 
-def _order(
-    repo: Path,
-    paper: Path,
-    rubric: Path | None,
-    gold: Path | None,
-    out: Path | None,
-    settings: Settings,
-    code_only: bool,
-    samples: int,
-    mutants: int,
-    judged: bool,
-) -> Order:
+def _order(repo: Path, paper: Path, rubric: Path | None, gold: Path | None, settings: Settings) -> Order:
     from agentsys.paper import ReadOptions, read_paper
     from agentsys.report.evaluate.result import Order
     from agentsys.report.evaluate.rubric import read_rubric
@@ -94,10 +86,9 @@ def _order(
     tree = read_rubric(rubric) if rubric else None
     reference = read_subject(gold) if gold else None
     options = ReadOptions(reader=settings.reader, ocr=settings.ocr, nougat_model=settings.nougat_model)
+    folder = Path(f"agentsys-evaluation-{subject.name or 'repository'}-{subject.tree[:8]}")
     read = read_paper(paper, options)
-    folder = out or Path(f"agentsys-evaluation-{subject.name or 'repository'}-{subject.tree[:8]}")
-    _make(folder, repo)
-    return Order(subject, read, folder, tree, code_only, reference, samples, mutants, settings.round_timeout, judged)
+    return Order(subject, read, folder, rubric=tree, gold=reference, timeout=settings.round_timeout)
 
 
 def _make(folder: Path, repo: Path) -> None:
@@ -160,10 +151,10 @@ def _factory(order: Order, settings: Settings) -> Callable[[], Sandbox]:
 
 
 def _show(found: Evaluation, json: bool) -> None:
-    from agentsys.report.evaluate.report import as_data, lines
+    from agentsys.report.evaluate.result import as_data, lines
 
     if json:
-        typer.echo(jsonlib.dumps(as_data(found), indent=1, ensure_ascii=False))
+        show_json(as_data(found))
         return
     for line in lines(found):
         typer.echo(clean_text(line)[:400])

@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli import preflight
-from agentsys.cli.running import Prepared, run_to_end
+from agentsys.cli.running import Prepared, check_prerequisites, run_to_end
 from agentsys.core.events import Subscriber
 from agentsys.core.settings_layers import load_settings
 
 if TYPE_CHECKING:
     from agentsys.run.pipeline import RunResult
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("implement", short_help="Turn a paper into a verified repository.")(implement)
 
 
 def implement(
@@ -59,8 +53,8 @@ def implement(
     summary, standard error the progress. A run that was stopped goes on with `agentsys resume`.
     """
 
-    def flags() -> dict[str, object]:
-        return {
+    def prepare() -> Prepared:
+        flags: dict[str, object] = {
             "source": source,
             "ocr": ocr or None,
             "runs_dir": out,
@@ -77,11 +71,9 @@ def implement(
             "display": "quiet" if quiet else display,
             "replay": replay,
         }
-
-    def prepare() -> Prepared:
         opt.use_env_file(env_file)
-        settings, sources = load_settings(flags=flags(), sets=sets or (), config=config)
-        preflight.check(settings)
+        settings, sources = load_settings(flags=flags, sets=sets or (), config=config)
+        check_prerequisites(settings)
 
         async def start(subscribers: Sequence[Subscriber]) -> RunResult:
             from agentsys.run import pipeline

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
-from agentsys.cli.table import table
+from agentsys.cli.output import json_errors, show_json, table
 from agentsys.core.errors import BlockedError, PrerequisiteError, UsageError
 from agentsys.core.settings_layers import load_settings
 
@@ -19,26 +17,28 @@ if TYPE_CHECKING:
     from agentsys_policies.engine import Policy
     from agentsys_policies.schema import Decision
 
-policy = typer.Typer(no_args_is_help=True, help="Show, check and test the safety policy.", rich_markup_mode=None)
+policy = typer.Typer(
+    name="policy", no_args_is_help=True, help="Show, check and test the safety policy.", rich_markup_mode=None
+)
 PolicyName = Annotated[
     str | None,
     typer.Option("--policy", help="`default`, a folder of rules, or a file that extends them.", metavar="NAME"),
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group."""
-    app.add_typer(policy, name="policy")
-
-
 def load_policy(name: str | None, review: Path | None = None) -> Policy:
     """Load the policy of options, or of the settings. Raises: PrerequisiteError if it cannot be used."""
+    settings = load_settings()[0]
+    return read_policy(name if name is not None else settings.policy, review or settings.review)
+
+
+def read_policy(name: str, review: Path | None) -> Policy:
+    """Load a policy. Raises: PrerequisiteError if it cannot be used."""
     from agentsys_policies.engine import Policy
     from agentsys_policies.errors import PolicyError
 
     try:
-        settings = load_settings()[0]
-        return Policy.load(name if name is not None else settings.policy, review or settings.review)
+        return Policy.load(name, review)
     except PolicyError as error:
         raise PrerequisiteError(error.message, error.hint) from error
 
@@ -83,7 +83,7 @@ def explain(
             raise UsageError(f"there is no rule `{rule}`", "`agentsys policy explain` lists them")
         found = [rules.rules[rule]] if rule in rules.rules else found
     if json:
-        typer.echo(jsonlib.dumps([item.model_dump(mode="json") for item in found], indent=1, ensure_ascii=False))
+        show_json([item.model_dump(mode="json") for item in found])
     elif len(found) > 1:
         typer.echo(table(("rule", "severity", "message"), [(i.id, i.severity, i.message) for i in found], 80))
     else:
@@ -114,7 +114,7 @@ def show_decisions(decisions: Sequence[Decision], json: bool) -> None:
     for row in sorted({row for item in decisions for row in item.loosened}):
         typer.echo(f"looser than shipped: {row}", err=json)
     if json:
-        typer.echo(jsonlib.dumps([item.model_dump(mode="json") for item in decisions], indent=1, ensure_ascii=False))
+        show_json([item.model_dump(mode="json") for item in decisions])
         return
     for item in decisions:
         typer.echo(f"{item.gate}: {item.decision} ({item.status}) on {item.subject}")
@@ -147,7 +147,7 @@ def _about(rules: Policy, json: bool) -> None:
         "loosened": list(rules.loosened),
     }
     if json:
-        typer.echo(jsonlib.dumps(facts, indent=1, ensure_ascii=False))
+        show_json(facts)
         return
     for row in rules.loosened:
         typer.echo(f"looser than shipped: {row}")

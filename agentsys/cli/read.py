@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
-from agentsys.cli.table import table
-from agentsys.core.clean import clean_line
+from agentsys.cli.output import json_errors, table
+from agentsys.core.text import clean_line
 
 if TYPE_CHECKING:
     from agentsys.paper import Paper
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("read", short_help="Read a paper and show what was found.")(read)
 
 
 def read(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentsys.cli import options as opt
+from agentsys.cli.audit import last_installed
 from agentsys.cli.policy import PolicyName, load_policy
 from agentsys.core.errors import AgentsysError, BlockedError, PrerequisiteError, UsageError
 from agentsys.core.rundir import RunDir, find
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 
 BUILD_SECONDS = 1800.0
 """Longest time of one step of the build."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("release", short_help="Make a deployment from a verified run.")(release)
 
 
 def release(
@@ -52,7 +48,7 @@ def release(
     from agentsys_policies.release import BASE_IMAGE, ReleaseFacts, make_release
 
     chosen = find(opt.runs_dir_of(runs_dir), run)
-    installed = _installed(chosen)
+    installed = last_installed(chosen.path)
     _check(chosen, installed)
     record = chosen.read()
     facts = ReleaseFacts(record.title or chosen.path.name, chosen.path.name, agentsys_version(), base or BASE_IMAGE)
@@ -82,16 +78,6 @@ def _check(run: RunDir, installed: list[Installed]) -> None:
         reasons += verify(run.audit)
     if reasons:
         raise BlockedError(f"run `{run.path.name}` cannot be released: {'; '.join(reasons)}", "finish it with `resume`")
-
-
-def _installed(run: RunDir) -> list[Installed]:
-    """What the last verification, or better the replay, had installed."""
-    from agentsys_policies.repository import read_installed
-
-    files = [*sorted(run.rounds.glob("[0-9]*/packages.json")), run.rounds / "replay" / "packages.json"]
-    files.append(run.audit / "installed.json")
-    found = [file for file in files if file.is_file()]
-    return read_installed(found[-1]) if found else []
 
 
 def _finish(out: Path, audit: Audit, facts: ReleaseFacts, wheels: bool, build: bool) -> str:

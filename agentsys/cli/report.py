@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
+from agentsys.cli.output import json_errors
 from agentsys.core.rundir import find
 from agentsys.report.data import ReportData, collect
+from agentsys.report.markdown import markdown
+from agentsys.report.pages import as_json, html
+from agentsys.report.summary import summary
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("report", short_help="Show the report of a run.")(report)
+FORMS: dict[str, Callable[[ReportData], str]] = {"text": summary, "md": markdown, "html": html, "json": as_json}
 
 
 def report(
@@ -28,23 +29,4 @@ def report(
     """
     with json_errors(format == "json"):
         data = collect(find(opt.runs_dir_of(runs_dir), run))
-        typer.echo(render(data, format).rstrip("\n"))
-
-
-def render(data: ReportData, format: Literal["text", "md", "html", "json"]) -> str:
-    """Return the report in one of its forms."""
-    if format == "md":
-        from agentsys.report.markdown import markdown
-
-        return markdown(data)
-    if format == "html":
-        from agentsys.report.html import html
-
-        return html(data)
-    if format == "json":
-        from agentsys.report.jsonform import as_json
-
-        return as_json(data)
-    from agentsys.report.summary import summary
-
-    return summary(data)
+        typer.echo(FORMS[format](data).rstrip("\n"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
+from agentsys.cli.output import json_errors, show_json, table
 from agentsys.cli.supervise import Stop, supervise
-from agentsys.core.clean import clean_line
 from agentsys.core.errors import EXIT_CODES
 from agentsys.core.rundir import RunDir, find
 from agentsys.core.settings_layers import resume_settings
+from agentsys.core.text import clean_line
 
 if TYPE_CHECKING:
     from agentsys.run.reproduce import Reproduced
@@ -23,11 +22,6 @@ if TYPE_CHECKING:
 
 DAY = 86400.0
 MAX_LINE = 4000
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("reproduce", short_help="Run the full profile of a delivered repository.")(reproduce)
 
 
 def reproduce(
@@ -70,7 +64,16 @@ def reproduce(
         )
         stop = Stop()
         done = supervise(lambda: work(chosen, settings, order), stop)
-    typer.echo(as_json(done) if json else words(done))
+    if json:
+        show_json(
+            {
+                "reproduction": done.record.model_dump(mode="json"),
+                "measured": [row.model_dump(mode="json") for row in done.rows],
+                "folder": str(done.folder),
+            }
+        )
+    else:
+        typer.echo(words(done))
     if not done.record.passed:
         raise typer.Exit(EXIT_CODES["unverified"])
 
@@ -100,7 +103,6 @@ def streaming(show: Callable[[str], None]) -> OnOutput:
 
 def words(done: Reproduced) -> str:
     """Return verdict, checks, the table of numbers and where everything lies."""
-    from agentsys.cli.table import table
     from agentsys.report.facts import NUMBERS_HEAD, numbers
 
     record = done.record
@@ -114,13 +116,3 @@ def words(done: Reproduced) -> str:
     lines.append(f"  written  {done.folder}")
     rows: Sequence[tuple[str, ...]] = numbers(done.rows)
     return "\n".join([*lines, "", table(NUMBERS_HEAD, rows)] if rows and record.passed else lines)
-
-
-def as_json(done: Reproduced) -> str:
-    """Return the same for programs."""
-    data = {
-        "reproduction": done.record.model_dump(mode="json"),
-        "measured": [row.model_dump(mode="json") for row in done.rows],
-        "folder": str(done.folder),
-    }
-    return jsonlib.dumps(data, indent=1, ensure_ascii=False)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli import preflight
-from agentsys.cli.running import Prepared, run_to_end
+from agentsys.cli.running import Prepared, check_prerequisites, run_to_end
 from agentsys.core.errors import UsageError
 from agentsys.core.events import Subscriber
 from agentsys.core.rundir import RunDir, all_runs, find
@@ -19,11 +18,6 @@ from agentsys.core.settings_layers import load_settings, resume_settings
 
 if TYPE_CHECKING:
     from agentsys.run.pipeline import RunResult
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("resume", short_help="Go on with a run that stopped.")(resume)
 
 
 def resume(
@@ -51,8 +45,8 @@ def resume(
     options change single ones, for example `--budget` after a limit or `--max-rounds` for more repairs.
     """
 
-    def flags() -> dict[str, object]:
-        return {
+    def prepare() -> Prepared:
+        flags: dict[str, object] = {
             "model": model,
             "max_rounds": max_rounds,
             "budget": budget,
@@ -62,15 +56,13 @@ def resume(
             "backend": sandbox,
             "review": review,
         }
-
-    def prepare() -> Prepared:
         opt.use_env_file(env_file)
         here, _ = load_settings(flags={"runs_dir": runs_dir, "display": "quiet" if quiet else display})
         chosen = find(here.runs_dir, run) if run else latest_resumable(here.runs_dir)
         record = chosen.state()
         _check(record)
-        stored, _ = resume_settings(record, flags=flags(), sets=sets or ())
-        preflight.check(stored)
+        stored, _ = resume_settings(record, flags=flags, sets=sets or ())
+        check_prerequisites(stored)
         if not json:
             typer.echo(on_disk(chosen), err=True)
         settings = stored.model_copy(update={"display": here.display, "runs_dir": chosen.path.parent})

@@ -1,7 +1,9 @@
-"""What `implement` and `resume` have in common: a display, signals, the summary, the exit code."""
+"""What `implement` and `resume` have in common: prerequisites, a display, signals, the summary, the exit code."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -10,7 +12,8 @@ import typer
 
 from agentsys.cli.display.choose import Display, open_display
 from agentsys.cli.display.jsonl import JsonDisplay, own_stdout
-from agentsys.cli.door import leave, problem
+from agentsys.cli.output import error_data, exit_with
+from agentsys.cli.policy import read_policy
 from agentsys.cli.supervise import Stop, supervise
 from agentsys.core.errors import EXIT_CODES, AgentsysError, Interrupted
 from agentsys.core.events import Subscriber
@@ -39,7 +42,7 @@ def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) ->
         if json:
             with own_stdout() as stream:
                 _complete(JsonDisplay(stream), error)
-        leave(error)
+        exit_with(error)
     stop = Stop()
     if json or prepared.settings.display == "json":
         with own_stdout() as stream:
@@ -48,6 +51,25 @@ def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) ->
         result = _run(prepared, open_display(prepared.settings.display, verbose=verbose), stop)
         _print_summary(result)
     raise typer.Exit(exit_code(result, stop))
+
+
+def check_prerequisites(settings: Settings) -> None:
+    """See that there is a model with its key, or a recording, and that the policy can be read.
+
+    Raises: PrerequisiteError.
+    """
+    from agentsys.llm.factory import build_providers
+    from agentsys.llm.replay import ReplaySource
+
+    async def build_and_close() -> None:
+        for provider in set(build_providers(settings, os.environ).values()):
+            await provider.close()
+
+    if settings.replay is not None:
+        ReplaySource(settings.replay, strict=settings.strict_replay)
+    else:
+        asyncio.run(build_and_close())
+    read_policy(settings.policy, settings.review)
 
 
 def _run(prepared: Prepared, display: Display, stop: Stop) -> RunResult:
@@ -59,11 +81,11 @@ def _run(prepared: Prepared, display: Display, stop: Stop) -> RunResult:
             error.exit_code = stop.exit_code
         if isinstance(display, JsonDisplay):
             _complete(display, error)
-        leave(error)
+        exit_with(error)
 
 
 def _complete(display: JsonDisplay, error: AgentsysError) -> None:
-    display.failed(problem(error), error.status, error.exit_code)
+    display.failed(error_data(error), error.status, error.exit_code)
 
 
 def exit_code(result: RunResult, stop: Stop) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import shutil
 import sys
 from typing import Annotated
@@ -11,8 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from agentsys.cli import options as opt
-from agentsys.cli.door import json_errors
-from agentsys.cli.table import table
+from agentsys.cli.output import json_errors, show_json, table
 from agentsys.core.errors import UsageError
 from agentsys.core.numbers import dollars
 from agentsys.core.rundir import RunDir, all_runs, find
@@ -20,12 +18,7 @@ from agentsys.core.runrecord import RunRecord
 from agentsys.report.data import collect
 from agentsys.report.summary import summary
 
-runs = typer.Typer(no_args_is_help=True, help="List, show and remove runs.", rich_markup_mode=None)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the group."""
-    app.add_typer(runs, name="runs")
+runs = typer.Typer(name="runs", no_args_is_help=True, help="List, show and remove runs.", rich_markup_mode=None)
 
 
 @runs.command("list")
@@ -35,7 +28,7 @@ def list_runs(runs_dir: opt.RunsDir = None, json: opt.JsonRows = False) -> None:
         folder = opt.runs_dir_of(runs_dir)
         rows = [row(item) for item in all_runs(folder)]
     if json:
-        typer.echo(jsonlib.dumps(rows, indent=1, ensure_ascii=False))
+        show_json(rows)
     elif not rows:
         typer.echo(f"there is no run in `{folder}`", err=True)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,12 +18,9 @@ from agentsys_sandbox.choose import BACKENDS
 if TYPE_CHECKING:
     from agentsys_sandbox.reap import Leftover
 
-sandbox = typer.Typer(no_args_is_help=True, help="Build, check and clean sandboxes.", rich_markup_mode=None)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the group."""
-    app.add_typer(sandbox, name="sandbox")
+sandbox = typer.Typer(
+    name="sandbox", no_args_is_help=True, help="Build, check and clean sandboxes.", rich_markup_mode=None
+)
 
 
 @contextmanager
@@ -64,13 +60,13 @@ def build(
 @sandbox.command("check")
 def check(backend: opt.Sandbox = None, json: opt.JsonRows = False) -> None:
     """Open a throw-away sandbox and list every control of its confinement, seen from inside."""
-    from agentsys.cli.doctor.live import confinement
-    from agentsys.cli.table import table
+    from agentsys.cli.doctor.sandboxes import confinement
+    from agentsys.cli.output import show_json, table
 
     settings, _ = load_settings(flags={"backend": backend})
     rows = confinement(settings)
     if json:
-        typer.echo(jsonlib.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False))
+        show_json([asdict(row) for row in rows])
     else:
         typer.echo(table(("check", "state", "detail", "fix"), [(r.check, r.status, r.detail, r.fix) for r in rows]))
     raise typer.Exit(3 if any(row.status == "fail" for row in rows) else 0)

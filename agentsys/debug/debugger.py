@@ -12,6 +12,7 @@ from agentsys.core.errors import EditError, InternalError, NoUsableAnswer
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
 from agentsys.core.rounds import REPEATS_CHANGE, Round
+from agentsys.core.text import cut
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
 from agentsys.debug.guard import weakenings
 from agentsys.debug.history import history_text, implicated_files, installed_text
@@ -22,7 +23,7 @@ from agentsys.llm.types import Prompt
 from agentsys.plan.answers import Answer
 from agentsys.plan.context import Agent
 from agentsys.plan.interfaces import interface_digest
-from agentsys.plan.prompt_text import MAX_DIAGNOSTICS, checks_text, cut, diagnostics_text
+from agentsys.plan.prompt_text import MAX_DIAGNOSTICS, checks_text, diagnostics_text
 from agentsys.verify.reviewer import settle_dismissed
 
 MAX_SOURCE = 24_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import Diagnosis, Diagnostic, Verdict
+from agentsys.core.text import cut
 
 MAX_DIAGNOSTICS = 12
 MAX_DETAIL = 2500
@@ -38,11 +39,3 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     """Return cause and instructions."""
     lines = [diagnosis.cause, *(f"- `{row.path}`: {row.instruction}" for row in diagnosis.instructions)]
     return "\n".join(lines)
-
-
-def cut(text: str, limit: int) -> str:
-    """Keep head and tail of a text, and say how many characters are missing between."""
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n[... {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import Check, Diagnostic, ExpectedResult, MeasuredResult, PaperPlace
-from agentsys.core.clean import clean_line
 from agentsys.core.numbers import count, dollars, plural, seconds
-from agentsys.report import ledger, reviewing
+from agentsys.core.text import clean_line
+from agentsys.report import ledger
 from agentsys.report.data import ReportData
 
 Rows = list[tuple[str, ...]]
@@ -22,32 +22,37 @@ FINDINGS_HEAD = ("severity", "rule", "place", "message", "remedy")
 
 def overview(data: ReportData) -> list[tuple[str, str]]:
     """Return the facts at the head of a report; unknown ones are left out."""
-    record, used = data.record, data.record.usage
-    price = "price unknown" if used.cost is None else dollars(used.cost)
+    record = data.record
     rows = [
         ("status", f"{record.status}" + (f" (exit code {record.exit_code})" if record.exit_code is not None else "")),
         ("reason", record.reason),
         ("evidence", ledger.evidence_words(data)),
         ("planted faults", ledger.mutants_words(data)),
-        ("review", reviewing.review_words(data)),
+        ("review", ledger.review_words(data)),
         ("paper", record.paper_path),
         ("asked for", record.request),
         ("rounds", rounds_words(data)),
         ("model", _setting(data, "model") or "not named"),
-        (
-            "usage",
-            f"{plural(used.calls, 'call')}, {count(used.prompt)} tokens in ({count(used.cached)} cached), "
-            f"{count(used.completion)} out, {price}",
-        ),
+        ("usage", usage_words(data)),
         ("time", seconds(int(data.duration)) if data.duration is not None else ""),
-        (
-            "code",
-            f"{plural(len(data.files), 'file')}, {plural(data.lines, 'line')}" if data.files else "nothing was written",
-        ),
+        ("code", code_words(data) or "nothing was written"),
         ("sandbox", sandbox_words(data)),
         ("answers", f"replayed from the recording {record.recording}" if record.recording else ""),
     ]
     return [(name, clean_line(value, 300)) for name, value in rows if value]
+
+
+def usage_words(data: ReportData) -> str:
+    """Return calls, tokens and money."""
+    used = data.record.usage
+    price = "price unknown" if used.cost is None else dollars(used.cost)
+    tokens = f"{count(used.prompt)} tokens in ({count(used.cached)} cached), {count(used.completion)} out"
+    return f"{plural(used.calls, 'call')}, {tokens}, {price}"
+
+
+def code_words(data: ReportData) -> str:
+    """Return how much was delivered; empty where nothing was."""
+    return f"{plural(len(data.files), 'file')}, {plural(data.lines, 'line')}" if data.files else ""
 
 
 def rounds_words(data: ReportData) -> str:

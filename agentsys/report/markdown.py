@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agentsys.core.artifacts import Verdict
-from agentsys.core.markup import code, fence, md
-from agentsys.report import facts, ledger, reviewing
+from agentsys.core.artifacts import FileSpec, Plan, Verdict
+from agentsys.core.text import code, fence, md, mermaid
+from agentsys.report import facts, ledger
 from agentsys.report.data import ReportData, RoundData
-from agentsys.report.diagrams import module_chart, round_chart
 from agentsys.report.verdict import headline, next_command
 
 MAX_DIAGNOSTICS = 8
+MAX_NODES = 40
+MAX_ROUNDS = 12
 
 
-def markdown(data: ReportData) -> str:
-    """Return the whole report."""
+def markdown(data: ReportData, *, charts: bool = True) -> str:
+    """Return the whole report, with Mermaid diagrams where `charts` is set."""
     parts = [
         f"# {md(data.record.title or data.record.id)}",
         f"**{md(headline(data), 600)}**",
@@ -26,8 +27,8 @@ def markdown(data: ReportData) -> str:
         *_requirements(data),
         *_mutants(data),
         *_review(data),
-        *_modules(data),
-        *_rounds(data),
+        *(_modules(data) if charts else []),
+        *_rounds(data, charts),
         *_replay(data),
         *_reproductions(data),
         *_safety(data),
@@ -52,9 +53,9 @@ def _list(title: str, rows: Sequence[str]) -> list[str]:
 
 
 def _review(data: ReportData) -> list[str]:
-    words = reviewing.review_words(data)
-    rows = [[md(cell, 600) for cell in row] for row in reviewing.findings(data)]
-    table = [_table(reviewing.FINDINGS_HEAD, rows)] if rows else []
+    words = ledger.review_words(data)
+    rows = [[md(cell, 600) for cell in row] for row in ledger.review_findings(data)]
+    table = [_table(ledger.REVIEW_HEAD, rows)] if rows else []
     return ["## The code beside the paper", md(f"{words}."), *table] if words else []
 
 
@@ -89,10 +90,10 @@ def _modules(data: ReportData) -> list[str]:
     return ["## Modules", f"```mermaid\n{module_chart(data.plan)}\n```"] if data.plan else []
 
 
-def _rounds(data: ReportData) -> list[str]:
+def _rounds(data: ReportData, charts: bool) -> list[str]:
     if not data.rounds:
         return ["## Rounds", "No verification was done."]
-    parts = ["## Rounds", f"```mermaid\n{round_chart(data)}\n```"]
+    parts = ["## Rounds", *([f"```mermaid\n{round_chart(data)}\n```"] if charts else [])]
     for item in data.rounds:
         parts += _round(item)
     return parts
@@ -140,9 +141,8 @@ def _safety(data: ReportData) -> list[str]:
         return ["## Safety", facts.no_decisions(data)]
     rows = [[md(cell) for cell in row] for row in facts.decisions(data)]
     parts = ["## Safety", _table(facts.DECISIONS_HEAD, rows)]
-    if data.findings:
-        found = [[md(cell) for cell in row] for row in facts.findings(data)]
-        parts.append(_table(facts.FINDINGS_HEAD, found))
+    found = [[md(cell) for cell in row] for row in facts.findings(data)]
+    parts.append(_table(facts.FINDINGS_HEAD, found) if found else "No rule matched.")
     return parts
 
 
@@ -158,3 +158,65 @@ def _problems(data: ReportData) -> list[str]:
     if not data.problems:
         return []
     return ["## What this report could not read", "\n".join(f"- {md(item)}" for item in data.problems)]
+
+
+def module_chart(plan: Plan) -> str:
+    """Return a flowchart of the planned source files and what they depend on."""
+    sources = [item for item in plan.files if item.kind in ("source", "script", "test")]
+    shown = sources[:MAX_NODES]
+    ids = {item.path: f"f{number}" for number, item in enumerate(shown)}
+    lines = ["flowchart LR"]
+    lines += [f"  {ids[item.path]}{_shape(item)}" for item in shown]
+    lines += _arrows(shown, ids)
+    if len(sources) > len(shown):
+        lines.append(f'  more["{len(sources) - len(shown)} more files"]')
+    return "\n".join(lines)
+
+
+def _shape(item: FileSpec) -> str:
+    label = mermaid(item.path)
+    return f'(["{label}"])' if item.kind == "test" else f'["{label}"]'
+
+
+def _arrows(shown: Sequence[FileSpec], ids: dict[str, str]) -> list[str]:
+    pairs = [(needed, item.path) for item in shown for needed in item.depends_on if needed in ids]
+    return [f"  {ids[first]} --> {ids[then]}" for first, then in pairs]
+
+
+def round_chart(data: ReportData) -> str:
+    """Return a sequence diagram of verifications, diagnoses and repairs."""
+    lines = [
+        "sequenceDiagram",
+        "  participant C as coder",
+        "  participant V as verifier",
+        "  participant D as debugger",
+    ]
+    if any(item.diagnosis is not None and item.diagnosis.owner in ("planner", "analyzer") for item in data.rounds):
+        lines += ["  participant P as planner", "  participant A as analyzer"]
+    lines.append("  C->>V: repository")
+    for item in data.rounds[:MAX_ROUNDS]:
+        lines += _round_arrows(item)
+    if len(data.rounds) > MAX_ROUNDS:
+        lines.append(f"  Note over V: {len(data.rounds) - MAX_ROUNDS} more rounds")
+    if data.replay is not None:
+        lines.append(f"  V->>V: replay in a new sandbox {mermaid(_found(data.replay))}")
+    return "\n".join(lines)
+
+
+def _round_arrows(item: RoundData) -> list[str]:
+    found = _found(item.verdict) if item.verdict is not None else "not finished"
+    lines = [f"  V->>D: round {item.number} {mermaid(found)}"]
+    if item.rolled_back:
+        lines.append("  Note over V: rolled back to the best round")
+    if item.diagnosis is not None:
+        letter = {"planner": "P", "analyzer": "A", "coder": "C", "debugger": "D"}[item.diagnosis.owner]
+        lines.append(f"  D->>{letter}: {mermaid(item.diagnosis.cause)}")
+        lines.append(f"  {letter}->>V: {'repaired' if item.patch else 'nothing changed'}")
+    return lines
+
+
+def _found(verdict: Verdict) -> str:
+    if verdict.infra:
+        return "could not be done"
+    failed = [check.name for check in verdict.checks if check.state == "failed"]
+    return "passed" if verdict.passed else f"failed {' '.join(failed)}".strip()

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import get_args
 
 from agentsys.core.artifacts import Grade, MeasuredResult
-from agentsys.core.clean import clean_line
-from agentsys.core.numbers import count, dollars, plural, seconds
-from agentsys.report import ledger, reviewing
+from agentsys.core.numbers import plural, seconds
+from agentsys.core.text import clean_line
+from agentsys.report import ledger
 from agentsys.report.data import ReportData
-from agentsys.report.facts import claim_words, grade_words, rounds_words, sandbox_words
+from agentsys.report.facts import claim_words, code_words, grade_words, rounds_words, sandbox_words, usage_words
 from agentsys.report.verdict import headline, next_command
 
 MAX_LINES = 20
@@ -28,13 +28,13 @@ def summary(data: ReportData) -> str:
         ("ledger", _ledger(data)),
         ("evidence", ledger.evidence_words(data)),
         ("mutants", ledger.mutants_words(data)),
-        ("review", reviewing.review_words(data)),
+        ("review", ledger.review_words(data)),
     ]
     after = [
         ("rounds", rounds_words(data) if data.rounds else ""),
         ("later", _later(data)),
         ("usage", _usage(data)),
-        ("code", _code(data)),
+        ("code", code_words(data) or "nothing was written yet"),
         ("safety", _safety(data)),
         ("sandbox", sandbox_words(data)),
         ("note", _note(data)),
@@ -122,22 +122,8 @@ def _later(data: ReportData) -> str:
 
 
 def _usage(data: ReportData) -> str:
-    used = data.record.usage
-    parts = [
-        plural(used.calls, "call"),
-        f"{count(used.prompt)} tokens in ({count(used.cached)} cached)",
-        f"{count(used.completion)} out",
-        "price unknown" if used.cost is None else dollars(used.cost),
-    ]
-    if data.duration is not None:
-        parts.append(seconds(int(data.duration)))
-    return ", ".join(parts)
-
-
-def _code(data: ReportData) -> str:
-    return (
-        f"{plural(len(data.files), 'file')}, {plural(data.lines, 'line')}" if data.files else "nothing was written yet"
-    )
+    took = f", {seconds(int(data.duration))}" if data.duration is not None else ""
+    return usage_words(data) + took
 
 
 def _safety(data: ReportData) -> str:

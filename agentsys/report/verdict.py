@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 from agentsys.core.artifacts import Check, Verdict
-from agentsys.core.clean import clean_line
 from agentsys.core.errors import Status
+from agentsys.core.text import clean_line
 from agentsys.report.data import ReportData
 
 

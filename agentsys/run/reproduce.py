@@ -69,7 +69,7 @@ async def reproduce(run: RunDir, settings: Settings, order: Order) -> Reproduced
     code, or does not allow it), SandboxUnavailable. Faults of the code are in the record.
     """
     from agentsys.plan.files import load_plan
-    from agentsys.report.write import write_reports
+    from agentsys.report.pages import write_reports
 
     run.lock()
     try:

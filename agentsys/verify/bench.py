@@ -9,9 +9,9 @@ from importlib.resources import files as resource_files
 from pathlib import Path, PurePosixPath
 
 from agentsys.core.artifacts import Check, CheckName, CheckState, Diagnostic, Plan
-from agentsys.core.cut import cut, printable
 from agentsys.core.events import EventLog, Stage
 from agentsys.core.files import write_atomic
+from agentsys.core.text import clean_text, cut
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys_sandbox.base import REPO, WORK, OnOutput, Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
@@ -123,7 +123,7 @@ class Bench:
     def log(self, name: str, text: str | bytes) -> str:
         """Store a log and return its path for the verdict."""
         path = self.out / name
-        data = printable(cut(text, MAX_LOG)) if isinstance(text, str) else text
+        data = clean_text(cut(text, MAX_LOG)) if isinstance(text, str) else text
         write_atomic(path, data)
         return path.relative_to(self.log_base).as_posix() if path.is_relative_to(self.log_base) else str(path)
 

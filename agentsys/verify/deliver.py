@@ -6,8 +6,8 @@ import json
 
 from agentsys.core.errors import InternalError
 from agentsys.core.files import write_atomic
-from agentsys.core.markup import code, md
 from agentsys.core.rounds import Round
+from agentsys.core.text import code, md
 from agentsys.core.tree import read_tree
 from agentsys.plan.context import Context
 from agentsys.verify.fidelity.evidence import gather, read_results, read_tests

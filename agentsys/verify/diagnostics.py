@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agentsys.core.artifacts import CHECKS, CheckName, Diagnostic, DiagnosticKind
-from agentsys.core.cut import cut, printable
 from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
+from agentsys.core.text import clean_text, cut
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.classify import diagnose
 from agentsys.verify.tracebacks import Fault, parse_faults
@@ -61,8 +61,8 @@ def _harmless(item: Diagnostic) -> Diagnostic:
         path = clean_name(item.path) if item.path else ""
     except UnsafePath:
         path = ""
-    cleaned = {name: printable(getattr(item, name)) for name in ("message", "symbol", "detail")}
-    return item.model_copy(update={**cleaned, "path": path, "frames": tuple(map(printable, item.frames))})
+    cleaned = {name: clean_text(getattr(item, name)) for name in ("message", "symbol", "detail")}
+    return item.model_copy(update={**cleaned, "path": path, "frames": tuple(map(clean_text, item.frames))})
 
 
 def _merge(items: Sequence[Diagnostic]) -> Diagnostic:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from agentsys.core.artifacts import Experiment, Plan
-from agentsys.core.cut import printable
+from agentsys.core.text import clean_text
 from agentsys.verify.results_file import HEALTH, Results, is_finite, number_words
 
 ROUNDING = 1e-6
@@ -180,7 +180,7 @@ def _number(row: Mapping[str, object], key: str) -> float:
         raise _FormError(f"`{key}` is missing")
     found = row[key]
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise _FormError(f"`{key}` is {printable(repr(found))[:60]}, no number")
+        raise _FormError(f"`{key}` is {clean_text(repr(found))[:60]}, no number")
     return found
 
 
@@ -194,7 +194,7 @@ def _better(row: Mapping[str, object]) -> int:
 
 def _text(row: Mapping[str, object], key: str) -> str:
     found = row.get(key)
-    return " ".join(printable(found).split())[:100] if isinstance(found, str) else ""
+    return " ".join(clean_text(found).split())[:100] if isinstance(found, str) else ""
 
 
 def _wrong(experiment: str, quantity: str, message: str) -> Sign:

@@ -11,7 +11,7 @@ from posixpath import dirname
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.artifacts import Diagnostic
-from agentsys.core.cut import cut
+from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import parse
 from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic

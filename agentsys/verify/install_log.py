@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agentsys.core.artifacts import Diagnostic, DiagnosticKind
-from agentsys.core.cut import cut
+from agentsys.core.text import cut
 from agentsys.plan.distributions import normal_name
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.tracebacks import parse_faults

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 from agentsys.core.artifacts import Diagnostic
-from agentsys.core.cut import cut
+from agentsys.core.text import cut
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.classify import diagnose
 from agentsys.verify.tracebacks import Fault, parse_faults

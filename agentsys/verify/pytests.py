@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.artifacts import Diagnostic
-from agentsys.core.cut import cut
+from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
 from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic
 from agentsys.verify.diagnostics import from_output

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from agentsys.core.cut import printable
+from agentsys.core.text import clean_text
 
 NOT_ATTEMPTED = "not_attempted"
 HEALTH = "health"
@@ -41,12 +41,12 @@ class Results:
     def reason(self, key: str) -> str:
         """Return why `key` was not attempted, or ``."""
         found = (_table(self.data.get(NOT_ATTEMPTED)) or {}).get(key)
-        return printable(found).strip()[:500] if isinstance(found, str) else ""
+        return clean_text(found).strip()[:500] if isinstance(found, str) else ""
 
     def words(self, key: str) -> str:
         """Return a top-level text such as `scale` or `profile`, or ``."""
         found = self.data.get(key)
-        return printable(found).strip()[:300] if isinstance(found, str) else ""
+        return clean_text(found).strip()[:300] if isinstance(found, str) else ""
 
     def numbers(self) -> int:
         """Return how many numbers were measured, not counting `not_attempted`, `health`, `config` and `seed`."""
@@ -93,7 +93,7 @@ def number_words(number: float) -> str:
 
 
 def _not_finite(place: str, number: float) -> str:
-    where = printable(place)[:200]
+    where = clean_text(place)[:200]
     return (
         f"`{where}` is {number_words(number)}, not finite; write finite numbers, or name the key in "
         f"`{NOT_ATTEMPTED}` with the reason"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agentsys.core.artifacts import Diagnostic
-from agentsys.core.cut import cut
+from agentsys.core.text import cut
 from agentsys.plan.rules import SMOKE_SECONDS
 from agentsys.verify.bench import Bench, Found, log_text, outcome_diagnostic
 from agentsys.verify.diagnostics import from_output

@@ -8,7 +8,7 @@ import re
 import tokenize
 
 from agentsys.core.artifacts import Diagnostic
-from agentsys.core.cut import cut
+from agentsys.core.text import cut
 from agentsys.verify.bench import Bench, Found, Infrastructure, log_text, outcome_diagnostic
 from agentsys.verify.pyright_report import PyrightReport, parse_pyright
 from agentsys_sandbox.base import PYRIGHT, REPO, VENV

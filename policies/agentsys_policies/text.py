@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 QUOTE_LIMIT = 200
 """Characters of a quote in a finding."""
 
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
-_ZERO_WIDTH = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
+LINE_ENDS = re.compile("\r+\n?|[\x0b\x0c\x85\u2028\u2029]")
+"""Line ends other than a newline (mandatory breaks of Unicode TR 14)."""
+HIDDEN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\ud800-\udfff]"
+)
+"""Characters that a reader cannot see but a program or a model reads: controls (but tab and newline), lone surrogates,
+Unicode's property Default_Ignorable_Code_Point (DerivedCoreProperties), and interlinear annotation."""
 
 
 def quote(text: str, limit: int = QUOTE_LIMIT) -> str:
@@ -18,13 +27,8 @@ def quote(text: str, limit: int = QUOTE_LIMIT) -> str:
 
 
 def visible(text: str) -> str:
-    """Remove control, tag, zero-width and direction characters; keep line ends and tabs."""
-    return "".join(char for char in text if char in "\n\t" or not is_invisible(char))
-
-
-def is_invisible(char: str) -> bool:
-    """True for characters that a reader cannot see but a program or a model reads."""
-    return char in _BIDI or char in _ZERO_WIDTH or 0xE0000 <= ord(char) <= 0xE007F or unicodedata.category(char) == "Cc"
+    """Remove control, tag, zero-width and direction characters; tabs and line ends (as newlines) stay."""
+    return HIDDEN.sub("", LINE_ENDS.sub("\n", text))
 
 
 def matchable(text: str) -> str:

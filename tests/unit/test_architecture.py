@@ -28,6 +28,7 @@ FENCES = {
     "anthropic": ("agentsys.llm",),
     "pypdfium2": ("agentsys.paper",),
     "nougat": ("agentsys.paper.nougat",),
+    "markdown_it": ("agentsys.report",),
     "torch": ("agentsys.paper.nougat",),
     "transformers": ("agentsys.paper.nougat",),
     "nltk": ("agentsys.paper.nougat",),

@@ -29,16 +29,12 @@ def choose(name: DisplayName, stream: TextIO, env: dict[str, str] | None = None)
 
 def open_display(name: DisplayName, *, verbose: bool = False, stream: TextIO | None = None) -> Display:
     """Make the display that `name` stands for, on standard error unless `stream` is given."""
+    from agentsys.cli.display.plain import PlainDisplay, QuietDisplay
+
     target = stream or sys.stderr
     chosen = choose(name, target)
     if chosen == "live":
         from agentsys.cli.display.live import LiveDisplay
 
         return LiveDisplay(target, verbose=verbose)
-    if chosen == "plain":
-        from agentsys.cli.display.plain import PlainDisplay
-
-        return PlainDisplay(target, verbose=verbose)
-    from agentsys.cli.display.quiet import QuietDisplay
-
-    return QuietDisplay(target)
+    return PlainDisplay(target, verbose=verbose) if chosen == "plain" else QuietDisplay(target)

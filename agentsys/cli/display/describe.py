@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from agentsys.core.clean import clean_line
 from agentsys.core.events import Event
 from agentsys.core.numbers import count, dollars, plural, seconds
+from agentsys.core.text import clean_line
 
 Data = Mapping[str, object]
 

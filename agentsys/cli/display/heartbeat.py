@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agentsys.cli.display.clock import Clock
 from agentsys.cli.display.describe import data_of, describe, text
 from agentsys.core.events import Event
 from agentsys.core.numbers import seconds
 
+Clock = Callable[[], float]
+"""Seconds of a clock that never goes back."""
 QUIET_AFTER = 60.0
 """Seconds without an event after which the display says what is being waited for."""
 

@@ -6,10 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 from agentsys.core.events import Event
 
@@ -32,7 +31,7 @@ def own_stdout() -> Generator[TextIO]:
         os.close(saved)
 
 
-class JsonDisplay:
+class JsonDisplay(AbstractContextManager["JsonDisplay", None]):
     """Writes each event as it is stored, and makes sure that a stream ends with `run.finished`."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -41,12 +40,7 @@ class JsonDisplay:
         self._run = ""
         self._seen: set[str] = set()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
 
     def __call__(self, event: Event) -> None:

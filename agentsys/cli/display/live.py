@@ -1,25 +1,22 @@
-"""A table that is redrawn in place, with a line below it that shows that the run is alive."""
+"""A table that is redrawn in place, one row a stage, with a line below it that shows that the run is alive."""
 
 from __future__ import annotations
 
-import threading
 import time
-from types import TracebackType
-from typing import Self, TextIO
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TextIO
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.table import Table
+from rich.console import Console, RenderableType
+from rich.progress import Progress, ProgressColumn, Task
+from rich.table import Column
 from rich.text import Text
 
-from agentsys.cli.display.board import Board, Row
-from agentsys.cli.display.clock import Clock
-from agentsys.cli.display.describe import describe
-from agentsys.cli.display.heartbeat import Heartbeat
-from agentsys.core.clean import clean_line
-from agentsys.core.events import Event
+from agentsys.cli.display.describe import data_of, describe, number, states_words, text
+from agentsys.cli.display.heartbeat import Clock, Heartbeat
+from agentsys.core.events import STAGES, Event
 from agentsys.core.numbers import clock as clock_words
-from agentsys.core.numbers import count, dollars
+from agentsys.core.numbers import count, dollars, plural
+from agentsys.core.text import clean_line
 
 REFRESHES = 2
 """Redraws a second."""
@@ -28,66 +25,126 @@ LASTING = frozenset({"warning", "limit.reached"})
 """Events that stay on the screen above the table."""
 
 
-class LiveDisplay:
-    """Shows a `Board`. Everything that came from elsewhere is `Text`, never markup."""
+class LiveDisplay(Progress):
+    """Shows a task a stage. Everything that came from elsewhere is `Text`, never markup."""
 
     def __init__(self, stream: TextIO, *, verbose: bool = False, clock: Clock = time.monotonic) -> None:
-        self._clock = clock
-        self._board = Board(clock)
         self._heartbeat = Heartbeat(clock)
         self._verbose = verbose
-        self._lock = threading.Lock()
-        self._console = Console(file=stream, markup=False, highlight=False, emoji=False)
-        self._live = Live(
-            console=self._console,
-            get_renderable=self.picture,
+        self._title = ""
+        self._stages: dict[str, Task] = {}
+        super().__init__(
+            _Cell(lambda task: Text(task.description, style="dim" if _waits(task) else "")),
+            _Cell(_state),
+            _Cell(lambda task: Text("" if _waits(task) else clock_words(_seconds(task))), justify="right"),
+            _Cell(lambda task: Text(_used(task, "calls", "call")), justify="right"),
+            _Cell(lambda task: Text(_used(task, "tokens", "token")), justify="right"),
+            _Cell(lambda task: Text(dollars(task.fields["cost"]) if task.fields["calls"] else ""), justify="right"),
+            # Takes what the others leave, and is cut first.
+            _Cell(lambda task: Text(task.fields["note"]), ratio=1),
+            console=Console(file=stream, markup=False, highlight=False, emoji=False),
             refresh_per_second=REFRESHES,
+            get_time=clock,
+            expand=True,
             # What libraries print must not be caught and moved: stdout is data.
             redirect_stdout=False,
             redirect_stderr=False,
         )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
+        for stage in STAGES:
+            row: dict[str, Any] = {"state": "waiting", "agent": "", "note": "", "spent": 0.0, "cost": 0.0}
+            self.add_task(stage, start=False, total=None, calls=0, tokens=0, files=0, lines=0, **row)
+        self._stages = {task.description: task for task in self.tasks}
 
     def __call__(self, event: Event) -> None:
+        kind, data = event.get("type"), data_of(event)
         with self._lock:
-            self._board.apply(event)
             self._heartbeat.note(event)
-        kind = event.get("type")
+            if kind == "run.started":
+                self._title = clean_line(text(data, "title", "id", "paper"), 70)
+            elif kind == "run.finished":
+                for task in self._stages.values():
+                    _pause(task)
+            elif (task := self._stages.get(str(event.get("stage")))) is not None:
+                self._take(task, event)
         if kind in LASTING or (self._verbose and kind == "agent.message"):
-            self._console.print(Text(describe(event), overflow="fold"))
+            self.console.print(Text(describe(event), overflow="fold"))
 
-    def picture(self) -> Group:
-        """Return the table and the heartbeat as they are now; called by the refresh thread."""
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return title, table and heartbeat as they are now; called by the refresh thread."""
         with self._lock:
-            rows = [self._cells(row) for row in self._board.rows.values()]
-            title, beat = self._board.title, self._heartbeat.line()
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
-        for name, right in (("stage", 0), ("state", 0), ("time", 1), ("tokens", 1), ("cost", 1)):
-            table.add_column(name, justify="right" if right else "left", no_wrap=True)
-        # Takes what the others leave, and is cut first.
-        table.add_column("note", ratio=1, no_wrap=True, overflow="ellipsis")
-        for cells in rows:
-            table.add_row(*cells)
-        parts = [Text(title, style="bold", no_wrap=True, overflow="ellipsis")] if title else []
-        return Group(*parts, table, Text(f"  {clean_line(beat, 110)}", no_wrap=True, overflow="ellipsis"))
+            title = [Text(self._title, style="bold", no_wrap=True, overflow="ellipsis")] if self._title else []
+            beat = Text(f"  {clean_line(self._heartbeat.line(), 110)}", no_wrap=True, overflow="ellipsis")
+            return [*title, self.make_tasks_table(self._stages.values()), beat]
 
-    def _cells(self, row: Row) -> list[Text]:
-        if row.state == "waiting":
-            return [Text(row.stage, style="dim"), Text("waiting", style="dim"), *(Text("") for _ in range(4))]
-        spent = row.seconds(self._clock())
-        return [
-            Text(row.stage),
-            Text(clean_line(row.state, 10), style=STYLES.get(row.state, "")),
-            Text(clock_words(spent)),
-            Text(count(row.tokens) if row.tokens else "-"),
-            Text(dollars(row.cost) if row.tokens else "-"),
-            Text(clean_line(row.note, 60)),
-        ]
+    def _take(self, task: Task, event: Event) -> None:
+        """Take what happened in a stage into its row."""
+        data, row = data_of(event), task.fields
+        match event.get("type"):
+            case "stage.started":
+                task.start_time = self.get_time()
+                row.update(state="running", agent=text(data, "agent"))
+            case "stage.finished":
+                # The stage's own measure of time counts more than ours.
+                _pause(task, number(data, "seconds"))
+                row["state"] = "done" if row["state"] in ("running", "waiting") else row["state"]
+            case "llm.call":
+                price = number(data, "price", "cost")
+                row["calls"] += 1
+                row["tokens"] += int((number(data, "prompt") or 0) + (number(data, "completion") or 0))
+                row["cost"] = None if price is None or row["cost"] is None else row["cost"] + price
+            case "file.written":
+                row["files"] += 1
+                row["lines"] += int(number(data, "lines") or 0)
+                row["note"] = plural(row["files"], "file") + (
+                    f", {plural(row['lines'], 'line')}" if row["lines"] else ""
+                )
+            case "round.started":
+                row.update(state=f"round {event.get('round')}", note="")
+            case "round.finished" if data.get("passed") is True:
+                row.update(state="passed", note="all checks passed")
+            case "round.finished":
+                row["note"] = clean_line(states_words(data.get("checks")), 60)
+            case "sandbox.exec" | "policy.verdict" | "warning":
+                row["note"] = describe(event, 60)
+            case "agent.message" if not row["files"] and task.description != "verify":
+                # A count of files says more than a receipt, and so do the checks.
+                row["note"] = clean_line(text(data, "text", "summary", "note"), 60)
+            case _:
+                pass
+
+
+class _Cell(ProgressColumn):
+    def __init__(
+        self, show: Callable[[Task], Text], justify: Literal["left", "right"] = "left", ratio: int | None = None
+    ) -> None:
+        super().__init__(Column(no_wrap=True, overflow="ellipsis", justify=justify, ratio=ratio))
+        self._show = show
+
+    def render(self, task: Task) -> Text:
+        return self._show(task)
+
+
+def _waits(task: Task) -> bool:
+    return task.fields["state"] == "waiting"
+
+
+def _state(task: Task) -> Text:
+    """Return who works while a stage runs, else how it stands."""
+    state = task.fields["state"]
+    words = task.fields["agent"] if state == "running" else state
+    return Text(clean_line(words or state, 10), style=STYLES.get(state, ""))
+
+
+def _seconds(task: Task) -> float:
+    return task.fields["spent"] + (task.elapsed or 0.0)
+
+
+def _used(task: Task, field: str, noun: str) -> str:
+    number = task.fields[field]
+    return f"{count(number)} {noun}{'s' * (number != 1)}" if number else ""
+
+
+def _pause(task: Task, took: float | None = None) -> None:
+    """Add the turn under way to the stage's time; `took` seconds where the stage measured them itself."""
+    task.fields["spent"] += (task.elapsed or 0.0) if took is None else took
+    task.start_time = None

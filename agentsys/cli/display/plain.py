@@ -1,24 +1,25 @@
-"""One line an event, and at least one a minute: for logs, pipes and continuous integration."""
+"""Lines on standard error: one an event and at least one a minute, for logs and pipes; or warnings alone."""
 
 from __future__ import annotations
 
 import threading
 import time
-from types import TracebackType
+from contextlib import AbstractContextManager
 from typing import Self, TextIO
 
-from agentsys.cli.display.clock import Clock
 from agentsys.cli.display.describe import data_of, describe, text
-from agentsys.cli.display.heartbeat import QUIET_AFTER, Heartbeat, Ticker
-from agentsys.core.clean import clean_line, clean_text
+from agentsys.cli.display.heartbeat import QUIET_AFTER, Clock, Heartbeat, Ticker
 from agentsys.core.events import Event
+from agentsys.core.text import clean_line, clean_text
 
 NARRATED = frozenset({"sandbox.output"})
 """Events that only `-v` shows: there are thousands of them."""
 MESSAGE_LINES = 4
+NEEDS_ATTENTION = frozenset({"warning", "limit.reached"})
+"""All that `--quiet` shows; errors are printed when the program ends."""
 
 
-class PlainDisplay:
+class PlainDisplay(AbstractContextManager["PlainDisplay", None]):
     """Writes `time stage event` lines."""
 
     def __init__(
@@ -36,9 +37,7 @@ class PlainDisplay:
         self._ticker.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ticker.stop()
 
     def __call__(self, event: Event) -> None:
@@ -76,3 +75,17 @@ def _time(event: Event) -> str:
 def _where(event: Event) -> str:
     stage, number = clean_line(event.get("stage") or "run", 9), event.get("round")
     return f"{stage} {number}" if isinstance(number, int) else stage
+
+
+class QuietDisplay(AbstractContextManager["QuietDisplay", None]):
+    """Shows warnings and limits."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __call__(self, event: Event) -> None:
+        if event.get("type") in NEEDS_ATTENTION:
+            print(describe(event), file=self._stream, flush=True)

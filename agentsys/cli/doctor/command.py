@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.core.clean import clean_line
+from agentsys.cli.doctor import Row, host, models, sandboxes
+from agentsys.core.errors import UsageError
+from agentsys.core.settings import Settings
+from agentsys.core.settings_layers import load_settings
+from agentsys.core.text import clean_line
 
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("doctor", short_help="Check this machine.")(doctor)
 
 
 def doctor(
@@ -29,8 +30,6 @@ def doctor(
     Exit code 0 if a run can begin (warnings included), 3 if something that it needs is missing. With `--json` each
     row is one line `{"check", "status", "detail", "fix"}`.
     """
-    from agentsys.cli.doctor.run import diagnose
-
     opt.use_env_file(env_file)
     failed = False
     for row in diagnose(live=live):
@@ -43,3 +42,48 @@ def doctor(
             word = "how" if row.status == "ok" else "fix"
             typer.echo(f"{'':6}{'':<20} {word}: {clean_line(row.fix, 400)}")
     raise typer.Exit(3 if failed else 0)
+
+
+def diagnose(*, live: bool = False) -> Iterator[Row]:
+    """Yield one row a check, each as soon as it is done.
+
+    Args:
+        live: also open a sandbox and look at its confinement, and ask the model one short question.
+    """
+    settings, fault = _settings()
+    if fault is not None:
+        yield fault
+    yield host.python()
+    yield host.package_data()
+    yield host.configuration(os.environ)
+    yield host.disk(settings)
+    yield host.git()
+    yield host.pyright()
+    yield host.policy(settings)
+    yield from _sandboxes(settings)
+    yield models.configured(settings)
+    yield host.nougat()
+    if live:
+        yield from sandboxes.confinement(settings)
+        if (row := models.answers(settings)) is not None:
+            yield row
+
+
+def _sandboxes(settings: Settings) -> Iterator[Row]:
+    yield sandboxes.docker_sdk()
+    place = sandboxes.chosen(settings)
+    yield sandboxes.docker_engine(needed=place.status == "fail")
+    if (row := sandboxes.base_image()) is not None:
+        yield row
+    yield sandboxes.bubblewrap(needed=place.status == "fail")
+    yield place
+    yield from sandboxes.endpoints(settings)
+    yield sandboxes.leftovers()
+
+
+def _settings() -> tuple[Settings, Row | None]:
+    """Return the settings; where they are wrong, the defaults and a row that says so."""
+    try:
+        return load_settings()[0], None
+    except UsageError as error:
+        return Settings(), Row("settings", "fail", error.message, error.hint)

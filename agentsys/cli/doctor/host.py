@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from agentsys.cli.doctor.row import Row
+from agentsys.cli.doctor import Row
 from agentsys.core.settings import Settings
 from agentsys.core.settings_layers import config_files
 
@@ -37,7 +37,7 @@ def package_data() -> Row:
     from agentsys_sandbox.image.engine_image import recipe
 
     package = Path(__file__).parents[2]
-    missing = [] if (package / "report" / "report.html.j2").is_file() else ["the report template"]
+    missing = [] if (package / "report" / "page.html").is_file() else ["the report template"]
     prompts = template_names()
     if not prompts:
         missing.append("the prompts")

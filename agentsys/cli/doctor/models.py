@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterable
 
-from agentsys.cli.doctor.row import Row
+from agentsys.cli.doctor import Row
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.settings import Settings
 from agentsys.llm.faults import ProviderFault

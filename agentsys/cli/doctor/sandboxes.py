@@ -1,20 +1,25 @@
-"""Places to run untrusted code: is one there, does it answer, is it new enough, what was left behind."""
+"""Places to run untrusted code: is one there, does it answer, is it new enough, what was left behind; and what
+a throw-away one looks like from inside."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import secrets
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from agentsys.cli.doctor.row import Row
+from agentsys.cli.doctor import Row
 from agentsys.core.settings import Settings
 from agentsys_sandbox.base import SandboxError
+from agentsys_sandbox.spec import Description, ExecResult
 
 MIN_ENGINE = (20, 10)
 """Oldest Docker Engine that the sandbox was tested with."""
 SOCKET = Path("/var/run/docker.sock")
+LOOK_SECONDS = 60.0
 
 
 def docker_sdk() -> Row:
@@ -137,6 +142,40 @@ def leftovers() -> Row:
     if seen.found:
         return Row("leftovers", "warn", f"{len(seen.found)} of runs that are gone", "`agentsys sandbox clean`")
     return Row("leftovers", "warn", f"could not look: {unseen[0]}") if unseen else Row("leftovers", "ok", "none")
+
+
+def confinement(settings: Settings) -> list[Row]:
+    """Open a sandbox, run a program, and list every control with whether it is effective."""
+    try:
+        description, result = asyncio.run(_look(settings))
+    except SandboxError as error:
+        return [Row("sandbox opens", "fail", error.message, error.hint)]
+    rows = [Row("sandbox opens", "ok", f"{description.backend} {description.version}")]
+    if not result.ok:
+        rows.append(
+            Row("sandbox runs code", "fail", f"{result.outcome.value}: {result.message or result.text()[-200:]}")
+        )
+    else:
+        rows.append(Row("sandbox runs code", "ok", result.text().strip()))
+    rows += [
+        Row(f"  {each.name}", "ok", each.detail)
+        if each.effective
+        else Row(f"  {each.name}", "warn", f"not effective: {each.detail}", each.remedy)
+        for each in description.controls
+    ]
+    return rows
+
+
+async def _look(settings: Settings) -> tuple[Description, ExecResult]:
+    from agentsys.verify.sandboxspec import sandbox_spec
+    from agentsys_sandbox.base import VENV
+    from agentsys_sandbox.choose import open_sandbox
+
+    spec = sandbox_spec(settings, f"doctor-{secrets.token_hex(4)}")
+    backend = await asyncio.to_thread(open_sandbox, spec, settings.backend, settings.docker_hosts)
+    async with backend as sandbox:
+        result = await sandbox.exec(["python3", "--version"], cwd=VENV.rpartition("/")[0], timeout=LOOK_SECONDS)
+        return sandbox.describe(), result
 
 
 def _engine_expected() -> bool:

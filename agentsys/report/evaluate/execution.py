@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from agentsys.core.cut import cut
+from agentsys.core.text import cut
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.requirements import read_requirements
 from agentsys.report.evaluate.observed import observed_plan

@@ -11,13 +11,11 @@ from agentsys.core.files import write_atomic
 from agentsys.llm.client import Model
 from agentsys.report.evaluate.blind import blind
 from agentsys.report.evaluate.execution import Execution, execute
-from agentsys.report.evaluate.judge import Bench
+from agentsys.report.evaluate.judge import Bench, judge_score
 from agentsys.report.evaluate.leaves import Graded, grade
 from agentsys.report.evaluate.measure import measure
-from agentsys.report.evaluate.report import as_data
-from agentsys.report.evaluate.result import Evaluation, Order
+from agentsys.report.evaluate.result import Evaluation, Order, as_data
 from agentsys.report.evaluate.rubric import Node, prune
-from agentsys.report.evaluate.scores import judge_score
 from agentsys_sandbox.base import Sandbox
 
 FILE = "evaluation.json"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.artifacts import PaperPlace, Plan
-from agentsys.core.cut import printable
+from agentsys.core.text import clean_text
 from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import definitions, resolve
 from agentsys.verify.fidelity.evidence import Evidence, EvidenceState, RequirementEvidence, SymbolEvidence, TestRecord
@@ -174,7 +174,7 @@ def _evidence(row: MapRow) -> str:
 
 def _text(text: str) -> str:
     """Show what paper, models and programs wrote as it is: no link, image, HTML, mention or border of a table."""
-    line = " ".join(printable(text).split())
+    line = " ".join(clean_text(text).split())
     for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "&#64;"), ("://", ":&#47;/")):
         line = line.replace(sign, entity)
     return _MARKS.sub(r"\\\1", line)
@@ -182,7 +182,7 @@ def _text(text: str) -> str:
 
 def _name(text: str) -> str:
     """Return inline code; marks that would end it, or the cell, are replaced."""
-    return "`" + " ".join(printable(text).split()).replace("`", "'").replace("|", "¦") + "`"
+    return "`" + " ".join(clean_text(text).split()).replace("`", "'").replace("|", "¦") + "`"
 
 
 def open_ends(evidence: Evidence) -> list[RequirementEvidence]:

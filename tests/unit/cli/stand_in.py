@@ -99,10 +99,10 @@ def install(end: str) -> dict[str, object]:
     module.RunResult = RunResult  # type: ignore[attr-defined]
     sys.modules["agentsys.run.pipeline"] = module
     import agentsys.run
-    from agentsys.cli import preflight
+    from agentsys.cli import running
 
     # The stand-in asks no model, so none must be there.
-    preflight.check = lambda settings: None
+    running.check_prerequisites = lambda settings: None
     agentsys.run.pipeline = module  # type: ignore[attr-defined]
     return called
 

@@ -9,16 +9,16 @@ import time
 from typing import Any, get_args
 
 import pytest
+from rich.console import Console
 
-from agentsys.cli.display.board import Board
 from agentsys.cli.display.choose import choose, open_display
 from agentsys.cli.display.describe import describe
 from agentsys.cli.display.heartbeat import QUIET_AFTER, Heartbeat, Ticker
 from agentsys.cli.display.live import REFRESHES, LiveDisplay
 from agentsys.cli.display.plain import PlainDisplay
-from agentsys.core.clean import clean_line, clean_text
-from agentsys.core.events import EventType
+from agentsys.core.events import STAGES, EventType
 from agentsys.core.numbers import clock, count, dollars, plural, seconds
+from agentsys.core.text import clean_line, clean_text
 
 HOSTILE = "[/a/path] [bold]x[/bold] \x1b[2J\x1b]0;title\x07\x9b31m\u202etxt.exe\x00\r\nnext line"
 
@@ -75,11 +75,6 @@ def test_cleaned_text_cannot_steer_a_terminal() -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", cleaned)
     assert "title" not in cleaned
     assert "[bold]x[/bold]" in cleaned
-
-
-def test_cleaned_line_is_one_line_and_not_longer_than_asked() -> None:
-    assert "\n" not in clean_line(HOSTILE)
-    assert len(clean_line("x" * 1000, 50)) == 50
 
 
 @pytest.mark.parametrize("each", everything(HOSTILE), ids=lambda each: f"{each['type']}-{each.get('stage', '')[:6]}")
@@ -240,28 +235,61 @@ def story() -> list[dict[str, object]]:
     ]
 
 
-def test_board_gathers_time_tokens_cost_and_notes_by_stage() -> None:
+def rows(display: LiveDisplay, width: int = 120) -> dict[str, str]:
+    """The lines of the table as they would be drawn now, by their first word."""
+    shown = io.StringIO()
+    Console(file=shown, width=width).print(display.get_renderable())
+    lines = [" ".join(line.split()) for line in shown.getvalue().splitlines()]
+    assert all(len(line) <= width for line in shown.getvalue().splitlines())
+    return {line.partition(" ")[0]: line for line in lines}
+
+
+def test_live_shows_who_works_time_calls_tokens_cost_and_rounds_by_stage() -> None:
     now = Now()
-    board = Board(now)
+    display = LiveDisplay(Terminal(), clock=now)
     for each in story():
-        board.apply(each)
-    plan, code, verify = (board.rows[name] for name in ("plan", "code", "verify"))
-    assert (plan.state, plan.seconds(now.at), plan.tokens, plan.cost) == ("done", 72.0, 41_000, 0.11)
-    assert (code.state, code.note, code.cost) == ("running", "2 files, 120 lines", None)
+        display(each)
     now.at += 5
-    assert code.seconds(now.at) == 5
-    assert (verify.state, verify.note) == ("round 2", "pytest exit code 1 in 3 s")
-    assert board.rows["replay"].state == "waiting"
+    table = rows(display)
+    assert table["read"] == "read done 0:48"
+    assert table["plan"] == "plan done 1:12 1 call 41k tokens $0.11"
+    assert table["code"] == "code coder 0:05 1 call 550 tokens $? 2 files, 120 lines"
+    assert table["verify"] == "verify round 2 0:05 pytest exit code 1 in 3 s"
+    assert table["replay"] == "replay waiting"
+    assert table["A"] == "A Paper"
+    display(event("round.finished", "verify", 2, passed=True, checks={"pytest": "passed"}))
+    assert rows(display)["verify"].startswith("verify passed 0:05 all checks passed")
+
+
+def test_live_adds_the_times_of_a_stage_that_is_entered_again() -> None:
+    now = Now()
+    display = LiveDisplay(Terminal(), clock=now)
+    for took in (None, 30.0):
+        display(event("stage.started", "verify", agent="verifier"))
+        now.at += 10
+        display(event("stage.finished", "verify", **({"seconds": took} if took else {})))
+        now.at += 100
+    assert rows(display)["verify"] == "verify done 0:40"
 
 
 def test_times_stand_still_when_the_run_is_over() -> None:
     now = Now()
-    board = Board(now)
+    display = LiveDisplay(Terminal(), clock=now)
     for each in (*story(), event("run.finished", status="interrupted")):
-        board.apply(each)
-    before = [row.seconds(now.at) for row in board.rows.values()]
-    now.at += 100
-    assert [row.seconds(now.at) for row in board.rows.values()] == before
+        display(each)
+    before = rows(display)
+    now.at += 50
+    assert {name: row for name, row in rows(display).items() if name in STAGES} == {
+        name: row for name, row in before.items() if name in STAGES
+    }
+
+
+def test_live_says_what_is_waited_for_in_a_long_silence() -> None:
+    now = Now()
+    display = LiveDisplay(Terminal(), clock=now)
+    display(event("stage.started", "plan", agent="planner"))
+    now.at += QUIET_AFTER
+    assert rows(display)["waiting"] == "waiting for the model (planner), 1 min 00 s"
 
 
 def test_live_table_fits_80_columns_and_shows_text_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,12 +299,7 @@ def test_live_table_fits_80_columns_and_shows_text_as_text(monkeypatch: pytest.M
     with LiveDisplay(stream, verbose=True) as display:
         for each in [*story(), *everything(HOSTILE)]:
             display(each)
-        shown = io.StringIO()
-        from rich.console import Console
-
-        Console(file=shown, width=80).print(display.picture())
-    assert all(len(line) <= 80 for line in shown.getvalue().splitlines())
-    assert re.search(r"plan .* \d+:\d\d +41k ", shown.getvalue())
+        assert re.search(r"plan .* \d+:\d\d .*41k tokens", rows(display, 80)["plan"])
     assert "title" not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
     assert "\u202e" not in stream.getvalue()
 
@@ -292,7 +315,7 @@ def test_live_can_be_used_by_several_threads_at_once() -> None:
         try:
             for each in story() * 5:
                 display(each)
-                display.picture()
+                display.get_renderable()
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.cli.doctor import host, models, sandboxes
-from agentsys.cli.doctor.row import Row
-from agentsys.cli.doctor.run import diagnose
+from agentsys.cli.doctor import Row, host, models, sandboxes
+from agentsys.cli.doctor.command import diagnose
 from agentsys.core.settings import Settings
 
 

@@ -11,10 +11,9 @@ from agentsys.core.artifacts import Check, ReviewFinding
 from agentsys.core.errors import UsageError
 from agentsys.core.rundir import RunDir
 from agentsys.report.data import ReportData, collect
-from agentsys.report.html import html
-from agentsys.report.jsonform import as_json
+from agentsys.report.ledger import review_words
 from agentsys.report.markdown import markdown
-from agentsys.report.reviewing import review_words
+from agentsys.report.pages import as_json, html
 from agentsys.report.summary import summary
 from agentsys.report.verdict import effective_status, missing_evidence, next_command
 from agentsys.verify.review_findings import fingerprint

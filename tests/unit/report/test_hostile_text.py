@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from agentsys.core.artifacts import Diagnosis, Diagnostic
-from agentsys.core.markup import code, cut_lines, fence, md, mermaid
+from agentsys.core.text import code, cut_lines, fence, md, mermaid
 from agentsys.report.data import ReportData, collect
-from agentsys.report.diagrams import module_chart, round_chart
-from agentsys.report.html import MAX_BYTES, html
-from agentsys.report.markdown import markdown
+from agentsys.report.markdown import markdown, module_chart, round_chart
+from agentsys.report.pages import MAX_BYTES, html
 from agentsys.report.summary import summary
 
-from .made import make, plan, record, verdict, write_json
+from .made import Page, make, plan, record, verdict, write_json
 
 HOSTILE = (
     '<script>alert(1)</script> <img src="http://evil.example/x"> [link](http://evil.example) ![i](http://evil.example/i)'
@@ -46,26 +44,32 @@ def data(tmp_path: Path) -> ReportData:
     return collect(run)
 
 
-class Tags(HTMLParser):
-    """Collects tags and attributes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.names: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.names |= {name for name, _ in attrs}
-
-
 def test_html_holds_no_script_and_asks_for_nothing(data: ReportData) -> None:
-    page = html(data)
-    parser = Tags()
-    parser.feed(page)
-    assert not parser.tags & {"script", "img", "iframe", "link", "a", "object", "embed", "form", "base", "svg"}
-    assert not parser.names & {"src", "href", "onload", "onclick", "action", "data", "srcset"}
-    assert "default-src 'none'" in page
+    page = Page(html(data))
+    assert not page.tags & {"script", "img", "iframe", "link", "a", "object", "embed", "form", "base", "svg"}
+    assert not page.names & {"src", "href", "onload", "onclick", "action", "data", "srcset"}
+    assert "default-src 'none'" in html(data)
+
+
+def test_html_shows_hostile_text_as_it_was_written(data: ReportData) -> None:
+    text = Page(html(data)).text
+    assert '<script>alert(1)</script> <img src="http://evil.example/x"> [link](http://evil.example) ![i](http' in text
+    assert "</pre><script>alert(2)</script>" in text
+    assert md("1. one") in ("1<!-- -->. one",) and "<!-- -->" not in text
+
+
+@pytest.mark.parametrize(
+    "live",
+    ["<b>x</b>", "<script>x</script>", "<!-- x -->", "<http://a.example>", "![i](http://a.example)", "[l](http://a.example)",
+     "[l][r]\n\n[r]: http://a.example", "http://a.example www.a.example"],
+)  # fmt: skip
+def test_html_makes_no_element_of_markup_that_markdown_lets_through(
+    data: ReportData, monkeypatch: pytest.MonkeyPatch, live: str
+) -> None:
+    monkeypatch.setattr("agentsys.report.pages.markdown", lambda *_, **__: live)
+    page = Page(html(data))
+    assert page.tags <= {"html", "head", "meta", "title", "style", "body", "p"}
+    assert not page.names & {"src", "href"}
 
 
 def test_html_is_below_one_megabyte_whatever_the_patches_hold(data: ReportData, tmp_path: Path) -> None:

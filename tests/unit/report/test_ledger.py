@@ -9,9 +9,8 @@ import pytest
 
 from agentsys.core.rundir import RunDir
 from agentsys.report.data import ReportData, collect
-from agentsys.report.html import html
-from agentsys.report.jsonform import as_json
 from agentsys.report.markdown import markdown
+from agentsys.report.pages import as_json, html
 from agentsys.report.summary import MAX_LINES, summary
 from agentsys.verify.fidelity.mutation_report import MutationReport, TriedMutant
 

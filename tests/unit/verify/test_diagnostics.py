@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from agentsys.core.artifacts import Diagnostic, FileSpec, PaperPlace, Plan, Requirement
-from agentsys.core.cut import cut
 from agentsys.core.fingerprint import stable_text
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.verify.diagnostics import ORDER, order_and_merge
@@ -107,12 +106,6 @@ def test_a_flood_of_diagnostics_is_bounded() -> None:
 def test_a_hostile_message_is_fingerprinted_in_reasonable_time() -> None:
     for message in (" " * 500000, "[" * 500000, "1" * 500000, "0x" * 250000):
         assert stable_text(message) is not None
-
-
-def test_cut_keeps_head_and_tail_and_counts() -> None:
-    text = cut("a" * 100 + "b" * 100, 60)
-    assert text.startswith("a" * 20 + "\n... 140 characters") and text.endswith("b" * 40)
-    assert cut("short", 60) == "short"
 
 
 def test_stable_text_is_one_line() -> None:

@@ -15,8 +15,8 @@ from agentsys.core.errors import BlockedError, SandboxUnavailable, UsageError
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
 from agentsys.report.data import collect
-from agentsys.report.jsonform import as_json
 from agentsys.report.markdown import markdown
+from agentsys.report.pages import as_json
 from agentsys.report.summary import summary
 from agentsys.run.reproduce import Order, Reproduced, reproduce
 from agentsys.verify.datafiles import read_folder
