@@ -85,7 +85,7 @@ class RunRecorder:
         )
 
     def _write_report(self) -> None:
-        """The last of all: what a person reads. rich and templates are loaded only here."""
+        """The last of all: what a person reads. the modules of the reports are loaded only here."""
         from agentsys.report.pages import write_reports
 
         if self.record.status == "internal_error":
