@@ -6,8 +6,8 @@ corner of the page as it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -207,6 +207,14 @@ class Paper(PaperModel):
         """Every block in reading order."""
         for section in self.sections:
             yield from section.blocks
+
+    def with_blocks(self, change: Callable[[Block], Block], **fields: Any) -> Paper:
+        """Return the paper with every block as `change` returns it, and other `fields` set."""
+        sections = tuple(
+            section.model_copy(update={"blocks": tuple(change(block) for block in section.blocks)})
+            for section in self.sections
+        )
+        return self.model_copy(update={"sections": sections, **fields})
 
     @property
     def equations(self) -> tuple[Equation, ...]:

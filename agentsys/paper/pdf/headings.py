@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agentsys.paper.model import SectionKind
 from agentsys.paper.pdf.equations import math_share
-from agentsys.paper.pdf.layout import Body, Page
+from agentsys.paper.pdf.layout import Body
 from agentsys.paper.pdf.lines import Line
 
 NUMBERED = re.compile(
@@ -316,8 +316,3 @@ def _extent(flow: list[Line], index: int, title: str, body: Body, found: dict[in
         title = joined.replace("- ", "-") if flow[last].hyphen else joined
         last = position
     return last, title
-
-
-def page_flow(pages: list[Page]) -> list[Line]:
-    """All lines of all pages in order."""
-    return [line for page in pages for line in page.lines]

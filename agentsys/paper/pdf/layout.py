@@ -88,7 +88,7 @@ def _line_numbers(page: Page) -> set[int]:
     """Numbers in the margin of review copies: a column of at least ten rising numbers at one x."""
     columns: dict[int, list[Line]] = {}
     for line in page.lines:
-        if line.plain.isdigit() and len(line.plain) <= 4:
+        if line.plain.isdecimal() and len(line.plain) <= 4:
             columns.setdefault(round(line.box[2] / 3), []).append(line)
     found: set[int] = set()
     for lines in columns.values():

@@ -82,7 +82,7 @@ def collect(data: bytes, options: ReadOptions) -> tuple[wire.RawDocument, list[w
                 case "error":
                     raise _error(record, options.password)
                 case "document":
-                    document = wire.document(record)
+                    document = wire.check(wire.RawDocument, record)
                 case "page":
                     pages.append(wire.page(record, len(pages) + 1))
                 case _:
