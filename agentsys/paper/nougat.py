@@ -41,8 +41,8 @@ WEIGHTS = (
     "are licensed CC-BY-NC 4.0 and are never downloaded"
 )
 INSTALL = (
-    "`pip install 'agentsys[nougat]'` (Python 3.11 or 3.12), or name another environment's interpreter that has "
-    "nougat-ocr in `AGENTSYS_NOUGAT_PYTHON`"
+    "`pip install 'agentsys[nougat]'`, or name the interpreter of another environment with "
+    "`nougat-ocr==0.1.17 transformers==4.38.2 albumentations==1.4.24` in `AGENTSYS_NOUGAT_PYTHON`"
 )
 
 
