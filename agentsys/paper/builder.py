@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any, TypeVar
 
-from agentsys.paper.model import Block, Section, SectionKind, Source
+from agentsys.paper.model import Block, BlockBase, Paragraph, Section, SectionKind, Source
+
+B = TypeVar("B", bound=BlockBase)
 
 KINDS: dict[str, SectionKind] = {
     "abstract": "abstract",
@@ -38,7 +41,9 @@ class SectionBuilder:
         self.count += 1
         return f"b{self.count}"
 
-    def heading(self, title: str, level: int, number: str = "", kind: SectionKind | None = None) -> None:
+    def heading(
+        self, title: str, level: int, number: str = "", kind: SectionKind | None = None, page: int | None = None
+    ) -> None:
         """Begin a section."""
         self.close()
         known = KINDS.get(re.sub(r"[^a-z ]+", "", title.lower()).strip())
@@ -49,16 +54,27 @@ class SectionBuilder:
         parent = self.path[-1][1] if self.path else None
         identity = unique(f"s{number}" if number else slug(title), self.used)
         self.path.append((level, identity))
-        self.open = Section(id=identity, number=number, title=title, level=max(level, 1), parent=parent, kind=kind)
+        self.open = Section(
+            id=identity, number=number, title=title, level=max(level, 1), page=page, parent=parent, kind=kind
+        )
+
+    def make(self, kind: type[B], **fields: Any) -> B:
+        """Return a block with a fresh id."""
+        return kind(id=self.next_id(), source=self.source, **fields)
 
     def add(self, block: Block) -> None:
         """Add a block to the open section."""
         self.blocks.append(block)
 
+    def paragraph(self, text: str) -> None:
+        """Add a paragraph, if there is any text."""
+        if text:
+            self.add(self.make(Paragraph, text=text))
+
     def close(self) -> None:
         """End the open section."""
         if self.open is None and self.blocks:
-            self.open = Section(id=unique("front", self.used), kind="other")
+            self.open = Section(id=unique("front", self.used), kind="other", page=self.blocks[0].page)
         if self.open is not None:
             self.sections.append(self.open.model_copy(update={"blocks": tuple(self.blocks)}))
         self.open = None

@@ -8,26 +8,13 @@ from collections.abc import Callable
 from agentsys.paper.latex import scan
 from agentsys.paper.model import Algorithm, AlgorithmLine, Block, Code, Equation, Figure, ListBlock, Table
 
-_EQUATIONS = {
-    "equation",
-    "align",
-    "gather",
-    "multline",
-    "eqnarray",
-    "displaymath",
-    "math",
-    "alignat",
-    "flalign",
-    "dmath",
-    "subequations",
-}
 _MANY = {"align", "gather", "eqnarray", "alignat", "flalign"}
 
 
 def make_block(name: str, content: str, next_id: Callable[[], str], counters: dict[str, int]) -> list[Block]:
     """Return the blocks of one environment; `counters` holds the numbers of floats and equations."""
     bare = name.rstrip("*")
-    if bare in _EQUATIONS:
+    if bare in scan.EQUATIONS:
         return [_equation(name, content, next_id, counters)]
     if bare in ("table", "wraptable", "sidewaystable", "longtable", "tabular"):
         return _table(bare, content, next_id, counters)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from agentsys.paper.model import Block, PageInfo, Paragraph, Reference, Section, SectionKind
+from agentsys.paper.builder import SectionBuilder
+from agentsys.paper.model import Block, PageInfo, Paragraph, Reference, Section
 from agentsys.paper.pdf import captions, headings, layout
 from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
 from agentsys.paper.pdf.headings import Heading
@@ -147,7 +148,13 @@ def _sections(
         offset += len(page.lines)
     by_number = {page.number: page for page in pages}
     sections = [(heading, builder.stream_blocks(stream, by_number)) for heading, stream in streams]
-    return _numbered_sections(_run_in_abstract(sections))
+    result = SectionBuilder("text-layer")
+    for heading, blocks in _run_in_abstract(sections):
+        if heading is not None:
+            result.heading(tidy(heading.title), heading.level, heading.number, heading.kind, heading.page)
+        result.blocks = blocks
+    result.close()
+    return result.sections
 
 
 _Parts = list[tuple[Heading | None, list[Block]]]
@@ -170,46 +177,3 @@ def _front(page: Page, offset: int, starts: dict[int, Heading], body: Body) -> s
     end = min((index - offset for index in starts), default=0)
     words = ((index, line, len(line.plain.split())) for index, line in enumerate(page.lines[: max(end, 0)]))
     return {index for index, line, count in words if count < 9 or line.size > 1.15 * body.size}
-
-
-def _numbered_sections(sections: _Parts) -> list[Section]:
-    result: list[Section] = []
-    used: set[str] = set()
-    path: list[tuple[int, str]] = []
-    for heading, blocks in sections:
-        if heading is None:
-            if blocks:
-                result.append(Section(id="front", kind="other", page=blocks[0].page, blocks=tuple(blocks)))
-                used.add("front")
-            continue
-        identity = _unique(f"s{heading.number}" if heading.number else _slug(heading.title), used)
-        while path and path[-1][0] >= heading.level:
-            path.pop()
-        parent = path[-1][1] if path else None
-        path.append((heading.level, identity))
-        kind: SectionKind = heading.kind
-        result.append(
-            Section(
-                id=identity,
-                number=heading.number,
-                title=tidy(heading.title),
-                level=heading.level,
-                page=heading.page,
-                parent=parent,
-                kind=kind,
-                blocks=tuple(blocks),
-            )
-        )
-    return result
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or "section"
-
-
-def _unique(wanted: str, used: set[str]) -> str:
-    name, count = wanted, 2
-    while name in used:
-        name, count = f"{wanted}-{count}", count + 1
-    used.add(name)
-    return name

@@ -13,21 +13,9 @@ from dataclasses import dataclass
 from agentsys.paper.model import Box
 
 BIG = set("∑∏∫⋃⋂⋁⋀⨿∐∮⊕⊗")
-LIMIT_WORDS = {
-    "max",
-    "min",
-    "lim",
-    "sup",
-    "inf",
-    "argmax",
-    "argmin",
-    "arg max",
-    "arg min",
-    "minimize",
-    "maximize",
-    "E",
-    "log",
-}
+LIMIT_WORDS = frozenset({
+    "max", "min", "lim", "sup", "inf", "argmax", "argmin", "arg max", "arg min", "minimize", "maximize", "E", "log",
+})  # fmt: skip
 TINY = 6.6
 """Size in points of scripts of scripts, and less."""
 SMALL = 0.86
