@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from agentsys.paper.model import Block, BlockBase, Paragraph, Section, SectionKind, Source
 
@@ -58,18 +58,16 @@ class SectionBuilder:
             id=identity, number=number, title=title, level=max(level, 1), page=page, parent=parent, kind=kind
         )
 
-    def make(self, kind: type[B], **fields: Any) -> B:
-        """Return a block with a fresh id."""
-        return kind(id=self.next_id(), source=self.source, **fields)
-
-    def add(self, block: Block) -> None:
-        """Add a block to the open section."""
-        self.blocks.append(block)
+    def add(self, kind: type[B], **fields: Any) -> B:
+        """Add a block with a fresh id to the open section and return it."""
+        block = kind(id=self.next_id(), source=self.source, **fields)
+        self.blocks.append(cast(Block, block))
+        return block
 
     def paragraph(self, text: str) -> None:
         """Add a paragraph, if there is any text."""
         if text:
-            self.add(self.make(Paragraph, text=text))
+            self.add(Paragraph, text=text)
 
     def close(self) -> None:
         """End the open section."""

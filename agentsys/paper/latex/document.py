@@ -8,10 +8,10 @@ from agentsys.paper.builder import SectionBuilder, abstract_of
 from agentsys.paper.citing import with_citing
 from agentsys.paper.latex import scan
 from agentsys.paper.latex.clean import strip_comments
-from agentsys.paper.latex.environments import make_block
+from agentsys.paper.latex.environments import Environments
 from agentsys.paper.latex.expand import expand_displays
 from agentsys.paper.latex.notation import used_macros
-from agentsys.paper.model import Paper, Paragraph, Reference
+from agentsys.paper.model import Figure, Paper, Reference, Table
 from agentsys.paper.pdf.references import make_reference
 
 _LEVELS = {"part": 1, "chapter": 1, "section": 1, "subsection": 2, "subsubsection": 3}
@@ -43,7 +43,7 @@ class _Document:
     def __init__(self) -> None:
         self.sections = SectionBuilder("latex")
         self.numbers = [0, 0, 0]
-        self.counters: dict[str, int] = {}
+        self.environments = Environments(self.sections)
         self.appendix = False
         self.references: list[Reference] = []
         self.labels: dict[str, str] = {}
@@ -89,10 +89,9 @@ class _Document:
             self.sections.heading("References", 1, kind="references")
             self._bibliography(content)
             return
-        for position, block in enumerate(make_block(name, content, self.sections.next_id, self.counters)):
-            self.sections.add(block)
-            if position == 0 and block.type in ("figure", "table"):
-                self.labels.update(dict.fromkeys(re.findall(r"\\label\s*\{([^{}]*)\}", content), block.id))
+        block = self.environments.add(name, content)
+        if isinstance(block, Figure | Table):
+            self.labels.update(dict.fromkeys(re.findall(r"\\label\s*\{([^{}]*)\}", content), block.id))
 
     def _bibliography(self, content: str) -> None:
         for match in re.finditer(
@@ -100,10 +99,8 @@ class _Document:
         ):
             raw = " ".join(scan.plain(match[2]).split())
             self.references.append(make_reference(raw, match[1]))
-            self.sections.add(Paragraph(id=self.sections.next_id(), text=f"[{match[1]}] {raw}", source="latex"))
+            self.sections.paragraph(f"[{match[1]}] {raw}")
 
     def _text(self, content: str) -> None:
         for part in re.split(r"\n\s*\n|\\par\b", content):
-            words = scan.tidy(part)
-            if words:
-                self.sections.add(Paragraph(id=self.sections.next_id(), text=words, source="latex"))
+            self.sections.paragraph(scan.tidy(part))
