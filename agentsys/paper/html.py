@@ -7,7 +7,7 @@ import re
 from agentsys.paper.builder import SectionBuilder, abstract_of
 from agentsys.paper.htmltree import Node, parse
 from agentsys.paper.model import Algorithm, AlgorithmLine, Code, Equation, Figure, ListBlock, Paper, Reference, Table
-from agentsys.paper.pdf.references import make_reference
+from agentsys.paper.references import make_reference
 
 _LEVELS = {"ltx_section": 1, "ltx_appendix": 1, "ltx_subsection": 2, "ltx_subsubsection": 3, "ltx_bibliography": 1}
 _CAPTION = re.compile(r"^(Figure|Table|Algorithm)\s+([A-Z]?\.?\d+|[IVX]+)", re.I)

@@ -10,7 +10,7 @@ from agentsys.core.errors import PaperError
 from agentsys.core.files import sha256_bytes
 from agentsys.paper.citing import with_citing
 from agentsys.paper.hyper import candidates
-from agentsys.paper.latex import read_sources
+from agentsys.paper.latex.document import read_sources
 from agentsys.paper.latex.sources import FolderSources, MemorySources, gunzip, is_tar, read_tar
 from agentsys.paper.merge import with_source
 from agentsys.paper.model import Paper

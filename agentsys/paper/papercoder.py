@@ -10,7 +10,7 @@ from agentsys.core.errors import PaperError
 from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.markdown import html_rows
 from agentsys.paper.model import Equation, Figure, Paper, Reference, Table
-from agentsys.paper.pdf.references import make_reference
+from agentsys.paper.references import make_reference
 
 Json = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""From flat LaTeX to a Paper. Bodies stay LaTeX: language models read it better than any rendering."""
+"""From LaTeX source to a Paper. Bodies stay LaTeX: language models read it better than any rendering."""
 
 from __future__ import annotations
 
@@ -9,16 +9,26 @@ from agentsys.paper.citing import with_citing
 from agentsys.paper.latex import scan
 from agentsys.paper.latex.clean import strip_comments
 from agentsys.paper.latex.environments import Environments
-from agentsys.paper.latex.expand import expand_displays
-from agentsys.paper.latex.notation import used_macros
+from agentsys.paper.latex.flatten import Flattener, main_file
+from agentsys.paper.latex.macros import expand_displays, used_macros
+from agentsys.paper.latex.sources import Sources
 from agentsys.paper.model import Figure, Paper, Reference, Table
-from agentsys.paper.pdf.references import make_reference
+from agentsys.paper.references import make_reference
 
 _LEVELS = {"part": 1, "chapter": 1, "section": 1, "subsection": 2, "subsubsection": 3}
 
 
-def read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...] = ()) -> Paper:
-    """Read one flat LaTeX document."""
+def read_sources(sources: Sources, name: str, sha256: str, main: str = "") -> Paper:
+    """Read a paper from its LaTeX files; `main` names the file to begin with, else it is found.
+
+    Raises: PaperError if there is no such file.
+    """
+    flattener = Flattener(sources)
+    text = flattener.flatten(main or main_file(sources))
+    return _read_tex(text, name, sha256, tuple(flattener.warnings))
+
+
+def _read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...]) -> Paper:
     text = expand_displays(strip_comments(text))
     preamble, _, body = text.partition("\\begin{document}")
     if not body:

@@ -12,10 +12,10 @@ from agentsys.paper.pdf.headings import Heading
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, page_lines
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
-from agentsys.paper.pdf.references import split_references
 from agentsys.paper.pdf.regions import find_regions
 from agentsys.paper.pdf.wire import RawDocument, RawPage
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
+from agentsys.paper.references import split_references
 
 
 class Assembled:

@@ -12,7 +12,7 @@ from typing import Any
 
 from agentsys.paper.pdf import engine
 from agentsys.paper.pdf.engine import raw
-from agentsys.paper.pdf.glyphcodes import BARE
+from agentsys.paper.pdf.texcodes import BARE
 
 SOFT_HYPHENS = {0x02, 0xAD, 0xFFFE}
 _SIX = struct.Struct("6d")

@@ -11,9 +11,8 @@ import pytest
 from agentsys.paper import read_paper
 from agentsys.paper.pdf.fonts import Span, make_font
 from agentsys.paper.pdf.glyphs import Char, Style, join_ligature
-from agentsys.paper.pdf.lines import Line
+from agentsys.paper.pdf.lines import Line, mark_overlines
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
-from agentsys.paper.pdf.overlines import mark_overlines
 from unit.paper.conftest import LINES, prose, text_at
 
 Write = Callable[..., Path]
