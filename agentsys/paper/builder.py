@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar, cast
 
-from agentsys.paper.model import Block, BlockBase, Paragraph, Section, SectionKind, Source
+from agentsys.paper.model import Block, BlockBase, Format, Paper, Paragraph, Section, SectionKind, Source
 
 B = TypeVar("B", bound=BlockBase)
 
@@ -78,6 +78,20 @@ class SectionBuilder:
         self.open = None
         self.blocks = []
 
+    def paper(self, name: str, sha256: str, kind: Format, **fields: Any) -> Paper:
+        """End the open section and return the paper."""
+        self.close()
+        abstract = (block.text for section in self.sections if section.kind == "abstract" for block in section.blocks)
+        fields.setdefault("abstract", "\n\n".join(text for text in abstract if text))
+        return Paper(
+            source=name,
+            sha256=sha256,
+            format=kind,
+            parser=f"agentsys {'markdown' if kind == 'text' else kind} 1",
+            sections=tuple(self.sections),
+            **fields,
+        )
+
 
 def slug(title: str) -> str:
     """Return a title as an id."""
@@ -91,9 +105,3 @@ def unique(wanted: str, used: set[str]) -> str:
         name, count = f"{wanted}-{count}", count + 1
     used.add(name)
     return name
-
-
-def abstract_of(sections: list[Section]) -> str:
-    """Return the text of the abstract."""
-    texts = [block.text for section in sections if section.kind == "abstract" for block in section.blocks]
-    return "\n\n".join(text for text in texts if text)

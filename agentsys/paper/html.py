@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agentsys.paper.builder import SectionBuilder, abstract_of
+from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.htmltree import Node, parse
 from agentsys.paper.model import Algorithm, AlgorithmLine, Code, Equation, Figure, ListBlock, Paper, Reference, Table
 from agentsys.paper.references import make_reference
@@ -28,16 +28,12 @@ def read_html(text: str, name: str, sha256: str) -> Paper:
     )
     reader.title = title
     reader.walk(body)
-    reader.sections.close()
-    return Paper(
-        source=name,
-        sha256=sha256,
-        format="html",
-        parser="agentsys html 1",
+    return reader.sections.paper(
+        name,
+        sha256,
+        "html",
         title=title.text() if title else "",
         authors=authors.text() if authors else "",
-        abstract=abstract_of(reader.sections.sections),
-        sections=tuple(reader.sections.sections),
         references=tuple(reader.references),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agentsys.paper.builder import SectionBuilder, abstract_of
+from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.model import Code, Equation, Figure, ListBlock, Paper, Reference, Table
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
@@ -35,21 +35,9 @@ def read_markdown(text: str, name: str, sha256: str, *, plain: bool = False) -> 
         builder.heading(bare, depth, number[1] if number else "")
     builder.close()
     title = title or next((line.strip("# ") for line in text.splitlines() if line.strip()), "")[:200]
-    return Paper(
-        source=name,
-        sha256=sha256,
-        format="text" if plain else "markdown",
-        parser="agentsys markdown 1",
-        title=title,
-        abstract=abstract_of(builder.sections),
-        sections=tuple(builder.sections),
-        references=tuple(
-            Reference(raw=block.text)
-            for section in builder.sections
-            if section.kind == "references"
-            for block in section.blocks
-        ),
-    )
+    listed = (section for section in builder.sections if section.kind == "references")
+    references = tuple(Reference(raw=block.text) for section in listed for block in section.blocks)
+    return builder.paper(name, sha256, "text" if plain else "markdown", title=title, references=references)
 
 
 def chunks(text: str) -> Iterator[str]:

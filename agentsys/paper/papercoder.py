@@ -30,17 +30,14 @@ def read_papercoder(text: str, name: str, sha256: str) -> Paper:
     lost = _body(builder, _items(parsed.get("body_text")))
     _body(builder, _items(parsed.get("back_matter")))
     _floats(builder, _object(parsed.get("ref_entries")))
-    builder.close()
     warnings = (f"{lost} equations are only marked as `EQUATION` in this file; give the PDF for them",) if lost else ()
-    return Paper(
-        source=name,
-        sha256=sha256,
-        format="papercoder",
-        parser="agentsys papercoder 1",
+    return builder.paper(
+        name,
+        sha256,
+        "papercoder",
         title=str(data.get("title") or ""),
         authors=", ".join(_author(item) for item in _items(data.get("authors"))),
         abstract=abstract,
-        sections=tuple(builder.sections),
         references=_references(_object(parsed.get("bib_entries"))),
         warnings=warnings,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agentsys.paper.builder import SectionBuilder, abstract_of
+from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.citing import with_citing
 from agentsys.paper.latex import scan
 from agentsys.paper.latex.clean import strip_comments
@@ -38,12 +38,16 @@ def _read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...]) -> P
     builder.feed(body)
     title = scan.plain(scan.command_argument(text, "title") or scan.command_argument(text, "icmltitle") or "")
     authors = scan.plain(scan.command_argument(text, "author") or "")
-    paper = Paper(
-        source=name, sha256=sha256, format="latex", parser="agentsys latex 1", title=title, authors=authors,
-        abstract=abstract_of(builder.sections.sections), sections=tuple(builder.sections.sections),
-        references=tuple(builder.references), warnings=warnings, notation=used_macros(preamble + body, body),
-    )  # fmt: skip
-
+    paper = builder.sections.paper(
+        name,
+        sha256,
+        "latex",
+        title=title,
+        authors=authors,
+        references=tuple(builder.references),
+        warnings=warnings,
+        notation=used_macros(preamble + body, body),
+    )
     return with_citing(paper, builder.labels)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agentsys.paper.builder import SectionBuilder
-from agentsys.paper.model import Block, PageInfo, Paragraph, Reference, Section
+from agentsys.paper.model import Block, PageInfo, Paper, Paragraph, Section
 from agentsys.paper.pdf import captions, headings, layout
 from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
 from agentsys.paper.pdf.headings import Heading
@@ -18,47 +18,37 @@ from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 from agentsys.paper.references import split_references
 
 
-class Assembled:
-    """The parts of a paper that come from page text."""
-
-    def __init__(self) -> None:
-        self.title = ""
-        self.authors = ""
-        self.sections: list[Section] = []
-        self.references: list[Reference] = []
-        self.pages: list[PageInfo] = []
-        self.furniture: list[str] = []
-        self.footnotes: list[str] = []
-
-
-def assemble(document: RawDocument, raw_pages: list[RawPage]) -> Assembled:
+def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256: str) -> Paper:
     """Find title, sections and blocks."""
     decoder = Decoder(raw_pages)
     pages: list[Page] = []
     for raw in raw_pages:
         repair = Repair()
         pages.append(Page(raw.number, raw.width, raw.height, page_lines(raw, decoder, repair), raw, repair=repair))
-    result = Assembled()
-    result.furniture = layout.drop_furniture(pages)
+    layout.drop_furniture(pages)
     body = layout.body_style(pages)
     for page in pages:
         page.columns = layout.count_columns(page, body)
-    result.pages = [_info(page, decoder.apple or decoder.mac_roman) for page in pages]
     flow = [line for page in pages for line in page.lines]
     found = headings.find_headings(flow, body, document.outline)
     builder = BlockBuilder(body, Vocabulary(flow))
-    first = found[0].first if found else 0
-    result.title, title_lines = _title(pages, body, document)
-    result.authors = _authors(pages, title_lines, flow[first] if found else None)
-    result.sections = _sections(pages, flow, found, builder, body)
-    result.footnotes = builder.footnotes
-    result.references = [
-        reference
-        for section in result.sections
-        if section.kind == "references"
-        for reference in split_references(section)
-    ]
-    return result
+    title, title_lines = _title(pages, body, document)
+    sections = _sections(pages, flow, found, builder, body)
+    bibliography = (section for section in sections if section.kind == "references")
+    abstract = (block for section in sections if section.kind == "abstract" for block in section.blocks)
+    return Paper(
+        source=name,
+        sha256=sha256,
+        format="pdf",
+        parser="agentsys pdf 1",
+        title=title,
+        authors=_authors(pages, title_lines, flow[found[0].first] if found else None),
+        abstract=" ".join(block.text for block in abstract if isinstance(block, Paragraph)),
+        sections=tuple(sections),
+        references=tuple(reference for section in bibliography for reference in split_references(section)),
+        pages=tuple(_info(page, decoder.apple or decoder.mac_roman) for page in pages),
+        footnotes=tuple(builder.footnotes),
+    )
 
 
 def _info(page: Page, wrong: bool) -> PageInfo:

@@ -77,11 +77,6 @@ class Line:
         letters = sum(len(span.text) for span in self.spans)
         return sum(len(span.text) for span in self.spans if span.font.bold) * 2 > letters
 
-    @property
-    def italic(self) -> bool:
-        letters = sum(len(span.text) for span in self.spans)
-        return sum(len(span.text) for span in self.spans if span.font.italic) * 2 > letters
-
 
 def with_scripts(spans: list[Span], base: float, size: float) -> str:
     """Join spans; small ones above or below the baseline become `^{..}` and `_{..}`."""

@@ -67,7 +67,7 @@ def test_upright_greek_capitals_are_told_by_their_ink(wide: float, high: float, 
 
 
 def test_two_letters_in_one_box_of_a_mathematical_font_are_one_glyph() -> None:
-    style = Style("LMMathItalic10-Regular", 10.0, 0, 400, 0, 0, raw_codes=True)
+    style = Style("LMMathItalic10-Regular", 10.0, 0, 400, 0, raw_codes=True)
     first, second = (Char(letter, 1.0, 0.0, 5.0, 7.0, 5.0, style, "g") for letter in "fl")
     assert join_ligature(first, second) == "ﬂ"
     assert join_ligature(first, replace(second, x0=5.0, x1=8.0)) == ""  # f times l

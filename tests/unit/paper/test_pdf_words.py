@@ -42,7 +42,7 @@ def test_ligatures_become_letters() -> None:
 
 
 def test_an_accent_goes_onto_the_letter_below_it() -> None:
-    style = Style("CMR10", 10.0, 0, 400, 0, 0)
+    style = Style("CMR10", 10.0, 0, 400, 0)
 
     def char(text: str, x: float) -> Char:
         return Char(text, x, 0.0, x + 5, 10.0, 8.0, style, "g")
