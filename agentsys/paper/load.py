@@ -11,7 +11,7 @@ from agentsys.core.files import sha256_bytes
 from agentsys.paper.citing import with_citing
 from agentsys.paper.hyper import candidates
 from agentsys.paper.latex.document import read_sources
-from agentsys.paper.latex.sources import FolderSources, MemorySources, gunzip, is_tar, read_tar
+from agentsys.paper.latex.sources import FolderSources, MemorySources, decode, gunzip, is_tar, read_tar
 from agentsys.paper.merge import with_source
 from agentsys.paper.model import Paper
 from agentsys.paper.options import ReadOptions
@@ -111,7 +111,4 @@ def _text(data: bytes, name: str) -> str:
         raise PaperError(
             f"`{name}` is not a paper in a format that is known", "give PDF, LaTeX, HTML, Markdown or text"
         )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    return decode(data)

@@ -6,7 +6,7 @@ corner of the page as it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,15 @@ Box = tuple[float, float, float, float]
 Format = Literal["pdf", "latex", "html", "markdown", "text", "papercoder"]
 Source = Literal["text-layer", "nougat", "latex", "html", "markdown", "text", "ocr"]
 SectionKind = Literal["abstract", "body", "appendix", "references", "acknowledgements", "other"]
+
+
+def around(boxes: Iterable[Box]) -> Box:
+    """Return the smallest box that holds all boxes.
+
+    Raises: ValueError if there are none.
+    """
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
 
 
 class PaperModel(BaseModel):

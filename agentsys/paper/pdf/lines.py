@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from agentsys.paper.model import Box
+from agentsys.paper.model import Box, around
 from agentsys.paper.pdf.fonts import Font, Span, make_font
 from agentsys.paper.pdf.mathfonts import Decoder, Repair, pair_brackets
 from agentsys.paper.pdf.mathlayout import Item, linear
@@ -59,12 +60,7 @@ class Line:
         main = max((span for span in self.spans if span.size == self.size), key=lambda span: len(span.text))
         self.font = main.font
         self.base = main.base
-        self.box = (
-            min(span.x0 for span in self.spans),
-            min(span.y0 for span in self.spans),
-            max(span.x1 for span in self.spans),
-            max(span.y1 for span in self.spans),
-        )
+        self.box = around((span.x0, span.y0, span.x1, span.y1) for span in self.spans)
         self.plain = "".join((" " if span.space else "") + span.text for span in self.spans).strip()
         if self.rules or any(span.opens for span in self.spans):
             self.text = linear(items_of(self.spans), self.rules).replace("\n", " ")
@@ -76,6 +72,11 @@ class Line:
         """True if most letters are bold."""
         letters = sum(len(span.text) for span in self.spans)
         return sum(len(span.text) for span in self.spans if span.font.bold) * 2 > letters
+
+
+def box_of(lines: Iterable[Line]) -> Box:
+    """Return the box around lines."""
+    return around(line.box for line in lines)
 
 
 def with_scripts(spans: list[Span], base: float, size: float) -> str:
