@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +11,8 @@ from agentsys.paper.pdf.fonts import Span, make_font
 from agentsys.paper.pdf.glyphs import Char, Style, join_ligature
 from agentsys.paper.pdf.lines import Line, mark_overlines
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
-from unit.paper.conftest import LINES, prose, text_at
+from unit.paper.conftest import LINES, Write, prose, text_at
 
-Write = Callable[..., Path]
 MATH = make_font("CMMI10", 400, 0)
 BASE = Span("k", MATH, 10.0, 100.0, 93.0, 105.0, 100.0, 100.0, False)
 POWER = Span("r", MATH, 7.0, 106.0, 93.0, 109.4, 96.0, 96.0, False)

@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,8 @@ from agentsys.core.errors import PaperError
 from agentsys.paper import ReadOptions, nougat, read_paper
 from agentsys.paper.merge import with_pages
 from agentsys.paper.nougat import PageReading, find_model, read_pages, why_refused
-from unit.paper.conftest import LINES, prose, text_at
+from unit.paper.conftest import LINES, Write, prose, text_at
 
-Write = Callable[..., Path]
 PYTHON = os.environ.get("AGENTSYS_NOUGAT_PYTHON") or (sys.executable if importlib.util.find_spec("nougat") else "")
 """Interpreter of an environment with nougat-ocr; looked at before tests change it."""
 needs_nougat = pytest.mark.skipif(not PYTHON, reason="nougat-ocr is not installed (docs/reading.md)")

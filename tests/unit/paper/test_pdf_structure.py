@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from agentsys.paper import find_section, read_paper
-from unit.paper.conftest import LINES, prose, text_at
-
-Write = Callable[..., Path]
+from unit.paper.conftest import LINES, Write, prose, text_at
 
 
 def paper_page() -> str:
