@@ -5,45 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agentsys.paper.citing import cited_floats
-    from agentsys.paper.load import read_paper
-    from agentsys.paper.model import Paper
-    from agentsys.paper.options import ReadOptions
-    from agentsys.paper.query import excerpt, find_section, summary_rows
-    from agentsys.paper.render import to_markdown
-    from agentsys.paper.store import load_paper, write_paper
-
-__all__ = [
-    "Paper",
-    "ReadOptions",
-    "cited_floats",
-    "excerpt",
-    "find_section",
-    "load_paper",
-    "read_paper",
-    "summary_rows",
-    "to_markdown",
-    "write_paper",
-]
+    from agentsys.paper.citing import cited_floats as cited_floats
+    from agentsys.paper.load import read_paper as read_paper
+    from agentsys.paper.model import Paper as Paper
+    from agentsys.paper.options import ReadOptions as ReadOptions
+    from agentsys.paper.query import excerpt as excerpt
+    from agentsys.paper.query import find_section as find_section
+    from agentsys.paper.query import summary_rows as summary_rows
+    from agentsys.paper.render import to_markdown as to_markdown
+    from agentsys.paper.store import load_paper as load_paper
+    from agentsys.paper.store import write_paper as write_paper
 
 _HOMES = {
-    "Paper": "model",
-    "ReadOptions": "options",
-    "cited_floats": "citing",
-    "excerpt": "query",
-    "find_section": "query",
-    "load_paper": "store",
-    "read_paper": "load",
-    "summary_rows": "query",
-    "to_markdown": "render",
-    "write_paper": "store",
+    "citing": ("cited_floats",),
+    "load": ("read_paper",),
+    "model": ("Paper",),
+    "options": ("ReadOptions",),
+    "query": ("excerpt", "find_section", "summary_rows"),
+    "render": ("to_markdown",),
+    "store": ("load_paper", "write_paper"),
 }
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a public name when it is first used: the child process that opens a PDF needs none of them."""
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

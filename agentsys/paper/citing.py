@@ -36,11 +36,7 @@ def with_citing(paper: Paper, labels: dict[str, str] | None = None) -> Paper:
         found = [*block.citing, *mentions.get((kind, block.label), []), *mentions.get(("id", block.id), [])]
         return block.model_copy(update={"citing": tuple(dict.fromkeys(found))}) if found else block
 
-    sections = tuple(
-        section.model_copy(update={"blocks": tuple(filled(block) for block in section.blocks)})
-        for section in paper.sections
-    )
-    return paper.model_copy(update={"sections": sections})
+    return paper.with_blocks(filled)
 
 
 def cited_floats(paper: Paper, sections: Collection[str]) -> set[str]:

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import re
 
-from agentsys.paper.builder import SectionBuilder, abstract_of
+from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.htmltree import Node, parse
-from agentsys.paper.model import (
-    Algorithm,
-    AlgorithmLine,
-    Code,
-    Equation,
-    Figure,
-    ListBlock,
-    Paper,
-    Paragraph,
-    Reference,
-    SectionKind,
-    Table,
-)
-from agentsys.paper.pdf.references import make_reference
+from agentsys.paper.model import Algorithm, AlgorithmLine, Code, Equation, Figure, ListBlock, Paper, Reference, Table
+from agentsys.paper.references import make_reference
 
 _LEVELS = {"ltx_section": 1, "ltx_appendix": 1, "ltx_subsection": 2, "ltx_subsubsection": 3, "ltx_bibliography": 1}
 _CAPTION = re.compile(r"^(Figure|Table|Algorithm)\s+([A-Z]?\.?\d+|[IVX]+)", re.I)
@@ -40,16 +28,12 @@ def read_html(text: str, name: str, sha256: str) -> Paper:
     )
     reader.title = title
     reader.walk(body)
-    reader.sections.close()
-    return Paper(
-        source=name,
-        sha256=sha256,
-        format="html",
-        parser="agentsys html 1",
+    return reader.sections.paper(
+        name,
+        sha256,
+        "html",
         title=title.text() if title else "",
         authors=authors.text() if authors else "",
-        abstract=abstract_of(reader.sections.sections),
-        sections=tuple(reader.sections.sections),
         references=tuple(reader.references),
     )
 
@@ -107,13 +91,10 @@ class _Reader:
             if node.find("ltx_bibitem"):
                 return False
             items = tuple(child.text() for child in node.elements() if child.tag == "li")
-            identity = self.sections.next_id()
             ordered = node.tag == "ol" or node.has("ltx_enumerate")
-            self.sections.add(
-                ListBlock(id=identity, items=items, ordered=ordered, text="\n".join(items), source="html")
-            )
+            self.sections.add(ListBlock, items=items, ordered=ordered, text="\n".join(items))
         elif node.tag == "pre" or node.has("ltx_listing", "ltx_verbatim"):
-            self.sections.add(Code(id=self.sections.next_id(), text=node.raw().strip("\n"), source="html"))
+            self.sections.add(Code, text=node.raw().strip("\n"))
         elif node.tag == "p" and not node.find("ltx_equation"):
             self._paragraph(node.text())
         else:
@@ -121,9 +102,7 @@ class _Reader:
         return True
 
     def _paragraph(self, text: str) -> None:
-        words = " ".join(text.split())
-        if words:
-            self.sections.add(Paragraph(id=self.sections.next_id(), text=words, source="html"))
+        self.sections.paragraph(" ".join(text.split()))
 
     def _heading(self, node: Node) -> None:
         tag = node.find("ltx_tag")
@@ -139,8 +118,8 @@ class _Reader:
         level = level or (
             number.count(".") + 1 if number else max(int(node.tag[1]) - 1, 1) if node.tag[1:].isdigit() else 1
         )
-        kind: SectionKind | None = "appendix" if node.parent and node.parent.has("ltx_appendix") else None
-        self.sections.heading(words, level, number, kind)
+        appendix = node.parent is not None and node.parent.has("ltx_appendix")
+        self.sections.heading(words, level, number, "appendix" if appendix else None)
 
     def _equations(self, node: Node) -> None:
         rows = node.all("ltx_eqn_row") or [node]
@@ -150,9 +129,7 @@ class _Reader:
             tag = row.find("ltx_tag_equation")
             if latex:
                 number = tag.text().strip("() ") if tag else ""
-                self.sections.add(
-                    Equation(id=self.sections.next_id(), latex=latex, text=latex, number=number, source="html")
-                )
+                self.sections.add(Equation, latex=latex, text=latex, number=number)
 
     def _float(self, node: Node) -> None:
         captions = node.tags("figcaption") or node.all("ltx_caption")
@@ -164,17 +141,14 @@ class _Reader:
         if kind == "algorithm" or node.has("ltx_algorithm", "ltx_float_algorithm"):
             lines = tuple(AlgorithmLine(text=line.text()) for line in node.all("ltx_listingline"))
             text = "\n".join(line.text for line in lines) or node.text(skip=("ltx_caption",))
-            identity = self.sections.next_id()
-            self.sections.add(
-                Algorithm(id=identity, label=label, caption=caption, lines=lines, text=text, source="html")
-            )
+            self.sections.add(Algorithm, label=label, caption=caption, lines=lines, text=text)
         elif kind == "table" or tables:
             for table in tables[:1]:
                 self._table(table, label, caption)
             if not tables:
-                self.sections.add(Table(id=self.sections.next_id(), label=label, caption=caption, source="html"))
+                self.sections.add(Table, label=label, caption=caption)
         else:
-            self.sections.add(Figure(id=self.sections.next_id(), label=label, caption=caption, source="html"))
+            self.sections.add(Figure, label=label, caption=caption)
 
     def _table(self, node: Node, label: str, caption: str) -> None:
         rows = tuple(
@@ -182,7 +156,6 @@ class _Reader:
             for row in node.tags("tr") or node.all("ltx_tr")
         )
         text = "\n".join(" | ".join(row) for row in rows)
-        self.sections.add(
-            Table(id=self.sections.next_id(), label=label, caption=caption, rows=tuple(row for row in rows if row),
-                  raw_lines=tuple(text.splitlines()), text=text, source="html")
-        )  # fmt: skip
+        filled = tuple(row for row in rows if row)
+        raw = tuple(text.splitlines())
+        self.sections.add(Table, label=label, caption=caption, rows=filled, raw_lines=raw, text=text)

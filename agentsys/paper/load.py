@@ -10,11 +10,11 @@ from agentsys.core.errors import PaperError
 from agentsys.core.files import sha256_bytes
 from agentsys.paper.citing import with_citing
 from agentsys.paper.hyper import candidates
-from agentsys.paper.latex import read_sources
-from agentsys.paper.latex.sources import FolderSources, MemorySources, gunzip, is_tar, read_tar
+from agentsys.paper.latex.document import read_sources
+from agentsys.paper.latex.sources import FolderSources, MemorySources, decode, gunzip, is_tar, read_tar
+from agentsys.paper.merge import with_source
 from agentsys.paper.model import Paper
 from agentsys.paper.options import ReadOptions
-from agentsys.paper.source_merge import with_source
 
 
 def read_paper(path: Path, options: ReadOptions | None = None) -> Paper:
@@ -86,7 +86,7 @@ def _read(data: bytes, path: Path, options: ReadOptions) -> Paper:
 
 def _pdf(data: bytes, name: str, digest: str, options: ReadOptions) -> Paper:
     if options.reader == "nougat":
-        from agentsys.paper.nougat_read import read_with_nougat
+        from agentsys.paper.nougat import read_with_nougat
 
         return read_with_nougat(data, name, digest, options)
     from agentsys.paper.pdf.read import read_pdf
@@ -111,7 +111,4 @@ def _text(data: bytes, name: str) -> str:
         raise PaperError(
             f"`{name}` is not a paper in a format that is known", "give PDF, LaTeX, HTML, Markdown or text"
         )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    return decode(data)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agentsys.paper.builder import SectionBuilder, abstract_of
-from agentsys.paper.model import Code, Equation, Figure, ListBlock, Paper, Paragraph, Reference, Source, Table
+from agentsys.paper.builder import SectionBuilder
+from agentsys.paper.model import Code, Equation, Figure, ListBlock, Paper, Reference, Table
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
 _NUMBER = re.compile(r"^(?:Appendix\s+)?(\d{1,2}(?:\.\d{1,2})*|[A-Z](?:\.\d{1,2})*|[IVX]+(?=\.))[.:]?\s+(?=\S)")
@@ -18,13 +18,12 @@ _TAG = re.compile(r"\\tag\s*\{\s*(?P<number>[^}]+?)\s*\}")
 
 def read_markdown(text: str, name: str, sha256: str, *, plain: bool = False) -> Paper:
     """Read Markdown, or plain text in paragraphs."""
-    source: Source = "text" if plain else "markdown"
-    builder = SectionBuilder(source)
+    builder = SectionBuilder("text" if plain else "markdown")
     title = ""
     for chunk in chunks(text):
         heading = _heading(chunk, plain)
         if heading is None:
-            builder.add(_block(chunk, builder, source))
+            _add_block(builder, chunk)
             continue
         level, words = heading
         if not title and not builder.sections and builder.open is None and level == 1 and not builder.blocks:
@@ -36,21 +35,9 @@ def read_markdown(text: str, name: str, sha256: str, *, plain: bool = False) -> 
         builder.heading(bare, depth, number[1] if number else "")
     builder.close()
     title = title or next((line.strip("# ") for line in text.splitlines() if line.strip()), "")[:200]
-    return Paper(
-        source=name,
-        sha256=sha256,
-        format="text" if plain else "markdown",
-        parser="agentsys markdown 1",
-        title=title,
-        abstract=abstract_of(builder.sections),
-        sections=tuple(builder.sections),
-        references=tuple(
-            Reference(raw=block.text)
-            for section in builder.sections
-            if section.kind == "references"
-            for block in section.blocks
-        ),
-    )
+    listed = (section for section in builder.sections if section.kind == "references")
+    references = tuple(Reference(raw=block.text) for section in listed for block in section.blocks)
+    return builder.paper(name, sha256, "text" if plain else "markdown", title=title, references=references)
 
 
 def chunks(text: str) -> Iterator[str]:
@@ -96,58 +83,42 @@ def _heading(chunk: str, plain: bool) -> tuple[int, str] | None:
     return None
 
 
-def _block(
-    chunk: str, builder: SectionBuilder, source: Source
-) -> Paragraph | Equation | Figure | Table | ListBlock | Code:
+def _add_block(builder: SectionBuilder, chunk: str) -> None:
     stripped = chunk.strip()
-    identity = builder.next_id()
+    first, _, rest = stripped.partition("\n")
+    image = _IMAGE.match(first)
+    caption = _CAPTION.match(stripped)
     if stripped.startswith("```"):
-        first, _, rest = stripped.partition("\n")
-        return Code(id=identity, text=rest.removesuffix("```").rstrip(), language=first[3:].strip(), source=source)
-    if stripped.startswith("$$"):
+        builder.add(Code, text=rest.removesuffix("```").rstrip(), language=first[3:].strip())
+    elif stripped.startswith("$$"):
         latex = stripped.strip("$").strip()
         tag = _TAG.search(latex)
         body = _TAG.sub("", latex).strip()
-        return Equation(
-            id=identity, text=body, latex=body, number=(tag["number"].strip("() ") if tag else ""), source=source
-        )
-    image = _IMAGE.match(stripped.splitlines()[0])
-    caption = _CAPTION.match(stripped)
-    if image or (caption and caption["kind"].lower().startswith("fig")):
-        words = "\n".join(stripped.splitlines()[1:]).strip() if image else stripped
+        builder.add(Equation, text=body, latex=body, number=tag["number"].strip("() ") if tag else "")
+    elif image or (caption and caption["kind"].lower().startswith("fig")):
+        words = rest.strip() if image else stripped
         label = _CAPTION.match(words)
-        return Figure(
-            id=identity,
-            label=label["label"] if label else "",
-            caption=words or image["alt"] if image else words,
-            source=source,
-        )
-    if stripped.startswith("|") or stripped.lower().startswith(("<table", "<html><body><table")):
-        return _table(stripped, identity, source)
-    if _ITEM.match(stripped):
-        items = re.split(r"\n(?=\s*(?:[-*+•]|\d{1,2}[.)])\s+)", stripped)
-        ordered = stripped[:1].isdigit()
-        return ListBlock(
-            id=identity,
-            items=tuple(_ITEM.sub("", item) for item in items),
-            ordered=ordered,
-            text=stripped,
-            source=source,
-        )
-    return Paragraph(id=identity, text=re.sub(r"\s*\n\s*", " ", stripped), source=source)
-
-
-def _table(text: str, identity: str, source: Source) -> Table:
-    if text.startswith("|"):
-        lines = [line for line in text.splitlines() if not re.fullmatch(r"[|\s:-]+", line)]
-        rows = tuple(tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))) for line in lines)
+        alt = image["alt"] if image else ""
+        builder.add(Figure, label=label["label"] if label else "", caption=words or alt)
+    elif stripped.startswith("|") or stripped.lower().startswith(("<table", "<html><body><table")):
+        rows = _pipe_rows(stripped) if stripped.startswith("|") else html_rows(stripped)
+        builder.add(Table, rows=rows, raw_lines=tuple(stripped.splitlines()), text=stripped)
+    elif _ITEM.match(stripped):
+        items = tuple(_ITEM.sub("", item) for item in re.split(r"\n(?=\s*(?:[-*+•]|\d{1,2}[.)])\s+)", stripped))
+        builder.add(ListBlock, items=items, ordered=stripped[:1].isdigit(), text=stripped)
     else:
-        found = re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.S | re.I)
-        rows = tuple(
-            tuple(
-                re.sub(r"<[^>]+>", "", cell).strip()
-                for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S | re.I)
-            )
-            for row in found
-        )
-    return Table(id=identity, rows=rows, raw_lines=tuple(text.splitlines()), text=text, source=source)
+        builder.paragraph(re.sub(r"\s*\n\s*", " ", stripped))
+
+
+def _pipe_rows(text: str) -> tuple[tuple[str, ...], ...]:
+    lines = [line for line in text.splitlines() if not re.fullmatch(r"[|\s:-]+", line)]
+    return tuple(tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))) for line in lines)
+
+
+def html_rows(text: str) -> tuple[tuple[str, ...], ...]:
+    """Return the cells of a table that is written as HTML, without the tags inside them."""
+    found = (
+        re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S | re.I)
+        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.S | re.I)
+    )
+    return tuple(tuple(re.sub(r"<[^>]+>", "", cell).strip() for cell in row) for row in found)

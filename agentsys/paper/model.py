@@ -6,8 +6,8 @@ corner of the page as it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,15 @@ Box = tuple[float, float, float, float]
 Format = Literal["pdf", "latex", "html", "markdown", "text", "papercoder"]
 Source = Literal["text-layer", "nougat", "latex", "html", "markdown", "text", "ocr"]
 SectionKind = Literal["abstract", "body", "appendix", "references", "acknowledgements", "other"]
+
+
+def around(boxes: Iterable[Box]) -> Box:
+    """Return the smallest box that holds all boxes.
+
+    Raises: ValueError if there are none.
+    """
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
 
 
 class PaperModel(BaseModel):
@@ -207,6 +216,14 @@ class Paper(PaperModel):
         """Every block in reading order."""
         for section in self.sections:
             yield from section.blocks
+
+    def with_blocks(self, change: Callable[[Block], Block], **fields: Any) -> Paper:
+        """Return the paper with every block as `change` returns it, and other `fields` set."""
+        sections = tuple(
+            section.model_copy(update={"blocks": tuple(change(block) for block in section.blocks)})
+            for section in self.sections
+        )
+        return self.model_copy(update={"sections": sections, **fields})
 
     @property
     def equations(self) -> tuple[Equation, ...]:

@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from agentsys.core.errors import PaperError
 from agentsys.paper.builder import SectionBuilder
-from agentsys.paper.model import Equation, Figure, Paper, Paragraph, Reference, Table
-from agentsys.paper.pdf.references import make_reference
+from agentsys.paper.markdown import html_rows
+from agentsys.paper.model import Equation, Figure, Paper, Reference, Table
+from agentsys.paper.references import make_reference
 
 Json = dict[str, Any]
 
@@ -25,21 +26,18 @@ def read_papercoder(text: str, name: str, sha256: str) -> Paper:
     abstract = _abstract(data, parsed)
     if abstract:
         builder.heading("Abstract", 1, kind="abstract")
-        builder.add(Paragraph(id=builder.next_id(), text=abstract, source="text"))
+        builder.paragraph(abstract)
     lost = _body(builder, _items(parsed.get("body_text")))
     _body(builder, _items(parsed.get("back_matter")))
     _floats(builder, _object(parsed.get("ref_entries")))
-    builder.close()
     warnings = (f"{lost} equations are only marked as `EQUATION` in this file; give the PDF for them",) if lost else ()
-    return Paper(
-        source=name,
-        sha256=sha256,
-        format="papercoder",
-        parser="agentsys papercoder 1",
+    return builder.paper(
+        name,
+        sha256,
+        "papercoder",
         title=str(data.get("title") or ""),
         authors=", ".join(_author(item) for item in _items(data.get("authors"))),
         abstract=abstract,
-        sections=tuple(builder.sections),
         references=_references(_object(parsed.get("bib_entries"))),
         warnings=warnings,
     )
@@ -87,10 +85,10 @@ def _body(builder: SectionBuilder, paragraphs: list[Json]) -> int:
             current = heading
         if re.fullmatch(r"EQUATION\W*", words):
             lost += 1
-            builder.add(Equation(id=builder.next_id(), text="", trusted=False, confidence=0.0, source="text"))
+            builder.add(Equation, trusted=False, confidence=0.0)
         elif words:
             lost += len(re.findall(r"\bEQUATION\b", words))
-            builder.add(Paragraph(id=builder.next_id(), text=words, source="text"))
+            builder.paragraph(words)
     return lost
 
 
@@ -99,19 +97,10 @@ def _floats(builder: SectionBuilder, entries: Json) -> None:
         caption = str(entry.get("text") or "")
         label = str(entry.get("fig_num") or entry.get("num") or "")
         if entry.get("type_str") == "table":
-            rows = tuple(
-                tuple(
-                    re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S)
-                )
-                for row in re.findall(
-                    r"<tr[^>]*>(.*?)</tr>", str(entry.get("content") or entry.get("html") or ""), re.S
-                )
-            )
-            builder.add(
-                Table(id=builder.next_id(), label=label, caption=f"Table {label}: {caption}", rows=rows, source="text")
-            )
+            rows = html_rows(str(entry.get("content") or entry.get("html") or ""))
+            builder.add(Table, label=label, caption=f"Table {label}: {caption}", rows=rows)
         elif entry.get("type_str") == "figure":
-            builder.add(Figure(id=builder.next_id(), label=label, caption=f"Figure {label}: {caption}", source="text"))
+            builder.add(Figure, label=label, caption=f"Figure {label}: {caption}")
 
 
 def _references(entries: Json) -> tuple[Reference, ...]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import html
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from agentsys.core.errors import PaperError
 from agentsys.core.files import sha256_bytes, write_atomic
 from agentsys.paper.model import Algorithm, Block, Box, Equation, Figure, Paper, Table
+from agentsys.paper.pdf import process
 
 DPI = 150
 MAX_PICTURES = 80
@@ -32,17 +32,17 @@ def add_pictures(paper: Paper, source: Path, folder: Path, password: str = "") -
     if sha256_bytes(data) != paper.sha256:
         return paper
     chosen = list(wanted.items())[:MAX_PICTURES]
-    crops: list[list[object]] = [[name, block.page, *box] for name, (block, box) in chosen]
+    crops: list[list[Any]] = [[name, block.page, *box] for name, (block, box) in chosen]
     try:
-        names = _crop(data, crops, folder, password)
+        pictures = process.crop(data, crops, dpi=DPI, trim=True, password=password, timeout=120.0)
     except PaperError as error:
         note = f"no pictures: {error.message}"
         return paper.model_copy(update={"warnings": (*paper.warnings, note)})
-    sections = tuple(
-        section.model_copy(update={"blocks": tuple(_named(block, names) for block in section.blocks)})
-        for section in paper.sections
+    for name, png in pictures.items():
+        write_atomic(folder / "figures" / f"{name}.png", png)
+    result = paper.with_blocks(
+        lambda block: block.model_copy(update={"image": f"figures/{block.id}.png"}) if block.id in pictures else block
     )
-    result = paper.model_copy(update={"sections": sections})
     write_atomic(folder / "figures" / "index.html", contact_sheet(result))
     return result
 
@@ -61,32 +61,6 @@ def _box(block: Block, doubtful: Collection[int]) -> Box | None:
     if unread or wrong:
         return (x0 - MARGIN, y0 - MARGIN, x1 + MARGIN, y1 + MARGIN)
     return None
-
-
-def _crop(data: bytes, crops: list[list[object]], folder: Path, password: str) -> dict[str, str]:
-    from agentsys.paper.pdf import process, wire
-    from agentsys.paper.pdf.process import as_file
-
-    names: dict[str, str] = {}
-    known = {str(crop[0]) for crop in crops}
-    job = {"task": "crop", "crops": crops, "dpi": DPI, "password": password}
-    with as_file(data) as file:
-        for record in process.run_worker(file, job, timeout=120.0):
-            if record["kind"] != "image":
-                continue
-            image = wire.image(record)
-            try:
-                png = base64.b64decode(image.png, validate=True)
-            except (binascii.Error, ValueError):
-                continue
-            if image.name in known and png.startswith(b"\x89PNG\r\n\x1a\n"):
-                names[image.name] = f"figures/{image.name}.png"
-                write_atomic(folder / names[image.name], png)
-    return names
-
-
-def _named(block: Block, names: dict[str, str]) -> Block:
-    return block.model_copy(update={"image": names[block.id]}) if block.id in names else block
 
 
 def contact_sheet(paper: Paper) -> str:

@@ -68,7 +68,7 @@ def block_markdown(block: Block) -> str:
         case Table():
             return _table(block)
         case Figure():
-            picture = f"![{_label('Figure', block.label)}]({block.image})\n\n" if block.image else ""
+            picture = f"![{f'Figure {block.label}'.strip()}]({block.image})\n\n" if block.image else ""
             return f"{picture}> {block.caption}" if block.caption else picture
         case Algorithm():
             lines = "\n".join("  " * line.indent + line.text for line in block.lines) or block.text
@@ -87,10 +87,6 @@ def _list(block: ListBlock) -> str:
         return block.text  # with its own marks: the text may refer to `(b)`
     marks = (f"{number}." if block.ordered else "-" for number in range(1, len(block.items) + 1))
     return "\n".join(f"{mark} {item}" for mark, item in zip(marks, block.items, strict=True))
-
-
-def _label(kind: str, label: str) -> str:
-    return f"{kind} {label}".strip()
 
 
 def _equation(block: Equation) -> str:

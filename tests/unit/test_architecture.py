@@ -30,16 +30,13 @@ FENCES = {
     "nougat": ("agentsys.paper.nougat",),
     "markdown_it": ("agentsys.report",),
     "torch": ("agentsys.paper.nougat",),
-    "transformers": ("agentsys.paper.nougat",),
-    "nltk": ("agentsys.paper.nougat",),
 }
 """Third-party package -> the only places that may import it."""
 
 PROCESS_STARTERS = {
     "agentsys.cli.doctor.host": "asks the type checker that agentsys brings along for its version",
     "agentsys.cli.release": "fetches wheels and builds the image of a release, where the user asks for it",
-    "agentsys.paper.nougat": "reads formulas in a child process, in nougat's own environment",
-    "agentsys.paper.pdf.process": "reads a PDF in a child process with hard limits",
+    "agentsys.paper.pdf.process": "reads a PDF, or formulas with nougat, in a child process with limits",
     "agentsys.core.gitrepo": "runs git in the generated repository, with hooks and filters off",
     "agentsys.debug.textcheck": "asks `bash -n` whether a script parses; nothing of it is executed",
     "agentsys.verify.probes.agentsys_imports": "runs inside the sandbox, never on this machine",

@@ -113,19 +113,13 @@ def configuration(env: Mapping[str, str]) -> Row:
 
 
 def nougat() -> Row:
-    """The optional reader for formulas: in this environment, or in one of its own for checkpoints of nougat-ocr."""
-    from agentsys.paper.nougat import OWN_ENVIRONMENT
+    """The optional reader for formulas: in this environment, or in one of its own."""
+    from agentsys.paper.nougat import INSTALL
 
     own = os.environ.get("AGENTSYS_NOUGAT_PYTHON", "")
-    if own and not os.access(own, os.X_OK):
-        return Row("nougat (optional)", "warn", f"AGENTSYS_NOUGAT_PYTHON names no program: {own}", OWN_ENVIRONMENT)
-    other = f"; nougat-ocr in `{own}`" if own else ""
-    absent = [name for name in ("torch", "transformers", "nltk") if find_spec(name) is None]
-    if absent and not own:
-        detail = f"not installed: {', '.join(absent)}; the built-in reader is used"
-        own_way = OWN_ENVIRONMENT.partition(": ")[2]
-        fix = f"`pip install 'agentsys[nougat]'`; for checkpoints of nougat-ocr {own_way}"
-        return Row("nougat (optional)", "ok", detail, fix)
-    if absent:
-        return Row("nougat (optional)", "ok", f"nougat-ocr in `{own}`; weights are looked for when it is used")
-    return Row("nougat (optional)", "ok", f"its packages are installed{other}; weights are looked for when it is used")
+    if own and not shutil.which(own):
+        return Row("nougat (optional)", "warn", f"AGENTSYS_NOUGAT_PYTHON names no program: {own}", INSTALL)
+    if own or find_spec("nougat") is not None:
+        place = f"in `{own}`" if own else "installed"
+        return Row("nougat (optional)", "ok", f"nougat-ocr {place}; weights are looked for when it is used")
+    return Row("nougat (optional)", "ok", "nougat-ocr is not installed; the built-in reader is used", INSTALL)

@@ -1,24 +1,34 @@
-"""From flat LaTeX to a Paper. Bodies stay LaTeX: language models read it better than any rendering."""
+"""From LaTeX source to a Paper. Bodies stay LaTeX: language models read it better than any rendering."""
 
 from __future__ import annotations
 
 import re
 
-from agentsys.paper.builder import SectionBuilder, abstract_of
+from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.citing import with_citing
 from agentsys.paper.latex import scan
 from agentsys.paper.latex.clean import strip_comments
-from agentsys.paper.latex.environments import make_block
-from agentsys.paper.latex.expand import expand_displays
-from agentsys.paper.latex.notation import used_macros
-from agentsys.paper.model import Paper, Paragraph, Reference
-from agentsys.paper.pdf.references import make_reference
+from agentsys.paper.latex.environments import Environments
+from agentsys.paper.latex.flatten import Flattener, main_file
+from agentsys.paper.latex.macros import expand_displays, used_macros
+from agentsys.paper.latex.sources import Sources
+from agentsys.paper.model import Figure, Paper, Reference, Table
+from agentsys.paper.references import make_reference
 
 _LEVELS = {"part": 1, "chapter": 1, "section": 1, "subsection": 2, "subsubsection": 3}
 
 
-def read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...] = ()) -> Paper:
-    """Read one flat LaTeX document."""
+def read_sources(sources: Sources, name: str, sha256: str, main: str = "") -> Paper:
+    """Read a paper from its LaTeX files; `main` names the file to begin with, else it is found.
+
+    Raises: PaperError if there is no such file.
+    """
+    flattener = Flattener(sources)
+    text = flattener.flatten(main or main_file(sources))
+    return _read_tex(text, name, sha256, tuple(flattener.warnings))
+
+
+def _read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...]) -> Paper:
     text = expand_displays(strip_comments(text))
     preamble, _, body = text.partition("\\begin{document}")
     if not body:
@@ -28,12 +38,16 @@ def read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...] = ()) 
     builder.feed(body)
     title = scan.plain(scan.command_argument(text, "title") or scan.command_argument(text, "icmltitle") or "")
     authors = scan.plain(scan.command_argument(text, "author") or "")
-    paper = Paper(
-        source=name, sha256=sha256, format="latex", parser="agentsys latex 1", title=title, authors=authors,
-        abstract=abstract_of(builder.sections.sections), sections=tuple(builder.sections.sections),
-        references=tuple(builder.references), warnings=warnings, notation=used_macros(preamble + body, body),
-    )  # fmt: skip
-
+    paper = builder.sections.paper(
+        name,
+        sha256,
+        "latex",
+        title=title,
+        authors=authors,
+        references=tuple(builder.references),
+        warnings=warnings,
+        notation=used_macros(preamble + body, body),
+    )
     return with_citing(paper, builder.labels)
 
 
@@ -43,7 +57,7 @@ class _Document:
     def __init__(self) -> None:
         self.sections = SectionBuilder("latex")
         self.numbers = [0, 0, 0]
-        self.counters: dict[str, int] = {}
+        self.environments = Environments(self.sections)
         self.appendix = False
         self.references: list[Reference] = []
         self.labels: dict[str, str] = {}
@@ -89,10 +103,9 @@ class _Document:
             self.sections.heading("References", 1, kind="references")
             self._bibliography(content)
             return
-        for position, block in enumerate(make_block(name, content, self.sections.next_id, self.counters)):
-            self.sections.add(block)
-            if position == 0 and block.type in ("figure", "table"):
-                self.labels.update(dict.fromkeys(re.findall(r"\\label\s*\{([^{}]*)\}", content), block.id))
+        block = self.environments.add(name, content)
+        if isinstance(block, Figure | Table):
+            self.labels.update(dict.fromkeys(re.findall(r"\\label\s*\{([^{}]*)\}", content), block.id))
 
     def _bibliography(self, content: str) -> None:
         for match in re.finditer(
@@ -100,10 +113,8 @@ class _Document:
         ):
             raw = " ".join(scan.plain(match[2]).split())
             self.references.append(make_reference(raw, match[1]))
-            self.sections.add(Paragraph(id=self.sections.next_id(), text=f"[{match[1]}] {raw}", source="latex"))
+            self.sections.paragraph(f"[{match[1]}] {raw}")
 
     def _text(self, content: str) -> None:
         for part in re.split(r"\n\s*\n|\\par\b", content):
-            words = scan.tidy(part)
-            if words:
-                self.sections.add(Paragraph(id=self.sections.next_id(), text=words, source="latex"))
+            self.sections.paragraph(scan.tidy(part))

@@ -3,63 +3,107 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterator
 
+from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.latex import scan
-from agentsys.paper.model import Algorithm, AlgorithmLine, Block, Code, Equation, Figure, ListBlock, Table
+from agentsys.paper.model import Algorithm, AlgorithmLine, BlockBase, Code, Equation, Figure, ListBlock, Table
 
-_EQUATIONS = {
-    "equation",
-    "align",
-    "gather",
-    "multline",
-    "eqnarray",
-    "displaymath",
-    "math",
-    "alignat",
-    "flalign",
-    "dmath",
-    "subequations",
-}
 _MANY = {"align", "gather", "eqnarray", "alignat", "flalign"}
 
 
-def make_block(name: str, content: str, next_id: Callable[[], str], counters: dict[str, int]) -> list[Block]:
-    """Return the blocks of one environment; `counters` holds the numbers of floats and equations."""
-    bare = name.rstrip("*")
-    if bare in _EQUATIONS:
-        return [_equation(name, content, next_id, counters)]
-    if bare in ("table", "wraptable", "sidewaystable", "longtable", "tabular"):
-        return _table(bare, content, next_id, counters)
-    if bare in ("figure", "wrapfigure", "sidewaysfigure", "SCfigure"):
-        return _figure(content, next_id, counters)
-    if bare in ("algorithm", "algorithm2e", "algorithmic"):
-        return [_algorithm(content, next_id, counters)]
-    if bare in ("itemize", "enumerate", "description"):
-        return [_list(bare, content, next_id)]
-    return [Code(id=next_id(), text=content.strip("\n"), source="latex")]
+class Environments:
+    """Adds the blocks of environments, and counts floats and equations."""
+
+    def __init__(self, builder: SectionBuilder) -> None:
+        self.builder = builder
+        self.counters: Counter[str] = Counter()
+
+    def add(self, name: str, content: str) -> BlockBase:
+        """Add the blocks of one environment; returns the first of them."""
+        bare = name.rstrip("*")
+        if bare in scan.EQUATIONS:
+            return self._equation(name, content)
+        if bare in ("table", "wraptable", "sidewaystable", "longtable", "tabular"):
+            return self._table(bare, content)
+        if bare in ("figure", "wrapfigure", "sidewaysfigure", "SCfigure"):
+            return self._figure(content)
+        if bare in ("algorithm", "algorithm2e", "algorithmic"):
+            return self._algorithm(content)
+        if bare in ("itemize", "enumerate", "description"):
+            items = tuple(scan.tidy(part) for part in re.split(r"\\item(?![a-zA-Z])", content)[1:])
+            return self.builder.add(ListBlock, items=items, ordered=bare == "enumerate", text="\n".join(items))
+        return self.builder.add(Code, text=content.strip("\n"))
+
+    def _count(self, kind: str) -> str:
+        self.counters[kind] += 1
+        return str(self.counters[kind])
+
+    def _equation(self, name: str, content: str) -> Equation:
+        bare = name.rstrip("*")
+        tag = scan.command_argument(content, "tag")
+        numbers: list[str] = []
+        if tag is not None:
+            numbers = [tag]
+        elif not name.endswith("*") and bare not in ("displaymath", "math"):
+            rows = scan_rows(content) if bare in _MANY else [content]
+            for row in rows:
+                if row.strip() and not re.search(r"\\(?:nonumber|notag)\b", row):
+                    numbers.append(self._count("equation"))
+        latex = re.sub(r"\\label\s*\{[^{}]*\}", "", content).strip()
+        if bare in _MANY:
+            latex = f"\\begin{{{bare}*}}\n{latex}\n\\end{{{bare}*}}"
+        return self.builder.add(Equation, latex=latex, text=latex, number=", ".join(numbers))
+
+    def _titles(self, kind: str, content: str) -> list[tuple[str, str]]:
+        """Number and whole caption of each caption of a float; two empty strings if there is none."""
+        labels = ((self._count(kind.lower()), caption) for caption in _captions(content))
+        return [(label, f"{kind} {label}: {caption}") for label, caption in labels] or [("", "")]
+
+    def _table(self, bare: str, content: str) -> Table:
+        whole = content if bare not in ("tabular", "longtable") else f"\\begin{{tabular}}{content}\\end{{tabular}}"
+        rows = tabular_rows(whole)
+        text = "\n".join(" | ".join(row) for row in rows)
+        (label, caption), *others = self._titles("Table", content)
+        raw = tuple(text.splitlines())
+        table = self.builder.add(Table, label=label, caption=caption, rows=rows, raw_lines=raw, text=text)
+        for label, caption in others:
+            self.builder.add(Table, label=label, caption=caption)
+        return table
+
+    def _figure(self, content: str) -> Figure:
+        titles = self._titles("Figure", content)
+        figures = [self.builder.add(Figure, label=label, caption=caption) for label, caption in titles]
+        for match in re.finditer(r"\\begin\s*\{(equation|align|gather|multline|eqnarray)(\*?)\}", content):
+            name = match[1] + match[2]
+            end, _ = scan.environment_end(content, name, match.end())
+            self._equation(name, content[match.end() : end])
+        return figures[0]
+
+    def _algorithm(self, content: str) -> Algorithm:
+        caption = next(iter(_captions(content)), "")
+        label = self._count("algorithm") if caption else ""
+        lines = tuple(_steps(content, caption))
+        title = f"Algorithm {label}: {caption}" if label else caption
+        text = "\n".join(line.text for line in lines)
+        return self.builder.add(Algorithm, label=label, caption=title, lines=lines, text=text)
 
 
-def _count(counters: dict[str, int], kind: str) -> str:
-    counters[kind] = counters.get(kind, 0) + 1
-    return str(counters[kind])
-
-
-def _equation(name: str, content: str, next_id: Callable[[], str], counters: dict[str, int]) -> Equation:
-    bare = name.rstrip("*")
-    tag = scan.command_argument(content, "tag")
-    numbers: list[str] = []
-    if tag is not None:
-        numbers = [tag]
-    elif not name.endswith("*") and bare not in ("displaymath", "math"):
-        rows = scan_rows(content) if bare in _MANY else [content]
-        for row in rows:
-            if row.strip() and not re.search(r"\\(?:nonumber|notag)\b", row):
-                numbers.append(_count(counters, "equation"))
-    latex = re.sub(r"\\label\s*\{[^{}]*\}", "", content).strip()
-    if bare in _MANY:
-        latex = f"\\begin{{{bare}*}}\n{latex}\n\\end{{{bare}*}}"
-    return Equation(id=next_id(), latex=latex, text=latex, number=", ".join(numbers), source="latex")
+def _steps(content: str, caption: str) -> Iterator[AlgorithmLine]:
+    """Yield the lines of an algorithm, indented by the commands that open and close blocks."""
+    depth = 0
+    for raw in re.sub(r"\\caption\s*\{", "{", content).splitlines():
+        words = scan.tidy(raw)
+        if not words or re.match(r"\\(?:begin|end)\b|\[[htbp!H]+\]$", words) or (caption and caption[:20] in words):
+            continue
+        if re.match(r"\\(?:End|Until|Else|ElsIf|END|UNTIL|ELSE)", words):
+            depth = max(depth - 1, 0)
+        yield AlgorithmLine(indent=depth, text=words)
+        if re.match(
+            r"\\(?:For|While|If|Else|ElsIf|Repeat|Loop|Function|Procedure|FOR|WHILE|IF|ELSE|REPEAT|LOOP)", words
+        ):
+            depth += 1
 
 
 def scan_rows(content: str) -> list[str]:
@@ -87,33 +131,6 @@ def _captions(content: str) -> list[str]:
     for match in re.finditer(r"\\caption\*?\s*(?:\[[^\]]*\]\s*)?(?=\{)", own):
         found.append(scan.plain(own[match.end() + 1 : scan.matching(own, match.end())]))
     return found
-
-
-def _titled(kind: str, caption: str, counters: dict[str, int]) -> tuple[str, str]:
-    """Return number and whole caption of a float."""
-    label = _count(counters, kind.lower())
-    return label, f"{kind} {label}: {caption}"
-
-
-def _table(bare: str, content: str, next_id: Callable[[], str], counters: dict[str, int]) -> list[Block]:
-    whole = content if bare not in ("tabular", "longtable") else f"\\begin{{tabular}}{content}\\end{{tabular}}"
-    rows = tabular_rows(whole)
-    text = "\n".join(" | ".join(row) for row in rows)
-    names = [_titled("Table", caption, counters) for caption in _captions(content)] or [("", "")]
-    first, *others = names
-    blocks: list[Block] = [
-        Table(
-            id=next_id(),
-            label=first[0],
-            caption=first[1],
-            rows=rows,
-            raw_lines=tuple(text.splitlines()),
-            text=text,
-            source="latex",
-        )
-    ]
-    blocks += [Table(id=next_id(), label=label, caption=words, source="latex") for label, words in others]
-    return blocks
 
 
 def tabular_rows(content: str) -> tuple[tuple[str, ...], ...]:
@@ -153,46 +170,3 @@ def _cell(text: str) -> str:
     text = re.sub(r"\\(?:rowcolor|cellcolor)\s*(?:\[[^\]]*\])?\{[^{}]*\}", "", text)
     text = re.sub(r"\\begin\s*\{tabular\}\s*(?:\[[^\]]*\])?\s*\{(?:[^{}]|\{[^{}]*\})*\}|\\end\s*\{tabular\}", " ", text)
     return scan.plain(re.sub(r"^\{(.*)\}$", r"\1", text.strip(), flags=re.S))
-
-
-def _figure(content: str, next_id: Callable[[], str], counters: dict[str, int]) -> list[Block]:
-    names = [_titled("Figure", caption, counters) for caption in _captions(content)] or [("", "")]
-    blocks: list[Block] = [Figure(id=next_id(), label=label, caption=words, source="latex") for label, words in names]
-    for match in re.finditer(r"\\begin\s*\{(equation|align|gather|multline|eqnarray)(\*?)\}", content):
-        name = match[1] + match[2]
-        end, _ = scan.environment_end(content, name, match.end())
-        blocks.append(_equation(name, content[match.end() : end], next_id, counters))
-    return blocks
-
-
-def _algorithm(content: str, next_id: Callable[[], str], counters: dict[str, int]) -> Algorithm:
-    caption = next(iter(_captions(content)), "")
-    label = _count(counters, "algorithm") if caption else ""
-    text = re.sub(r"\\caption\s*\{", "{", content)
-    lines: list[AlgorithmLine] = []
-    depth = 0
-    for raw in text.splitlines():
-        words = scan.tidy(raw)
-        if not words or re.match(r"\\(?:begin|end)\b|\[[htbp!H]+\]$", words) or (caption and caption[:20] in words):
-            continue
-        if re.match(r"\\(?:End|Until|Else|ElsIf|END|UNTIL|ELSE)", words):
-            depth = max(depth - 1, 0)
-        lines.append(AlgorithmLine(indent=depth, text=words))
-        if re.match(
-            r"\\(?:For|While|If|Else|ElsIf|Repeat|Loop|Function|Procedure|FOR|WHILE|IF|ELSE|REPEAT|LOOP)", words
-        ):
-            depth += 1
-    words = f"Algorithm {label}: {caption}" if label else caption
-    return Algorithm(
-        id=next_id(),
-        label=label,
-        caption=words,
-        lines=tuple(lines),
-        text="\n".join(line.text for line in lines),
-        source="latex",
-    )
-
-
-def _list(bare: str, content: str, next_id: Callable[[], str]) -> ListBlock:
-    items = tuple(scan.tidy(part) for part in re.split(r"\\item(?![a-zA-Z])", content)[1:])
-    return ListBlock(id=next_id(), items=items, ordered=bare == "enumerate", text="\n".join(items), source="latex")

@@ -5,39 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-ENVIRONMENTS = {
-    "abstract",
-    "equation",
-    "align",
-    "gather",
-    "multline",
-    "eqnarray",
-    "displaymath",
-    "math",
-    "alignat",
-    "flalign",
-    "table",
-    "figure",
-    "wrapfigure",
-    "wraptable",
-    "sidewaystable",
-    "sidewaysfigure",
-    "longtable",
-    "algorithm",
-    "algorithmic",
-    "algorithm2e",
-    "itemize",
-    "enumerate",
-    "description",
-    "verbatim",
-    "lstlisting",
-    "minted",
-    "thebibliography",
-    "tabular",
-    "SCfigure",
-    "dmath",
+EQUATIONS = frozenset({
+    "equation", "align", "gather", "multline", "eqnarray", "displaymath", "math", "alignat", "flalign", "dmath",
     "subequations",
-}
+})  # fmt: skip
+ENVIRONMENTS = EQUATIONS | frozenset({
+    "abstract", "table", "figure", "wrapfigure", "wraptable", "sidewaystable", "sidewaysfigure", "longtable",
+    "algorithm", "algorithmic", "algorithm2e", "itemize", "enumerate", "description", "verbatim", "lstlisting",
+    "minted", "thebibliography", "tabular", "SCfigure",
+})  # fmt: skip
 _MARK = re.compile(
     r"\\(?P<heading>(?:sub){0,2}section|chapter|part|paragraph)(?P<star>\*?)\s*(?:\[[^\]]*\]\s*)?(?=\{)"
     r"|\\(?P<appendix>appendix)(?![a-zA-Z])"

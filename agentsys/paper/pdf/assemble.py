@@ -4,60 +4,51 @@ from __future__ import annotations
 
 import re
 
-from agentsys.paper.model import Block, PageInfo, Paragraph, Reference, Section, SectionKind
+from agentsys.paper.builder import SectionBuilder
+from agentsys.paper.model import Block, PageInfo, Paper, Paragraph, Section
 from agentsys.paper.pdf import captions, headings, layout
 from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
 from agentsys.paper.pdf.headings import Heading
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, page_lines
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
-from agentsys.paper.pdf.references import split_references
 from agentsys.paper.pdf.regions import find_regions
 from agentsys.paper.pdf.wire import RawDocument, RawPage
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
+from agentsys.paper.references import split_references
 
 
-class Assembled:
-    """The parts of a paper that come from page text."""
-
-    def __init__(self) -> None:
-        self.title = ""
-        self.authors = ""
-        self.sections: list[Section] = []
-        self.references: list[Reference] = []
-        self.pages: list[PageInfo] = []
-        self.furniture: list[str] = []
-        self.footnotes: list[str] = []
-
-
-def assemble(document: RawDocument, raw_pages: list[RawPage]) -> Assembled:
+def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256: str) -> Paper:
     """Find title, sections and blocks."""
     decoder = Decoder(raw_pages)
     pages: list[Page] = []
     for raw in raw_pages:
         repair = Repair()
         pages.append(Page(raw.number, raw.width, raw.height, page_lines(raw, decoder, repair), raw, repair=repair))
-    result = Assembled()
-    result.furniture = layout.drop_furniture(pages)
+    layout.drop_furniture(pages)
     body = layout.body_style(pages)
     for page in pages:
         page.columns = layout.count_columns(page, body)
-    result.pages = [_info(page, decoder.apple or decoder.mac_roman) for page in pages]
     flow = [line for page in pages for line in page.lines]
     found = headings.find_headings(flow, body, document.outline)
     builder = BlockBuilder(body, Vocabulary(flow))
-    first = found[0].first if found else 0
-    result.title, title_lines = _title(pages, body, document)
-    result.authors = _authors(pages, title_lines, flow[first] if found else None)
-    result.sections = _sections(pages, flow, found, builder, body)
-    result.footnotes = builder.footnotes
-    result.references = [
-        reference
-        for section in result.sections
-        if section.kind == "references"
-        for reference in split_references(section)
-    ]
-    return result
+    title, title_lines = _title(pages, body, document)
+    sections = _sections(pages, flow, found, builder, body)
+    bibliography = (section for section in sections if section.kind == "references")
+    abstract = (block for section in sections if section.kind == "abstract" for block in section.blocks)
+    return Paper(
+        source=name,
+        sha256=sha256,
+        format="pdf",
+        parser="agentsys pdf 1",
+        title=title,
+        authors=_authors(pages, title_lines, flow[found[0].first] if found else None),
+        abstract=" ".join(block.text for block in abstract if isinstance(block, Paragraph)),
+        sections=tuple(sections),
+        references=tuple(reference for section in bibliography for reference in split_references(section)),
+        pages=tuple(_info(page, decoder.apple or decoder.mac_roman) for page in pages),
+        footnotes=tuple(builder.footnotes),
+    )
 
 
 def _info(page: Page, wrong: bool) -> PageInfo:
@@ -147,7 +138,13 @@ def _sections(
         offset += len(page.lines)
     by_number = {page.number: page for page in pages}
     sections = [(heading, builder.stream_blocks(stream, by_number)) for heading, stream in streams]
-    return _numbered_sections(_run_in_abstract(sections))
+    result = SectionBuilder("text-layer")
+    for heading, blocks in _run_in_abstract(sections):
+        if heading is not None:
+            result.heading(tidy(heading.title), heading.level, heading.number, heading.kind, heading.page)
+        result.blocks = blocks
+    result.close()
+    return result.sections
 
 
 _Parts = list[tuple[Heading | None, list[Block]]]
@@ -170,46 +167,3 @@ def _front(page: Page, offset: int, starts: dict[int, Heading], body: Body) -> s
     end = min((index - offset for index in starts), default=0)
     words = ((index, line, len(line.plain.split())) for index, line in enumerate(page.lines[: max(end, 0)]))
     return {index for index, line, count in words if count < 9 or line.size > 1.15 * body.size}
-
-
-def _numbered_sections(sections: _Parts) -> list[Section]:
-    result: list[Section] = []
-    used: set[str] = set()
-    path: list[tuple[int, str]] = []
-    for heading, blocks in sections:
-        if heading is None:
-            if blocks:
-                result.append(Section(id="front", kind="other", page=blocks[0].page, blocks=tuple(blocks)))
-                used.add("front")
-            continue
-        identity = _unique(f"s{heading.number}" if heading.number else _slug(heading.title), used)
-        while path and path[-1][0] >= heading.level:
-            path.pop()
-        parent = path[-1][1] if path else None
-        path.append((heading.level, identity))
-        kind: SectionKind = heading.kind
-        result.append(
-            Section(
-                id=identity,
-                number=heading.number,
-                title=tidy(heading.title),
-                level=heading.level,
-                page=heading.page,
-                parent=parent,
-                kind=kind,
-                blocks=tuple(blocks),
-            )
-        )
-    return result
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or "section"
-
-
-def _unique(wanted: str, used: set[str]) -> str:
-    name, count = wanted, 2
-    while name in used:
-        name, count = f"{wanted}-{count}", count + 1
-    used.add(name)
-    return name

@@ -10,7 +10,7 @@ from agentsys.paper.model import Algorithm, AlgorithmLine, Block, Box, Equation,
 from agentsys.paper.pdf import cells, equations
 from agentsys.paper.pdf.fonts import Span
 from agentsys.paper.pdf.layout import Body, Page
-from agentsys.paper.pdf.lines import Line, items_of
+from agentsys.paper.pdf.lines import Line, box_of, items_of
 from agentsys.paper.pdf.mathlayout import linear
 from agentsys.paper.pdf.regions import Regions
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
@@ -272,16 +272,6 @@ def _edge(values: list[float], *, low: bool) -> float:
         counts[round(value / 2)] = counts.get(round(value / 2), 0) + 1
     enough = [key for key, count in counts.items() if count >= max(2, 0.15 * len(values))] or list(counts)
     return 2.0 * (min(enough) if low else max(enough))
-
-
-def box_of(lines: Sequence[Line]) -> Box:
-    """Return the box around lines."""
-    return (
-        min(line.box[0] for line in lines),
-        min(line.box[1] for line in lines),
-        max(line.box[2] for line in lines),
-        max(line.box[3] for line in lines),
-    )
 
 
 def _tabular(page: Page, box: Box, rows: tuple[tuple[str, ...], ...]) -> bool:

@@ -14,43 +14,11 @@ NUMBER = re.compile(r"(?:^|\s)\((?P<number>(?:[A-Z]\.?)?\d{1,3}(?:\.\d{1,3})?[a-
 _OPERATORS = set("=<>≤≥≈∼≜≡∝∈∑∏∫√∂∇±×·∗→←↦⊤⊙⊗⊕∀∃∞|‖+−∪∩⊂⊆≠≪≫⟨⟩∥≃≅∆")
 _RELATIONS = set("=<>≤≥≈∼≜≡∝∈→←⊆⊂≪≫⪯≃≅∆")
 _WORD = re.compile(r"[A-Za-z]{3,}")
-_FUNCTIONS = {
-    "max",
-    "min",
-    "log",
-    "exp",
-    "softmax",
-    "arg",
-    "argmax",
-    "argmin",
-    "sup",
-    "inf",
-    "lim",
-    "tanh",
-    "sin",
-    "cos",
-    "det",
-    "where",
-    "for",
-    "and",
-    "all",
-    "with",
-    "subject",
-    "otherwise",
-    "clip",
-    "var",
-    "cov",
-    "relu",
-    "sigmoid",
-    "concat",
-    "head",
-    "minimize",
-    "maximize",
-    "trace",
-    "diag",
-    "sign",
-    "mean",
-}
+_FUNCTIONS = frozenset({
+    "max", "min", "log", "exp", "softmax", "arg", "argmax", "argmin", "sup", "inf", "lim", "tanh", "sin", "cos",
+    "det", "where", "for", "and", "all", "with", "subject", "otherwise", "clip", "var", "cov", "relu", "sigmoid",
+    "concat", "head", "minimize", "maximize", "trace", "diag", "sign", "mean",
+})  # fmt: skip
 _OPERATOR_NAMES = {"max", "min", "log", "exp", "arg", "argmax", "argmin", "sup", "inf", "lim", "tanh", "det", "softmax"}
 _ITEM = re.compile(r"^\(?\d{1,2}[.)]\s+(?=[A-Z][a-z])")
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from agentsys.paper.pdf import accents, glyphs, ink, inspect
+from agentsys.paper.pdf import glyphs, ink, inspect
 from agentsys.paper.pdf.engine import MAX_SIDE, Document, pdfium
+from agentsys.paper.pdf.glyphs import Char
 
 MAX_CHARS = 50_000
 """Characters of one page that are looked at."""
+COMBINING = {
+    "´": "\u0301", "`": "\u0300", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "¯": "\u0304", "ˇ": "\u030c",
+    "˘": "\u0306", "˙": "\u0307", "¸": "\u0327", "˚": "\u030a", "˝": "\u030b", "ˉ": "\u0304",
+}  # fmt: skip
+REACH = 150
+"""How many characters back the letter of an accent is looked for: PDFium may put accents at the end of a line."""
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -49,7 +57,7 @@ def _page(document: Document, index: int) -> dict[str, Any]:
     record |= {"width": width, "height": height}
     text = page.get_textpage()
     chars, note = glyphs.read(page, text, MAX_CHARS)
-    chars = accents.combine(chars)
+    chars = combine_accents(chars)
     if note:
         record["notes"].append(note)
     checked, hidden = ink.find_hidden(page, chars, width, height)
@@ -60,3 +68,35 @@ def _page(document: Document, index: int) -> dict[str, Any]:
     text.close()
     page.close()
     return record
+
+
+def combine_accents(chars: list[Char]) -> list[Char]:
+    """Put the accents that TeX draws as glyphs of their own onto their letters; one without a letter stays."""
+    gone: set[int] = set()
+    for index in [index for index, char in enumerate(chars) if char.text in COMBINING]:
+        char = chars[index]
+        mark = COMBINING[char.text]
+        if char.kind != "g" or char.style is None or char.style.angle:
+            continue
+        letter = _under(chars, index)
+        if letter is not None:
+            chars[letter].text = unicodedata.normalize("NFC", chars[letter].text + mark)
+            gone.add(index)
+    return [char for index, char in enumerate(chars) if index not in gone] if gone else chars
+
+
+def _under(chars: list[Char], index: int) -> int | None:
+    """Index of the letter whose width holds the middle of the accent, on the same line."""
+    accent = chars[index]
+    assert accent.style is not None
+    middle = (accent.x0 + accent.x1) / 2
+    ahead = range(index + 1, min(index + 4, len(chars)))
+    back = range(index - 1, max(index - REACH, -1), -1)
+    for other in (*ahead, *back):
+        char = chars[other]
+        if char.kind != "g" or not char.text[:1].isalpha() or len(char.text) > 1:
+            continue
+        level = abs(char.base - accent.base) < 0.45 * accent.style.size
+        if level and char.x0 - 0.5 <= middle <= char.x1 + 0.5:
+            return other
+    return None

@@ -12,7 +12,6 @@ MATH = re.compile(
     r"|txmi|txsy|pxmi|pxsy|MTMI|MTSY|MTEX|(?:^|\+)Symbol",
     re.I,
 )
-MONO = re.compile(r"CMTT|SFTT|mono|courier|typewriter|consol|LMTT|Inconsolata|NimbusMon", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,6 @@ class Font:
     bold: bool
     italic: bool
     math: bool
-    mono: bool
 
 
 @dataclass(slots=True)
@@ -53,4 +51,4 @@ def make_font(name: str, weight: int, flags: int) -> Font:
     """Read a font from its base name and its weight (400 regular, 700 bold)."""
     short = name.split("+", 1)[-1]
     bold = bool(BOLD.search(short)) or weight >= 600
-    return Font(short, bold, bool(ITALIC.search(short)), bool(MATH.search(short)), bool(MONO.search(short)))
+    return Font(short, bold, bool(ITALIC.search(short)), bool(MATH.search(short)))

@@ -12,7 +12,7 @@ from typing import Any
 
 from agentsys.paper.pdf import engine
 from agentsys.paper.pdf.engine import raw
-from agentsys.paper.pdf.glyphcodes import BARE
+from agentsys.paper.pdf.texcodes import BARE
 
 SOFT_HYPHENS = {0x02, 0xAD, 0xFFFE}
 _SIX = struct.Struct("6d")
@@ -30,8 +30,6 @@ class Style:
     """Direction of writing on the shown page, in degrees."""
     weight: int
     flags: int
-    mode: int
-    """Text rendering mode (ISO 32000-1, table 106)."""
     raw_codes: bool = False
     """True for TeX's mathematical fonts, in which control codes are glyphs."""
 
@@ -217,8 +215,7 @@ class _Reader:
             facts = (name, raw.FPDFFont_GetWeight(font), raw.FPDFFont_GetFlags(font), bool(_TEX_MATH.search(name)))
             self.fonts[address] = facts
         name, weight, flags, raw_codes = facts
-        mode = raw.FPDFTextObj_GetTextRenderMode(found)
-        return Style(name, abs(size), angle, weight, flags, mode, raw_codes)
+        return Style(name, abs(size), angle, weight, flags, raw_codes)
 
 
 def _font_name(font: Any) -> str:

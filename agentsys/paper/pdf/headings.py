@@ -6,35 +6,22 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+from agentsys.paper.builder import KINDS
 from agentsys.paper.model import SectionKind
 from agentsys.paper.pdf.equations import math_share
-from agentsys.paper.pdf.layout import Body, Page
+from agentsys.paper.pdf.layout import Body
 from agentsys.paper.pdf.lines import Line
 
 NUMBERED = re.compile(
     r"(?:(?P<word>Appendix|Section)\s+)?"
     r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}|[A-Z](?:\.\d{1,2}){0,3})(?P<dot>[.:)]?)\s+(?P<title>\S.*)"
 )
+_BODY = ("introduction", "related work", "methods", "results", "discussion", "conclusion", "conclusions")
 KNOWN: dict[str, SectionKind] = {
-    "abstract": "abstract",
+    **KINDS,
+    **dict.fromkeys(_BODY, "body"),
     "summary": "abstract",
-    "references": "references",
-    "bibliography": "references",
     "literature cited": "references",
-    "acknowledgments": "acknowledgements",
-    "acknowledgements": "acknowledgements",
-    "acknowledgment": "acknowledgements",
-    "acknowledgement": "acknowledgements",
-    "appendix": "appendix",
-    "appendices": "appendix",
-    "supplementary material": "appendix",
-    "introduction": "body",
-    "conclusion": "body",
-    "conclusions": "body",
-    "discussion": "body",
-    "related work": "body",
-    "methods": "body",
-    "results": "body",
     "keywords": "other",
 }
 Style = tuple[str, float]
@@ -316,8 +303,3 @@ def _extent(flow: list[Line], index: int, title: str, body: Body, found: dict[in
         title = joined.replace("- ", "-") if flow[last].hyphen else joined
         last = position
     return last, title
-
-
-def page_flow(pages: list[Page]) -> list[Line]:
-    """All lines of all pages in order."""
-    return [line for page in pages for line in page.lines]

@@ -41,8 +41,8 @@ class Body:
     """Distance of baselines in points."""
 
 
-def drop_furniture(pages: list[Page]) -> list[str]:
-    """Remove running heads, page numbers, stamps and line numbers; return what was removed, once each."""
+def drop_furniture(pages: list[Page]) -> None:
+    """Remove running heads, page numbers, stamps and line numbers."""
     for page in pages:
         page.aside = [line for line in page.lines if line.angle]
         page.lines = [line for line in page.lines if not line.angle]
@@ -51,14 +51,12 @@ def drop_furniture(pages: list[Page]) -> list[str]:
         for key in {_key(line) for line in page.lines if _marginal(line, page)}:
             seen[key] += 1
     need = 2 if len(pages) <= 5 else 3
-    removed: list[str] = []
     for page in pages:
         kept: list[Line] = []
         numbers = _line_numbers(page)
         for line in page.lines:
             repeated = _marginal(line, page) and seen[_key(line)] >= need
             if repeated or _page_number(line, page) or id(line) in numbers:
-                removed.append(line.plain)
                 if line.box[3] < 0.1 * page.height:
                     page.top = max(page.top, line.box[3] + 1)
             else:
@@ -67,7 +65,6 @@ def drop_furniture(pages: list[Page]) -> list[str]:
         # A rule under the running head belongs to it.
         under = [rule[3] for rule in page.raw.rules if page.top and page.top - 3 <= rule[1] <= page.top + 12]
         page.top = max([page.top, *under])
-    return list(dict.fromkeys(removed))
 
 
 def _marginal(line: Line, page: Page) -> bool:
@@ -88,7 +85,7 @@ def _line_numbers(page: Page) -> set[int]:
     """Numbers in the margin of review copies: a column of at least ten rising numbers at one x."""
     columns: dict[int, list[Line]] = {}
     for line in page.lines:
-        if line.plain.isdigit() and len(line.plain) <= 4:
+        if line.plain.isdecimal() and len(line.plain) <= 4:
             columns.setdefault(round(line.box[2] / 3), []).append(line)
     found: set[int] = set()
     for lines in columns.values():

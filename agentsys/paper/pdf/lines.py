@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from agentsys.paper.model import Box
+from agentsys.paper.model import Box, around
 from agentsys.paper.pdf.fonts import Font, Span, make_font
 from agentsys.paper.pdf.mathfonts import Decoder, Repair, pair_brackets
 from agentsys.paper.pdf.mathlayout import Item, linear
-from agentsys.paper.pdf.overlines import mark_overlines
 from agentsys.paper.pdf.wire import RawPage
+
+OVERLINE_REACH = 0.25
+"""How far an end of the rule may be from the end of its glyphs, as a share of their size."""
+OVERLINE_CLEARANCE = 0.2
+"""Widest gap between the rule and the glyphs below it. TeX leaves three times the thickness of the rule."""
+FRACTION_GAP = 0.65
+"""Glyphs as small as those below, within this distance above the rule: it is the bar of a fraction."""
 
 
 @dataclass(slots=True)
@@ -53,12 +60,7 @@ class Line:
         main = max((span for span in self.spans if span.size == self.size), key=lambda span: len(span.text))
         self.font = main.font
         self.base = main.base
-        self.box = (
-            min(span.x0 for span in self.spans),
-            min(span.y0 for span in self.spans),
-            max(span.x1 for span in self.spans),
-            max(span.y1 for span in self.spans),
-        )
+        self.box = around((span.x0, span.y0, span.x1, span.y1) for span in self.spans)
         self.plain = "".join((" " if span.space else "") + span.text for span in self.spans).strip()
         if self.rules or any(span.opens for span in self.spans):
             self.text = linear(items_of(self.spans), self.rules).replace("\n", " ")
@@ -71,10 +73,10 @@ class Line:
         letters = sum(len(span.text) for span in self.spans)
         return sum(len(span.text) for span in self.spans if span.font.bold) * 2 > letters
 
-    @property
-    def italic(self) -> bool:
-        letters = sum(len(span.text) for span in self.spans)
-        return sum(len(span.text) for span in self.spans if span.font.italic) * 2 > letters
+
+def box_of(lines: Iterable[Line]) -> Box:
+    """Return the box around lines."""
+    return around(line.box for line in lines)
 
 
 def with_scripts(spans: list[Span], base: float, size: float) -> str:
@@ -252,3 +254,46 @@ def _underscore(row: Line, rule: Box) -> None:
             after.space = False
             row.update()
             return
+
+
+def mark_overlines(spans: list[Span], rules: list[Box]) -> list[Box]:
+    """Mark what is overlined among `spans`; return the rules that are left.
+
+    An overline is a thin rule that lies close on some glyphs and is as wide as they are, with nothing of theirs above
+    it. Without it `k` to the rising power `r` reads as a plain power, so it becomes `\\overline{..}` in the text.
+    """
+    left: list[Box] = []
+    for rule in rules:
+        group = _overlined(spans, rule)
+        if not group:
+            left.append(rule)
+            continue
+        group[0].opens = "\\overline{"
+        group[-1].closes = "}"
+    return left
+
+
+def _overlined(spans: list[Span], rule: Box) -> list[Span]:
+    """The spans under the rule from left to right, or none if it is another kind of rule."""
+    if not 2.5 < rule[2] - rule[0] < 80:
+        return []
+    near = [span for span in spans if span.x1 > rule[0] and span.x0 < rule[2] and abs(span.base - rule[3]) < 30]
+    tops = [span for span in near if -0.3 <= span.y0 - rule[3] < OVERLINE_CLEARANCE * span.size and _under(span, rule)]
+    if not tops or any(_is_root(span, rule) for span in spans):
+        return []
+    main = max(tops, key=lambda span: span.size)
+    group = [span for span in near if span.y0 >= rule[1] and abs(span.base - main.base) < 0.1 * main.size]
+    group.sort(key=lambda span: span.x0)
+    reach = OVERLINE_REACH * main.size
+    fits = abs(group[0].x0 - rule[0]) < reach and abs(max(span.x1 for span in group) - rule[2]) < reach
+    above = (span for span in near if (span.y0 + span.y1) / 2 < rule[1] and _under(span, rule))
+    fraction = any(rule[1] - span.y1 < FRACTION_GAP * span.size and span.size < 1.2 * main.size for span in above)
+    return group if fits and not fraction else []
+
+
+def _under(span: Span, rule: Box) -> bool:
+    return rule[0] - 1.5 <= span.x0 and span.x1 <= rule[2] + 1.5
+
+
+def _is_root(span: Span, rule: Box) -> bool:
+    return span.text.endswith("√") and abs(span.x1 - rule[0]) < 3 and span.y0 - 3 < rule[1] < span.y1 + 1

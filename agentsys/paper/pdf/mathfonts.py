@@ -14,7 +14,6 @@ from functools import lru_cache
 
 from agentsys.paper.pdf import texcodes
 from agentsys.paper.pdf.fonts import Span
-from agentsys.paper.pdf.glyphcodes import BARE
 from agentsys.paper.pdf.wire import RawPage, RawSpan
 
 _CM = re.compile(r"(?:^|\+)CM(?P<family>MI|MIB|SY|BSY|EX)(?P<design>\d{1,2})")
@@ -91,8 +90,8 @@ class Decoder:
         if self.apple and char in texcodes.KEYBOARD:
             repair.repaired += 1
             return _glyph(table, texcodes.KEYBOARD[char])
-        if BARE <= code <= BARE + 0x20:
-            code -= BARE
+        if texcodes.BARE <= code <= texcodes.BARE + 0x20:
+            code -= texcodes.BARE
             if code == 0 and self.apple:
                 found = _by_shape(family, span, self.design)
                 repair.repaired += found != texcodes.UNKNOWN

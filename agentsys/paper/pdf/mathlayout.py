@@ -10,24 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agentsys.paper.model import Box
+from agentsys.paper.model import Box, around
 
 BIG = set("∑∏∫⋃⋂⋁⋀⨿∐∮⊕⊗")
-LIMIT_WORDS = {
-    "max",
-    "min",
-    "lim",
-    "sup",
-    "inf",
-    "argmax",
-    "argmin",
-    "arg max",
-    "arg min",
-    "minimize",
-    "maximize",
-    "E",
-    "log",
-}
+LIMIT_WORDS = frozenset({
+    "max", "min", "lim", "sup", "inf", "argmax", "argmin", "arg max", "arg min", "minimize", "maximize", "E", "log",
+})  # fmt: skip
 TINY = 6.6
 """Size in points of scripts of scripts, and less."""
 SMALL = 0.86
@@ -117,8 +105,7 @@ def _near(items: list[Item], edge: float, *, up: bool) -> list[Item]:
 
 
 def _within(rules: list[Box], items: list[Item]) -> list[Box]:
-    x0, x1 = min(item.x0 for item in items), max(item.x1 for item in items)
-    y0, y1 = min(item.y0 for item in items), max(item.y1 for item in items)
+    x0, y0, x1, y1 = around((item.x0, item.y0, item.x1, item.y1) for item in items)
     return [rule for rule in rules if x0 - 2 <= rule[0] and rule[2] <= x1 + 2 and y0 - 3 <= rule[1] <= y1 + 3]
 
 
@@ -126,17 +113,8 @@ def _replaced(
     items: list[Item], gone: list[Item], text: str, base: float, first: Item, axis: float | None = None
 ) -> list[Item]:
     identities = {id(item) for item in gone}
-    part = Item(
-        text,
-        min(item.x0 for item in gone),
-        min(item.y0 for item in gone),
-        max(item.x1 for item in gone),
-        max(item.y1 for item in gone),
-        base,
-        max(item.size for item in gone),
-        first.space,
-        axis=axis,
-    )
+    box = around((item.x0, item.y0, item.x1, item.y1) for item in gone)
+    part = Item(text, *box, base, max(item.size for item in gone), first.space, axis=axis)
     return [*(item for item in items if id(item) not in identities), part]
 
 

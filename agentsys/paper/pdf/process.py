@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -11,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from agentsys.core.errors import PaperError
+from agentsys.paper.pdf import wire
 
 MAX_OUTPUT = 256 * 2**20
 """Bytes that a child may print."""
@@ -29,7 +31,15 @@ Record = dict[str, Any]
 
 
 def run_worker(
-    file: IO[bytes], job: Record, *, timeout: float, command: list[str] | None = None, max_output: int = MAX_OUTPUT
+    file: IO[bytes],
+    job: Record,
+    *,
+    timeout: float,
+    command: list[str] | None = None,
+    max_output: int = MAX_OUTPUT,
+    silence: float | None = None,
+    environment: Mapping[str, str] | None = None,
+    name: str = "the PDF reader",
 ) -> Iterator[Record]:
     """Yield the records of one child that gets `file` as its standard input.
 
@@ -37,40 +47,67 @@ def run_worker(
         file: an open file, read from its present position.
         job: what to do, see `worker.py`.
         timeout: wall-clock limit in seconds.
-        command: another program than the worker (for tests).
+        command: another program than `worker.py`.
+        max_output: bytes that the child may print.
+        silence: seconds that the child may need for one record; None for no limit but `timeout`.
+        environment: variables beside `PATH` and the locale.
+        name: what messages call the child.
 
     Raises: PaperError if the child dies, hangs, prints too much, or prints something else than records.
     """
-    argv = command or [sys.executable, "-I", "-c", _START.format(root=str(_ROOT)), json.dumps(job)]
-    environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
     child = subprocess.Popen(
-        argv,
+        command or [sys.executable, "-I", "-c", _START.format(root=str(_ROOT)), json.dumps(job)],
         stdin=file,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=environment,
+        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", **(environment or {})},
         cwd="/",
         start_new_session=True,
     )
     assert child.stdout is not None
     try:
-        ended = False
-        for line in _lines(child.stdout, time.monotonic() + timeout, max_output):
-            record = _record(line)
+        for line in _lines(child.stdout, time.monotonic() + timeout, silence or timeout, max_output, name):
+            record = _record(line, name)
             if record["kind"] == "end":
-                ended = True
-                break
+                return
             yield record
             if record["kind"] == "error":
-                ended = True
-                break
-        if not ended:
-            raise PaperError(
-                f"the PDF reader stopped in the middle of the file ({_death(child)})",
-                "the file is damaged or made to exhaust a reader; try another copy, or the paper's LaTeX source",
-            )
+                return
+        raise PaperError(
+            f"{name} stopped in the middle of the file ({_death(child)})",
+            "the file is damaged or made to exhaust a reader; try another copy, or the paper's LaTeX source",
+        )
     finally:
         _end(child)
+
+
+def crop(
+    data: bytes, crops: list[list[Any]], *, dpi: int, trim: bool, password: str, timeout: float
+) -> dict[str, bytes]:
+    """Return the PNG of each crop `[name, page, x0, y0, x1, y1]` (points from the top left corner) by its name.
+
+    What lies outside of a page or is blank gives no picture.
+    """
+    job = {"task": "crop", "crops": crops, "dpi": dpi, "trim": trim, "password": password}
+    known = {str(crop[0]) for crop in crops}
+    found: dict[str, bytes] = {}
+    with as_file(data) as file:
+        for record in run_worker(file, job, timeout=timeout):
+            if record["kind"] != "image":
+                continue
+            image = wire.check(wire.RawImage, record)
+            with contextlib.suppress(ValueError):
+                png = base64.b64decode(image.png, validate=True)
+                if image.name in known and png.startswith(b"\x89PNG\r\n\x1a\n"):
+                    found[image.name] = png
+    return found
+
+
+def page_images(data: bytes, count: int, *, dpi: int, password: str, timeout: float) -> dict[int, bytes]:
+    """Return the PNG of each of the first `count` pages by its number."""
+    crops: list[list[Any]] = [[str(number), number, 0, 0, 14_400, 14_400] for number in range(1, count + 1)]
+    found = crop(data, crops, dpi=dpi, trim=False, password=password, timeout=timeout)
+    return {int(name): png for name, png in found.items()}
 
 
 def run_program(argv: list[str], data: bytes, *, timeout: float) -> bytes:
@@ -100,31 +137,27 @@ def run_program(argv: list[str], data: bytes, *, timeout: float) -> bytes:
     return done.stdout[:4_000_000]
 
 
-def _record(line: bytes) -> Record:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise PaperError(
-            "the PDF reader gave an answer that is not understood", "try another copy of the paper"
-        ) from error
-    if not isinstance(record, dict) or not isinstance(record.get("kind"), str):  # pyright: ignore[reportUnknownMemberType]
-        raise PaperError("the PDF reader gave an answer that is not understood", "try another copy of the paper")
-    return record  # pyright: ignore[reportUnknownVariableType]
+def _record(line: bytes, name: str) -> Record:
+    with contextlib.suppress(ValueError, RecursionError):
+        record: Any = json.loads(line)
+        if isinstance(record, dict) and isinstance(cast(Record, record).get("kind"), str):
+            return cast(Record, record)
+    raise PaperError(f"{name} gave an answer that is not understood", "try another copy of the paper")
 
 
-def _lines(pipe: IO[bytes], deadline: float, max_output: int) -> Iterator[bytes]:
-    handle = pipe.fileno()
+def _lines(pipe: IO[bytes], deadline: float, silence: float, max_output: int, name: str) -> Iterator[bytes]:
     pending: list[bytes] = []
     size = total = 0
+    last = time.monotonic()
     with selectors.DefaultSelector() as selector:
-        selector.register(handle, selectors.EVENT_READ)
+        selector.register(pipe, selectors.EVENT_READ)
         while True:
-            left = deadline - time.monotonic()
+            left = min(deadline, last + silence) - time.monotonic()
             if left <= 0 or not selector.select(left):
                 raise PaperError(
-                    "reading the PDF took too long and was stopped", "try another copy, or the paper's LaTeX source"
+                    f"{name} took too long and was stopped", "try another copy, or the paper's LaTeX source"
                 )
-            data = os.read(handle, 1 << 16)
+            data = os.read(pipe.fileno(), 1 << 16)
             if not data:
                 return
             total += len(data)
@@ -139,6 +172,7 @@ def _lines(pipe: IO[bytes], deadline: float, max_output: int) -> Iterator[bytes]
                 yield b"".join(pending)
                 pending.clear()
                 size = len(rest)
+                last = time.monotonic()
             pending.append(rest)
 
 

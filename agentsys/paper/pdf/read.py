@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentsys.core.errors import PaperError
-from agentsys.paper.model import Audit, HiddenText, Paper, Paragraph
+from agentsys.paper.model import Audit, HiddenText, Paper
 from agentsys.paper.options import ReadOptions
 from agentsys.paper.pdf import process, wire
 from agentsys.paper.pdf.assemble import assemble
@@ -44,30 +44,11 @@ def paper_of(
     """
     if document.pages == 0 or not pages:
         raise PaperError("the PDF has no pages", "it may be damaged; download it again")
-    result = assemble(document, pages)
-    if not any(section.blocks for section in result.sections):
+    paper = assemble(document, pages, name, sha256)
+    if not any(section.blocks for section in paper.sections):
         raise _no_text(pages)
-    abstract = " ".join(
-        block.text
-        for section in result.sections
-        if section.kind == "abstract"
-        for block in section.blocks
-        if isinstance(block, Paragraph)
-    )
-    return Paper(
-        source=name,
-        sha256=sha256,
-        format="pdf",
-        parser="agentsys pdf 1",
-        title=result.title,
-        authors=result.authors,
-        abstract=abstract,
-        sections=tuple(result.sections),
-        references=tuple(result.references),
-        pages=tuple(result.pages),
-        footnotes=tuple(result.footnotes),
-        warnings=tuple(_warnings(document, pages, options)),
-        audit=_audit(document, pages),
+    return paper.model_copy(
+        update={"warnings": tuple(_warnings(document, pages, options)), "audit": _audit(document, pages)}
     )
 
 
@@ -82,7 +63,7 @@ def collect(data: bytes, options: ReadOptions) -> tuple[wire.RawDocument, list[w
                 case "error":
                     raise _error(record, options.password)
                 case "document":
-                    document = wire.document(record)
+                    document = wire.check(wire.RawDocument, record)
                 case "page":
                     pages.append(wire.page(record, len(pages) + 1))
                 case _:
@@ -132,28 +113,20 @@ def _warnings(document: wire.RawDocument, pages: list[wire.RawPage], options: Re
 
 
 def _audit(document: wire.RawDocument, pages: list[wire.RawPage]) -> Audit:
+    hidden = [(page.number, found) for page in pages for found in page.hidden]
+    annotations = [(page.number, found) for page in pages for found in page.annotations]
+    replaced = document.actual_text or any(page.actual_text for page in pages)
+    note = "the file gives other characters for some that are shown (ActualText); they cannot all be compared"
     return Audit(
-        hidden_text=tuple(
-            HiddenText(page=page.number, bbox=box, reason=reason, text=text)
-            for page in pages
-            for reason, box, text in page.hidden
-        ),
+        hidden_text=tuple(HiddenText(page=page, bbox=box, reason=why, text=text) for page, (why, box, text) in hidden),
         annotations=tuple(
-            HiddenText(page=page.number, bbox=box, reason=reason, text=text)
-            for page in pages
-            for reason, box, text in page.annotations
+            HiddenText(page=page, bbox=box, reason=why, text=text) for page, (why, box, text) in annotations
         ),
         metadata=dict(document.metadata),
         embedded_files=tuple(document.embedded),
         javascript=document.javascript,
         launch=document.launch,
         open_action=document.open_action,
-        notes=_audit_notes(document, pages),
+        notes=(note,) if replaced else (),
         checked=all(page.ink_checked for page in pages) and document.pages == len(pages),
     )
-
-
-def _audit_notes(document: wire.RawDocument, pages: list[wire.RawPage]) -> tuple[str, ...]:
-    if document.actual_text or any(page.actual_text for page in pages):
-        return ("the file gives other characters for some that are shown (ActualText); they cannot all be compared",)
-    return ()

@@ -9,7 +9,7 @@ from agentsys.paper.model import Box
 from agentsys.paper.pdf import cells
 from agentsys.paper.pdf.captions import Caption
 from agentsys.paper.pdf.layout import Body, Page
-from agentsys.paper.pdf.lines import Line
+from agentsys.paper.pdf.lines import Line, box_of
 
 NEAR = 45.0
 """Farthest distance in points of a table's first rule from its caption."""
@@ -67,12 +67,12 @@ class _Finder:
         """On how many sides of a caption a ruled float may be; more for what is told by less, figures at last."""
         if caption.kind == "figure":
             return 4
-        sides = {box[1] < self._caption_box(caption)[0] for box in self._ruled(caption)}
+        sides = {box[1] < self._place(caption)[1] for box in self._ruled(caption)}
         return len(sides) or 3
 
     def float_of(self, caption: Caption) -> tuple[list[int], Box]:
         """Return the lines of a caption's float, and its box."""
-        top, bottom = self._caption_box(caption)
+        _, top, _, bottom = self._place(caption)
         left, right = self._column(caption)
         if caption.kind != "figure":
             ruled = self._ruled(caption)
@@ -93,12 +93,10 @@ class _Finder:
 
     def _side(self, caption: Caption, left: float, right: float) -> tuple[list[int], Box] | None:
         """The figure to the left or right of a narrow caption, if something is drawn there and nothing above it."""
-        lines = self.page.lines[caption.first : caption.last + 1]
-        x0, x1 = min(line.box[0] for line in lines), max(line.box[2] for line in lines)
-        top, bottom = self._caption_box(caption)
+        x0, top, x1, bottom = self._place(caption)
         column = [line.box for line in self.page.lines if left <= line.box[0] and line.box[2] <= right]
         margins = min(box[0] for box in column), max(box[2] for box in column)
-        if len(lines) < 3 or x1 - x0 > 0.6 * (margins[1] - margins[0]):
+        if caption.last - caption.first < 2 or x1 - x0 > 0.6 * (margins[1] - margins[0]):
             return None
         sides = [(max(left, margins[0] - 20), x0 - 3), (x1 + 3, min(right, margins[1] + 20))]
         start, end = max(sides, key=lambda side: side[1] - side[0])
@@ -117,8 +115,7 @@ class _Finder:
 
     def _between(self, caption: Caption, left: float, right: float, top: float) -> tuple[float, float]:
         """The room above a caption between other floats that stand to its left and right."""
-        lines = self.page.lines[caption.first : caption.last + 1]
-        x0, x1 = min(line.box[0] for line in lines), max(line.box[2] for line in lines)
+        x0, _, x1, _ = self._place(caption)
         others = [self.page.lines[index].box for index in self.regions.used]
         others += [box for box in self.regions.boxes.values() if box[3] - box[1] > 12]
         reach = top - 0.4 * self.page.height
@@ -128,13 +125,11 @@ class _Finder:
             min([right, *(box[0] - 2 for box in beside if box[0] > x1)]),
         )
 
-    def _caption_box(self, caption: Caption) -> tuple[float, float]:
-        lines = self.page.lines[caption.first : caption.last + 1]
-        return min(line.box[1] for line in lines), max(line.box[3] for line in lines)
+    def _place(self, caption: Caption) -> Box:
+        return box_of(self.page.lines[caption.first : caption.last + 1])
 
     def _column(self, caption: Caption) -> tuple[float, float]:
-        lines = self.page.lines[caption.first : caption.last + 1]
-        x0, x1 = min(line.box[0] for line in lines), max(line.box[2] for line in lines)
+        x0, _, x1, _ = self._place(caption)
         middle = self.page.width / 2
         if self.page.columns == 2 and x1 < middle + 10:
             return 0.0, middle
@@ -144,7 +139,7 @@ class _Finder:
 
     def _ruled(self, caption: Caption) -> list[Box]:
         """Boxes from the first to the last of the rules of equal extent beside a caption, the likeliest first."""
-        top, bottom = self._caption_box(caption)
+        _, top, _, bottom = self._place(caption)
         left, right = self._column(caption)
         groups: list[list[Box]] = []
         for rule in sorted(self.page.raw.rules, key=lambda rule: rule[1]):

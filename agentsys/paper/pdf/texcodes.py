@@ -7,6 +7,8 @@ Sources: D. E. Knuth, The TeXbook, appendix F (OML, OMS, OMX); the built-in enco
 from __future__ import annotations
 
 UNKNOWN = "\ufffd"
+BARE = 0xE000
+"""Start of the private area in which the child hands over bare codes of TeX's mathematical fonts."""
 
 OML = (
     "ΓΔΘΛΞΠΣΥΦΨΩαβγδϵζηθικλμνξπρστυϕχ" + "ψωεϑϖϱςφ↼↽⇀⇁↩↪▹◃0123456789.,</>⋆"

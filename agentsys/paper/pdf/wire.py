@@ -68,29 +68,23 @@ class RawImage(_Record):
     height: Count
 
 
-def document(record: dict[str, Any]) -> RawDocument:
-    """Check a `document` record."""
-    return _check(RawDocument, record)
+def check(model: type[T], record: dict[str, Any]) -> T:
+    """Return a record as a model.
 
-
-def page(record: dict[str, Any], expected: int) -> RawPage:
-    """Check a `page` record; `expected` is the page that must come now."""
-    found = _check(RawPage, record)
-    if found.number != expected or any(span[1] >= len(found.fonts) for line in found.lines for span in line[2]):
-        raise _refused()
-    return found
-
-
-def image(record: dict[str, Any]) -> RawImage:
-    """Check an `image` record."""
-    return _check(RawImage, record)
-
-
-def _check(model: type[T], record: dict[str, Any]) -> T:
+    Raises: PaperError if it does not fit.
+    """
     try:
         return model.model_validate(record)
     except ValidationError as error:
         raise _refused() from error
+
+
+def page(record: dict[str, Any], expected: int) -> RawPage:
+    """Check a `page` record; `expected` is the page that must come now."""
+    found = check(RawPage, record)
+    if found.number != expected or any(span[1] >= len(found.fonts) for line in found.lines for span in line[2]):
+        raise _refused()
+    return found
 
 
 def _refused() -> PaperError:

@@ -186,10 +186,10 @@ def test_wrong_configuration_is_a_row_and_the_other_checks_go_on(
     assert all(row.fix for row in rows.values() if row.status == "fail")
 
 
-def test_the_nougat_row_tells_how_to_make_an_environment_for_the_old_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nougat_row_tells_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AGENTSYS_NOUGAT_PYTHON", raising=False)
     monkeypatch.setattr(host, "find_spec", lambda name: None)
-    assert "nougat-ocr==" in host.nougat().fix and "AGENTSYS_NOUGAT_PYTHON" in host.nougat().fix
+    assert "agentsys[nougat]" in host.nougat().fix and "AGENTSYS_NOUGAT_PYTHON" in host.nougat().fix
     monkeypatch.setenv("AGENTSYS_NOUGAT_PYTHON", "/no/such/python")
     assert host.nougat().status == "warn"
     monkeypatch.setenv("AGENTSYS_NOUGAT_PYTHON", sys.executable)

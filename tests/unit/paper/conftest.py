@@ -75,8 +75,12 @@ LINES = [
 ]
 
 
+HEAD = text_at(100, 740, "1   Introduction", 12, "F2") + prose(100, 720, LINES)
+Write = Callable[..., Path]
+
+
 @pytest.fixture
-def write_pdf(tmp_path: Path) -> Callable[..., Path]:
+def write_pdf(tmp_path: Path) -> Write:
     """Return a function that writes a PDF and returns its path."""
 
     def write(pages: list[str], name: str = "paper.pdf", **parts: object) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,8 @@ from agentsys.core.errors import PaperError
 from agentsys.paper import ReadOptions, read_paper, write_paper
 from agentsys.paper.hyper import candidates
 from agentsys.paper.model import Paper, Paragraph, Section, Table
-from unit.paper.conftest import LINES, prose, text_at
+from unit.paper.conftest import LINES, Write, prose, text_at
 
-Write = Callable[..., Path]
 DRAWING = "0.2 0.4 0.8 rg 150 420 200 100 re f 0 g "
 PAGE = (
     text_at(100, 700, "1   Introduction", 12, "F2")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
 from agentsys.paper import read_paper, write_paper
 from agentsys.paper.model import Paper
-from unit.paper.conftest import LINES, prose, text_at
-
-Write = Callable[..., Path]
-HEAD = text_at(100, 740, "1   Introduction", 12, "F2") + prose(100, 720, LINES)
+from unit.paper.conftest import HEAD, LINES, Write, prose, text_at
 
 
 def box(x: float, y: float, width: float, height: float, colour: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from agentsys.core.errors import PaperError
 from agentsys.paper import ReadOptions, read_paper
 from agentsys.paper.pdf import wire
 from agentsys.paper.pdf.process import run_worker
-from unit.paper.conftest import LINES, prose
+from unit.paper.conftest import LINES, Write, prose
 
 REFUSED = {
     "bitflip": 2,
@@ -53,7 +52,7 @@ def test_a_file_with_oddities_is_read(name: str, shared: Path) -> None:
         assert paper.audit.javascript and paper.audit.embedded_files == ("evil.sh",)
 
 
-def test_pages_beyond_the_limit_are_named(write_pdf: Callable[..., Path]) -> None:
+def test_pages_beyond_the_limit_are_named(write_pdf: Write) -> None:
     paper = read_paper(write_pdf([prose(100, 700, LINES)] * 4), ReadOptions(max_pages=2))
     assert len(paper.pages) == 2
     assert paper.warnings == ("only the first 2 of 4 pages were read",)

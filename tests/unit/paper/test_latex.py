@@ -221,6 +221,15 @@ def test_displays_that_a_paper_defines_for_itself_are_equations(tmp_path: Path) 
     assert paper.notation == r"\newcommand{\R}{\mathbb{R}}"
 
 
+def test_the_steps_of_an_algorithm_are_indented_by_what_opens_and_closes(tmp_path: Path) -> None:
+    steps = "\\State a\n\\For{$i$}\n\\If{b}\n\\State c\n\\Else\n\\State d\n\\EndIf\n\\EndFor\n\\State e\n"
+    inner = f"\\caption{{Search}}\n\\begin{{algorithmic}}\n{steps}\\end{{algorithmic}}\n"
+    text = f"{HEAD}\\section{{A}}\\begin{{algorithm}}[H]\n{inner}\\end{{algorithm}}\\end{{document}}"
+    (found,) = read_paper(tex(tmp_path, text)).algorithms
+    assert (found.label, found.caption) == ("1", "Algorithm 1: Search")
+    assert [line.indent for line in found.lines] == [0, 0, 1, 2, 1, 2, 1, 0, 0]
+
+
 @pytest.mark.parametrize("use", [r"\mB", "#1#1"])
 def test_definitions_that_double_each_other_end_soon(use: str, tmp_path: Path) -> None:
     rounds = "".join(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from agentsys.paper import read_paper
 from agentsys.paper.pdf.fonts import Span, make_font
 from agentsys.paper.pdf.glyphs import Char, Style, join_ligature
-from agentsys.paper.pdf.lines import Line
+from agentsys.paper.pdf.lines import Line, mark_overlines
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
-from agentsys.paper.pdf.overlines import mark_overlines
-from unit.paper.conftest import LINES, prose, text_at
+from unit.paper.conftest import LINES, Write, prose, text_at
 
-Write = Callable[..., Path]
 MATH = make_font("CMMI10", 400, 0)
 BASE = Span("k", MATH, 10.0, 100.0, 93.0, 105.0, 100.0, 100.0, False)
 POWER = Span("r", MATH, 7.0, 106.0, 93.0, 109.4, 96.0, 96.0, False)
@@ -68,7 +64,7 @@ def test_upright_greek_capitals_are_told_by_their_ink(wide: float, high: float, 
 
 
 def test_two_letters_in_one_box_of_a_mathematical_font_are_one_glyph() -> None:
-    style = Style("LMMathItalic10-Regular", 10.0, 0, 400, 0, 0, raw_codes=True)
+    style = Style("LMMathItalic10-Regular", 10.0, 0, 400, 0, raw_codes=True)
     first, second = (Char(letter, 1.0, 0.0, 5.0, 7.0, 5.0, style, "g") for letter in "fl")
     assert join_ligature(first, second) == "ﬂ"
     assert join_ligature(first, replace(second, x0=5.0, x1=8.0)) == ""  # f times l

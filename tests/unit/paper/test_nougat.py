@@ -1,7 +1,6 @@
 """nougat: pages are judged one by one, and nothing but its display equations replaces the text layer.
 
-The tests with torch make their own checkpoints of a few kilobytes: one that writes a given text, one that never ends.
-The code that loads, generates and cleans up is the real one. The package nougat-ocr has an environment of its own:
+Two tests make checkpoints that write a given text and read with the real package, here or in another environment:
 
     AGENTSYS_NOUGAT_PYTHON=~/nougat-env/bin/python pytest -m slow tests/unit/paper/test_nougat.py
 """
@@ -11,10 +10,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +19,13 @@ import pytest
 
 from agentsys.core.errors import PaperError
 from agentsys.paper import ReadOptions, nougat, read_paper
-from agentsys.paper.nougat import PageReading, find_model, judge, read_pages
-from agentsys.paper.nougat_merge import merge
-from unit.paper.conftest import LINES, prose, text_at
-from unit.paper.scripted_nougat import make_checkpoint
+from agentsys.paper.merge import with_pages
+from agentsys.paper.nougat import PageReading, find_model, read_pages, why_refused
+from unit.paper.conftest import LINES, Write, prose, text_at
 
-Write = Callable[..., Path]
-HAVE_TORCH = importlib.util.find_spec("torch") is not None and importlib.util.find_spec("transformers") is not None
-needs_torch = pytest.mark.skipif(not HAVE_TORCH, reason="torch and transformers are not installed (agentsys[nougat])")
-OTHER_PYTHON = os.environ.get("AGENTSYS_NOUGAT_PYTHON", "")
-"""Interpreter of an environment with nougat-ocr, as docs/reading.md makes it; looked at before tests change it."""
-needs_nougat_ocr = pytest.mark.skipif(
-    not OTHER_PYTHON, reason="`AGENTSYS_NOUGAT_PYTHON` names no environment with nougat-ocr (docs/reading.md)"
-)
+PYTHON = os.environ.get("AGENTSYS_NOUGAT_PYTHON") or (sys.executable if importlib.util.find_spec("nougat") else "")
+"""Interpreter of an environment with nougat-ocr; looked at before tests change it."""
+needs_nougat = pytest.mark.skipif(not PYTHON, reason="nougat-ocr is not installed (docs/reading.md)")
 SCRIPT = Path(__file__).with_name("scripted_nougat_ocr.py")
 WORDS = " ".join(LINES)
 PAGE = (
@@ -47,7 +38,7 @@ PAGE = (
 
 
 def reading(markdown: str, **parts: Any) -> PageReading:
-    return PageReading.model_validate({"page": 1, "markdown": markdown, "probability": 0.9, **parts})
+    return PageReading.model_validate({"page": 1, "markdown": markdown, **parts})
 
 
 @pytest.mark.parametrize(
@@ -58,21 +49,19 @@ def reading(markdown: str, **parts: Any) -> PageReading:
         (reading(""), WORDS, "empty"),
         (reading("[MISSING_PAGE_FAIL:1]"), WORDS, "empty"),
         (reading(WORDS + " and so on and on" * 200), WORDS, "repeats"),
-        (reading(WORDS, probability=0.2), WORDS, "not sure"),
         (reading("Something else entirely was written here by the model."), WORDS, "holds"),
         (reading("A scan has no text layer to compare with."), "", ""),
     ],
 )
 def test_a_page_is_accepted_only_if_nothing_speaks_against_it(page: PageReading, words: str, why: str) -> None:
-    verdict = judge(page, words)
-    assert verdict.accepted == (not why)
-    assert why in verdict.reason
+    refused = why_refused(page, words)
+    assert why in refused and bool(why) == bool(refused)
 
 
 def test_only_display_equations_are_taken(write_pdf: Write) -> None:
     paper = read_paper(write_pdf([PAGE]))
-    answer = reading(f"# 1 Introduction\n\nOther prose.\n\n\\[E=mc^{{2}} \\tag{{1}}\\]\n\n{WORDS}")
-    merged = merge(paper, {1: answer})
+    answer = f"# 1 Introduction\n\nOther prose.\n\n\\[E=mc^{{2}} \\tag{{1}}\\]\n\n{WORDS}"
+    merged = with_pages(paper, {1: answer})
     (equation,) = merged.equations
     assert (equation.latex, equation.source, equation.text) == ("E=mc^{2}", "nougat", paper.equations[0].text)
     before = [block.text for block in paper.blocks() if block.type == "paragraph"]
@@ -81,7 +70,7 @@ def test_only_display_equations_are_taken(write_pdf: Write) -> None:
 
 def test_an_equation_that_fits_none_stays(write_pdf: Write) -> None:
     paper = read_paper(write_pdf([PAGE]))
-    (equation,) = merge(paper, {1: reading("\\[\\sum_{i} w_{i} \\log q_{i} \\tag{7}\\]")}).equations
+    (equation,) = with_pages(paper, {1: "\\[\\sum_{i} w_{i} \\log q_{i} \\tag{7}\\]"}).equations
     assert equation.latex is None and equation.source == "text-layer"
 
 
@@ -92,139 +81,136 @@ def test_without_a_model_the_message_says_how_to_get_one(
     with pytest.raises(PaperError, match="needs a model") as caught:
         read_paper(write_pdf([PAGE]), ReadOptions(reader="nougat"))
     assert caught.value.exit_code == 3 and "CC-BY-NC" in caught.value.hint
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(PaperError, match="kind `bert`"):
+    (tmp_path / "config.json").write_text('{"model_type": "vision-encoder-decoder"}')
+    with pytest.raises(PaperError, match="kind `vision-encoder-decoder`"):
         find_model(tmp_path)
 
 
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    """Put a shell script in the place of the interpreter; return a folder for a model."""
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("AGENTSYS_NOUGAT_PYTHON", str(program))
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text('{"model_type": "nougat"}')
+    return model
+
+
+def says(**parts: object) -> str:
+    """A shell command that prints a record."""
+    return f"cat <<'X'\n{json.dumps(parts)}\nX\n"
+
+
+def answer(page: int, markdown: str = "x") -> str:
+    return says(kind="page", page=page, markdown=markdown)
+
+
+END = says(kind="end")
+
+
 @pytest.mark.parametrize(
-    ("script", "says"),
+    ("script", "message"),
     [
         ("exit 1", "stopped"),
         ("echo nonsense", "not understood"),
-        ('echo \'{"kind": "error", "reason": "missing", "name": "torch"}\'', "needs `torch`"),
-        (
-            'echo \'{"kind": "error", "reason": "broken", "name": "RuntimeError: no nms"}\'',
-            "does not load: RuntimeError",
-        ),
-        ('echo \'{"kind": "ready"}\'; read line; echo \'{"page": 9, "markdown": "x"}\'', "another page"),
-        ('echo \'{"kind": "ready"}\'; read line; echo \'{"page": 1}\'', "not understood"),
-        ('echo \'{"kind": "ready"}\'; exit 0', "stopped"),
+        (says(kind="error", reason="missing", name="nougat"), "needs `nougat`"),
+        (says(kind="error", reason="broken", name="RuntimeError: no nms"), "does not load: RuntimeError"),
+        (answer(9), "another page"),
+        (answer(1) + answer(1), "another page"),
+        (says(kind="page", page=1), "not understood"),
+        (END, "left out"),
+        (answer(1), "stopped"),
+        ("sleep 60", "took too long"),
     ],
 )
 def test_a_worker_that_misbehaves_is_an_expected_failure(
-    script: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "python"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    (tmp_path / "config.json").write_text("{}")
-    monkeypatch.setenv("AGENTSYS_NOUGAT_PYTHON", str(program))
-    with pytest.raises(PaperError, match=says) as caught:
-        read_pages({1: b"png"}, tmp_path, None)
-    assert caught.value.exit_code == 3
+    model = worker(tmp_path, monkeypatch, script)
+    monkeypatch.setattr(nougat, "PAGE_SECONDS", 2.0)
+    with pytest.raises(PaperError, match=message) as caught:
+        read_pages({1: b"png"}, model, None)
+    assert caught.value.exit_code == 3 and caught.value.hint
 
 
-@needs_torch
-def test_a_checkpoint_of_the_library_is_loaded_and_its_equations_used(write_pdf: Write, tmp_path: Path) -> None:
-    model = make_checkpoint(tmp_path / "model", f"{WORDS}\n\n\\[E=mc^{{2}} \\tag{{1}}\\]")
-    seen: list[tuple[int, int]] = []
-    options = ReadOptions(
-        reader="nougat",
-        nougat_model=model,
-        cache=tmp_path / "cache",
-        progress=lambda done, total: seen.append((done, total)),
-    )
-    path = write_pdf([PAGE])
-    paper = read_paper(path, options)
-    (equation,) = paper.equations
-    assert (equation.number, equation.latex, equation.source) == ("1", "E=mc^{2}", "nougat")
-    assert seen == [(1, 1)]
-    assert paper.pages[0].source == "nougat" and "1 of 1 pages" in paper.parser
+def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = worker(tmp_path, monkeypatch, "")
+    monkeypatch.setenv("AGENTSYS_NOUGAT_PYTHON", "/no/such/python")
+    with pytest.raises(PaperError, match="names no program") as caught:
+        read_pages({1: b"png"}, model, None)
+    assert caught.value.exit_code == 3 and "agentsys[nougat]" in caught.value.hint
 
 
-@needs_torch
-def test_pages_that_were_read_are_not_read_again(
+def test_pages_that_were_read_are_not_read_again_unless_their_record_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = worker(tmp_path, monkeypatch, f"echo run >> {tmp_path}/runs\n{answer(1)}{END}")
+    cache = tmp_path / "cache"
+    for runs in (1, 1):
+        assert read_pages({1: b"png"}, model, cache)[1].markdown == "x"
+        assert len((tmp_path / "runs").read_text().split()) == runs
+    (record,) = cache.iterdir()
+    record.write_text("{broken")
+    assert read_pages({1: b"png"}, model, cache)[1].markdown == "x"
+    assert len((tmp_path / "runs").read_text().split()) == 2
+
+
+def test_what_the_worker_reads_is_put_into_the_paper_and_what_is_refused_is_named(
     write_pdf: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = make_checkpoint(tmp_path / "model", f"{WORDS}\n\n\\[E=mc^{{2}} \\tag{{1}}\\]")
-    options = ReadOptions(reader="nougat", nougat_model=model, cache=tmp_path / "cache")
-    path = write_pdf([PAGE])
-    first = read_paper(path, options)
-    monkeypatch.setenv("AGENTSYS_NOUGAT_PYTHON", "/bin/false")
-    assert read_paper(path, options).equations == first.equations
-
-
-@needs_torch
-def test_a_model_in_a_loop_is_not_believed(write_pdf: Write, tmp_path: Path) -> None:
-    model = make_checkpoint(tmp_path / "model", "again and ", loops=True)
-    paper = read_paper(write_pdf([PAGE]), ReadOptions(reader="nougat", nougat_model=model, cache=tmp_path / "cache"))
-    (equation,) = paper.equations
-    assert equation.source == "text-layer" and equation.latex is None
-    assert any("cut off at the longest answer" in warning for warning in paper.warnings)
-
-
-def own_checkpoint(folder: Path, text: str, *more: str) -> Path:
-    """Make a checkpoint of nougat-ocr in its own environment."""
-    subprocess.run([OTHER_PYTHON, "-I", str(SCRIPT), str(folder), text, *more], check=True, capture_output=True)
-    return folder
-
-
-@pytest.mark.slow
-@needs_nougat_ocr
-def test_a_checkpoint_of_nougat_ocr_is_read_in_its_own_environment(write_pdf: Write, tmp_path: Path) -> None:
-    model = own_checkpoint(tmp_path / "model", f"{WORDS}\n\n\\[E=mc^{{2}} \\tag{{1}}\\]")
-    paper = read_paper(write_pdf([PAGE]), ReadOptions(reader="nougat", nougat_model=model, cache=tmp_path / "cache"))
+    formula = "\\[E=mc^{2} \\tag{1}\\]"
+    model = worker(tmp_path, monkeypatch, answer(1, f"{WORDS} {formula}") + answer(2, "[MISSING_PAGE_FAIL:2]") + END)
+    seen: list[tuple[int, int]] = []
+    options = ReadOptions(
+        reader="nougat", nougat_model=model, cache=tmp_path / "cache", progress=lambda *done: seen.append(done)
+    )
+    paper = read_paper(write_pdf([PAGE, prose(100, 700, LINES)]), options)
     assert [(item.number, item.latex, item.source) for item in paper.equations] == [("1", "E=mc^{2}", "nougat")]
-    assert "1 of 1 pages" in paper.parser
-
-
-@pytest.mark.slow
-@needs_nougat_ocr
-def test_nougat_ocr_in_a_loop_is_not_believed(write_pdf: Write, tmp_path: Path) -> None:
-    model = own_checkpoint(tmp_path / "model", "again and ", "loops")
-    paper = read_paper(write_pdf([PAGE]), ReadOptions(reader="nougat", nougat_model=model, cache=tmp_path / "cache"))
-    assert [item.source for item in paper.equations] == ["text-layer"]
-    assert any("not taken from nougat: cut off" in warning for warning in paper.warnings)
+    assert [page.source for page in paper.pages] == ["nougat", "text-layer"] and "1 of 2 pages" in paper.parser
+    assert paper.warnings == ("page 2: not taken from nougat: empty",) and seen == [(1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize(
     "attempt", ["socket.getaddrinfo('localhost', 80)", "socket.create_connection(('127.0.0.1', 1))"]
 )
 def test_the_libraries_in_the_worker_reach_no_address(attempt: str, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "nougat"}')
     (tmp_path / "nougat.py").write_text(f"import socket\n{attempt}\n")
-    worker = Path(nougat.__file__).with_name("nougat_worker.py")
-    program = (
+    program = Path(nougat.__file__).with_name("nougat_worker.py")
+    code = (
         f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['worker', {str(tmp_path)!r}]; "
-        f"runpy.run_path({str(worker)!r}, run_name='__main__')"
+        f"runpy.run_path({str(program)!r}, run_name='__main__')"
     )
-    done = subprocess.run([sys.executable, "-I", "-c", program], input=b"", capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-I", "-c", code], input=b"", capture_output=True, check=True)
     assert json.loads(done.stdout) == {"kind": "error", "reason": "broken", "name": "OSError: the network is not used"}
 
 
+def checkpoint(folder: Path, text: str, *more: str) -> Path:
+    """Make a checkpoint in the environment of nougat-ocr."""
+    subprocess.run([PYTHON, "-I", str(SCRIPT), str(folder), text, *more], check=True, capture_output=True)
+    return folder
+
+
 @pytest.mark.slow
-@needs_nougat_ocr
-def test_weights_that_do_not_fit_are_an_expected_failure(tmp_path: Path) -> None:
-    model = own_checkpoint(tmp_path / "model", "Some words.")
+@needs_nougat
+def test_nougat_ocr_reads_a_page_and_weights_that_do_not_fit_are_an_expected_failure(
+    write_pdf: Write, tmp_path: Path
+) -> None:
+    model = checkpoint(tmp_path / "model", f"{WORDS}\n\n\\[E=mc^{{2}} \\tag{{1}}\\]")
+    options = ReadOptions(reader="nougat", nougat_model=model, cache=tmp_path / "cache")
+    paper = read_paper(write_pdf([PAGE]), options)
+    assert [(item.number, item.latex, item.source) for item in paper.equations] == [("1", "E=mc^{2}", "nougat")]
     (model / "pytorch_model.bin").write_bytes(b"no weights")
     with pytest.raises(PaperError, match="nougat does not load") as caught:
         read_pages({1: b"png"}, model, None)
     assert "nougat-ocr==0.1.17" in caught.value.hint
 
 
-def test_a_broken_page_in_the_cache_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    answer = json.dumps({"page": 1, "markdown": "x", "probability": 1.0})
-    program = tmp_path / "python"
-    program.write_text(f"#!/bin/sh\necho '{{\"kind\": \"ready\"}}'; read line; echo '{answer}'\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("AGENTSYS_NOUGAT_PYTHON", str(program))
-    cache = tmp_path / "cache"
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
-    assert read_pages({1: b"png"}, model, cache)[1].markdown == "x"
-    (file,) = cache.iterdir()
-    file.write_text("{broken")
-    assert read_pages({1: b"png"}, model, cache)[1].markdown == "x"
+@pytest.mark.slow
+@needs_nougat
+def test_nougat_ocr_in_a_loop_is_not_believed(write_pdf: Write, tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "model", "again and ", "loops")
+    paper = read_paper(write_pdf([PAGE]), ReadOptions(reader="nougat", nougat_model=model, cache=tmp_path / "cache"))
+    assert [item.source for item in paper.equations] == ["text-layer"]
+    assert any("not taken from nougat: cut off" in warning for warning in paper.warnings)

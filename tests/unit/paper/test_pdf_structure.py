@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from agentsys.paper import find_section, read_paper
-from unit.paper.conftest import LINES, prose, text_at
-
-Write = Callable[..., Path]
+from unit.paper.conftest import LINES, Write, prose, text_at
 
 
 def paper_page() -> str:
@@ -98,6 +93,11 @@ def test_running_heads_and_page_numbers_are_left_out(write_pdf: Write) -> None:
     words = " ".join(block.text for block in read_paper(write_pdf(pages)).blocks())
     assert "Proceedings of Something" not in words
     assert "We study a method" in words
+
+
+def test_a_superscript_two_alone_on_a_line_is_no_line_number(write_pdf: Write) -> None:
+    page = text_at(100, 700, "1   Introduction", 12, "F2") + prose(100, 680, LINES) + text_at(40, 600, "\xb2")
+    assert "We study a method" in read_paper(write_pdf([page])).sections[0].blocks[0].text
 
 
 def test_a_list_item_with_a_number_is_no_heading(write_pdf: Write) -> None:

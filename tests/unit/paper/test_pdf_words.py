@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentsys.paper.pdf.accents import combine
+from agentsys.paper.pdf.extract import combine_accents
 from agentsys.paper.pdf.fonts import Span, make_font
 from agentsys.paper.pdf.glyphs import Char, Style
 from agentsys.paper.pdf.lines import Line
@@ -42,13 +42,13 @@ def test_ligatures_become_letters() -> None:
 
 
 def test_an_accent_goes_onto_the_letter_below_it() -> None:
-    style = Style("CMR10", 10.0, 0, 400, 0, 0)
+    style = Style("CMR10", 10.0, 0, 400, 0)
 
     def char(text: str, x: float) -> Char:
         return Char(text, x, 0.0, x + 5, 10.0, 8.0, style, "g")
 
     far = [char(letter, 6.0 * number) for number, letter in enumerate("Lorincz")]
-    text = "".join(item.text for item in combine([*far, char("¨", 6.5)]))
+    text = "".join(item.text for item in combine_accents([*far, char("¨", 6.5)]))
     assert text == "Lörincz"
     alone = [char("a", 0.0), char("˜", 50.0)]
-    assert "".join(item.text for item in combine(alone)) == "a˜"
+    assert "".join(item.text for item in combine_accents(alone)) == "a˜"

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from agentsys.paper import read_paper
-from unit.paper.conftest import LINES, prose, text_at
-
-Write = Callable[..., Path]
-HEAD = text_at(100, 740, "1   Introduction", 12, "F2") + prose(100, 720, LINES)
+from unit.paper.conftest import HEAD, LINES, Write, prose, text_at
 
 
 def upright(x: float, y: float, words: str) -> str:

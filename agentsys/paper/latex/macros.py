@@ -1,4 +1,4 @@
-"""Expand what a paper defines for its own displays: `\\be`, `\\begin{eq}`, and the names of its theorems.
+"""What a paper defines for itself. Commands that begin a display (`\\be`, `\\begin{eq}`) and theorems are expanded.
 
 Other macros stay as they are and are handed over as notation: a model reads `\\R` as well as `\\mathbb{R}`.
 """
@@ -28,6 +28,12 @@ _THEOREM = re.compile(
     r"\\(?:newtheorem\*?|declaretheorem)\s*(?:\[[^\]]*\])?\s*\{(?P<name>[A-Za-z0-9*]+)\}"
     r"\s*(?:\[[^\]]*\]\s*)?(?:\{(?P<title>[^{}]*)\})?"
 )
+_DEFINITION = re.compile(
+    r"\\(?:(?:re|provide)?newcommand|renewcommand|DeclareMathOperator|DeclareRobustCommand)\*?\s*\{?\s*\\(?P<name>[A-Za-z@]+)\s*\}?"
+    r"|\\def\s*\\(?P<def>[A-Za-z@]+)"
+)
+MAX_NOTATION = 6_000
+"""Characters of notation that are handed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +113,32 @@ def _environments(text: str) -> dict[str, _Definition]:
 
 
 def _own_command(body: str, name: str, definition: _Definition, limit: int) -> str:
-    parts: list[str] = []
-    position = 0
-    size = len(body)
-    for match in re.finditer(rf"(?<!\\)((?:\\\\)*)\\{re.escape(name)}(?![A-Za-z@])", body):
-        if match.start() < position or re.search(r"(?:command\*?\s*\{?|\\def|\\let)\s*$", body[: match.start()][-20:]):
-            continue
-        given, end = _arguments(body, match.end(), definition)
-        size += _size(definition.body, given)
-        if size > limit:
-            return body
-        parts += [body[position : match.start()], match[1], _filled(definition.body, given)]
-        position = end
-    return "".join([*parts, body[position:]])
+    pattern = rf"(?<!\\)(?P<before>(?:\\\\)*)\\{re.escape(name)}(?![A-Za-z@])"
+    return _substituted(body, pattern, definition, limit)
 
 
 def _own_environment(body: str, name: str, definition: _Definition, limit: int) -> str:
+    changed = _substituted(body, rf"(?P<before>)\\begin\s*\{{{re.escape(name)}\}}", definition, limit)
+    return re.sub(rf"\\end\s*\{{{re.escape(name)}\}}", lambda _: definition.end, changed) if changed != body else body
+
+
+def _substituted(body: str, pattern: str, definition: _Definition, limit: int) -> str:
+    """Put a definition in the place of its uses, unless that makes the text longer than `limit`."""
     parts: list[str] = []
     position = 0
     size = len(body)
-    for match in re.finditer(rf"\\begin\s*\{{{re.escape(name)}\}}", body):
-        if match.start() < position:
+    for match in re.finditer(pattern, body):
+        start = match.start()
+        if start < position or re.search(r"(?:command\*?\s*\{?|\\def|\\let)\s*$", body[max(start - 20, 0) : start]):
             continue
         given, end = _arguments(body, match.end(), definition)
-        size += _size(definition.body, given) + len(definition.end)
+        most = len(definition.body) + definition.body.count("#") * max(map(len, given), default=0)
+        size += most + len(definition.end)
         if size > limit:
             return body
-        parts += [body[position : match.start()], _filled(definition.body, given)]
+        parts += [body[position:start], match["before"], _filled(definition.body, given)]
         position = end
-    body = "".join([*parts, body[position:]])
-    return re.sub(rf"\\end\s*\{{{re.escape(name)}\}}", lambda _: definition.end, body)
+    return "".join([*parts, body[position:]])
 
 
 def _arguments(text: str, position: int, definition: _Definition) -> tuple[list[str], int]:
@@ -156,11 +158,6 @@ def _arguments(text: str, position: int, definition: _Definition) -> tuple[list[
     return given, position
 
 
-def _size(body: str, given: list[str]) -> int:
-    """Characters that a use of a definition makes at most."""
-    return len(body) + body.count("#") * max(map(len, given), default=0)
-
-
 def _filled(body: str, given: list[str]) -> str:
     return re.sub(r"#(\d)", lambda mark: given[int(mark[1]) - 1] if 0 < int(mark[1]) <= len(given) else "", body)
 
@@ -178,3 +175,24 @@ def _theorems(text: str, body: str) -> str:
 
 def _head(title: str, note: str | None) -> str:
     return f"\n\n**{title}{f' ({note.strip()})' if note and note.strip() else ''}.** "
+
+
+def used_macros(source: str, body: str) -> str:
+    """Return the definitions, in their order, of macros that occur in `body`."""
+    found: dict[str, str] = {}
+    for match in _DEFINITION.finditer(source):
+        name = match["name"] or match["def"]
+        brace = source.find("{", match.end())
+        if brace < 0 or brace - match.end() > 60:
+            continue
+        found[name] = source[match.start() : matching(source, brace) + 1]
+    wanted = {name for name in found if re.search(rf"\\{re.escape(name)}(?![A-Za-z@])", body)}
+    for _ in range(5):
+        more = {
+            other for name in wanted for other in re.findall(r"\\([A-Za-z@]+)", found[name]) if other in found
+        } - wanted
+        if not more:
+            break
+        wanted |= more
+    text = "\n".join(" ".join(found[name].split()) for name in found if name in wanted)
+    return text[:MAX_NOTATION]
