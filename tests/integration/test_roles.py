@@ -74,7 +74,7 @@ async def test_the_reviewers_request_names_its_own_model(
         context.git.commit("First version")
         checks = tuple(Check(name=name, state="passed") for name in CHECKS)
         context.rounds.write_verdict(Verdict(round=1, tree=context.ws.code_tree(), checks=checks, backend="fake"))
-        reviewer = next(each for each in team.colleagues if "review" in each.steps)
+        reviewer = next(each for each in team.agents if "review" in each.steps)
         await reviewer.act("review")
         await team.close()
     assert [request.body["model"] for request in endpoint.requests] == [asked]
@@ -119,7 +119,7 @@ def test_a_budget_is_refused_where_the_price_of_one_roles_model_is_unknown(role:
 
 
 def test_the_seal_of_the_audit_names_every_model(tmp_path: Path) -> None:
-    from agentsys.audit.auditfiles import seal_audit
+    from agentsys.audit.record import seal_audit
 
     run = verified_run(tmp_path)
     team = team_of(run, "http://127.0.0.1:9/v1", **OWN)
