@@ -297,7 +297,7 @@ def test_what_is_no_picture_is_left_out(data: bytes) -> None:
 
 def test_algorithm_of_a_page_with_wrong_mathematics_is_cut_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from agentsys.core.files import sha256_bytes
-    from agentsys.paper import pictures
+    from agentsys.paper.pdf import process
 
     (tmp_path / "p.pdf").write_bytes(b"%PDF-")
     box = (0.0, 0.0, 9.0, 9.0)
@@ -310,11 +310,11 @@ def test_algorithm_of_a_page_with_wrong_mathematics_is_cut_out(monkeypatch: pyte
     update = {"sections": (Section(id="s", blocks=blocks),), "pages": pages, "sha256": sha256_bytes(b"%PDF-")}
     asked: list[object] = []
 
-    def crop(data: bytes, crops: list[list[object]], *rest: object) -> dict[str, str]:
+    def crop(data: bytes, crops: list[list[object]], **rest: object) -> dict[str, bytes]:
         asked.extend(row[0] for row in crops)
         return {}
 
-    monkeypatch.setattr(pictures, "_crop", crop)
+    monkeypatch.setattr(process, "crop", crop)
     add_pictures(paper().model_copy(update=update), tmp_path / "p.pdf", tmp_path)
     assert asked == ["a2"]
 
