@@ -34,17 +34,16 @@ from agentsys.core.settings import Settings
 from agentsys.core.tree import read_tree
 from agentsys.plan.distributions import normal_name
 from agentsys.plan.files import load_plan
-from agentsys.plan.repo_facts import RepoFacts
 from agentsys.run.pipeline import implement
-from agentsys.verify.bench import Bench, Found
+from agentsys.verify.checks.base import Bench, Found, Job
+from agentsys.verify.checks.imports import check_imports
+from agentsys.verify.checks.install import check_install
+from agentsys.verify.checks.pyright import check_types
+from agentsys.verify.checks.pytests import check_pytest
+from agentsys.verify.checks.results import check_results
+from agentsys.verify.checks.smoke import check_smoke
 from agentsys.verify.compare import compare
-from agentsys.verify.imports import check_imports
-from agentsys.verify.install import check_install
-from agentsys.verify.pytests import check_pytest
-from agentsys.verify.results import check_results
 from agentsys.verify.results_file import Results, ResultsError, parse_results
-from agentsys.verify.smoke import check_smoke
-from agentsys.verify.typecheck import check_types
 from agentsys_policies.engine import Policy
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.choose import open_sandbox
@@ -95,7 +94,7 @@ class Lab:
         failed += _failed(smoke)
         if smoke.check.state == "passed":
             failed += _failed(await check_results(bench))
-        return Seen(failed, _read(bench.out / "results.json"), time.monotonic() - began)
+        return Seen(failed, _read(bench.job.out / "results.json"), time.monotonic() - began)
 
     def _audit(self, files: Mapping[str, bytes]) -> list[tuple[str, str]]:
         with tempfile.TemporaryDirectory() as folder:
@@ -109,21 +108,10 @@ class Lab:
         return [("audit", f"{worst.rule}: {worst.message}" if worst else decision.status)]
 
     def _bench(self, files: Mapping[str, bytes], name: str, constraints: tuple[str, ...]) -> Bench:
+        log = EventLog(None, "benchmark")
         out = self._logs / "rounds" / name
-        out.mkdir(parents=True, exist_ok=True)
-        texts = {"requirements.txt": files.get("requirements.txt", b"").decode("utf-8", "replace")}
-        return Bench(
-            sandbox=self._sandbox,
-            files=files,
-            out=out,
-            log_base=self._logs,
-            plan=self._plan,
-            facts=RepoFacts(files=frozenset(files), plan=self._plan, texts=texts),
-            events=EventLog(None, "benchmark"),
-            round=1,
-            timeout=SECONDS,
-            constraints=constraints,
-        )
+        job = Job(files=files, out=out, plan=self._plan, events=log, timeout=SECONDS, round=1, constraints=constraints)
+        return Bench(self._sandbox, job)
 
 
 def _failed(found: Found) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from agentsys.core.fingerprint import fingerprint_of
 
@@ -143,9 +143,9 @@ class Plan(Artifact):
 
 # -- verification ------------------------------------------------------------------------------------------------------
 
-CheckName = Literal["install", "imports", "pyright", "pytest", "smoke", "results", "audit", "review"]
-CHECKS: tuple[CheckName, ...] = ("install", "imports", "pyright", "pytest", "smoke", "results", "audit")
-"""What `verified` demands of every round; a review comes on top, once all of them have passed."""
+FIRST_DEMANDED = ("install", "imports", "pyright", "pytest", "smoke", "results", "audit")
+"""What was demanded of every verification before verdicts said it themselves. Never changed: new verdicts get the
+checks of `agentsys.verify.checks.table`."""
 CheckState = Literal["passed", "failed", "not_run", "infra_error"]
 
 DiagnosticKind = Literal[
@@ -177,7 +177,7 @@ class Diagnostic(Artifact):
     """
 
     kind: DiagnosticKind
-    check: CheckName
+    check: str = Field(description="name of the check; a stored one may name a check that this version does not know")
     message: str
     path: str = ""
     line: int | None = None
@@ -193,15 +193,16 @@ class Diagnostic(Artifact):
 
 
 class Check(Artifact):
-    """One check of a verification."""
+    """What one check of a verification found; the checks themselves stand in `agentsys.verify.checks.table`."""
 
-    name: CheckName
+    name: str = Field(description="a stored one may name a check that this version does not know")
     state: CheckState
     exit_code: int | None = None
     outcome: str = Field(default="", description="the sandbox's outcome word; empty where nothing was executed")
     seconds: float = 0.0
     log: str = Field(default="", description="path of the log, relative to the run directory")
     note: str = Field(default="", description="what the check saw: `12 passed`, `0 errors in 9 files`, ...")
+    counts: dict[str, int] = Field(default={}, description="the numbers of the note: `passed`, `errors`, ...")
 
 
 class Verdict(Artifact):
@@ -210,23 +211,38 @@ class Verdict(Artifact):
     round: int
     tree: str = Field(description="hash of the repository's files that were verified")
     checks: tuple[Check, ...]
+    demanded: tuple[str, ...] = Field(
+        default=(), description="checks that had to pass when this verdict was made; without them nothing passes"
+    )
     diagnostics: tuple[Diagnostic, ...] = ()
     backend: str = Field(default="", description="where it ran: `docker`, `podman`, `bubblewrap`, `fake`")
     weak: bool = Field(default=False, description="True where the backend isolates less than Docker does")
     infra: str = Field(default="", description="why the verification could not be done, if it could not")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _first_version(cls, data: object, info: ValidationInfo) -> object:
+        """A file from before `demanded` was stored was judged by the checks of that time."""
+        if info.mode == "json" and isinstance(data, dict) and "demanded" not in data:
+            return {**cast("dict[str, object]", data), "demanded": FIRST_DEMANDED}
+        return cast("object", data)
+
     @property
     def passed(self) -> bool:
-        """True only if every check ran and passed, the review too where there was one."""
-        states = {check.name: check.state for check in self.checks}
-        return not self.infra and all(states.get(name) == "passed" for name in (*CHECKS, *states))
+        """True only if everything that was demanded ran, and all that ran passed: the review too where there was one.
+
+        Checks that were added to agentsys later say nothing about an older verdict.
+        """
+        ran = {check.name for check in self.checks}
+        complete = bool(self.demanded) and ran.issuperset(self.demanded)
+        return complete and not self.infra and all(check.state == "passed" for check in self.checks)
 
     @property
     def score(self) -> tuple[int, int]:
         """Larger is better: (checks passed before the first failure, minus the number of diagnostics)."""
         states = {check.name: check.state for check in self.checks}
         reached = 0
-        for name in CHECKS:
+        for name in self.demanded:
             if states.get(name) != "passed":
                 break
             reached += 1

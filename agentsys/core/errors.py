@@ -33,6 +33,23 @@ Status = Literal[
     "interrupted",
 ]
 
+ReasonCode = Literal[
+    "",
+    "passed",
+    "stopped",
+    "not_verified",
+    "replay_failed",
+    "refused",
+    "rounds_used",
+    "same_cause",
+    "no_change",
+    "given_up",
+    "budget",
+    "tokens",
+    "time",
+]
+"""Why a run ended, for programs; `agentsys.report.ending` has the words and what to do next."""
+
 EXIT_CODES: dict[Status, int] = {
     "verified": 0,
     "internal_error": 1,
@@ -56,6 +73,7 @@ class AgentsysError(Exception):
 
     status: ClassVar[Status] = "internal_error"
     exit_code: int = 1
+    code: ReasonCode = ""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -109,6 +127,7 @@ class BlockedError(AgentsysError):
 
     status = "blocked"
     exit_code = 6
+    code = "refused"
 
 
 class LimitReached(AgentsysError):
@@ -116,6 +135,10 @@ class LimitReached(AgentsysError):
 
     status = "limit"
     exit_code = 7
+
+    def __init__(self, message: str, hint: str = "", code: ReasonCode = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
 
 
 class Interrupted(AgentsysError):

@@ -40,6 +40,11 @@ Event = Mapping[str, object]
 Subscriber = Callable[[Event], None]
 
 
+def utc_now(precision: Literal["seconds", "milliseconds"] = "seconds") -> str:
+    """Return the time as it is stored everywhere: `2026-01-02T03:04:05Z`."""
+    return datetime.now(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
 class EventLog:
     """Appends events to a file, flushed one by one, and hands them to subscribers.
 
@@ -62,7 +67,7 @@ class EventLog:
     def emit(self, type: EventType, *, stage: Stage | None = None, round: int | None = None, **data: object) -> None:
         """Record one event. `data` must be plain JSON values."""
         self._seq += 1
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = utc_now("milliseconds")
         event: dict[str, object] = {"v": 1, "seq": self._seq, "ts": now, "run": self._run, "type": type}
         if stage is not None:
             event["stage"] = stage

@@ -40,6 +40,8 @@ class RunRecord(BaseModel):
     exit_code: int | None = None
     reason: str = ""
     """Why the run ended as it did, in one sentence."""
+    reason_code: str = ""
+    """The same for programs (`core.errors.ReasonCode`); empty in runs from before it was stored."""
     hint: str = ""
     stage: str = "read"
     pid: int | None = None

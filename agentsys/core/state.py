@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agentsys.core.artifacts import Owner
+from agentsys.core.errors import ReasonCode
 from agentsys.core.events import Step
 
 STEP_OF_OWNER: Mapping[Owner, Step] = {"planner": "plan", "analyzer": "analyse", "coder": "code", "debugger": "debug"}
@@ -35,7 +36,7 @@ class State:
     """Nothing is left to compare with the paper: it was done for this tree, as often as wanted, or is not wanted."""
     replayed: Replayed = "no"
     rounds_left: int = 0
-    stuck: str = ""
+    stuck: ReasonCode = ""
     """Why another repair round is pointless, if it is."""
     stopped: str = ""
     """Why the run must end here (stop_after, policy), if it must."""

@@ -36,7 +36,9 @@ class Limits:
         used = ledger.usage.total
         if self.max_tokens is not None and used >= self.max_tokens:
             raise LimitReached(
-                f"the limit of {self.max_tokens:,} tokens is used up ({used:,} used)", f"raise `--max-tokens` {_RESUME}"
+                f"the limit of {self.max_tokens:,} tokens is used up ({used:,} used)",
+                f"raise `--max-tokens` {_RESUME}",
+                "tokens",
             )
         if self.budget is None:
             return
@@ -49,7 +51,9 @@ class Limits:
             )
         if cost >= self.budget:
             raise LimitReached(
-                f"the budget of US$ {self.budget:.2f} is used up (US$ {cost:.2f} spent)", f"raise `--budget` {_RESUME}"
+                f"the budget of US$ {self.budget:.2f} is used up (US$ {cost:.2f} spent)",
+                f"raise `--budget` {_RESUME}",
+                "budget",
             )
 
     def check_time(self) -> None:
@@ -58,7 +62,7 @@ class Limits:
             raise self.time_up()
 
     def time_up(self) -> LimitReached:
-        return LimitReached("the time limit of the run is reached", f"raise `--time-limit` {_RESUME}")
+        return LimitReached("the time limit of the run is reached", f"raise `--time-limit` {_RESUME}", "time")
 
     @property
     def remaining(self) -> float:

@@ -158,6 +158,7 @@ class LiveSource:
             raise LimitReached(
                 f"the time limit ends before the provider may be asked again in {seconds:.0f} s ({message})",
                 "raise `--time-limit` and go on with `agentsys resume`",
+                "time",
             )
         if seconds > LONGEST_WAIT:
             raise ProviderError(

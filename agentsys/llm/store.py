@@ -14,7 +14,6 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, unquote
@@ -22,6 +21,7 @@ from urllib.parse import quote, unquote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentsys.core.errors import PrerequisiteError
+from agentsys.core.events import utc_now
 from agentsys.core.files import write_atomic
 from agentsys.llm.types import CallKey, FinishReason, Reply, Usage
 
@@ -63,7 +63,7 @@ class Recording(BaseModel):
             finish=reply.finish,
             usage=asdict(reply.usage),
             seconds=round(reply.seconds, 3),
-            ts=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            ts=utc_now(),
             images=reply.images,
             prompt=prompt,
             text=reply.text,

@@ -8,10 +8,10 @@ from agentsys.core.artifacts import Review, ReviewFinding
 from agentsys.core.numbers import plural
 from agentsys.core.text import clean_line
 from agentsys.report.data import ReportData, RoundData
+from agentsys.verify.checks.review import fingerprint, last_answer
 from agentsys.verify.fidelity.evidence import UNNAMED, Evidence, EvidenceState, RequirementEvidence
 from agentsys.verify.fidelity.mutation_report import MutationReport, TriedMutant
 from agentsys.verify.fidelity.papermap import STATE_WORDS, open_ends
-from agentsys.verify.review_findings import fingerprint, last_answer
 
 MUTANTS_HEAD = ("fault", "place", "before", "after", "outcome", "seconds")
 REVIEW_HEAD = ("requirement", "place", "what differs", "the paper", "what became of it")

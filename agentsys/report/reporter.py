@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from agentsys.audit.record import refusal, stored_refusal
-from agentsys.core.errors import Status
 from agentsys.core.events import Step
 from agentsys.debug.rollback import restore_best
 from agentsys.plan.context import Agent, Context
+from agentsys.report.ending import Ending, judge, next_step
 from agentsys.verify.deliver import deliver
-
-
-@dataclass
-class Ending:
-    """How the run ended."""
-
-    status: Status = "unverified"
-    reason: str = ""
-    hint: str = ""
 
 
 class Reporter(Agent):
@@ -28,51 +19,27 @@ class Reporter(Agent):
     description = "delivers the repository and says what is verified and what is not"
     steps: tuple[Step, ...] = ("report",)
 
-    def __init__(self, context: Context, ending: Ending) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._ending = ending
+        self.ending = Ending()
+        """How the run ended; until the reporter has spoken, nothing is verified."""
 
     async def act(self, step: Step) -> str:
         context = self._context
         if (context.ws.run.repo / ".git").is_dir() and context.rounds.all():
             restore_best(context, final=True)
             deliver(context)
-        self._judge()
-        return f"{self._ending.status}: {self._ending.reason}"
+        self.ending = self._judge()
+        return f"{self.ending.status}: {self.ending.reason}"
 
-    def _judge(self) -> None:
-        context, ending = self._context, self._ending
+    def _judge(self) -> Ending:
+        context = self._context
         state = context.read_state()
         if state.screened == "stopped":
-            ending.status = "blocked"
-            ending.reason, ending.hint = refusal(stored_refusal(context.ws))
-            return
-        if state.stopped:
-            ending.reason, ending.hint = state.stopped, "`agentsys resume` goes on from here"
-            return
-        current = context.rounds.latest_for_tree(context.ws.code_tree())
-        if state.verified == "passed" and state.replayed == "passed":
-            number = current.number if current is not None else 0
-            ending.status = "verified"
-            ending.reason = f"all checks passed in round {number}, and again in a fresh sandbox without network"
-            return
-        if current is None:
-            ending.reason = "the repository was not verified"
-            return
-        failed = [check.name for check in current.verdict.checks if check.state == "failed"]
-        if state.verified == "passed":
-            ending.reason = "all checks passed, but not again in a fresh sandbox"
-        elif failed == ["audit"] and all(check.state != "passed" for check in current.verdict.checks):
-            ending.status = "blocked"
-            ending.reason = f"the safety policy refuses the code: {current.verdict.diagnostics[0].message}"
-        else:
-            why = state.stuck or "the repair rounds are used up"
-            ending.reason = (
-                f"{', '.join(failed) or 'checks'} failed ({len(current.verdict.diagnostics)} diagnostics); {why}"
-            )
-            name, more = context.ws.run.path.name, context.settings.max_rounds + 3
-            ending.hint = f"try `agentsys resume {name} --max-rounds {more}`"
-            if context.rounds.given_up():
-                ending.hint = f"`agentsys resume {name} --model ...` asks again"
-            elif state.stuck:
-                ending.hint = f"correct the files in `{context.ws.run.repo}` by hand, then `agentsys resume {name}`"
+            return Ending("blocked", "refused", *refusal(stored_refusal(context.ws)))
+        current = None if state.stopped else context.rounds.latest_for_tree(context.ws.code_tree())
+        found = judge(state, current, context.rounds.given_up())
+        if found.status != "unverified":
+            return found
+        run, rounds = context.ws.run, max(context.settings.max_rounds, len(context.rounds.all())) + 3
+        return replace(found, hint=next_step(found.status, found.code, run.path.name, run.repo, rounds))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-
 from agentsys.core.artifacts import Check, Verdict
 from agentsys.core.errors import Status
 from agentsys.core.text import clean_line
 from agentsys.report.data import ReportData
+from agentsys.report.ending import code_of, next_step
 
 
 def effective_status(data: ReportData) -> Status:
@@ -83,30 +82,12 @@ def check_words(check: Check) -> str:
 
 def next_command(data: ReportData) -> str:
     """Return the command that goes on from here; empty where nothing is left to do."""
-    # The path, not the id: it is found from every working directory.
-    run = shlex.quote(str(data.path))
-    status = effective_status(data)
+    run, rounds = data.path, max(_setting(data, "max_rounds", 5), data.record.rounds) + 3
+    status, code = effective_status(data), code_of(data.record)
     if status == "unverified" and data.verdict is None:
-        return f"agentsys resume {run}"
-    if status == "unverified" and "by hand" in data.record.hint:
-        return f"correct {shlex.quote(str(data.repo))} by hand, then: agentsys resume {run}"
-    if status == "unverified":
-        more = max(_setting(data, "max_rounds", 5) + 3, data.record.rounds + 3)
-        return f"agentsys resume {run} --max-rounds {more}"
-    if status == "limit":
-        return f"agentsys resume {run} --{_limit_flag(data)} MORE"
-    if status in ("interrupted", "provider_error", "config_error", "internal_error"):
-        return f"agentsys resume {run}"
-    if status == "blocked":
-        return f"agentsys report {run} --format md    (rule ids and the words they matched)"
-    return ""
-
-
-def _limit_flag(data: ReportData) -> str:
-    reason = data.record.reason.lower()
-    if "token" in reason:
-        return "max-tokens"
-    return "time-limit" if "time" in reason else "budget"
+        code = "not_verified"
+    # The path, not the id: it is found from every working directory.
+    return next_step(status, code, run, data.repo, rounds)
 
 
 def _setting(data: ReportData, key: str, default: int) -> int:

@@ -22,7 +22,7 @@ from agentsys.llm.factory import build_model
 from agentsys.plan.context import Agent, Context
 from agentsys.plan.planner import Planner
 from agentsys.plan.workspace import Workspace
-from agentsys.report.reporter import Ending, Reporter
+from agentsys.report.reporter import Reporter
 from agentsys.run.router import next_step
 from agentsys.run.snapshot import snapshot
 from agentsys.verify.reviewer import Reviewer
@@ -39,7 +39,7 @@ class Team:
 
     agents: Sequence[Agent]
     context: Context
-    ending: Ending
+    reporter: Reporter
     model: Model
 
     def choose(self) -> Step:
@@ -90,7 +90,7 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         python=".".join(platform.python_version_tuple()[:2]),
         advisories=load_advisories(settings),
     )
-    ending = Ending()
+    reporter = Reporter(context)
     agents: list[Agent] = [
         Planner(context),
         Analyzer(context),
@@ -99,9 +99,9 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         Verifier(context),
         Reviewer(context),
         Auditor(context),
-        Reporter(context, ending),
+        reporter,
     ]
-    return Team(agents, context, ending, model)
+    return Team(agents, context, reporter, model)
 
 
 def _constraints(settings: Settings) -> tuple[str, ...]:

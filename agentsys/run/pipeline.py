@@ -11,12 +11,11 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentsys.core.errors import AgentsysError, Interrupted, LimitReached
-from agentsys.core.events import EventLog, Subscriber
+from agentsys.core.events import EventLog, Subscriber, utc_now
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, create
 from agentsys.core.runrecord import RunRecord, SettingValue
@@ -74,7 +73,7 @@ async def implement(
         title=read.title,
         request=request,
         settings=dict(sources) if sources else _plain(settings),
-        started=_now(),
+        started=utc_now(),
         recording=str(settings.replay or ""),
         seconds={"read": round(time.monotonic() - started, 3)},
     )
@@ -162,8 +161,8 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
         raise
     finally:
         await team.close()
-    seal_audit(team.context, team.ending.status)
-    recorder.end(team.ending.status, team.ending.reason, team.ending.hint)
+    seal_audit(team.context, team.reporter.ending.status)
+    recorder.end(team.reporter.ending)
 
 
 def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:
@@ -188,6 +187,7 @@ async def _talk(team: Team, recorder: RunRecorder, settings: Settings, events: E
         limit = LimitReached(
             f"the time limit of {settings.time_limit:g} s is used up",
             f"go on with `agentsys resume {recorder.record.id} --time-limit ...`",
+            "time",
         )
         events.emit("limit.reached", message=limit.message, hint=limit.hint)
         raise limit from error
@@ -215,7 +215,3 @@ def _store(read: Paper, paper: Path, run: RunDir, password: str) -> None:
 def _plain(settings: Settings) -> dict[str, SettingValue]:
     values = settings.model_dump(mode="json").items()
     return {name: SettingValue(value=value, source="argument") for name, value in values}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

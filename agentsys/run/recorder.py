@@ -6,16 +6,16 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 
-from agentsys.core.errors import EXIT_CODES, AgentsysError, LimitReached, Status
-from agentsys.core.events import EventLog, Stage, Step
+from agentsys.core.errors import EXIT_CODES, AgentsysError, LimitReached
+from agentsys.core.events import EventLog, Stage, Step, utc_now
 from agentsys.core.prompts import template_hash
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, process_start
 from agentsys.core.runrecord import RunRecord, UsageRecord
 from agentsys.core.settings import Settings
+from agentsys.report.ending import Ending
 
 UsageMeter = Callable[[], UsageRecord]
 VERSIONS = ("agentsys", "autogen-agentchat", "openai", "pyright", "pypdfium2")
@@ -37,6 +37,7 @@ class RunRecorder:
             status="running",
             exit_code=None,
             reason="",
+            reason_code="",
             hint="",
             pid=os.getpid(),
             pid_started=process_start(os.getpid()),
@@ -60,11 +61,20 @@ class RunRecorder:
     def said(self, speaker: str, receipt: str) -> None:
         self._events.emit("agent.message", stage=self._stage, agent=speaker, text=receipt, chars=len(receipt))
 
-    def end(self, status: Status, reason: str, hint: str) -> None:
-        self._update(status=status, reason=reason, hint=hint, exit_code=EXIT_CODES[status])
+    def end(self, ending: Ending) -> None:
+        code = EXIT_CODES[ending.status]
+        self._update(
+            status=ending.status, reason=ending.reason, reason_code=ending.code, hint=ending.hint, exit_code=code
+        )
 
     def fail(self, error: AgentsysError) -> None:
-        self._update(status=error.status, reason=error.message, hint=error.hint, exit_code=error.exit_code)
+        self._update(
+            status=error.status,
+            reason=error.message,
+            reason_code=error.code,
+            hint=error.hint,
+            exit_code=error.exit_code,
+        )
         if not isinstance(error, LimitReached):  # the model layer has said that one already
             self._events.emit("error", kind=error.status, message=error.message, hint=error.hint)
 
@@ -74,7 +84,7 @@ class RunRecorder:
 
     def finish(self) -> None:
         self._close_stage()
-        self._update(finished=_now(), pid=None, pid_started=None)
+        self._update(finished=utc_now(), pid=None, pid_started=None)
         self._write_report()
         self._events.emit(
             "run.finished",
@@ -116,7 +126,3 @@ class RunRecorder:
             changes["backend"], changes["weak_sandbox"] = found[-1].verdict.backend, found[-1].verdict.weak
         self.record = self.record.model_copy(update=changes)
         self._run.write(self.record)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

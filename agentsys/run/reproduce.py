@@ -11,24 +11,25 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from agentsys.audit.policy import load_advisories, load_policy
-from agentsys.core.artifacts import Check, MeasuredResult, Plan
+from agentsys.core.artifacts import MeasuredResult, Plan
 from agentsys.core.errors import BlockedError, SandboxUnavailable, UsageError
-from agentsys.core.events import EventLog
+from agentsys.core.events import EventLog, utc_now
 from agentsys.core.files import write_atomic
 from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord
 from agentsys.core.settings import Settings
 from agentsys.core.tree import read_tree
 from agentsys.plan.workspace import code_hash
-from agentsys.verify.bench import Infrastructure
+from agentsys.verify.checks.audit import GATES, audit_found
+from agentsys.verify.checks.base import Found, Infrastructure, Job
 from agentsys.verify.compare import compare_file
 from agentsys.verify.datafiles import DataFolder
 from agentsys.verify.reproduction import FILE, Outcome, Reproduction, Task, run_profile
+from agentsys.verify.run import lock_pins
 from agentsys.verify.sandboxspec import sandbox_spec
 from agentsys_policies.sbom import Installed
 from agentsys_policies.schema import Decision
@@ -36,7 +37,6 @@ from agentsys_sandbox.base import OnOutput, Sandbox, SandboxError
 from agentsys_sandbox.spec import Limits, Package, SandboxSpec
 
 Profile = Literal["full", "smoke"]
-GATES = {"code", "dependency", "command"}
 SPARE_SECONDS = 7200.0
 """How much longer than its run a sandbox may live: for the installation, the data and the results."""
 
@@ -95,25 +95,25 @@ async def _run(
     plan: Plan,
     files: dict[str, bytes],
     tree: str,
-    audit: Check,
+    audit: Found,
 ) -> Reproduced:
     number, out = _folder(run.reproductions)
     events = EventLog(out / "events.jsonl", record.id)
-    task = Task(
-        files,
-        out,
-        plan,
-        number,
-        order.profile,
-        tree,
-        order.timeout,
-        audit,
-        events,
-        order.data,
-        order.on_output,
-        _judge(settings),
+    job = Job(
+        files=files,
+        out=out,
+        plan=plan,
+        events=events,
+        timeout=order.timeout,
+        round=number,
+        constraints=lock_pins(files),
+        profile=order.profile,
+        stage="replay",
+        tree=tree,
+        on_output=order.on_output,
     )
-    started, clock = _now(), time.monotonic()
+    task = Task(job, audit, order.data, _judge(settings))
+    started, clock = utc_now(), time.monotonic()
     try:
         outcome = await _in_sandbox(record, settings, order, task)
     finally:
@@ -124,7 +124,7 @@ async def _run(
         profile=order.profile,
         tree=tree,
         started=started,
-        finished=_now(),
+        finished=utc_now(),
         seconds=seconds or round(time.monotonic() - clock, 3),
         backend=outcome.verdict.backend,
         weak=outcome.verdict.weak,
@@ -165,7 +165,7 @@ def _opener(settings: Settings) -> Callable[[SandboxSpec], Sandbox]:
     return lambda spec: open_sandbox(spec, settings.backend, settings.docker_hosts)
 
 
-def _audit(run: RunDir, tree: str, settings: Settings, profile: str) -> Check:
+def _audit(run: RunDir, tree: str, settings: Settings, profile: str) -> Found:
     """Return the audit of exactly this code as a check.
 
     Raises: BlockedError where there is none by the policy in force, or it does not allow the code or the command.
@@ -191,8 +191,7 @@ def _audit(run: RunDir, tree: str, settings: Settings, profile: str) -> Check:
             f"the safety audit does not allow the code: {gates or 'it is not complete'}",
             f"`agentsys report {run.path.name} --format md` shows the findings",
         )
-    note = ", ".join(f"{decision.gate} {decision.decision}" for decision in decisions)
-    return Check(name="audit", state="passed", note=note, log="audit/code.json")
+    return audit_found(decisions, policy)
 
 
 def _judge(settings: Settings) -> Callable[[Sequence[Package]], str]:
@@ -222,7 +221,3 @@ def _folder(base: Path) -> tuple[int, Path]:
     out = base / f"{number:02d}"
     out.mkdir(parents=True)
     return number, out
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from agentsys.audit.record import audited_tree, screened
 from agentsys.core.artifacts import Plan
-from agentsys.core.rounds import REPEATS_STOP, Round, Rounds
+from agentsys.core.rounds import Round, Rounds
 from agentsys.core.state import Replayed, State, Verified
 from agentsys.plan.workspace import Workspace
+from agentsys.report.ending import stuck
 
 
 def snapshot(ws: Workspace, rounds: Rounds, policy: str) -> State:
@@ -77,16 +78,3 @@ def _replayed(rounds: Rounds, tree: str) -> Replayed:
     """A failed replay is written down as the next round as well; until it is, the replay is not finished."""
     verdict = rounds.replay()
     return "passed" if verdict is not None and verdict.tree == tree and verdict.passed else "no"
-
-
-def stuck(rounds: Rounds, current: Round | None) -> str:
-    if current is None or current.verdict.passed:
-        return ""
-    if why := rounds.given_up():
-        return why
-    if len(rounds.attempts(current.verdict.diagnostics)) >= REPEATS_STOP:
-        return f"the same root cause came back after {REPEATS_STOP} repairs"
-    last = rounds.last()
-    if last is not None and last.diagnosis is not None and not last.pending:
-        return "the last repair changed nothing"
-    return ""

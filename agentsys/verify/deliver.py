@@ -10,9 +10,9 @@ from agentsys.core.rounds import Round
 from agentsys.core.text import code, md
 from agentsys.core.tree import read_tree
 from agentsys.plan.context import Context
+from agentsys.verify.checks.results import keep_results
 from agentsys.verify.fidelity.evidence import gather, read_results, read_tests
 from agentsys.verify.fidelity.papermap import map_faults, paper_map
-from agentsys.verify.results import keep_results
 
 
 def deliver(context: Context) -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from typing import cast
 
-from agentsys.audit.findings import as_diagnostics
-from agentsys.audit.record import record_decision
+from agentsys.audit.auditor import record_decision
+from agentsys.core.events import utc_now
 from agentsys.core.files import write_atomic
 from agentsys.core.version import agentsys_version
 from agentsys.plan.context import Context
-from agentsys.verify.bench import PROBES, Bench
-from agentsys.verify.run import Screened
+from agentsys.verify.checks.audit import policy_diagnostics
+from agentsys.verify.checks.base import PROBES, Bench, Screened
 from agentsys_policies.sbom import Installed, from_inspect, sbom
 from agentsys_policies.schema import Decision
 from agentsys_sandbox.base import VENV
@@ -38,7 +37,7 @@ async def screen_installed(context: Context, bench: Bench) -> Screened:
     if may_run:  # even reading metadata means to start a program where these packages lie
         installed = await _described(bench, installed)
     _write(context, decision, installed)
-    rows = () if decision.allows else tuple(as_diagnostics(decision, context.policy.open_findings(decision)))
+    rows = () if decision.allows else tuple(policy_diagnostics(decision, context.policy))
     return Screened(note=f"installed {decision.decision}", refused=not decision.allows, may_run=may_run, found=rows)
 
 
@@ -47,9 +46,10 @@ async def _described(bench: Bench, installed: Sequence[Installed]) -> list[Insta
     await bench.place_probe(_PROBE)
     out = f"{bench.inside}/metadata.jsonl"
     argv = [f"{VENV}/bin/python", "-I", "-S", "-B", f"{PROBES}/{_PROBE}", VENV, out]
-    result = await bench.run("install", argv, tool=True)
+    result = await bench.run("install", argv)
     if not result.ok:
-        bench.events.emit("warning", stage=bench.stage, round=bench.round, message="the licences could not be read")
+        job = bench.job
+        job.events.emit("warning", stage=job.stage, round=job.round, message="the licences could not be read")
         return list(installed)
     rows = _rows(await bench.sandbox.read_file(out, max_bytes=16 << 20))
     told = {(item.name, item.version): item for item in from_inspect({"installed": rows})}
@@ -82,7 +82,6 @@ def _normal(name: str) -> str:
 
 def _write(context: Context, decision: Decision, installed: Sequence[Installed]) -> None:
     ws, data = context.ws, context.advisories
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     looked_up = {"source": data.source, "date": data.date, "packages": data.packages} if data is not None else None
     whole = {
         "tree": ws.code_tree(),
@@ -91,6 +90,6 @@ def _write(context: Context, decision: Decision, installed: Sequence[Installed])
         "decisions": [decision.model_dump(mode="json")],
         "packages": [asdict(item) for item in installed],
     }
-    bill = sbom(ws.run.path.name, "0", installed, ts=now, tool_version=agentsys_version())
+    bill = sbom(ws.run.path.name, "0", installed, ts=utc_now(), tool_version=agentsys_version())
     for name, value in ((FILE, whole), (SBOM, bill)):
         write_atomic(ws.run.audit / name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")

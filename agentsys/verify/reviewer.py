@@ -6,14 +6,7 @@ import re
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentsys.core.artifacts import (
-    Check,
-    FileSpec,
-    FindingSeverity,
-    Plan,
-    Review,
-    ReviewFinding,
-)
+from agentsys.core.artifacts import FileSpec, FindingSeverity, Plan, Review, ReviewFinding
 from agentsys.core.errors import InternalError
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
@@ -22,7 +15,8 @@ from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
-from agentsys.verify.review_findings import as_diagnostics, last_answer
+from agentsys.verify.checks.review import last_answer, review_diagnostics, with_review
+from agentsys.verify.run import say_diagnostics
 
 ROLE = "reviewer"
 """Role of these calls in the ledger: they are the analyzer's, and are counted apart."""
@@ -188,23 +182,12 @@ def _stands_in(quote: str, paper: str) -> bool:
 def _open_round(context: Context, current: Round, found: Review) -> None:
     """Write the findings down as the next round's verdict: the debugger's way to them is the usual one."""
     following = len(context.rounds.all()) + 1  # more than one further, where a tree was put back by hand
-    check = Check(name="review", state="failed", note=f"{len(found.open)} findings in {len(found.files)} files")
-    checks = (*(row for row in current.verdict.checks if row.name != "review"), check)
-    diagnostics = as_diagnostics(found.open)
-    verdict = current.verdict.model_copy(update={"round": following, "checks": checks, "diagnostics": diagnostics})
+    note = f"{len(found.open)} findings in {len(found.files)} files"
+    diagnostics = review_diagnostics(found.open)
+    verdict = with_review(current.verdict, following, "failed", note, diagnostics)
     write_atomic(context.ws.run.round(following) / "commit", context.git.head() + "\n")
     context.rounds.write_verdict(verdict)
-    for item in diagnostics:
-        context.events.emit(
-            "diagnostic.found",
-            stage="review",
-            round=following,
-            kind=item.kind,
-            path=item.path,
-            line=item.line,
-            message=item.message[:300],
-            fingerprint=item.fingerprint,
-        )
+    say_diagnostics(context.events, verdict, "review")
 
 
 def settle_dismissed(context: Context, current: Round, marks: set[str]) -> None:
@@ -215,9 +198,7 @@ def settle_dismissed(context: Context, current: Round, marks: set[str]) -> None:
     """
     rest = tuple(row for row in current.verdict.diagnostics if row.fingerprint not in marks)
     note = f"{len(marks)} findings dismissed with a reason" + (f", {len(rest)} left" if rest else "")
-    check = Check(name="review", state="failed" if rest else "passed", note=note)
-    checks = (*(row for row in current.verdict.checks if row.name != "review"), check)
     number = len(context.rounds.all()) + 1
-    verdict = current.verdict.model_copy(update={"round": number, "checks": checks, "diagnostics": rest})
+    verdict = with_review(current.verdict, number, "failed" if rest else "passed", note, rest)
     write_atomic(context.ws.run.round(number) / "commit", context.git.head() + "\n")
     context.rounds.write_verdict(verdict)

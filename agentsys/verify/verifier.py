@@ -6,19 +6,21 @@ import json
 from functools import partial
 from pathlib import Path
 
-from agentsys.audit.findings import as_diagnostics
 from agentsys.audit.record import audited_tree
-from agentsys.core.artifacts import CHECKS, Check, Diagnostic, Plan, Verdict
+from agentsys.core.artifacts import Plan, Verdict
 from agentsys.core.errors import InternalError, SandboxUnavailable
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
+from agentsys.core.tree import read_tree
 from agentsys.plan.context import Agent
+from agentsys.verify.checks.audit import GATES, audit_found
+from agentsys.verify.checks.base import Found, Job
+from agentsys.verify.checks.table import Seen, make_verdict
 from agentsys.verify.deliver import deliver
 from agentsys.verify.environment import screen_installed
 from agentsys.verify.fidelity.mutation import mutation_check
 from agentsys.verify.fidelity.mutation_report import FILE, read_report
-from agentsys.verify.replay import replay
-from agentsys.verify.run import verify
+from agentsys.verify.run import replay, verify
 from agentsys_policies.schema import Decision
 from agentsys_sandbox.base import SandboxError
 
@@ -42,36 +44,35 @@ class Verifier(Agent):
         current = context.rounds.latest_for_tree(tree)
         try:
             if step == "replay" and current is not None and current.verdict.passed:
-                return await self._replay(plan, tree, current.number)
-            return await self._verify(plan, tree)
+                return await self._replay(self._job(plan, tree, current.number, context.ws.run.rounds / "replay"))
+            number = len(context.rounds.all()) + 1
+            return await self._verify(self._job(plan, tree, number, context.ws.run.round(number)))
         except SandboxError as error:
             raise SandboxUnavailable(error.message, error.hint or "see `agentsys doctor`") from error
 
-    async def _verify(self, plan: Plan, tree: str) -> str:
+    def _job(self, plan: Plan, tree: str, number: int, folder: Path) -> Job:
         context = self._context
-        number = len(context.rounds.all()) + 1
-        folder = context.ws.run.round(number)
+        return Job(
+            files=read_tree(context.ws.run.repo),
+            out=folder,
+            plan=plan,
+            events=context.events,
+            timeout=context.settings.round_timeout,
+            round=number,
+            constraints=context.constraints,
+            tree=tree,
+            keep_in=context.ws.run.repo,
+            screen=partial(screen_installed, context),
+        )
+
+    async def _verify(self, job: Job) -> str:
+        context = self._context
         context.git.commit("Edited by hand")
-        write_atomic(folder / "commit", context.git.head() + "\n")
-        audit, findings, may_run = self._audit()
-        context.events.emit("round.started", stage="verify", round=number)
-        if not may_run:
-            verdict = _not_executed(number, tree, audit, findings)
-        else:
-            verdict = await verify(
-                context.ws.run.repo,
-                context.open_sandbox,
-                round=number,
-                out=folder,
-                plan=plan,
-                tree=tree,
-                timeout=context.settings.round_timeout,
-                constraints=context.constraints,
-                events=context.events,
-                audit=(audit, findings),
-                screen=partial(screen_installed, context),
-            )
-        return self._close(number, folder, verdict)
+        write_atomic(job.out / "commit", context.git.head() + "\n")
+        audit, may_run = self._audit()
+        context.events.emit("round.started", stage="verify", round=job.round)
+        verdict = await verify(job, context.open_sandbox, audit) if may_run else _not_executed(job, audit)
+        return self._close(job.round, job.out, verdict)
 
     def _close(self, number: int, folder: Path, verdict: Verdict) -> str:
         context = self._context
@@ -98,31 +99,19 @@ class Verifier(Agent):
             lines = [f"{row['name']}=={row['version']}" for row in sorted(packages, key=lambda row: str(row["name"]))]
             write_atomic(self._context.ws.run.llm / "environment.txt", "\n".join(lines) + "\n")
 
-    async def _replay(self, plan: Plan, tree: str, number: int) -> str:
+    async def _replay(self, job: Job) -> str:
         """Run the delivered repository once more, from its own files and pins, in a brand-new sandbox."""
         context = self._context
-        folder = context.ws.run.rounds / "replay"
-        audit, findings, may_run = self._audit()
-        noticed = await self._plant_faults(plan, tree) if may_run else ""
+        audit, may_run = self._audit()
+        noticed = await self._plant_faults(job) if may_run else ""
         deliver(context)
-        if not may_run:  # the policy was changed after the round passed
-            verdict = _not_executed(number, tree, audit, findings)
-            write_atomic(folder / "verdict.json", verdict.model_dump_json(indent=1) + "\n")
-        else:
-            verdict = await replay(
-                context.ws.run.repo,
-                context.open_sandbox,
-                round=number,
-                out=folder,
-                plan=plan,
-                tree=tree,
-                timeout=context.settings.round_timeout,
-                events=context.events,
-                audit=(audit, findings),
-                screen=partial(screen_installed, context),
-            )
+        if may_run:
+            verdict = await replay(job, context.ws.run.repo, context.open_sandbox, audit)
+        else:  # the policy was changed after the round passed
+            verdict = _not_executed(job, audit)
+            write_atomic(job.out / "verdict.json", verdict.model_dump_json(indent=1) + "\n")
         if verdict.infra:
-            return self._close(number, folder, verdict)
+            return self._close(job.round, job.out, verdict)
         if not verdict.passed:
             # What fails only in a fresh place is a fault like any other: it becomes the next round's verdict.
             following = len(context.rounds.all()) + 1
@@ -131,24 +120,19 @@ class Verifier(Agent):
         context.git.commit("Results of the replay in a fresh sandbox")
         return f"replayed in a fresh sandbox: {'passed' if verdict.passed else 'failed'}{noticed}"
 
-    async def _plant_faults(self, plan: Plan, tree: str) -> str:
+    async def _plant_faults(self, job: Job) -> str:
         """See once for each tree whether the tests notice small faults. It tells, and never changes the verdict."""
         context = self._context
         rounds = context.ws.run.rounds
         stored = read_report(rounds / FILE)
-        if context.settings.mutants == 0 or (stored is not None and stored.tree == tree):
+        if context.settings.mutants == 0 or (stored is not None and stored.tree == job.tree):
             return ""
         report = await mutation_check(
-            context.ws.run.repo,
+            job,
             context.open_sandbox,
-            out=rounds,
-            plan=plan,
-            tree=tree,
+            rounds,
             count=context.settings.mutants,
-            timeout=context.settings.round_timeout,
-            limit=min(context.settings.round_timeout, MUTATION_SECONDS),
-            constraints=context.constraints,
-            screen=partial(screen_installed, context),
+            limit=min(job.timeout, MUTATION_SECONDS),
         )
         if report.note:
             message = f"planted faults: {report.note}"
@@ -156,21 +140,17 @@ class Verifier(Agent):
         tried = report.count("caught") + report.count("survived")
         return f"; the tests noticed {report.count('caught')} of {tried} planted faults" if tried else ""
 
-    def _audit(self) -> tuple[Check, tuple[Diagnostic, ...], bool]:
-        """Turn the audit of this tree into a check, which only a complete allow passes; and say if it may be run."""
+    def _audit(self) -> tuple[Found, bool]:
+        """Return the audit of this tree as a check, and whether the tree may be run."""
         data = json.loads((self._context.ws.run.audit / "code.json").read_text(encoding="utf-8"))
         decisions = [Decision.model_validate(row) for row in data["decisions"]]
-        refused = [decision for decision in decisions if not decision.allows]
         gates = {decision.gate for decision in decisions}
-        if gates != {"code", "dependency", "command"}:
+        if gates != GATES:
             raise InternalError(f"the audit looked through {', '.join(sorted(gates)) or 'no gate'} only")
-        note = ", ".join(f"{decision.gate} {decision.decision}" for decision in decisions)
-        check = Check(name="audit", state="failed" if refused else "passed", note=note, log="audit/code.json")
         policy = self._context.policy
-        rows = tuple(row for decision in refused for row in as_diagnostics(decision, policy.open_findings(decision)))
-        return check, rows, policy.may_run(decisions)
+        return audit_found(decisions, policy), policy.may_run(decisions)
 
 
-def _not_executed(number: int, tree: str, audit: Check, findings: tuple[Diagnostic, ...]) -> Verdict:
-    rest = tuple(Check(name=name, state="not_run", note="refused by the audit") for name in CHECKS if name != "audit")
-    return Verdict(round=number, tree=tree, checks=(*rest, audit), diagnostics=findings)
+def _not_executed(job: Job, audit: Found) -> Verdict:
+    verdict = make_verdict(job, Seen(found={"audit": audit}), otherwise="refused by the audit")
+    return verdict.model_copy(update={"diagnostics": audit.diagnostics})  # in the policy's order, the worst first

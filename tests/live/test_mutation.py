@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from agentsys.verify.fidelity.mutation import mutation_check
+from agentsys.verify.fidelity.mutation_report import MutationReport
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.choose import open_sandbox
 from agentsys_sandbox.spec import Limits, SandboxSpec
 from live.sandboxes import Place
-from unit.verify.tiny import GREEN, PLAN, write_repo
+from unit.verify.tiny import GREEN, PLAN, job, write_repo
 
 pytestmark = pytest.mark.index
 CORE = PLAN.model_copy(
@@ -28,9 +29,13 @@ def factory(place: Place) -> Callable[[], Sandbox]:
     return lambda: open_sandbox(spec, place.backend)
 
 
+async def check(place: Place, repo: Path, out: Path, count: int, timeout: float) -> MutationReport:
+    return await mutation_check(job(repo, out, plan=CORE, timeout=timeout), factory(place), out, count=count)
+
+
 async def test_good_tests_notice_planted_faults(place: Place, tmp_path: Path) -> None:
     repo = write_repo(tmp_path / "repo", GREEN)
-    report = await mutation_check(repo, factory(place), out=tmp_path / "rounds", plan=CORE, count=4, timeout=120)
+    report = await check(place, repo, tmp_path / "rounds", 4, 120)
     assert report.mutants and report.share == 1.0, report
     assert {item.by for item in report.mutants} == {"tests/test_model.py::test_mean"}
     assert report.backend and not report.note
@@ -38,7 +43,7 @@ async def test_good_tests_notice_planted_faults(place: Place, tmp_path: Path) ->
 
 async def test_blind_tests_notice_nothing(place: Place, tmp_path: Path) -> None:
     repo = write_repo(tmp_path / "repo", BLIND)
-    report = await mutation_check(repo, factory(place), out=tmp_path / "rounds", plan=CORE, count=2, timeout=120)
+    report = await check(place, repo, tmp_path / "rounds", 2, 120)
     assert report.mutants and report.share == 0.0, report
 
 
@@ -48,7 +53,7 @@ async def test_a_loop_that_no_longer_ends_is_noticed_by_the_time_limit(
 ) -> None:
     monkeypatch.setattr("agentsys.verify.fidelity.mutation.SPARE", 4.0)
     repo = write_repo(tmp_path / "repo", ENDLESS)
-    report = await mutation_check(repo, factory(place), out=tmp_path / "rounds", plan=CORE, count=40, timeout=60)
+    report = await check(place, repo, tmp_path / "rounds", 40, 60)
     (endless,) = [item for item in report.mutants if item.before == "i += 1"]
     assert (endless.state, endless.by) == ("caught", "time limit")
     assert report.count("not_run") == 0

@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.core.artifacts import CHECKS, Check, Verdict
+from agentsys.core.artifacts import Check, Verdict
 from agentsys.core.events import EventLog
 from agentsys.core.gitrepo import GitRepo
-from agentsys.verify.replay import replay
-from agentsys.verify.run import verify
+from agentsys.verify.checks.base import Found
+from agentsys.verify.checks.table import demanded
+from agentsys.verify.run import replay, verify
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.choose import open_sandbox
 from agentsys_sandbox.spec import Limits, SandboxSpec
 from live.sandboxes import Place
-from unit.verify.tiny import BROKEN_IMPORT, FAILING_TEST, GREEN, HOLLOW_TEST, PLAN, write_repo
+from unit.verify.tiny import BROKEN_IMPORT, FAILING_TEST, GREEN, HOLLOW_TEST, job, write_repo
 
 pytestmark = pytest.mark.index
-AUDIT = (Check(name="audit", state="passed"), ())
+AUDIT = Found(Check(name="audit", state="passed"))
 
 
 def factory(place: Place) -> Callable[[], Sandbox]:
@@ -33,10 +34,8 @@ async def check(
     place: Place, root: Path, files: dict[str, str], seconds: float = 120.0, events: EventLog | None = None
 ) -> Verdict:
     repo = write_repo(root / "repo", files)
-    return await verify(
-        repo, factory(place), round=1, out=root / "rounds/01", plan=PLAN, timeout=seconds,
-        events=events or EventLog(None, "t"), audit=AUDIT,
-    )  # fmt: skip
+    work = job(repo, root / "rounds/01", timeout=seconds, events=events or EventLog(None, "t"))
+    return await verify(work, factory(place), AUDIT)
 
 
 def states(verdict: Verdict) -> dict[str, str]:
@@ -56,16 +55,14 @@ async def test_a_green_repository_is_verified_and_replayed_from_git_alone(place:
     git.init()
     git.commit("Round 1")
     (tmp_path / "repo/tiny/model.py").unlink()
-    again = await replay(
-        tmp_path / "repo", factory(place), round=1, out=tmp_path / "rounds/replay", plan=PLAN, timeout=120,
-        events=EventLog(None, "t"), audit=AUDIT,
-    )  # fmt: skip
+    repeated = job(tmp_path / "repo", tmp_path / "rounds/replay", timeout=120)
+    again = await replay(repeated, tmp_path / "repo", factory(place), AUDIT)
     assert again.passed and again.tree == verdict.tree
 
 
 async def test_a_broken_import_is_one_fault_in_all_checks(place: Place, tmp_path: Path) -> None:
     verdict = await check(place, tmp_path, BROKEN_IMPORT)
-    assert states(verdict) == dict.fromkeys(CHECKS, "failed") | {
+    assert states(verdict) == dict.fromkeys(demanded(), "failed") | {
         "install": "passed",
         "results": "not_run",
         "audit": "passed",

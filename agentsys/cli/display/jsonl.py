@@ -7,10 +7,9 @@ import os
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from typing import TextIO
 
-from agentsys.core.events import Event
+from agentsys.core.events import Event, utc_now
 
 
 @contextmanager
@@ -59,5 +58,5 @@ class JsonDisplay(AbstractContextManager["JsonDisplay", None]):
             self._emit("run.finished", {"status": status, "exit_code": exit_code, "paths": {}})
 
     def _emit(self, type: str, data: dict[str, object]) -> None:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = utc_now("milliseconds")
         self({"v": 1, "seq": self._seq + 1, "ts": now, "run": self._run, "type": type, "data": data})

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
-from agentsys.core.files import write_atomic
-from agentsys.core.tree import is_test_path, tree_hash
+from agentsys.core.tree import is_test_path
 from agentsys.plan.distributions import is_stdlib
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.requirements import FILES, read_requirements
@@ -20,14 +19,14 @@ from agentsys.report.evaluate.observed import observed_plan
 from agentsys.report.evaluate.parts import WEIGHTS, Measured, Part, PartName
 from agentsys.report.evaluate.stubs import Function, functions
 from agentsys.report.evaluate.subject import Subject, method_files, text_of
-from agentsys.verify.bench import Bench, Found, Infrastructure
+from agentsys.verify.checks.base import Bench, Found, Infrastructure, Job
+from agentsys.verify.checks.imports import check_imports
+from agentsys.verify.checks.install import check_install
+from agentsys.verify.checks.pyright import check_types
+from agentsys.verify.checks.pytests import check_pytest
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutation import mutation_check
-from agentsys.verify.imports import check_imports
-from agentsys.verify.install import check_install
-from agentsys.verify.pyright_report import parse_pyright
-from agentsys.verify.pytests import check_pytest
-from agentsys.verify.typecheck import check_types
+from agentsys.verify.logs.pyright_report import parse_pyright
 from agentsys_sandbox.base import Sandbox, SandboxError
 
 OWN = "requirements-test.txt"
@@ -36,8 +35,6 @@ BARE = "bare"
 """Name of the checks' folder where the requirements did not install."""
 NOT_INSTALLED = ("setup.py", "environment.yml", "environment.yaml", "conda.yaml", "Pipfile", "Dockerfile")
 """Other files in which a repository may say what it needs."""
-_IMPORTED = re.compile(r"^(\d+) of (\d+) modules import")
-_TESTED = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped")
 _NO_CODE = "there is no code in this repository"
 
 
@@ -145,7 +142,8 @@ async def _run(work: _Work, sandbox: Sandbox, parts: dict[PartName, Part]) -> No
         await check_types(bench)
         parts["types"] = _bare(bench, _types(bench))
         found = await check_pytest(bench)
-        tests = read_tests((bench.out / "tests.json").read_bytes()) if (bench.out / "tests.json").is_file() else None
+        stored = bench.job.out / "tests.json"
+        tests = read_tests(stored.read_bytes()) if stored.is_file() else None
         parts["tests"] = _bare(bench, _tests(found))
         parts["coverage"] = _coverage(work, tests)
         parts["mutation"] = await _mutation(work, sandbox, bench, parts["tests"])
@@ -178,20 +176,8 @@ async def _installed(work: _Work, sandbox: Sandbox, parts: dict[PartName, Part])
 
 
 def _bench(work: _Work, sandbox: Sandbox, files: Mapping[str, bytes], name: str) -> Bench:
-    out = work.out / name
-    out.mkdir(parents=True, exist_ok=True)
-    texts = {path: files[path].decode("utf-8", "replace") for path in (*FILES, "pyproject.toml") if path in files}
-    return Bench(
-        sandbox=sandbox,
-        files=files,
-        out=out,
-        log_base=work.out,
-        plan=work.plan,
-        facts=RepoFacts(files=frozenset(files), plan=work.plan, texts=texts),
-        events=work.events,
-        round=0,
-        timeout=work.timeout,
-    )
+    job = Job(files=files, out=work.out / name, plan=work.plan, events=work.events, timeout=work.timeout)
+    return Bench(sandbox, job)
 
 
 def _third_party(files: Mapping[str, bytes], facts: RepoFacts) -> list[str]:
@@ -211,7 +197,7 @@ def _third_party(files: Mapping[str, bytes], facts: RepoFacts) -> list[str]:
 
 def _bare(bench: Bench, part: Part) -> Part:
     """Say where a part was measured without the repository's own requirements."""
-    if bench.out.name != BARE:
+    if bench.job.out.name != BARE:
         return part
     return Part(part.name, part.value, f"{part.note} (in an environment with pytest alone)", part.because)
 
@@ -230,29 +216,23 @@ def _installs(found: Found, source: str, missing: list[str], others: list[str]) 
 
 
 def _imports(found: Found) -> Part:
-    counted = _IMPORTED.match(found.check.note)
-    if counted is None:
-        return Part("imports", 0.0, found.check.note)
-    good, every = int(counted[1]), int(counted[2])
+    good, every = found.check.counts.get("imported", 0), found.check.counts.get("modules", 0)
     return Part("imports", good / every if every else 0.0, found.check.note)
 
 
 def _types(bench: Bench) -> Part:
-    raw = (bench.out / "pyright.json").read_text(encoding="utf-8")
+    raw = (bench.job.out / "pyright.json").read_text(encoding="utf-8")
     report = parse_pyright(raw, bench.facts)
     if report is None:
         return Part("types", None, because="pyright gave no report")
-    own = [text_of(data) or "" for path, data in bench.files.items() if path.endswith(".py")]
+    own = [text_of(data) or "" for path, data in bench.job.files.items() if path.endswith(".py")]
     lines = sum(1 for text in own for line in text.splitlines() if line.strip() and not line.strip().startswith("#"))
     value = 1 / (1 + 100 * report.errors / max(lines, 1))
     return Part("types", value, f"{report.errors} errors of pyright in {lines} lines of code")
 
 
 def _tests(found: Found) -> Part:
-    counted = _TESTED.match(found.check.note)
-    if counted is None:
-        return Part("tests", 0.0, found.check.note)
-    passed, failed = int(counted[1]), int(counted[2])
+    passed, failed = found.check.counts.get("passed", 0), found.check.counts.get("failed", 0)
     broken = 1 if found.check.state != "passed" and not failed and passed else 0
     every = passed + failed + broken
     note = found.check.note + ("; pytest did not end well" if broken else "")
@@ -281,18 +261,7 @@ async def _mutation(work: _Work, sandbox: Sandbox, bench: Bench, tests: Part) ->
         return Part("mutation", None, because="no faults were planted, as asked for")
     if not tests.value:
         return Part("mutation", 0.0, "no test passes, so none can notice a fault")
-    copy = work.out / f"copy-{tree_hash(bench.files)[:12]}"
-    for path, data in bench.files.items():
-        write_atomic(copy / path, data)
-    report = await mutation_check(
-        copy,
-        sandbox,
-        out=work.out / "mutation",
-        plan=work.plan,
-        count=work.mutants,
-        timeout=work.timeout,
-        owned=work.ledger,
-    )
+    report = await mutation_check(bench.job, sandbox, work.out / "mutation", count=work.mutants, owned=work.ledger)
     if report.share is None:
         return Part("mutation", None, because=report.note or "no planted fault could be tried")
     tried = report.count("caught") + report.count("survived")

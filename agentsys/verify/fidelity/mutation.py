@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
 from agentsys.core.files import write_atomic
-from agentsys.core.tree import is_test_path, read_tree, tree_hash
-from agentsys.plan.repo_facts import RepoFacts
-from agentsys.verify.bench import Bench, Infrastructure
+from agentsys.core.tree import is_test_path, tree_hash
+from agentsys.verify.checks.base import Bench, Infrastructure, Job
+from agentsys.verify.checks.install import check_install
+from agentsys.verify.checks.pytests import check_pytest
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Mutant, Planted, all_targets, choose, plan_targets
 from agentsys.verify.fidelity.mutation_report import FILE, MutationReport, TriedMutant
-from agentsys.verify.install import check_install
-from agentsys.verify.pytests import check_pytest
-from agentsys.verify.run import Screen
 from agentsys_sandbox.base import VENV, Sandbox, SandboxError
 from agentsys_sandbox.spec import ExecResult, Outcome
 
@@ -50,44 +47,35 @@ class _Work:
 
 
 async def mutation_check(
-    repo: Path,
+    job: Job,
     sandbox_factory: Callable[[], Sandbox] | Sandbox,
-    *,
     out: Path,
-    plan: Plan,
-    tree: str = "",
+    *,
     count: int = 20,
     seed: int = 0,
-    timeout: float = 1200.0,
     limit: float = 1800.0,
-    constraints: Sequence[str] = (),
     owned: bool = True,
-    screen: Screen | None = None,
 ) -> MutationReport:
-    """Plant at most `count` faults in the files that lie in `repo`, and write the report to `out/mutation.json`.
+    """Plant at most `count` faults in the files of a job, and write the report to `out/mutation.json`.
 
     Args:
+        job: what is verified otherwise; its logs go to `out/mutation`, and its events are kept to itself.
         sandbox_factory: makes a new sandbox, opened and closed here; or one that the caller has opened and will close.
-        out: folder of the report, `rounds`; logs go to `out/mutation`.
-        tree: how the caller names this tree; empty takes the hash of the files.
-        timeout: seconds for the installation and for the run of all tests.
+        out: folder of the report, `rounds`.
         limit: seconds after which no further mutant is tried.
         owned: plant only in functions that carry requirements of the plan; False takes every function.
-        screen: the policy's look at what was installed, before anything runs there.
 
     Raises nothing for faults of the sandbox or of the code: they stand in `MutationReport.note`.
     """
-    files = read_tree(repo)
     since = time.monotonic()
-    report = MutationReport(tree=tree or tree_hash(files), seed=seed)
+    report = MutationReport(tree=job.tree or tree_hash(job.files), seed=seed)
+    job = replace(job, out=out / "mutation", events=EventLog(None, "mutation"), round=0)
     try:
         if callable(sandbox_factory):
             async with sandbox_factory() as sandbox:
-                bench = _bench(sandbox, files, out, plan, timeout, constraints)
-                report = await _check(bench, report, count, since + limit, owned=owned, screen=screen)
+                report = await _check(Bench(sandbox, job), report, count, since + limit, owned=owned)
         else:
-            bench = _bench(sandbox_factory, files, out, plan, timeout, constraints)
-            report = await _check(bench, report, count, since + limit, owned=owned, screen=screen)
+            report = await _check(Bench(sandbox_factory, job), report, count, since + limit, owned=owned)
     except (Infrastructure, SandboxError) as error:
         report = report.model_copy(update={"note": f"the sandbox failed: {error}"})
     report = report.model_copy(update={"seconds": round(time.monotonic() - since, 1)})
@@ -95,17 +83,15 @@ async def mutation_check(
     return report
 
 
-async def _check(
-    bench: Bench, report: MutationReport, count: int, deadline: float, *, owned: bool, screen: Screen | None
-) -> MutationReport:
+async def _check(bench: Bench, report: MutationReport, count: int, deadline: float, *, owned: bool) -> MutationReport:
     report = report.model_copy(update={"backend": bench.sandbox.describe().backend})
     await bench.place_repo()
     installed = await check_install(bench)
     if installed.check.state != "passed":
         return report.model_copy(update={"note": f"nothing was installed: {installed.check.note}"})
-    if screen is not None and not (await screen(bench)).may_run:
+    if bench.job.screen is not None and not (await bench.job.screen(bench)).may_run:
         return report.model_copy(update={"note": "the policy refuses what was installed"})
-    record = bench.out / "tests.json"
+    record = bench.job.out / "tests.json"
     record.unlink(missing_ok=True)
     began = time.monotonic()
     await check_pytest(bench)
@@ -113,11 +99,11 @@ async def _check(
     tests = read_tests(record.read_bytes()) if record.is_file() else None
     if tests is None or not tests.passed():
         return report.model_copy(update={"note": "no test passes without a fault"})
-    evidence = gather(bench.plan, bench.files, tests)
-    targets = plan_targets(bench.plan, evidence, bench.files) if owned else all_targets(bench.files)
+    evidence = gather(bench.job.plan, bench.job.files, tests)
+    targets = plan_targets(bench.job.plan, evidence, bench.job.files) if owned else all_targets(bench.job.files)
     # One fault says that no test executes a function; more of them would only say it again.
     targets = [item if tests.executed(item.path, item.symbol) else replace(item, most=1) for item in targets]
-    planted = choose(bench.files, targets, count, report.seed)
+    planted = choose(bench.job.files, targets, count, report.seed)
     if not planted:
         return report.model_copy(update={"note": "no function of the method in which a fault could be planted"})
     startup = max(took - sum(tests.seconds.values()), 0.0)
@@ -174,9 +160,9 @@ async def _run(work: _Work, tests: list[str]) -> ExecResult:
     names = tests if len(tests) <= MANY else sorted({name.partition("::")[0] for name in tests})
     usual = sum(taken for name, taken in work.tests.seconds.items() if name.partition("[")[0] in set(tests))
     argv = [f"{VENV}/bin/python", "-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "--color=no", "-p", "no:cacheprovider"]
-    timeout = min(TIMES * (usual + work.startup) + SPARE, work.bench.timeout)
+    timeout = min(TIMES * (usual + work.startup) + SPARE, work.bench.job.timeout)
     env = {"PYTHONDONTWRITEBYTECODE": "1"}
-    return await work.bench.run("pytest", [*argv, *names], env=env, timeout=timeout, tool=True)
+    return await work.bench.run("pytest", [*argv, *names], env=env, timeout=timeout)
 
 
 def _caught(result: ExecResult) -> str | None:
@@ -201,7 +187,7 @@ def _tests_for(work: _Work, mutant: Mutant) -> list[list[str]]:
     direct = _names(work.tests.executed(mutant.path, mutant.symbol), failed)
     direct.sort(key=lambda name: (work.tests.seconds.get(name, 0.0), name))
     word = mutant.symbol.removesuffix(".__init__").rpartition(".")[2]
-    files = {path for path in work.bench.files if is_test_path(path) and path.endswith(".py")}
+    files = {path for path in work.bench.job.files if is_test_path(path) and path.endswith(".py")}
     touched = {name.partition("::")[0] for name in direct}
     wide = {path for path in files if _may_use(work.bench, path, word, executed=path in touched)}
     others = [name for name in _names(work.tests.passed(), failed) if name.partition("::")[0] in wide]
@@ -222,29 +208,3 @@ def _names(tests: Sequence[str], failed: set[str]) -> list[str]:
     """Return tests without their parameters, each once, without those that fail by themselves."""
     names = dict.fromkeys(test.partition("[")[0] for test in tests)
     return [name for name in names if name not in failed]
-
-
-def _bench(
-    sandbox: Sandbox,
-    files: Mapping[str, bytes],
-    out: Path,
-    plan: Plan,
-    timeout: float,
-    constraints: Sequence[str],
-) -> Bench:
-    logs = out / "mutation"
-    logs.mkdir(parents=True, exist_ok=True)
-    names = ("requirements.txt", "pyproject.toml")
-    texts = {name: files[name].decode("utf-8", "replace") for name in names if name in files}
-    return Bench(
-        sandbox=sandbox,
-        files=files,
-        out=logs,
-        log_base=out.parent,
-        plan=plan,
-        facts=RepoFacts(files=frozenset(files), plan=plan, texts=texts),
-        events=EventLog(None, "mutation"),
-        round=0,
-        timeout=timeout,
-        constraints=tuple(constraints),
-    )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentsys.core.artifacts import PaperPlace, Plan
-from agentsys.core.text import clean_text
+from agentsys.core.text import code, md
 from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import definitions, resolve
 from agentsys.verify.fidelity.evidence import Evidence, EvidenceState, RequirementEvidence, SymbolEvidence, TestRecord
@@ -22,7 +21,6 @@ STATE_WORDS: dict[EvidenceState, str] = {
     "not_attempted": "not attempted",
 }
 _TESTS_SHOWN = 3
-_MARKS = re.compile(r"([\\`*\[\]|~$])")
 
 
 class MapRow(BaseModel):
@@ -173,16 +171,11 @@ def _evidence(row: MapRow) -> str:
 
 
 def _text(text: str) -> str:
-    """Show what paper, models and programs wrote as it is: no link, image, HTML, mention or border of a table."""
-    line = " ".join(clean_text(text).split())
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "&#64;"), ("://", ":&#47;/")):
-        line = line.replace(sign, entity)
-    return _MARKS.sub(r"\\\1", line)
+    return md(text, 2000)
 
 
 def _name(text: str) -> str:
-    """Return inline code; marks that would end it, or the cell, are replaced."""
-    return "`" + " ".join(clean_text(text).split()).replace("`", "'").replace("|", "¦") + "`"
+    return code(text, 400)
 
 
 def open_ends(evidence: Evidence) -> list[RequirementEvidence]:

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from agentsys.core.artifacts import CHECKS, Check, Diagnosis, Diagnostic, Dismissal, Review, ReviewFinding, Verdict
+from agentsys.core.artifacts import Check, Diagnosis, Diagnostic, Dismissal, Review, ReviewFinding, Verdict
 from agentsys.core.events import EventLog
 from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rounds import Rounds
@@ -19,7 +19,9 @@ from agentsys.debug.rollback import discard_unfinished, restore_best
 from agentsys.llm.client import AnswerError
 from agentsys.plan.context import Context
 from agentsys.plan.workspace import Workspace
-from agentsys.run.snapshot import is_reviewed, stuck
+from agentsys.report.ending import stuck
+from agentsys.run.snapshot import is_reviewed
+from agentsys.verify.checks.table import demanded
 from agentsys.verify.reviewer import Reviewer, settle_dismissed
 
 
@@ -31,11 +33,13 @@ def run(tmp_path: Path) -> RunDir:
 
 
 def verdict(number: int, tree: str = "t1", *, failed: str = "") -> Verdict:
-    checks = [Check(name=name, state="failed" if name == failed else "passed") for name in CHECKS]
+    checks = [Check(name=name, state="failed" if name == failed else "passed") for name in demanded()]
     if failed == "review":
         checks.append(Check(name="review", state="failed"))
     found = (Diagnostic(kind="test", check="pytest", message="wrong"),) if failed else ()
-    return Verdict(round=number, tree=tree, checks=tuple(checks), diagnostics=found, backend="fake")
+    return Verdict(
+        round=number, tree=tree, checks=tuple(checks), demanded=demanded(), diagnostics=found, backend="fake"
+    )
 
 
 def review(tree: str = "t1", severity: str = "wrong", number: int = 1) -> Review:
@@ -85,7 +89,7 @@ def test_a_repair_that_was_given_up_ends_the_rounds_until_the_run_is_resumed(run
     rounds.write_verdict(verdict(1, failed="pytest"))
     assert stuck(rounds, rounds.last()) == ""
     rounds.give_up(1, "no usable repair was found")
-    assert "no usable repair" in stuck(rounds, rounds.last())
+    assert stuck(rounds, rounds.last()) == "given_up"
     rounds.reopen()
     assert stuck(rounds, rounds.last()) == ""
 
@@ -96,7 +100,7 @@ def test_a_repair_that_changed_nothing_is_told_from_one_under_way(run: RunDir):
     rounds.write_diagnosis(Diagnosis(round=1, cause="c", owner="coder"), ("coder",), "base")
     assert stuck(rounds, rounds.last()) == ""
     rounds.write_handover(1, (), "base")
-    assert "changed nothing" in stuck(rounds, rounds.last())
+    assert stuck(rounds, rounds.last()) == "no_change"
 
 
 def test_half_done_work_is_taken_back_and_kept_as_a_diff(run: RunDir):
@@ -171,7 +175,7 @@ def test_a_repair_that_leads_back_to_a_worse_tree_is_not_delivered(run: RunDir):
     team.git.commit("Round 1: a guess")
     verified(team, 2, failed="imports")
     team.rounds.write_diagnosis(Diagnosis(round=2, cause="c", owner="debugger"), (), "base")
-    assert "changed nothing" in stuck(team.rounds, team.rounds.last())
+    assert stuck(team.rounds, team.rounds.last()) == "no_change"
     assert not restore_best(team) and restore_best(team, final=True)
     assert (run.repo / "a.py").read_text() == "x = 1\n"
 

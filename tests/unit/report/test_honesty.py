@@ -16,7 +16,7 @@ from agentsys.report.markdown import markdown
 from agentsys.report.pages import as_json, html
 from agentsys.report.summary import summary
 from agentsys.report.verdict import effective_status, missing_evidence, next_command
-from agentsys.verify.review_findings import fingerprint
+from agentsys.verify.checks.review import fingerprint
 
 from .made import decision, make, record, verdict, write_json, write_screen
 

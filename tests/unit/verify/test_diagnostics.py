@@ -5,7 +5,7 @@ import pytest
 from agentsys.core.artifacts import Diagnostic, FileSpec, PaperPlace, Plan, Requirement
 from agentsys.core.fingerprint import stable_text
 from agentsys.plan.repo_facts import RepoFacts
-from agentsys.verify.diagnostics import ORDER, order_and_merge
+from agentsys.verify.logs.diagnostics import ORDER, order_and_merge
 
 
 def fault(**changes: object) -> Diagnostic:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agentsys.core.artifacts import Diagnostic, Experiment, FileSpec, Plan
-from agentsys.verify.diagnostics import ORDER
 from agentsys.verify.health import Health, judge_health
+from agentsys.verify.logs.diagnostics import ORDER
 from agentsys.verify.results_file import parse_results
 from agentsys_sandbox.fake import Call, Files, passed
 from agentsys_sandbox.spec import ExecResult
@@ -182,7 +182,7 @@ async def test_a_fault_of_health_points_at_the_file_that_measures_the_experiment
 ) -> None:
     carrier = FileSpec(path="tiny/run.py", purpose="runs it", symbols={"R1": ("result:mean",)})
     plan = ASKING.model_copy(update={"files": (*PLAN.files, carrier)})
-    monkeypatch.setattr("unit.verify.test_run.PLAN", plan)
+    monkeypatch.setattr("unit.verify.tiny.PLAN", plan)
     verdict = await Bed(tmp_path).twisted()
     found: Diagnostic = verdict.diagnostics[0]
     assert (found.kind, found.path) == ("health", "tiny/run.py") and "`mean` shows no sign" in found.message

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from agentsys.plan.repo_facts import RepoFacts
-from agentsys.verify.diagnostics import from_output, order_and_merge
-from agentsys.verify.install_log import diagnose_install, is_infrastructure
-from agentsys.verify.junit import parse_junit
-from agentsys.verify.pyright_report import parse_pyright
+from agentsys.verify.logs.diagnostics import from_output, order_and_merge
+from agentsys.verify.logs.install_log import diagnose_install, is_infrastructure
+from agentsys.verify.logs.junit import parse_junit
+from agentsys.verify.logs.pyright_report import parse_pyright
 
 DATA = Path(__file__).parent / "data"
 NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory:"

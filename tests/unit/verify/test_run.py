@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.core.artifacts import CHECKS, Check, Diagnostic, Verdict
+from agentsys.core.artifacts import Check, Diagnostic, Verdict
 from agentsys.core.events import EventLog
 from agentsys.core.gitrepo import GitRepo
 from agentsys.verify import run
-from agentsys.verify.replay import replay
-from agentsys.verify.run import verify
+from agentsys.verify.checks.base import Found
+from agentsys.verify.checks.table import demanded
+from agentsys.verify.run import replay, verify
 from agentsys_sandbox.base import Unavailable
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, passed
 from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.scripted import RESULTS, Twist, ends, gone, put_tests, pyright, removes, scripted
-from unit.verify.tiny import GREEN, PLAN, write_repo
+from unit.verify.tiny import GREEN, job, write_repo
 
-AUDIT = (Check(name="audit", state="passed", note="0 findings"), ())
+AUDIT = Found(Check(name="audit", state="passed", note="0 findings"))
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +40,8 @@ class Bed:
         self.log = EventLog(None, "test")
         self.log.subscribe(self.events.append)
 
-    async def verify(
-        self, sandbox: Callable[[], FakeSandbox] | FakeSandbox, audit: run.Audit | None = AUDIT
-    ) -> Verdict:
-        return await verify(
-            self.repo, sandbox, round=1, out=self.out, plan=PLAN, timeout=60, events=self.log, audit=audit
-        )  # fmt: skip
+    async def verify(self, sandbox: Callable[[], FakeSandbox], audit: Found | None = AUDIT) -> Verdict:
+        return await verify(job(self.repo, self.out, events=self.log), sandbox, audit)
 
     async def twisted(self, **twists: Twist) -> Verdict:
         return await self.verify(lambda: scripted(twists))
@@ -65,7 +62,7 @@ def kinds(verdict: Verdict) -> list[tuple[str, str]]:
 
 async def test_a_sound_repository_passes_every_check_in_order_with_its_evidence(bed: Bed) -> None:
     verdict = await bed.verify(scripted)
-    assert verdict.passed and tuple(check.name for check in verdict.checks) == CHECKS
+    assert verdict.passed and tuple(check.name for check in verdict.checks) == demanded()
     assert verdict.backend == "fake" and verdict.weak
     logs = {check.name: check.log for check in verdict.checks if check.log}
     assert logs["pytest"] == "rounds/01/pytest.log" and all((bed.root / log).is_file() for log in logs.values())
@@ -80,7 +77,7 @@ async def test_a_sound_repository_passes_every_check_in_order_with_its_evidence(
 async def test_a_failed_install_stops_what_needs_it_but_not_the_audit(bed: Bed) -> None:
     log = b"error: No solution found\n  cause: Because there is no version of pytest==8.3.4 and you require it\n"
     verdict = await bed.twisted(install=ends(Outcome.NONZERO, 1, log))
-    assert states(verdict) == dict.fromkeys(CHECKS, "not_run") | {"install": "failed", "audit": "passed"}
+    assert states(verdict) == dict.fromkeys(demanded(), "not_run") | {"install": "failed", "audit": "passed"}
     (found,) = verdict.diagnostics
     assert (found.kind, found.symbol, found.path, found.line) == ("bad_pin", "pytest", "requirements.txt", 1)
     assert not (bed.repo / "results").exists()
@@ -126,12 +123,6 @@ async def test_no_backend_at_all_is_reported_after_the_last_try(bed: Bed) -> Non
 
     verdict = await bed.verify(factory)
     assert "does not answer" in verdict.infra and len(tries) == run.ATTEMPTS
-
-
-async def test_a_sandbox_that_was_handed_in_stays_open(bed: Bed) -> None:
-    async with scripted() as sandbox:
-        assert (await bed.verify(sandbox)).passed
-        assert sandbox.open
 
 
 async def test_pytest_output_alone_proves_nothing(bed: Bed) -> None:
@@ -289,13 +280,10 @@ async def test_without_an_audit_nothing_is_verified(bed: Bed) -> None:
     assert states(verdict)["audit"] == "not_run" and not verdict.passed
 
 
-async def test_the_audit_may_be_a_function_and_its_findings_count(bed: Bed) -> None:
+async def test_what_the_audit_found_counts(bed: Bed) -> None:
     finding = Diagnostic(kind="audit", check="audit", message="a rule matched")
 
-    async def audit() -> run.AuditResult:
-        return Check(name="audit", state="failed"), (finding,)
-
-    verdict = await bed.verify(scripted, audit=audit)
+    verdict = await bed.verify(scripted, audit=Found(Check(name="audit", state="failed"), (finding,)))
     assert not verdict.passed and verdict.diagnostics == (finding,)
 
 
@@ -343,9 +331,8 @@ async def test_the_replay_sees_what_git_holds_and_nothing_else(bed: Bed) -> None
     def keep(call: Call, files: Files) -> None:
         kept.update({name: data for name, data in files.items() if name.startswith("/work/repo/")})
 
-    verdict = await replay(
-        bed.repo, factory, round=2, out=bed.root / "rounds/replay", plan=PLAN, timeout=60, events=bed.log, audit=AUDIT
-    )  # fmt: skip
+    again = job(bed.repo, bed.root / "rounds/replay", events=bed.log, round=2)
+    verdict = await replay(again, bed.repo, factory, AUDIT)
     assert verdict.passed and verdict.round == 2
     assert kept == {f"/work/repo/{name}": text.encode() for name, text in GREEN.items()}
     assert not (bed.repo / "results").exists()

@@ -16,7 +16,7 @@ from agentsys_sandbox.fake import Call, FakeSandbox, Files, passed
 from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.scripted import RESULTS, SOUND, Twist, scripted
 from unit.verify.test_run import AUDIT, Bed
-from unit.verify.tiny import GREEN, PLAN, write_repo
+from unit.verify.tiny import GREEN, job, write_repo
 
 
 def takes(seconds: float) -> Twist:
@@ -47,10 +47,7 @@ async def limit_of(bed: Bed, timeout: float, profile: str) -> float:
         sandbox.__class__ = Timed
         return sandbox
 
-    await run.verify(
-        bed.repo, factory, round=1, out=bed.out, plan=PLAN, timeout=timeout, events=bed.log, audit=AUDIT,
-        profile=profile,
-    )  # fmt: skip
+    await run.verify(job(bed.repo, bed.out, timeout=timeout, profile=profile), factory, AUDIT)
     return Timed.limits["bash"]
 
 

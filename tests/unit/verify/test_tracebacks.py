@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.verify.tracebacks import Fault, parse_faults
+from agentsys.verify.logs.tracebacks import Fault, parse_faults
 
 DATA = Path(__file__).parent / "data"
 VERSIONS = ("3.11", "3.12", "3.13")

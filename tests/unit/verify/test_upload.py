@@ -8,7 +8,7 @@ import pytest
 from agentsys.core import tree as upload
 from agentsys.core.errors import InternalError
 from agentsys.core.tree import read_tree, tree_hash
-from agentsys.verify.results import keep_results
+from agentsys.verify.checks.results import keep_results
 from unit.verify.tiny import GREEN, write_repo
 
 

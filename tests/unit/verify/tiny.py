@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from agentsys.core.artifacts import ExpectedResult, Experiment, FileSpec, PaperPlace, Plan, Requirement
+from agentsys.core.events import EventLog
+from agentsys.core.tree import read_tree
+from agentsys.verify.checks.base import Job
 
 PLACE = PaperPlace(section="1")
 PLAN = Plan(
@@ -62,3 +66,9 @@ def write_repo(root: Path, files: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return root
+
+
+def job(repo: Path, out: Path, **changes: Any) -> Job:
+    """The verification of the files that lie in `repo`."""
+    fields: dict[str, Any] = {"plan": PLAN, "events": EventLog(None, "test"), "timeout": 60, "round": 1}
+    return Job(files=read_tree(repo), out=out, keep_in=repo, **{**fields, **changes})

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from agentsys.verify.checks.base import Screened
 from agentsys.verify.fidelity.mutation import mutation_check
 from agentsys.verify.fidelity.mutation_report import FILE, MutationReport, read_report
-from agentsys.verify.run import Screened
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, failed, passed
 from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.scripted import SOUND_ANSWERS, gone, put_tests, stage_of
-from unit.verify.tiny import GREEN, PLAN, write_repo
+from unit.verify.tiny import GREEN, PLAN, job, write_repo
 
 CORE = PLAN.model_copy(
     update={"requirements": tuple(row.model_copy(update={"kind": "algorithm"}) for row in PLAN.requirements)}
@@ -49,10 +49,10 @@ class Box:
         return SOUND_ANSWERS[stage](call, files)
 
 
-async def check(box: Box, tmp_path: Path, **changes: object) -> MutationReport:
+async def check(box: Box, tmp_path: Path, limit: float = 1800, owned: bool = True, **changes: object) -> MutationReport:
     repo = write_repo(tmp_path / "repo", GREEN)
-    fields = {"out": tmp_path / "rounds", "plan": CORE, "count": 3, **changes}
-    report = await mutation_check(repo, lambda: box.sandbox, **fields)  # type: ignore[arg-type]
+    work = job(repo, tmp_path / "rounds", **{"plan": CORE, "timeout": 1200, **changes})
+    report = await mutation_check(work, lambda: box.sandbox, tmp_path / "rounds", count=3, limit=limit, owned=owned)
     assert read_report(tmp_path / "rounds" / FILE) == report
     assert (repo / "tiny/model.py").read_text() == GREEN["tiny/model.py"]
     return report
@@ -101,7 +101,8 @@ async def test_a_function_that_no_test_executes_survives_without_a_run(tmp_path:
     box = Box(FAILURE, functions=("tiny/run.py:main",))
     repo_test = {**GREEN, "tests/test_model.py": "import tiny.run\n\n\ndef test_mean() -> None:\n    tiny.run.main()\n"}
     repo = write_repo(tmp_path / "repo", repo_test)
-    report = await mutation_check(repo, lambda: box.sandbox, out=tmp_path / "rounds", plan=CORE, count=3)
+    work = job(repo, tmp_path / "rounds", plan=CORE)
+    report = await mutation_check(work, lambda: box.sandbox, tmp_path / "rounds", count=3)
     assert report.count("survived") == 1 and box.argv == []
     assert report.mutants[0].note == "no test executes this function"
 

@@ -1,23 +1,25 @@
-"""Check 1: the repository's own requirements install into a fresh environment."""
+"""The check `install`: the repository's own requirements install into a fresh environment."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agentsys.core.artifacts import Check, Diagnostic
+from agentsys.plan.distributions import normal_name
 from agentsys.plan.requirements import Requirements, read_requirements
-from agentsys.verify.bench import Bench, Found, Infrastructure, log_text, outcome_diagnostic
-from agentsys.verify.install_log import diagnose_install, is_infrastructure
+from agentsys.verify.checks.base import Bench, CheckSpec, Found, Infrastructure, log_text, outcome_diagnostic
+from agentsys.verify.logs.install_log import diagnose_install, is_infrastructure
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
 
 
 async def check_install(bench: Bench) -> Found:
-    """Install what the repository asks for; leaves `bench.packages` set.
+    """Install what the repository asks for; leaves `bench.packages` and `bench.facts.installed` set.
 
     Raises: Infrastructure where the network, the index or the sandbox failed.
     """
-    wanted = read_requirements(bench.files, bench.facts)
+    wanted = read_requirements(bench.job.files, bench.facts)
     if wanted.faults:
         log = bench.log("install.log", "".join(f"{item.path}:{item.line}: {item.message}\n" for item in wanted.faults))
         check = bench.check("install", "failed", f"{len(wanted.faults)} lines are not valid requirements", log=log)
@@ -26,10 +28,10 @@ async def check_install(bench: Bench) -> Found:
         return _nothing_declared(bench)
     installed = await bench.sandbox.install(
         wanted.lines,
-        constraints=(*bench.constraints, *wanted.constraints),
+        constraints=(*bench.job.constraints, *wanted.constraints),
         project=wanted.project,
-        timeout=bench.timeout,
-        on_output=bench.on_output,
+        timeout=bench.job.timeout,
+        on_output=bench.job.on_output,
     )
     result = installed.result
     bench.report("install", ["install", *wanted.lines], result)
@@ -37,11 +39,12 @@ async def check_install(bench: Bench) -> Found:
     bench.log("index_requests.jsonl", "".join(json.dumps(dict(row)) + "\n" for row in installed.requests))
     _stop_on_infrastructure(result)
     if not result.ok:
-        found = _diagnose(bench, result, wanted)
-        return Found(bench.check("install", "failed", found.message, result=result, log=log), (found,))
+        return bench.failed(_diagnose(bench, result, wanted), result=result, log=log)
     if not installed.packages and wanted.lines:
         raise Infrastructure("install: the installed packages could not be listed")
     bench.packages = installed.packages
+    names = frozenset(normal_name(item.name) for item in installed.packages)
+    bench.facts = replace(bench.facts, installed=names)
     bench.log("packages.json", packages_json(installed.packages))
     return Found(_passed(bench, wanted, result, log))
 
@@ -59,7 +62,7 @@ def _passed(bench: Bench, wanted: Requirements, result: ExecResult, log: str) ->
         note += f"; {loose} of {len(wanted.lines)} requirements without a pin"
     if wanted.ignored:
         note += f"; {len(wanted.ignored)} index options ignored"
-    return bench.check("install", "passed", note, result=result, log=log)
+    return bench.check("install", "passed", note, result=result, log=log, counts={"packages": len(bench.packages)})
 
 
 def _nothing_declared(bench: Bench) -> Found:
@@ -69,9 +72,8 @@ def _nothing_declared(bench: Bench) -> Found:
         message="there is no `requirements.txt` and no `pyproject.toml`: nothing says what the code needs",
         path="requirements.txt",
         symbol="requirements.txt",
-        requirements=bench.facts.requirements("requirements.txt"),
     )
-    return Found(bench.check("install", "failed", found.message), (found,))
+    return bench.failed(found)
 
 
 def _stop_on_infrastructure(result: ExecResult) -> None:
@@ -84,3 +86,6 @@ def _stop_on_infrastructure(result: ExecResult) -> None:
 def _diagnose(bench: Bench, result: ExecResult, wanted: Requirements) -> Diagnostic:
     limit = outcome_diagnostic("install", result, "the installation", path=wanted.source)
     return limit or diagnose_install(result.text(), bench.facts, wanted.source)
+
+
+CHECK = CheckSpec("install", check_install)

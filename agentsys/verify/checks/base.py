@@ -1,18 +1,23 @@
-"""One verification under way: the sandbox, the files, the logs, and what was found so far."""
+"""What every check works with: the job, its bench (an open sandbox and the logs), and what a check hands back."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files as resource_files
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
-from agentsys.core.artifacts import Check, CheckName, CheckState, Diagnostic, Plan
+from pydantic import BaseModel, ValidationError
+
+from agentsys.core.artifacts import Check, CheckState, Diagnostic, Plan
 from agentsys.core.events import EventLog, Stage
 from agentsys.core.files import write_atomic
 from agentsys.core.text import clean_text, cut
 from agentsys.plan.repo_facts import RepoFacts
+from agentsys.plan.requirements import FILES
 from agentsys_sandbox.base import REPO, WORK, OnOutput, Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
 
@@ -34,33 +39,79 @@ class Found:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass
-class Bench:
-    """Everything that a check needs."""
+@dataclass(frozen=True)
+class CheckSpec:
+    """A check: what it is called, what it needs, and what it runs. `agentsys.verify.checks.table` lists them."""
 
-    sandbox: Sandbox
+    name: str
+    run: Callable[[Bench], Awaitable[Found]] | None = None
+    """Runs in the sandbox and turns what was printed into diagnostics; None where the result is handed in."""
+    needs: tuple[str, ...] = ()
+    """Checks that must have passed before it is run."""
+    after: tuple[str, ...] = ()
+    """Checks that may have failed, but not by a limit of time or memory: this one would run into the same."""
+    demanded: bool = True
+    """False for what comes on top once every demanded check has passed."""
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What the policy says about an environment that was installed, before anything is executed in it."""
+
+    note: str
+    refused: bool
+    """The audit check fails."""
+    may_run: bool
+    found: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is verified, and where the evidence goes."""
+
     files: Mapping[str, bytes]
+    """The repository: POSIX path to content."""
     out: Path
-    """Folder of the logs."""
-    log_base: Path
-    """Folder that log paths in the verdict are relative to: the run directory."""
+    """Folder of the logs, `rounds/NN`; log paths in the verdict are relative to the folder two above it."""
     plan: Plan
-    facts: RepoFacts
     events: EventLog
-    round: int
     timeout: float
+    """Seconds for each command."""
+    round: int = 0
+    """Number of the verification, from 1; 0 where it is none of a run's."""
     constraints: tuple[str, ...] = ()
+    """Pins for versions that the repository leaves open."""
     profile: str = "smoke"
     stage: Stage = "verify"
+    tree: str = ""
+    """Name of the tree for the verdict; empty takes the hash of `files`."""
+    keep_in: Path | None = None
+    """Repository whose `results/` takes the measured results where they were accepted."""
+    screen: Callable[[Bench], Awaitable[Screened]] | None = None
+    """The policy's look at what was installed; what it refuses fails the audit, or is not executed at all."""
+    on_output: OnOutput | None = None
+    """Told what programs print, as they print it."""
+
+
+@dataclass
+class Bench:
+    """An open sandbox with a job in it."""
+
+    sandbox: Sandbox
+    job: Job
+    facts: RepoFacts = field(init=False)
     secret: str = field(default_factory=lambda: secrets.token_hex(12))
     """Part of the names of output files in the sandbox: code under test is not told it."""
     packages: tuple[Package, ...] = ()
     exported: Path | None = None
     """Where the results of the smoke run were exported to."""
-    on_output: OnOutput | None = None
-    """Told what programs print, as they print it."""
-    furnish: Callable[[Sandbox], Awaitable[None]] | None = None
+    add_files: Callable[[Sandbox], Awaitable[None]] | None = None
     """Puts more into the fresh repository than its own files: data that a larger run needs."""
+
+    def __post_init__(self) -> None:
+        files = self.job.files
+        texts = {name: self.text(name) for name in (*FILES, "pyproject.toml") if name in files}
+        self.facts = RepoFacts(files=frozenset(files), plan=self.job.plan, texts=texts)
 
     @property
     def inside(self) -> str:
@@ -69,14 +120,18 @@ class Bench:
 
     def text(self, path: str) -> str:
         """Return a file of the repository as text, or `` if there is none."""
-        return self.files.get(path, b"").decode("utf-8", "replace")
+        return self.job.files.get(path, b"").decode("utf-8", "replace")
+
+    def touching(self, item: Diagnostic) -> Diagnostic:
+        """Add the requirements of the ledger that the diagnostic's file touches."""
+        return item.model_copy(update={"requirements": self.facts.requirements(item.path)})
 
     async def place_repo(self) -> None:
         """Put the repository back as it was handed in: what an earlier check changed or left behind is gone."""
         await self.sandbox.remove([PurePosixPath(REPO).name], root=WORK)
-        await self.sandbox.write_files(self.files)
-        if self.furnish is not None:
-            await self.furnish(self.sandbox)
+        await self.sandbox.write_files(self.job.files)
+        if self.add_files is not None:
+            await self.add_files(self.sandbox)
 
     async def place_probe(self, name: str, extra: Mapping[str, bytes] | None = None) -> None:
         """Put one probe script into the sandbox, and `extra` files beside the outputs."""
@@ -85,34 +140,26 @@ class Bench:
         await self.sandbox.write_files({".keep": b"", **(extra or {})}, root=self.inside)
 
     async def run(
-        self,
-        check: CheckName,
-        argv: Sequence[str],
-        *,
-        env: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        tool: bool = False,
+        self, check: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> ExecResult:
-        """Execute in the run phase and report it as an event.
+        """Execute one of our programs in the run phase and report it as an event.
 
-        Args:
-            tool: the program is ours; if it cannot be started, the sandbox is broken, not the repository.
-
-        Raises: Infrastructure.
+        Raises: Infrastructure where the sandbox failed, or lacks the program.
         """
-        result = await self.sandbox.exec(argv, env=env, timeout=timeout or self.timeout, on_output=self.on_output)
+        limit = timeout or self.job.timeout
+        result = await self.sandbox.exec(argv, env=env, timeout=limit, on_output=self.job.on_output)
         self.report(check, argv, result)
-        if result.outcome.is_infrastructure or (tool and result.outcome is Outcome.START_FAILED):
+        if result.outcome.is_infrastructure or result.outcome is Outcome.START_FAILED:
             raise Infrastructure(f"{check}: {result.message or result.outcome.value}")
         return result
 
-    def report(self, check: CheckName, argv: Sequence[str], result: ExecResult) -> None:
+    def report(self, check: str, argv: Sequence[str], result: ExecResult) -> None:
         """Emit the event of one execution."""
         shown = cut(" ".join(argv), 300)
-        self.events.emit(
+        self.job.events.emit(
             "sandbox.exec",
-            stage=self.stage,
-            round=self.round,
+            stage=self.job.stage,
+            round=self.job.round,
             check=check,
             command=shown,
             outcome=result.outcome.value,
@@ -122,13 +169,20 @@ class Bench:
 
     def log(self, name: str, text: str | bytes) -> str:
         """Store a log and return its path for the verdict."""
-        path = self.out / name
+        path, base = self.job.out / name, self.job.out.parent.parent
         data = clean_text(cut(text, MAX_LOG)) if isinstance(text, str) else text
         write_atomic(path, data)
-        return path.relative_to(self.log_base).as_posix() if path.is_relative_to(self.log_base) else str(path)
+        return path.relative_to(base).as_posix()
 
     def check(
-        self, name: CheckName, state: CheckState, note: str, *, result: ExecResult | None = None, log: str = ""
+        self,
+        name: str,
+        state: CheckState,
+        note: str,
+        *,
+        result: ExecResult | None = None,
+        log: str = "",
+        counts: Mapping[str, int] | None = None,
     ) -> Check:
         """Build the record of one check."""
         return Check(
@@ -139,7 +193,24 @@ class Bench:
             seconds=round(result.seconds, 3) if result else 0.0,
             log=log,
             note=note,
+            counts=dict(counts or {}),
         )
+
+    def failed(self, found: Diagnostic, note: str = "", *, result: ExecResult | None = None, log: str = "") -> Found:
+        """Build the result of a check that ends with one diagnostic; the note says the same unless told otherwise."""
+        return Found(self.check(found.check, "failed", note or found.message, result=result, log=log), (found,))
+
+
+Line = TypeVar("Line", bound=BaseModel)
+
+
+def read_lines(data: bytes | None, model: type[Line]) -> list[Line]:
+    """Read the JSON lines that a probe wrote; one that was cut off while being written is left out."""
+    lines: list[Line] = []
+    for raw in (data or b"").splitlines():
+        with suppress(ValidationError):
+            lines.append(model.model_validate_json(raw))
+    return lines
 
 
 def log_text(result: ExecResult) -> str:
@@ -151,7 +222,7 @@ def log_text(result: ExecResult) -> str:
     return f"{body}{'' if body.endswith(chr(10)) or not body else chr(10)}{ended}{cut_note}]{said}\n"
 
 
-def outcome_diagnostic(check: CheckName, result: ExecResult, what: str, *, path: str = "") -> Diagnostic | None:
+def outcome_diagnostic(check: str, result: ExecResult, what: str, *, path: str = "") -> Diagnostic | None:
     """Return the diagnostic of an execution that did not end by itself; None for ok and nonzero."""
     limits = {
         Outcome.TIMEOUT: ("timeout", f"{what} did not end within {result.seconds:.0f} s"),

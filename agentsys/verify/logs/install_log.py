@@ -8,7 +8,7 @@ from agentsys.core.artifacts import Diagnostic, DiagnosticKind
 from agentsys.core.text import cut
 from agentsys.plan.distributions import normal_name
 from agentsys.plan.repo_facts import RepoFacts
-from agentsys.verify.tracebacks import parse_faults
+from agentsys.verify.logs.tracebacks import parse_faults
 
 _INFRASTRUCTURE = re.compile(
     r"dns error|failed to lookup address|name resolution|invalid peer certificate|CERTIFICATE_VERIFY_FAILED"
@@ -85,7 +85,6 @@ def _diagnostic(kind: DiagnosticKind, message: str, symbol: str, text: str, fact
         line=line,
         symbol=symbol,
         detail=cut(text.strip(), 4000),
-        requirements=facts.requirements(path),
     )
 
 

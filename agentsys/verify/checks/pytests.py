@@ -1,18 +1,19 @@
-"""Check 4: pytest passes, and at least one passed test executed code of the method."""
+"""The check `pytest`: pytest passes, and at least one passed test executed code of the method."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
-from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic
-from agentsys.verify.diagnostics import from_output
-from agentsys.verify.junit import JunitReport, parse_junit
+from agentsys.verify.checks.base import PROBES, Bench, CheckSpec, Found, log_text, outcome_diagnostic, read_lines
+from agentsys.verify.logs.diagnostics import from_output
+from agentsys.verify.logs.junit import JunitReport, parse_junit
 from agentsys_sandbox.base import REPO, VENV
 from agentsys_sandbox.spec import ExecResult
 
@@ -62,14 +63,14 @@ async def check_pytest(bench: Bench) -> Found:
         return _no_pytest(bench)
     await bench.place_repo()
     out, xml = f"{bench.inside}/tests.jsonl", f"{bench.inside}/pytest.xml"
-    owners = sorted({row.owner for row in bench.plan.requirements})
+    owners = sorted({row.owner for row in bench.job.plan.requirements})
     job = {"out": out, "files": {f"{REPO}/{path}": path for path in _method_files(bench)}, "owners": owners}
     await bench.place_probe(_PLUGIN, {"tests.job.json": json.dumps(job).encode()})
     argv = [f"{VENV}/bin/python", "-m", "pytest", "-p", "agentsys_probe", "-p", "no:cacheprovider", "--tb=short"]
     argv += ["--color=no", "-ra", f"--junitxml={xml}", "-o", "junit_family=xunit2"]
     env = {"PYTHONPATH": PROBES, "AGENTSYS_PROBE": f"{bench.inside}/tests.job.json"}
-    result = await bench.run("pytest", argv, env=env, tool=True)
-    seen = _parse(await bench.sandbox.read_file(out, max_bytes=32 << 20))
+    result = await bench.run("pytest", argv, env=env)
+    seen = _seen(read_lines(await bench.sandbox.read_file(out, max_bytes=32 << 20), _Line))
     raw = await bench.sandbox.read_file(xml, max_bytes=32 << 20)
     if raw is not None:
         bench.log("pytest.xml", raw)
@@ -81,16 +82,12 @@ async def check_pytest(bench: Bench) -> Found:
 
 def _method_files(bench: Bench) -> list[str]:
     """Return the source files of the method: Python files that are no tests."""
-    return [path for path in bench.files if path.endswith(".py") and not is_test_path(path)]
+    return [path for path in bench.job.files if path.endswith(".py") and not is_test_path(path)]
 
 
-def _parse(data: bytes | None) -> Seen:
+def _seen(lines: Sequence[_Line]) -> Seen:
     seen = Seen()
-    for raw in (data or b"").splitlines():
-        try:
-            line = _Line.model_validate_json(raw)
-        except ValidationError:
-            continue  # cut off while being written
+    for line in lines:
         if line.start:
             seen.under_way = line.start
         if line.done:
@@ -108,8 +105,7 @@ def _judge(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | N
     limit = outcome_diagnostic("pytest", result, f"test `{seen.under_way}`" if seen.under_way else "pytest")
     if limit:
         path = seen.under_way.partition("::")[0]
-        path = path if path in bench.facts.files else ""
-        found.append(limit.model_copy(update={"path": path, "requirements": bench.facts.requirements(path)}))
+        found.append(limit.model_copy(update={"path": path if path in bench.facts.files else ""}))
     passed, failed, skipped = seen.count("passed"), seen.count("failed"), seen.count("skipped")
     exercised = seen.exercised()
     note = f"{passed} passed, {failed} failed, {skipped} skipped; {len(exercised)} functions of the method executed"
@@ -118,7 +114,8 @@ def _judge(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | N
     state = "passed" if result.ok and passed > 0 and not failed and exercised and not found else "failed"
     if state == "failed" and not found:
         found.append(_plain("test", "pytest failed without naming a test", result))
-    return Found(bench.check("pytest", state, note, result=result, log=log), tuple(found))
+    counts = {"passed": passed, "failed": failed, "skipped": skipped, "functions": len(exercised)}
+    return Found(bench.check("pytest", state, note, result=result, log=log, counts=counts), tuple(found))
 
 
 def _why_not(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | None) -> list[Diagnostic]:
@@ -135,7 +132,7 @@ def _why_not(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport |
     if seen.count("passed") == 0:
         return [_plain("no_test", "no test passed: all were skipped", result)]
     if not seen.exercised():
-        message = f"no passed test executed a function of `{bench.plan.package}`"
+        message = f"no passed test executed a function of `{bench.job.plan.package}`"
         return [_plain("no_test", message, result)]
     return []
 
@@ -152,6 +149,8 @@ def _no_pytest(bench: Bench) -> Found:
         message="`pytest` is not installed: add `pytest` to the requirements",
         path="requirements.txt",
         symbol="pytest",
-        requirements=bench.facts.requirements("requirements.txt"),
     )
-    return Found(bench.check("pytest", "failed", found.message), (found,))
+    return bench.failed(found)
+
+
+CHECK = CheckSpec("pytest", check_pytest, needs=("install",), after=("imports",))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.text import cut
 from agentsys.plan.repo_facts import RepoFacts
-from agentsys.verify.classify import diagnose
-from agentsys.verify.tracebacks import Fault, parse_faults
+from agentsys.verify.logs.classify import diagnose
+from agentsys.verify.logs.tracebacks import Fault, parse_faults
 
 _ENTITY = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 _MAX_BYTES = 32 << 20
@@ -63,9 +63,8 @@ def _diagnostic(case: ET.Element, outcome: ET.Element, facts: RepoFacts) -> Diag
         fault = Fault(error[:200], message[:2000], ())
     default = "import" if collecting else "test"
     found = diagnose(fault, "pytest", default, facts, test="" if collecting else test)
-    path = found.path or _file_of(case, facts)
     return found.model_copy(
-        update={"detail": cut(f"{test}\n{text}", 3000), "path": path, "requirements": facts.requirements(path)}
+        update={"detail": cut(f"{test}\n{text}", 3000), "path": found.path or _file_of(case, facts)}
     )
 
 

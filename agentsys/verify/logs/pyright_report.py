@@ -6,26 +6,16 @@ import json
 import re
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
 from agentsys.core.artifacts import Diagnostic
 from agentsys.plan.repo_facts import RepoFacts
-from agentsys.verify.classify import missing_module
-from agentsys.verify.tracebacks import own_path
+from agentsys.verify.logs.classify import missing_module
+from agentsys.verify.logs.tracebacks import own_path
 
 _UNRESOLVED = re.compile(r'^Import "([\w.]+)" could not be resolved')
 _NO_ATTRIBUTE = re.compile(r'^"(\w+)" is not a known attribute of module "([\w.]+)"')
 _UNKNOWN = re.compile(r'^"(\w+)" is unknown import symbol')
-
-
-class _Position(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    line: int = 0
-
-
-class _Range(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    start: _Position = Field(default_factory=_Position)
 
 
 class _Item(BaseModel):
@@ -34,21 +24,15 @@ class _Item(BaseModel):
     severity: str
     message: str
     rule: str = ""
-    range: _Range = Field(default_factory=_Range)
-
-
-class _Summary(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    files_analyzed: int = Field(alias="filesAnalyzed")
-    errors: int = Field(alias="errorCount")
-    warnings: int = Field(default=0, alias="warningCount")
+    line: int = Field(default=0, validation_alias=AliasPath("range", "start", "line"))
 
 
 class _Report(BaseModel):
     model_config = ConfigDict(extra="ignore")
     version: str
-    items: list[_Item] = Field(alias="generalDiagnostics")
-    summary: _Summary
+    items: list[_Item] = Field(validation_alias="generalDiagnostics")
+    files: int = Field(validation_alias=AliasPath("summary", "filesAnalyzed"))
+    errors: int = Field(validation_alias=AliasPath("summary", "errorCount"))
 
 
 @dataclass(frozen=True)
@@ -76,13 +60,13 @@ def parse_pyright(text: str, facts: RepoFacts) -> PyrightReport | None:
     if report is None:
         return None
     found = tuple(_diagnostic(item, facts) for item in report.items if item.severity == "error")
-    return PyrightReport(report.version, report.summary.files_analyzed, report.summary.errors, found)
+    return PyrightReport(report.version, report.files, report.errors, found)
 
 
 def _diagnostic(item: _Item, facts: RepoFacts) -> Diagnostic:
     path, own = own_path(item.file, facts.root)
     path = path if own else ""
-    line = item.range.start.line + 1
+    line = item.line + 1
     head, _, rest = item.message[:4000].partition("\n")
     unresolved = _UNRESOLVED.match(head)
     if unresolved:
@@ -105,5 +89,4 @@ def _diagnostic(item: _Item, facts: RepoFacts) -> Diagnostic:
         line=line,
         symbol=symbol,
         detail=rest.strip()[:1000],
-        requirements=facts.requirements(path),
     )

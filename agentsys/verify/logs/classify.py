@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agentsys.core.artifacts import CheckName, Diagnostic, DiagnosticKind
+from agentsys.core.artifacts import Diagnostic, DiagnosticKind
 from agentsys.core.tree import is_test_path
 from agentsys.plan.distributions import distribution_of, is_stdlib
 from agentsys.plan.repo_facts import RepoFacts
-from agentsys.verify.tracebacks import Fault, Frame
+from agentsys.verify.logs.tracebacks import Fault, Frame
 
 _NO_MODULE = re.compile(r"No module named '?([\w.]+)'?")
 _NO_NAME = re.compile(r"cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'")
@@ -31,9 +31,7 @@ class Finding:
     path: str | None = None
 
 
-def diagnose(
-    fault: Fault, check: CheckName, default: DiagnosticKind, facts: RepoFacts, *, test: str = ""
-) -> Diagnostic:
+def diagnose(fault: Fault, check: str, default: DiagnosticKind, facts: RepoFacts, *, test: str = "") -> Diagnostic:
     """Turn one exception into a diagnostic.
 
     Args:
@@ -52,7 +50,6 @@ def diagnose(
         line=place.line if place and place.path == path else None,
         symbol=symbol,
         frames=tuple(str(frame) for frame in fault.own[-12:]),
-        requirements=facts.requirements(path),
     )
 
 

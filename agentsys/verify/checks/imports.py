@@ -1,4 +1,4 @@
-"""Check 2: every module of the repository imports."""
+"""The check `imports`: every module of the repository imports."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from posixpath import dirname
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import parse
-from agentsys.verify.bench import PROBES, Bench, Found, log_text, outcome_diagnostic
-from agentsys.verify.classify import diagnose
-from agentsys.verify.diagnostics import from_output
-from agentsys.verify.tracebacks import Fault
+from agentsys.verify.checks.base import PROBES, Bench, CheckSpec, Found, log_text, outcome_diagnostic, read_lines
+from agentsys.verify.logs.classify import diagnose
+from agentsys.verify.logs.diagnostics import from_output
+from agentsys.verify.logs.tracebacks import Fault
 from agentsys_sandbox.base import REPO, VENV
 from agentsys_sandbox.spec import ExecResult
 
@@ -50,15 +50,15 @@ async def check_imports(bench: Bench) -> Found:
     if not any(module.path.startswith(_package_roots(bench)) for module in modules):
         return _no_package(bench)
     job = {
-        "path": [REPO, f"{REPO}/src"] if f"src/{bench.plan.package}" in _folders(bench) else [REPO],
+        "path": [REPO, f"{REPO}/src"] if f"src/{bench.job.plan.package}" in _folders(bench) else [REPO],
         "modules": [{"name": item.name, "file": f"{REPO}/{item.path}", "folder": item.folder} for item in modules],
     }
     await bench.place_repo()
     await bench.place_probe(_SCRIPT, {"imports.job.json": json.dumps(job).encode()})
     out = f"{bench.inside}/imports.jsonl"
     argv = [f"{VENV}/bin/python", f"{PROBES}/{_SCRIPT}", f"{bench.inside}/imports.job.json", out]
-    result = await bench.run("imports", argv, tool=True)
-    lines = _parse(await bench.sandbox.read_file(out, max_bytes=16 << 20))
+    result = await bench.run("imports", argv)
+    lines = read_lines(await bench.sandbox.read_file(out, max_bytes=16 << 20), _Line)
     return _judge(bench, modules, skipped, lines, result)
 
 
@@ -67,7 +67,7 @@ def modules_of(bench: Bench) -> tuple[list[Module], int]:
     package: list[Module] = []
     others: list[Module] = []
     skipped = 0
-    for path in sorted(bench.files):
+    for path in sorted(bench.job.files):
         if not path.endswith(".py"):
             continue
         root = next((item for item in _package_roots(bench) if path.startswith(item)), "")
@@ -83,11 +83,11 @@ def modules_of(bench: Bench) -> tuple[list[Module], int]:
 
 
 def _package_roots(bench: Bench) -> tuple[str, ...]:
-    return (f"{bench.plan.package}/", f"src/{bench.plan.package}/", f"{bench.plan.package}.py")
+    return (f"{bench.job.plan.package}/", f"src/{bench.job.plan.package}/", f"{bench.job.plan.package}.py")
 
 
 def _folders(bench: Bench) -> set[str]:
-    return {dirname(path) for path in bench.files}
+    return {dirname(path) for path in bench.job.files}
 
 
 def _dotted(path: str) -> str:
@@ -97,7 +97,7 @@ def _dotted(path: str) -> str:
 def _base_folder(path: str, bench: Bench) -> str:
     """Pytest's rule: the first folder upwards that is no package."""
     folder = dirname(path)
-    while folder and f"{folder}/__init__.py" in bench.files:
+    while folder and f"{folder}/__init__.py" in bench.job.files:
         folder = dirname(folder)
     return folder
 
@@ -115,16 +115,6 @@ def _runs_on_import(path: str, bench: Bench) -> bool:
     return (calls or loops) and "__name__" not in text
 
 
-def _parse(data: bytes | None) -> list[_Line]:
-    lines: list[_Line] = []
-    for raw in (data or b"").splitlines():
-        try:
-            lines.append(_Line.model_validate_json(raw))
-        except ValidationError:
-            continue  # cut off while being written
-    return lines
-
-
 def _judge(bench: Bench, modules: Sequence[Module], skipped: int, lines: Sequence[_Line], result: ExecResult) -> Found:
     done = {line.done: line for line in lines if 0 <= line.done < len(modules)}
     failed = {number: line for number, line in done.items() if not line.ok}
@@ -139,7 +129,8 @@ def _judge(bench: Bench, modules: Sequence[Module], skipped: int, lines: Sequenc
     note = f"{good} of {len(modules)} modules import" + (f"; {skipped} scripts not imported" if skipped else "")
     log = bench.log("imports.log", _log(modules, done, result))
     state = "passed" if good == len(modules) and result.ok and not found else "failed"
-    return Found(bench.check("imports", state, note, result=result, log=log), tuple(found))
+    counts = {"imported": good, "modules": len(modules)}
+    return Found(bench.check("imports", state, note, result=result, log=log, counts=counts), tuple(found))
 
 
 def _diagnostic(bench: Bench, module: Module, line: _Line) -> Diagnostic:
@@ -148,13 +139,10 @@ def _diagnostic(bench: Bench, module: Module, line: _Line) -> Diagnostic:
     else:
         parsed = from_output(line.error, "imports", "import", bench.facts)
         if parsed is not None:
-            path = parsed.path or module.path
-            return parsed.model_copy(update={"path": path, "requirements": bench.facts.requirements(path)})
+            return parsed.model_copy(update={"path": parsed.path or module.path})
         fault = Fault("ImportError", (line.error.strip().splitlines() or ["unknown"])[-1], ())
     found = diagnose(fault, "imports", "import", bench.facts)
-    return found.model_copy(
-        update={"path": module.path, "symbol": module.name, "requirements": bench.facts.requirements(module.path)}
-    )
+    return found.model_copy(update={"path": module.path, "symbol": module.name})
 
 
 def _path_under_way(modules: Sequence[Module], lines: Sequence[_Line]) -> str:
@@ -173,10 +161,10 @@ def _unfinished(bench: Bench, missing: int, result: ExecResult) -> Diagnostic:
 
 
 def _no_package(bench: Bench) -> Found:
-    name = bench.plan.package
+    name = bench.job.plan.package
     message = f"the package `{name}` has no module: expected `{name}/` or `src/{name}/`"
     found = Diagnostic(kind="missing_file", check="imports", message=message, symbol=name, path=f"{name}/__init__.py")
-    return Found(bench.check("imports", "failed", message), (found,))
+    return bench.failed(found)
 
 
 def _log(modules: Sequence[Module], done: dict[int, _Line], result: ExecResult) -> str:
@@ -186,3 +174,6 @@ def _log(modules: Sequence[Module], done: dict[int, _Line], result: ExecResult) 
         word = "not reached" if line is None else "ok" if line.ok else "failed"
         rows.append(f"{word:12} {module.name}  ({module.path})\n{line.error if line and not line.ok else ''}")
     return "".join(rows) + "\n" + log_text(result)
+
+
+CHECK = CheckSpec("imports", check_imports, needs=("install",))

@@ -1,4 +1,4 @@
-"""Check 5: `reproduce.sh` runs the smoke profile to its end and writes the results file."""
+"""The check `smoke`: `reproduce.sh` runs the smoke profile to its end and writes the results file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.text import cut
 from agentsys.plan.rules import SMOKE_SECONDS
-from agentsys.verify.bench import Bench, Found, log_text, outcome_diagnostic
-from agentsys.verify.diagnostics import from_output
+from agentsys.verify.checks.base import Bench, CheckSpec, Found, log_text, outcome_diagnostic
+from agentsys.verify.logs.diagnostics import from_output
 from agentsys_sandbox.base import REPO
 from agentsys_sandbox.spec import ExecResult, Outcome
 
@@ -27,42 +27,39 @@ async def check_smoke(bench: Bench) -> Found:
     """Run `bash reproduce.sh PROFILE` at the root of the fresh repository, and look for the results file.
 
     The smoke profile is stopped after SMOKE_PATIENCE * SMOKE_SECONDS of wall-clock time, or earlier where
-    `bench.timeout` is shorter; other profiles have `bench.timeout`.
+    `bench.job.timeout` is shorter; other profiles have `bench.job.timeout`.
     """
-    if SCRIPT not in bench.files:
+    if SCRIPT not in bench.job.files:
         return _missing_script(bench)
     await bench.place_repo()
-    result = await bench.run("smoke", ["bash", SCRIPT, bench.profile], timeout=time_limit(bench), tool=True)
+    result = await bench.run("smoke", ["bash", SCRIPT, bench.job.profile], timeout=time_limit(bench))
     log = bench.log("run.log", log_text(result))
-    if not result.ok:
-        found = _diagnose(bench, result)
-        note = f"{found.message} [{_seconds(bench, result)}]"
-        return Found(bench.check("smoke", "failed", note, result=result, log=log), (found,))
-    if await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) is None:
+    found = None if result.ok else _diagnose(bench, result)
+    if result.ok and await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) is None:
         found = _no_results(bench, result)
-        note = f"{found.message} [{_seconds(bench, result)}]"
-        return Found(bench.check("smoke", "failed", note, result=result, log=log), (found,))
-    note = f"the {bench.profile} profile wrote {RESULTS_FILE} and ended after {_seconds(bench, result)}"
+    if found is not None:
+        return bench.failed(found, f"{found.message} [{_seconds(bench, result)}]", result=result, log=log)
+    note = f"the {bench.job.profile} profile wrote {RESULTS_FILE} and ended after {_seconds(bench, result)}"
     return Found(bench.check("smoke", "passed", note, result=result, log=log))
 
 
 def time_limit(bench: Bench) -> float:
     """Return the wall-clock seconds after which the run is stopped."""
-    return min(bench.timeout, SMOKE_PATIENCE * SMOKE_SECONDS) if bench.profile == "smoke" else bench.timeout
+    return min(bench.job.timeout, SMOKE_PATIENCE * SMOKE_SECONDS) if bench.job.profile == "smoke" else bench.job.timeout
 
 
 def _seconds(bench: Bench, result: ExecResult) -> str:
-    over = bench.profile == "smoke" and result.seconds > SMOKE_SECONDS
+    over = bench.job.profile == "smoke" and result.seconds > SMOKE_SECONDS
     return f"{result.seconds:.1f} s" + (f", over the {SMOKE_SECONDS} s asked" if over else "")
 
 
 def _diagnose(bench: Bench, result: ExecResult) -> Diagnostic:
-    what = f"`{SCRIPT} {bench.profile}`"
+    what = f"`{SCRIPT} {bench.job.profile}`"
     limit = outcome_diagnostic("smoke", result, what, path=SCRIPT)
     if result.outcome is Outcome.TIMEOUT and limit:
         limit = _too_slow(bench, result, limit)
     if limit:
-        return limit.model_copy(update={"requirements": bench.facts.requirements(SCRIPT)})
+        return limit
     text = result.text()
     fault = from_output(text, "smoke", "runtime", bench.facts)
     if fault:
@@ -85,35 +82,36 @@ def _diagnose(bench: Bench, result: ExecResult) -> Diagnostic:
             "line": line,
             "symbol": symbol,
             "detail": cut(text.strip(), 4000),
-            "requirements": bench.facts.requirements(SCRIPT),
         }
     )
 
 
 def _too_slow(bench: Bench, result: ExecResult, limit: Diagnostic) -> Diagnostic:
     """Say how long it took, what is allowed, and what to do about it."""
-    if bench.profile != "smoke":
+    if bench.job.profile != "smoke":
         return limit
     message = (
         f"{limit.message}; the smoke profile is asked to end within {SMOKE_SECONDS} s and is stopped after "
         f"{time_limit(bench):.0f} s: choose smaller shapes and fewer steps in {SMOKE_CONFIG}"
     )
-    path = SMOKE_CONFIG if SMOKE_CONFIG in bench.files else SCRIPT
+    path = SMOKE_CONFIG if SMOKE_CONFIG in bench.job.files else SCRIPT
     return limit.model_copy(update={"message": message, "path": path})
 
 
 def _missing_script(bench: Bench) -> Found:
     message = f"`{SCRIPT}` does not exist"
     found = Diagnostic(kind="missing_file", check="smoke", message=message, path=SCRIPT, symbol=SCRIPT)
-    return Found(bench.check("smoke", "failed", message), (found,))
+    return bench.failed(found)
 
 
 def _no_results(bench: Bench, result: ExecResult) -> Diagnostic:
     return Diagnostic(
         kind="result",
         check="smoke",
-        message=f"`{SCRIPT} {bench.profile}` ended without writing {RESULTS_FILE}",
+        message=f"`{SCRIPT} {bench.job.profile}` ended without writing {RESULTS_FILE}",
         path=SCRIPT,
         detail=cut(result.text().strip(), 3000),
-        requirements=bench.facts.requirements(SCRIPT),
     )
+
+
+CHECK = CheckSpec("smoke", check_smoke, needs=("install",), after=("imports",))

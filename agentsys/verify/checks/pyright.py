@@ -1,4 +1,4 @@
-"""Check 3: pyright (basic) has no errors, against the installed environment and with our own configuration."""
+"""The check `pyright`: no errors (basic mode), against the installed environment, with our own configuration."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import tokenize
 
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.text import cut
-from agentsys.verify.bench import Bench, Found, Infrastructure, log_text, outcome_diagnostic
-from agentsys.verify.pyright_report import PyrightReport, parse_pyright
+from agentsys.verify.checks.base import Bench, CheckSpec, Found, Infrastructure, log_text, outcome_diagnostic
+from agentsys.verify.logs.pyright_report import PyrightReport, parse_pyright
 from agentsys_sandbox.base import PYRIGHT, REPO, VENV
 
 _IGNORE = re.compile(r"#\s*(pyright|type):\s*ignore\b")
@@ -19,16 +19,16 @@ _FILE_LEVEL = re.compile(r"#\s*pyright:\s*(?!ignore\b|strict\b|basic\b|standard\
 
 async def check_types(bench: Bench) -> Found:
     """Run pyright over every Python file. A configuration or file-level comment of the repository has no say."""
-    python = [path for path in bench.files if path.endswith(".py")]
+    python = [path for path in bench.job.files if path.endswith(".py")]
     await bench.place_repo()
     await bench.sandbox.write_files({"pyrightconfig.json": _config(bench)}, root=bench.inside)
     argv = [*PYRIGHT, "--outputjson", "--pythonpath", f"{VENV}/bin/python", "--project", bench.inside]
-    result = await bench.run("pyright", argv, tool=True)
+    result = await bench.run("pyright", argv)
     limit = outcome_diagnostic("pyright", result, "pyright")
     report = parse_pyright(result.stdout.decode("utf-8", "replace"), bench.facts)
     log = bench.log("pyright.json", result.stdout if report else log_text(result))
     if limit:
-        return Found(bench.check("pyright", "failed", limit.message, result=result, log=log), (limit,))
+        return bench.failed(limit, result=result, log=log)
     if report is None:
         raise Infrastructure(f"pyright: no report: {cut(result.text().strip(), 300)}")
     silenced, ignores = _comments(bench, python)
@@ -37,7 +37,8 @@ async def check_types(bench: Bench) -> Found:
     note += f"; {_count(ignores, 'line')} excepted by comments" if ignores else ""
     agreed = report.errors == 0 and result.exit_code == 0
     state = "passed" if agreed and not found else "failed"
-    return Found(bench.check("pyright", state, note, result=result, log=log), found)
+    counts = {"errors": report.errors, "files": report.files, "excepted": ignores}
+    return Found(bench.check("pyright", state, note, result=result, log=log, counts=counts), found)
 
 
 def _count(number: int, noun: str) -> str:
@@ -46,7 +47,7 @@ def _count(number: int, noun: str) -> str:
 
 def _config(bench: Bench) -> bytes:
     """A configuration outside the repository: paths in it must be relative."""
-    extra = ["../repo/src"] if any(path.startswith("src/") for path in bench.files) else []
+    extra = ["../repo/src"] if any(path.startswith("src/") for path in bench.job.files) else []
     config = {
         "include": [f"../{REPO.rpartition('/')[2]}"],
         "exclude": ["**/__pycache__"],
@@ -78,8 +79,7 @@ def _comments(bench: Bench, python: list[str]) -> tuple[list[Diagnostic], int]:
             whole_file = _FILE_LEVEL.search(comment) or (not code_seen and _IGNORE.search(comment))
             if whole_file:
                 message = f"`{comment[:80]}` switches type errors off for the whole file; remove it"
-                found = Diagnostic(kind="type", check="pyright", message=message, path=path, line=number)
-                silenced.append(found.model_copy(update={"requirements": bench.facts.requirements(path)}))
+                silenced.append(Diagnostic(kind="type", check="pyright", message=message, path=path, line=number))
             elif _IGNORE.search(comment):
                 ignores += 1
     return silenced, ignores
@@ -98,3 +98,6 @@ def _walk_comments(text: str) -> list[tuple[int, str]]:
     except (tokenize.TokenError, SyntaxError):
         return found  # pyright reports the syntax error itself
     return found
+
+
+CHECK = CheckSpec("pyright", check_types, needs=("install",))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agentsys.core.artifacts import CHECKS, CheckName, Diagnostic, DiagnosticKind
+from agentsys.core.artifacts import Diagnostic, DiagnosticKind
 from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
 from agentsys.core.text import clean_text, cut
 from agentsys.plan.repo_facts import RepoFacts
-from agentsys.verify.classify import diagnose
-from agentsys.verify.tracebacks import Fault, parse_faults
+from agentsys.verify.logs.classify import diagnose
+from agentsys.verify.logs.tracebacks import Fault, parse_faults
 
 ORDER: tuple[DiagnosticKind, ...] = (
     "syntax",
@@ -33,9 +33,6 @@ ORDER: tuple[DiagnosticKind, ...] = (
     "fidelity",
 )
 """Kinds by how likely they are the cause of the others."""
-_POSITION: tuple[CheckName, ...] = (*CHECKS, "review")
-
-
 MAX_DIAGNOSTICS = 100
 """More of them than this say no more."""
 MAX_PLACES = 20
@@ -47,12 +44,18 @@ def order_and_merge(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
     Of several sightings the one with the most frames is kept; its message ends with all their places:
     `[3 times: pyright a.py:4, pyright a.py:9, smoke]`.
+
+    Args:
+        found: in the order in which the checks ran.
     """
     groups: dict[str, list[Diagnostic]] = {}
+    checks: dict[str, int] = {}
     for item in map(_harmless, found):
         groups.setdefault(item.fingerprint, []).append(item)
+        checks.setdefault(item.check, len(checks))
     merged = [_merge(items) for items in groups.values()]
-    return tuple(sorted(merged, key=_rank))[:MAX_DIAGNOSTICS]
+    merged.sort(key=lambda item: (ORDER.index(item.kind), checks[item.check], item.path, item.line or 0))
+    return tuple(merged[:MAX_DIAGNOSTICS])
 
 
 def _harmless(item: Diagnostic) -> Diagnostic:
@@ -66,7 +69,7 @@ def _harmless(item: Diagnostic) -> Diagnostic:
 
 
 def _merge(items: Sequence[Diagnostic]) -> Diagnostic:
-    best = max(items, key=lambda item: (len(item.frames), bool(item.path), -_POSITION.index(item.check)))
+    best = max(items, key=lambda item: (len(item.frames), bool(item.path)))  # the earliest check of equals
     if len(items) == 1:
         return best
     where = dict.fromkeys(_sighting(item) for item in items)
@@ -81,11 +84,7 @@ def _sighting(item: Diagnostic) -> str:
     return test[:100] or (f"{item.check} {item.path}{line}" if item.path else item.check)
 
 
-def _rank(item: Diagnostic) -> tuple[int, int, str, int]:
-    return (ORDER.index(item.kind), _POSITION.index(item.check), item.path, item.line or 0)
-
-
-def from_output(text: str, check: CheckName, default: DiagnosticKind, facts: RepoFacts) -> Diagnostic | None:
+def from_output(text: str, check: str, default: DiagnosticKind, facts: RepoFacts) -> Diagnostic | None:
     """Return the diagnostic of a program that ended with a traceback, or None where its output holds none."""
     faults = parse_faults(text, facts.root)
     if not faults:

@@ -1,4 +1,4 @@
-"""Check 6: the results hold a value or a reason for each number of the paper, and show that the run was healthy."""
+"""The check `results`: a value or a reason for each number of the paper, and signs of a healthy run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
-from agentsys.verify.bench import Bench, Found
+from agentsys.verify.checks.base import Bench, CheckSpec, Found
+from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT
 from agentsys.verify.health import Health, health_text, judge_health
 from agentsys.verify.results_file import Results, ResultsError, parse_results
-from agentsys.verify.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT
 from agentsys_sandbox.base import REPO
 
 MAX_FILES = 500
@@ -33,22 +33,23 @@ async def check_results(bench: Bench) -> Found:
     try:
         results = parse_results(raw)
     except ResultsError as error:
-        found = _fault(bench, f"{RESULTS_FILE}: {error}", RESULTS_FILE)
-        return Found(bench.check("results", "failed", found.message, log=log), (found,))
-    health = judge_health(results, bench.plan)
+        return bench.failed(_fault(f"{RESULTS_FILE}: {error}", RESULTS_FILE), log=log)
+    health = judge_health(results, bench.job.plan)
     bench.log("health.log", health_text(health))
-    diagnostics = [_fault(bench, message, key) for key, message in judge_results(results, bench.plan)]
+    diagnostics = [_fault(message, key) for key, message in judge_results(results, bench.job.plan)]
     diagnostics += _health_faults(bench, health)
     if diagnostics:
         return Found(bench.check("results", "failed", diagnostics[0].message, log=log), tuple(diagnostics))
     dropped = await _export(bench)
-    keys = {item.result_key for item in bench.plan.expected if item.result_key}
+    keys = {item.result_key for item in bench.job.plan.expected if item.result_key}
     given = sum(1 for key in keys if results.value(key) is not None)
     note = (
         f"{results.numbers()} numbers; {given} of the paper's {len(keys)} measured, {len(keys) - given} not attempted"
         f"; {_health_words(health)}"
     )
-    return Found(bench.check("results", "passed", note + (f"; {dropped} files dropped" if dropped else ""), log=log))
+    note += f"; {dropped} files dropped" if dropped else ""
+    counts = {"numbers": results.numbers(), "measured": given, "not_attempted": len(keys) - given}
+    return Found(bench.check("results", "passed", note, log=log, counts=counts))
 
 
 def _health_words(health: Health) -> str:
@@ -61,16 +62,16 @@ def _health_faults(bench: Bench, health: Health) -> list[Diagnostic]:
     for sign in health.faults:
         path = _carrier(bench, sign.experiment)
         symbol = ": ".join(filter(None, (sign.experiment, sign.quantity)))
-        changes = {"kind": "health", "path": path, "requirements": bench.facts.requirements(path)}
-        found.append(_fault(bench, sign.fault, symbol).model_copy(update=changes))
+        changes = {"kind": "health", "path": path}
+        found.append(_fault(sign.fault, symbol).model_copy(update=changes))
     return found
 
 
 def _carrier(bench: Bench, experiment: str) -> str:
     """Return the file that, by the plan, measures an experiment's results; the script where the plan names none."""
-    keys = {f"result:{row.result_key}" for row in bench.plan.expected if row.experiment == experiment}
-    for spec in bench.plan.files:
-        if spec.path in bench.files and any(keys.intersection(symbols) for symbols in spec.symbols.values()):
+    keys = {f"result:{row.result_key}" for row in bench.job.plan.expected if row.experiment == experiment}
+    for spec in bench.job.plan.files:
+        if spec.path in bench.job.files and any(keys.intersection(symbols) for symbols in spec.symbols.values()):
             return spec.path
     return SCRIPT
 
@@ -88,7 +89,7 @@ def judge_results(results: Results, plan: Plan) -> list[tuple[str, str]]:
 
 async def _export(bench: Bench) -> int:
     """Copy the results folder out of the sandbox through its filter; return how many members were dropped."""
-    target = bench.out / _EXPORT
+    target = bench.job.out / _EXPORT
     if target.exists():
         shutil.rmtree(target)
     target.mkdir(parents=True)
@@ -130,12 +131,8 @@ def _acceptable(name: str) -> bool:
     return not any(part.startswith(".") for part in name.split("/"))
 
 
-def _fault(bench: Bench, message: str, symbol: str) -> Diagnostic:
-    return Diagnostic(
-        kind="result",
-        check="results",
-        message=message,
-        path=SCRIPT,
-        symbol=symbol,
-        requirements=bench.facts.requirements(SCRIPT),
-    )
+def _fault(message: str, symbol: str) -> Diagnostic:
+    return Diagnostic(kind="result", check="results", message=message, path=SCRIPT, symbol=symbol)
+
+
+CHECK = CheckSpec("results", check_results, needs=("smoke",))

@@ -1,0 +1,116 @@
+"""The table of checks, the one order in which they run, and the only place where a new verdict is made."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from agentsys.core.artifacts import Check, Verdict
+from agentsys.core.errors import InternalError
+from agentsys.core.tree import tree_hash
+from agentsys.verify.checks import audit, imports, install, pyright, pytests, results, review, smoke
+from agentsys.verify.checks.base import Bench, CheckSpec, Found, Job, Screened
+from agentsys.verify.logs.diagnostics import order_and_merge
+
+TABLE: tuple[CheckSpec, ...] = (
+    install.CHECK,
+    imports.CHECK,
+    pyright.CHECK,
+    pytests.CHECK,
+    smoke.CHECK,
+    results.CHECK,
+    audit.CHECK,
+    review.CHECK,
+)
+
+
+def demanded() -> tuple[str, ...]:
+    """Return what `verified` demands of every round; a review comes on top, once all of them have passed."""
+    return tuple(spec.name for spec in TABLE if spec.demanded)
+
+
+@dataclass
+class Seen:
+    """What the checks found, and why the others were not run."""
+
+    found: dict[str, Found] = field(default_factory=dict[str, Found])
+    why_not: dict[str, str] = field(default_factory=dict[str, str])
+    screened: Screened | None = None
+    backend: str = ""
+    weak: bool = False
+    infra: str = ""
+    """Why nothing can be said about the code."""
+
+    def passed(self, name: str) -> bool:
+        """True if this check ran and passed."""
+        return name in self.found and self.found[name].check.state == "passed"
+
+
+async def run_checks(bench: Bench, only: Collection[str] = ()) -> Seen:
+    """Run the checks of the table in their order, each where what it needs has passed.
+
+    Between the installation and whatever else is executed stands the policy's look at what was installed.
+
+    Args:
+        only: names of the checks to run; empty takes all.
+
+    Raises: Infrastructure and errors of the sandbox, which say nothing about the code.
+    """
+    description = bench.sandbox.describe()
+    seen = Seen(backend=description.backend, weak=description.weak)
+    await bench.place_repo()
+    for spec in TABLE:
+        if spec.run is None or (only and spec.name not in only):
+            continue
+        if why := _unmet(spec, seen):
+            seen.why_not[spec.name] = why
+            continue
+        found = await spec.run(bench)
+        seen.found[spec.name] = Found(found.check, tuple(bench.touching(item) for item in found.diagnostics))
+        if spec is install.CHECK and bench.job.screen is not None and seen.passed(spec.name):
+            seen.screened = await bench.job.screen(bench)
+    return seen
+
+
+def _unmet(spec: CheckSpec, seen: Seen) -> str:
+    """Return why a check cannot be run, or an empty text."""
+    if seen.screened is not None and not seen.screened.may_run:
+        return "the policy refuses what was installed"
+    for name in spec.needs:
+        if not seen.passed(name):
+            return f"{name} failed" if name in seen.found else seen.why_not.get(name, f"{name} was not run")
+    for name in spec.after:
+        if name in seen.found and seen.found[name].check.outcome in ("timeout", "oom"):
+            return f"{name} failed"
+    return ""
+
+
+def make_verdict(job: Job, seen: Seen, otherwise: str = "not reached") -> Verdict:
+    """Return the verdict, which names every check that is demanded today, those that were not run among them.
+
+    Args:
+        otherwise: why a check was not run, where nothing else is known.
+
+    Raises: InternalError where a result belongs to no check of the table.
+    """
+    if unknown := [name for name in seen.found if name not in {spec.name for spec in TABLE}]:
+        raise InternalError(f"there is no check `{unknown[0]}` in the table")
+    found = [seen.found[spec.name] for spec in TABLE if spec.name in seen.found]
+    return Verdict(
+        round=job.round,
+        tree=job.tree or tree_hash(job.files),
+        checks=tuple(_check(spec, seen, otherwise) for spec in TABLE if spec.demanded or spec.name in seen.found),
+        demanded=demanded(),
+        diagnostics=order_and_merge(item for each in found for item in each.diagnostics),
+        backend=seen.backend,
+        weak=seen.weak,
+        infra=seen.infra,
+    )
+
+
+def _check(spec: CheckSpec, seen: Seen, otherwise: str) -> Check:
+    if spec.name in seen.found:
+        return seen.found[spec.name].check
+    if seen.infra:
+        return Check(name=spec.name, state="infra_error", note=seen.infra)
+    return Check(name=spec.name, state="not_run", note=seen.why_not.get(spec.name, otherwise))
