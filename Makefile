@@ -16,7 +16,7 @@ demo: setup  ## replay the recorded run of the example paper: no key, no Docker
 	@scripts/demo.sh
 
 test: setup  ## run the tests; what needs an engine or bubblewrap is skipped, with the reason, where there is none
-	.venv/bin/python -m pytest -q -m "not slow" $(ARGS)
+	.venv/bin/python -m pytest -q -n auto --dist loadfile -m "not slow" $(ARGS)
 
 lint: setup  ## ruff and pyright, both without findings
 	.venv/bin/ruff check .
