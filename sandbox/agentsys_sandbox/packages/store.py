@@ -238,7 +238,7 @@ def _taken(project: LocalWheel) -> ExecResult:
     """Its files would take the place of those that were judged."""
     message = f"the repository calls itself `{project.wheel.name}`, as a distribution that it needs"
     return ExecResult(
-        Outcome.NONZERO, 1, b"", f"Failed to build the repository: {message}\n".encode(), 0.0, message=message
+        Outcome.NONZERO, 1, b"", f"Failed to build `the repository itself`: {message}\n".encode(), 0.0, message=message
     )
 
 
