@@ -37,7 +37,7 @@ from agentsys.plan.files import load_plan
 from agentsys.run.pipeline import implement
 from agentsys.verify.checks.base import Bench, Found, Job
 from agentsys.verify.checks.imports import check_imports
-from agentsys.verify.checks.install import check_install
+from agentsys.verify.checks.install import check_install, lock_of
 from agentsys.verify.checks.pyright import check_types
 from agentsys.verify.checks.pytests import check_pytest
 from agentsys.verify.checks.results import check_results
@@ -71,9 +71,9 @@ class Lab:
         self._sandbox, self._plan, self._logs, self._policy = sandbox, plan, logs, policy
         self._installed: tuple[Package, ...] = ()
 
-    async def install(self, files: Mapping[str, bytes], constraints: tuple[str, ...]) -> None:
+    async def install(self, files: Mapping[str, bytes]) -> None:
         """Install once; no fault is planted in the requirements."""
-        bench = self._bench(files, "install", constraints)
+        bench = self._bench(files, "install")
         await bench.place_repo()
         found = await check_install(bench)
         if found.check.state != "passed":
@@ -84,7 +84,7 @@ class Lab:
         """Put a tree through the checks, in the order of a verification."""
         began = time.monotonic()
         failed = self._audit(files)
-        bench = self._bench(files, name, ())
+        bench = self._bench(files, name)
         bench.packages = self._installed
         names = frozenset(normal_name(item.name) for item in self._installed)
         bench.facts = replace(bench.facts, installed=names)
@@ -107,10 +107,11 @@ class Lab:
         worst = decision.findings[0] if decision.findings else None
         return [("audit", f"{worst.rule}: {worst.message}" if worst else decision.status)]
 
-    def _bench(self, files: Mapping[str, bytes], name: str, constraints: tuple[str, ...]) -> Bench:
+    def _bench(self, files: Mapping[str, bytes], name: str) -> Bench:
         log = EventLog(None, "benchmark")
         out = self._logs / "rounds" / name
-        job = Job(files=files, out=out, plan=self._plan, events=log, timeout=SECONDS, round=1, constraints=constraints)
+        lock = lock_of(files)
+        job = Job(files=files, out=out, plan=self._plan, events=log, timeout=SECONDS, round=1, lock=lock)
         return Bench(self._sandbox, job)
 
 
@@ -157,11 +158,10 @@ async def measure(run: RunDir, backend: str, only: set[int], logs: Path) -> int:
     files = read_tree(run.repo)
     chosen = [(number, fault) for number, fault in enumerate(FAULTS, 1) if not only or number in only]
     planted = [(number, fault, plant_fault(fault, files, plan)) for number, fault in chosen]
-    pins = tuple(line for line in files.get("requirements.lock", b"").decode().splitlines() if line.strip())
     spec = SandboxSpec(run="benchmark-fidelity", limits=Limits(memory=4 << 30, ttl=6 * 3600.0), allow_weak=True)
     async with open_sandbox(spec, backend) as sandbox:
         lab = Lab(sandbox, plan, logs, Policy.load("default"))
-        await lab.install(files, pins)
+        await lab.install(files)
         clean = await lab.look(files, "clean")
         said = "passes every check" if not clean.failed else f"fails: {clean.failed}"
         print(f"unchanged repository: {said} ({clean.seconds:.0f} s)")

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from agentsys_sandbox.image import hostfiles
-from agentsys_sandbox.packages import PackageStore, Target, Wish, parse_target
 from agentsys_sandbox.packages.hostconfig import read
-from agentsys_sandbox.packages.target import ASK
+from agentsys_sandbox.packages.store import PackageStore
+from agentsys_sandbox.packages.target import ASK, Target, parse_target
+from agentsys_sandbox.packages.wish import Wish
 from agentsys_sandbox.spec import IndexRules
 
 PACKAGES = ("numpy", "pandas", "scikit-learn")
@@ -40,7 +41,7 @@ async def install(store: PackageStore, target: Target) -> Path:
 
 def bare(cache: Path, offline: bool) -> None:
     """uv alone, into a folder."""
-    uv, python = hostfiles.tools().uv, hostfiles.host_python().executable
+    uv, python = hostfiles.uv(), hostfiles.host_python().executable
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         argv = [uv, "pip", "install", "-q", "--prefix", folder, "--python", python, "--cache-dir", cache / "alone"]
         argv += ["--only-binary", ":all:", "--link-mode", "hardlink", *(["--offline"] if offline else []), *PACKAGES]

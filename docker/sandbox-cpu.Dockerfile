@@ -1,5 +1,5 @@
 # The base image of the sandbox where a registry is reachable. `agentsys sandbox build --source registry` sends this
-# with the folder tools/ (uv, node, pyright, forwarder.py), taken from the installed packages.
+# with the folder tools/ (node, pyright), taken from the installed packages.
 ARG PYTHON=3.11
 FROM python:${PYTHON}-slim
 
@@ -11,7 +11,7 @@ RUN apt-get update \
 # The code under test runs as this user; a fresh volume takes the owner of the folder it is mounted on.
 RUN groupadd --gid 1000 user \
  && useradd --uid 1000 --gid 1000 --home-dir /tmp --no-create-home --shell /bin/bash user \
- && mkdir -p /work/venv /run/agentsys \
+ && mkdir -p /work/venv \
  && chown 1000:1000 /work /work/venv
 
 COPY tools /opt/agentsys

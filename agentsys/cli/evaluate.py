@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +17,10 @@ from agentsys.core.text import clean_text
 if TYPE_CHECKING:
     from agentsys.core.events import Event
     from agentsys.core.settings import Settings
+    from agentsys.report.evaluate.execution import Refuses
     from agentsys.report.evaluate.result import Evaluation, Order
     from agentsys_sandbox.base import Sandbox
+    from agentsys_sandbox.spec import Package
 
 
 def evaluate(
@@ -71,6 +73,7 @@ def evaluate(
             judged=judged,
         )
         order = replace(order, out=out) if out else order
+        order = order if static else replace(order, refuses=_refusal(settings))
         _make(order.out, repo)
         found = _carry_out(order, settings, static, quiet=quiet or json)
     _show(found, json)
@@ -140,6 +143,20 @@ def _progress(event: Event) -> None:
 
     if event["type"] in ("sandbox.exec", "llm.call", "llm.retry", "warning", "limit.reached"):
         typer.echo(describe(event), err=True)
+
+
+def _refusal(settings: Settings) -> Refuses:
+    """What the policy of these settings never lets be installed."""
+    from agentsys.audit.policy import load_advisories, load_policy
+    from agentsys.verify.environment import judge_packages, why_refused
+
+    policy, data = load_policy(settings), load_advisories(settings)
+
+    def refuses(packages: Sequence[Package]) -> str:
+        decision = judge_packages(policy, data, packages)
+        return "" if policy.may_run([decision]) else why_refused(decision)
+
+    return refuses
 
 
 def _factory(order: Order, settings: Settings) -> Callable[[], Sandbox]:

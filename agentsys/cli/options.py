@@ -10,8 +10,22 @@ import typer
 
 from agentsys.core.settings_layers import load_settings
 from agentsys.core.settings_text import duration, read_env_file
+from agentsys_sandbox import backends
+from agentsys_sandbox.errors import SandboxError
 
 DisplayChoice = Literal["auto", "live", "plain", "quiet"]
+
+_WHERE = f"Where the code is run: auto, {', '.join(backends.BACKENDS)}, or another backend that is installed."
+
+
+def _backend(name: str | None) -> str | None:
+    """Refuse a name that is not in the table of backends."""
+    try:
+        backends.candidates(name or "auto")
+    except SandboxError as error:
+        raise typer.BadParameter(f"{error.message}: {error.hint}") from error
+    return name
+
 
 RunsDir = Annotated[
     Path | None,
@@ -35,7 +49,8 @@ Source = Annotated[
 ]
 Password = Annotated[str, typer.Option("--password", help="Opens an encrypted PDF; never stored.", metavar="TEXT")]
 Sandbox = Annotated[
-    Literal["auto", "docker", "podman", "bwrap"] | None, typer.Option("--sandbox", help="Where the code is run.")
+    str | None,
+    typer.Option("--sandbox", "--backend", help=_WHERE, metavar="NAME", callback=_backend),
 ]
 Config = Annotated[Path | None, typer.Option(help="A configuration file on top of the usual ones.", metavar="FILE")]
 Sets = Annotated[

@@ -33,10 +33,7 @@ def reproduce(
     timeout: Annotated[
         str | None, typer.Option("--timeout", help="Longest time of the run; a day by default.", metavar="12h")
     ] = None,
-    backend: Annotated[
-        Literal["auto", "docker", "podman", "bwrap"] | None,
-        typer.Option("--backend", "--sandbox", help="Where the code is run."),
-    ] = None,
+    backend: opt.Sandbox = None,
     sets: opt.Sets = None,
     runs_dir: opt.RunsDir = None,
     json: opt.JsonRows = False,

@@ -12,11 +12,11 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.core.errors import PrerequisiteError, SandboxUnavailable
 from agentsys.core.settings_layers import load_settings
-from agentsys_sandbox.base import SandboxError
-from agentsys_sandbox.choose import BACKENDS
+from agentsys_sandbox import backends
+from agentsys_sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
-    from agentsys_sandbox.reap import Leftover
+    from agentsys_sandbox.labels import Leftover
 
 sandbox = typer.Typer(
     name="sandbox", no_args_is_help=True, help="Build, check and clean sandboxes.", rich_markup_mode=None
@@ -41,20 +41,10 @@ def build(
     ] = "auto",
 ) -> None:
     """Build the base image, or for bubblewrap the base file system, and print its name."""
-    from agentsys_sandbox.choose import connect, detect
-    from agentsys_sandbox.image import engine_image as images
-    from agentsys_sandbox.image.rootfs import ensure_rootfs
+    from agentsys_sandbox.choose import detect
 
     with sandbox_errors():
-        chosen = detect(_backend(backend))
-        if chosen == "bwrap":
-            typer.echo(str(ensure_rootfs()))
-            return
-        engine = connect(chosen)
-        try:
-            typer.echo(images.build(engine, source))
-        finally:
-            engine.close()
+        typer.echo(backends.load(detect(_backend(backend))).build_base(source))
 
 
 @sandbox.command("check")
@@ -81,7 +71,7 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
 ) -> None:
     """Remove containers, networks, volumes and folders that dead runs left behind, and list them."""
-    from agentsys_sandbox import clean_up
+    from agentsys_sandbox.reap import clean_up
 
     with sandbox_errors():
         hosts = load_settings()[0].docker_hosts
@@ -95,7 +85,7 @@ def clean(
         typer.echo(f"{len(done.outdated)} base images or folders of earlier recipes: `--images` removes them", err=True)
     for name, why in done.not_looked_at:
         typer.echo(f"not looked at: {name} ({why})", err=True)
-    if kept or len(done.not_looked_at) == len(BACKENDS):
+    if kept or len(done.not_looked_at) == len(backends.names()):
         raise PrerequisiteError("not everything could be looked at or removed", "the lines above say why")
 
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from agentsys.core.events import Stage
 from agentsys.core.providers import AUTO, is_provider, provider_table
+from agentsys_sandbox import backends
 
 ROLES: dict[str, Stage | None] = {
     "planner": "plan",
@@ -36,6 +37,12 @@ def _provider(name: str) -> str:
     return name
 
 
+def _backend(name: str) -> str:
+    if name not in (AUTO, *backends.BACKENDS) and name not in backends.names():
+        raise _none_of([AUTO, *backends.names()])
+    return name
+
+
 def _none_of(names: Iterable[str]) -> PydanticCustomError:
     *others, last = (f"'{name}'" for name in names)
     return PydanticCustomError(
@@ -45,6 +52,7 @@ def _none_of(names: Iterable[str]) -> PydanticCustomError:
 
 RoleName = Annotated[str, AfterValidator(_role)]
 ProviderName = Annotated[str, AfterValidator(_provider)]
+BackendName = Annotated[str, AfterValidator(_backend)]
 
 
 class Settings(BaseModel):
@@ -99,12 +107,10 @@ class Settings(BaseModel):
     source: Path | None = None
     """LaTeX source of the paper that is given as PDF: equations are taken from it."""
 
-    backend: Literal["auto", "docker", "podman", "bwrap"] = "auto"
+    backend: BackendName = AUTO
     """Where code runs; `auto` tries docker, podman's socket, bubblewrap, and otherwise refuses."""
     docker_hosts: list[str] = Field(default_factory=list[str])
     """Docker endpoints to share the work: contexts, `unix://`, `ssh://`, `tcp://` with TLS; empty: this machine's."""
-    index_gateway: Literal["auto", "socket", "sidecar"] = "auto"
-    """How installations reach the package index; `auto` takes a neighbour container only where a socket fails."""
     package_cooldown_days: float = Field(default=0.0, ge=0)
     """Days that a package file must have been on its index before it is installed; 0 has no limit."""
     denied_packages: list[str] = Field(default_factory=list[str])

@@ -31,7 +31,10 @@ _FILES = PATHS | {"policy"}
 _NAMES = frozenset({"", "default", "none"})
 """Values of such keys that name no file."""
 
-REMOVED = {"keep_sandbox": "remove it: it had no effect"}
+REMOVED = {
+    "keep_sandbox": "remove it: it had no effect",
+    "index_gateway": "remove it: packages are fetched on this machine, and a sandbox has no network at any time",
+}
 """Settings of earlier versions, and what to do about each. Those that a stored run holds are passed over."""
 
 _OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR", "NOUGAT_PYTHON"})

@@ -195,7 +195,7 @@ async def _talk(team: Team, recorder: RunRecorder, settings: Settings, events: E
 
 async def _clean_up(events: EventLog, hosts: Sequence[str]) -> None:
     """Remove what sandboxes of dead processes left behind, a killed attempt at this very run among them."""
-    from agentsys_sandbox import clean_up
+    from agentsys_sandbox.reap import clean_up
 
     cleaned = await asyncio.to_thread(clean_up, hosts=hosts)
     for leftover, reason in cleaned.kept:

@@ -26,12 +26,12 @@ from agentsys.core.tree import read_tree
 from agentsys.plan.workspace import code_hash
 from agentsys.verify.checks.audit import GATES, audit_found
 from agentsys.verify.checks.base import Found, Infrastructure, Job
+from agentsys.verify.checks.install import lock_of
 from agentsys.verify.compare import compare_file
 from agentsys.verify.datafiles import DataFolder
+from agentsys.verify.environment import judge_packages, why_refused
 from agentsys.verify.reproduction import FILE, Outcome, Reproduction, Task, run_profile
-from agentsys.verify.run import lock_pins
 from agentsys.verify.sandboxspec import sandbox_spec
-from agentsys_policies.sbom import Installed
 from agentsys_policies.schema import Decision
 from agentsys_sandbox.base import OnOutput, Sandbox, SandboxError
 from agentsys_sandbox.spec import Limits, Package, SandboxSpec
@@ -106,7 +106,7 @@ async def _run(
         events=events,
         timeout=order.timeout,
         round=number,
-        constraints=lock_pins(files),
+        lock=lock_of(files),
         profile=order.profile,
         stage="replay",
         tree=tree,
@@ -195,15 +195,12 @@ def _audit(run: RunDir, tree: str, settings: Settings, profile: str) -> Found:
 
 
 def _judge(settings: Settings) -> Callable[[Sequence[Package]], str]:
-    """Return what says why the policy refuses an installed environment, or an empty text."""
+    """Return what says why the policy refuses a set of packages, or an empty text."""
     policy, data = load_policy(settings), load_advisories(settings)
 
     def judge(packages: Sequence[Package]) -> str:
-        decision = policy.check_installed([Installed(row.name, row.version, row.sha256) for row in packages], data)
-        if decision.allows:
-            return ""
-        first = decision.findings[0].message if decision.findings else decision.status
-        return f"the safety policy refuses what was installed: {first}"
+        decision = judge_packages(policy, data, packages)
+        return "" if decision.allows else why_refused(decision)
 
     return judge
 

@@ -10,6 +10,7 @@ from agentsys.core.rounds import Round
 from agentsys.core.text import code, md
 from agentsys.core.tree import read_tree
 from agentsys.plan.context import Context
+from agentsys.verify.checks.install import LOCK
 from agentsys.verify.checks.results import keep_results
 from agentsys.verify.fidelity.evidence import gather, read_results, read_tests
 from agentsys.verify.fidelity.papermap import map_faults, paper_map
@@ -24,7 +25,7 @@ def deliver(context: Context) -> None:
     table, data = _map(context, current)
     files = {"PAPER_MAP.md": table, "paper_map.json": data, "AUDIT.md": _audit_page(context, current)}
     if current is not None and (lock := _lock(context, current)):
-        files["requirements.lock"] = lock
+        files[LOCK] = lock
     for path, text in files.items():
         target = ws.run.repo / path
         if not target.is_file() or target.read_text(encoding="utf-8") != text:
@@ -64,7 +65,9 @@ def _stored(context: Context, current: Round | None, name: str) -> bytes | None:
 
 
 def _lock(context: Context, current: Round) -> str:
-    """Return the installed distributions of the round as pins, one a line."""
+    """Return what the round had locked, with hashes; of a round of an earlier version only the pins are known."""
+    if (lock := _stored(context, current, LOCK)) is not None:
+        return lock.decode("utf-8")
     stored = _stored(context, current, "packages.json")
     if stored is None:
         return ""

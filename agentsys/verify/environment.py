@@ -1,6 +1,6 @@
-"""The installed environment before anything runs in it: judged by its names; licences and bill of materials.
+"""The resolved set of packages before anything of it is installed: judged by its names; licences, bill of materials.
 
-What a repository asks for is judged before the installation; what the resolver added to it is only known after.
+What a repository asks for is judged by the audit; what the resolver added to it is known only now.
 """
 
 from __future__ import annotations
@@ -17,28 +17,50 @@ from agentsys.core.version import agentsys_version
 from agentsys.plan.context import Context
 from agentsys.verify.checks.audit import policy_diagnostics
 from agentsys.verify.checks.base import PROBES, Bench, Screened
+from agentsys_policies.advisories import Advisories
+from agentsys_policies.engine import Policy
 from agentsys_policies.sbom import Installed, from_inspect, sbom
 from agentsys_policies.schema import Decision
 from agentsys_sandbox.base import VENV
+from agentsys_sandbox.spec import Package
 
 FILE, SBOM = "installed.json", "sbom.cdx.json"
 _PROBE = "agentsys_metadata.py"
 
 
-async def screen_installed(context: Context, bench: Bench) -> Screened:
-    """Judge what was installed and write `audit/installed.json` and the bill of materials.
-
-    Raises: Infrastructure where the sandbox failed.
-    """
-    installed = [Installed(item.name, item.version, item.sha256) for item in bench.packages]
-    decision = context.policy.check_installed(installed, context.advisories)
+async def screen_packages(context: Context, bench: Bench) -> Screened:
+    """Judge a resolved set and write `audit/installed.json` and the bill of materials."""
+    decision = judge_packages(context.policy, context.advisories, bench.packages)
     record_decision(context, decision, "audit")
-    may_run = context.policy.may_run([decision])
-    if may_run:  # even reading metadata means to start a program where these packages lie
-        installed = await _described(bench, installed)
+    installed = _installed(bench.packages)
     _write(context, decision, installed)
+
+    async def described(bench: Bench) -> None:
+        _write(context, decision, await _described(bench, installed))
+
     rows = () if decision.allows else tuple(policy_diagnostics(decision, context.policy))
-    return Screened(note=f"installed {decision.decision}", refused=not decision.allows, may_run=may_run, found=rows)
+    return Screened(
+        note=f"installed {decision.decision}",
+        refused=not decision.allows,
+        may_run=context.policy.may_run([decision]),
+        found=rows,
+        installed=described,
+    )
+
+
+def judge_packages(policy: Policy, advisories: Advisories | None, packages: Sequence[Package]) -> Decision:
+    """Return what the policy says about a resolved set."""
+    return policy.check_installed(_installed(packages), advisories)
+
+
+def why_refused(decision: Decision) -> str:
+    """Say in a sentence why a set of packages is refused."""
+    first = decision.findings[0].message if decision.findings else decision.status
+    return f"the safety policy refuses what would be installed: {first}"
+
+
+def _installed(packages: Sequence[Package]) -> list[Installed]:
+    return [Installed(item.name, item.version, item.sha256) for item in packages]
 
 
 async def _described(bench: Bench, installed: Sequence[Installed]) -> list[Installed]:

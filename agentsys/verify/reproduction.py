@@ -77,11 +77,11 @@ class Task:
     audit: Found
     data: DataFolder | None = None
     refuses: Callable[[Sequence[Package]], str] = lambda _: ""
-    """Says why nothing may run where these packages are installed; an empty text where it may."""
+    """Says why these packages may not be installed; an empty text where they may."""
 
 
 async def run_profile(task: Task, sandbox: Sandbox) -> Outcome:
-    """Install from the repository's pins, put the data in place, run the profile without network, judge its results.
+    """Install what the repository has locked, put the data in place, run the profile, judge its results.
 
     Args:
         sandbox: opened and closed by the caller.
@@ -97,7 +97,7 @@ async def run_profile(task: Task, sandbox: Sandbox) -> Outcome:
 
     async def screen(bench: Bench) -> Screened:
         why = task.refuses(bench.packages)
-        bench.add_files = add_data  # only now: what is built during an installation does not see the data
+        bench.add_files = add_data  # only now: what was built during the resolution did not see the data
         return Screened(note=why, refused=bool(why), may_run=not why)
 
     job = replace(task.job, screen=screen)

@@ -1,12 +1,12 @@
 """A verification: the checks of the table in a sandbox, tried again where the sandbox fails, and written down.
 
-The replay is the same on what git holds, in a brand-new sandbox, installed from the repository's own pins.
+The replay is the same on what git holds, in a brand-new sandbox, installed from the repository's own lock.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +19,12 @@ from agentsys.core.gitrepo import GitRepo
 from agentsys.core.tree import is_source
 from agentsys.verify.checks.audit import with_installed
 from agentsys.verify.checks.base import Bench, Found, Infrastructure, Job
+from agentsys.verify.checks.install import lock_of
 from agentsys.verify.checks.results import keep_results
 from agentsys.verify.checks.table import Seen, make_verdict, run_checks
 from agentsys_sandbox.base import Sandbox, SandboxGone, Unavailable
 
 SandboxFactory = Callable[[], Sandbox]
-LOCK = "requirements.lock"
-"""What the verified environment held, one pin a line; written by agentsys."""
 ATTEMPTS = 3
 """Sandboxes that are tried where the infrastructure fails."""
 
@@ -61,19 +60,13 @@ async def replay(job: Job, repo: Path, sandbox_factory: SandboxFactory, audit: F
         job: what is verified otherwise; its files, constraints and stage are replaced, and no results are kept.
         repo: the delivered git repository; it is not changed.
 
-    Versions that requirements.txt leaves open are taken from the repository's requirements.lock, if it has one.
+    Exactly what the repository's requirements.lock names is installed, if it has one.
 
     Raises: GitError where `repo` is not a repository, or has no commit.
     """
     files = {name: data for name, data in GitRepo(repo).files("HEAD").items() if is_source(name)}
-    again = replace(job, files=files, constraints=lock_pins(files), stage="replay", keep_in=None)
+    again = replace(job, files=files, constraints=(), lock=lock_of(files), stage="replay", keep_in=None)
     return await verify(again, sandbox_factory, audit)
-
-
-def lock_pins(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the pins of requirements.lock; none where a repository has no such file."""
-    lines = files.get(LOCK, b"").decode("utf-8", "replace").splitlines()
-    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
 def say_diagnostics(events: EventLog, verdict: Verdict, stage: Stage) -> None:

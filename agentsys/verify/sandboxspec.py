@@ -24,6 +24,5 @@ def sandbox_spec(settings: Settings, run: str) -> SandboxSpec:
         gpu=settings.gpu,
         allow_weak=settings.allow_weak_sandbox,
         index=IndexRules(denied=denied, cooldown=settings.package_cooldown_days * 86400),
-        gateway=settings.index_gateway,
         runtime=settings.runtime,
     )

@@ -17,7 +17,7 @@ from agentsys.verify.checks.audit import GATES, audit_found
 from agentsys.verify.checks.base import Found, Job
 from agentsys.verify.checks.table import Seen, make_verdict
 from agentsys.verify.deliver import deliver
-from agentsys.verify.environment import screen_installed
+from agentsys.verify.environment import screen_packages
 from agentsys.verify.fidelity.mutation import mutation_check
 from agentsys.verify.fidelity.mutation_report import FILE, read_report
 from agentsys.verify.run import replay, verify
@@ -62,7 +62,7 @@ class Verifier(Agent):
             constraints=context.constraints,
             tree=tree,
             keep_in=context.ws.run.repo,
-            screen=partial(screen_installed, context),
+            screen=partial(screen_packages, context),
         )
 
     async def _verify(self, job: Job) -> str:

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from agentsys_sandbox.base import Unavailable
+from agentsys_sandbox.errors import Unavailable
 
 _SYSTEM_CACHE = Path("/var/cache/agentsys")
 

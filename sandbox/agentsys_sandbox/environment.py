@@ -6,20 +6,17 @@ import math
 import re
 from collections.abc import Mapping
 
-from agentsys_sandbox.base import VENV, SandboxError
+from agentsys_sandbox.errors import SandboxError
+from agentsys_sandbox.paths import VENV
 
 IMAGE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Search path where the image names none."""
-UV = "/opt/agentsys/uv"
-"""The installer inside every sandbox."""
-UV_CACHE = f"{VENV}/.uv-cache"
-"""In the same mount as the environment, so that uv can hard-link from it; /tmp is too small."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def base_environment(cpus: float, path: str = IMAGE_PATH) -> dict[str, str]:
-    """Variables of every program, the install phase included.
+    """Variables of every program.
 
     Numeric libraries take the machine's core count as number of threads, because a CPU quota is not visible inside:
     the thread variables say what may be used.
@@ -49,17 +46,4 @@ def run_environment(cpus: float, path: str = IMAGE_PATH, extra: Mapping[str, str
         if not _NAME.match(name) or "\0" in value:
             raise SandboxError(f"`{name!r}` cannot be set as an environment variable")
         found[name] = value
-    return found
-
-
-def install_environment(cpus: float, path: str = IMAGE_PATH) -> dict[str, str]:
-    """Variables of the install phase. uv takes no configuration but these and its arguments."""
-    found = base_environment(cpus, path)
-    found |= {
-        "UV_CACHE_DIR": UV_CACHE,
-        "UV_NO_CONFIG": "1",
-        "UV_NO_PROGRESS": "1",
-        "UV_PYTHON_DOWNLOADS": "never",
-        "VIRTUAL_ENV": VENV,
-    }
     return found

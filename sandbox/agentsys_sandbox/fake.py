@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxGone
-from agentsys_sandbox.environment import run_environment
-from agentsys_sandbox.packages.requirements import denied
-from agentsys_sandbox.paths import inside, relative
-from agentsys_sandbox.spec import Description, ExecResult, ExportReport, InstallResult, Outcome
+from agentsys_sandbox.base import Sandbox
+from agentsys_sandbox.box import Box, HelperEnd, Job, OnOutput
+from agentsys_sandbox.environment import IMAGE_PATH, run_environment
+from agentsys_sandbox.errors import SandboxGone
+from agentsys_sandbox.packages.lock import Lock, Row, Wheel
+from agentsys_sandbox.packages.resolve import Resolution, refused
+from agentsys_sandbox.packages.wish import BadRequirement, checked, project_source
+from agentsys_sandbox.paths import REPO, WORK, inside, relative
+from agentsys_sandbox.spec import Description, ExecResult, ExportReport, InstallResult, Outcome, SandboxSpec
 
 
 class ScriptRanOut(AssertionError):
@@ -21,7 +24,7 @@ class ScriptRanOut(AssertionError):
 
 @dataclass(frozen=True)
 class Call:
-    """One `exec` or `install` that was made."""
+    """One `exec`, or one `resolve` (kind `install`), that was made."""
 
     kind: str
     argv: tuple[str, ...]
@@ -62,75 +65,104 @@ def failed(stderr: bytes = b"", code: int = 1, outcome: Outcome = Outcome.NONZER
     return ExecResult(outcome, code if outcome is Outcome.NONZERO else None, b"", stderr, seconds)
 
 
-class FakeSandbox:
-    """The methods of `base.Sandbox`. Files are kept and checked like real ones; nothing is ever run.
+class _Script:
+    """The box of a fake: the next answer of the script for every program."""
+
+    cpus = 1.0
+    path = IMAGE_PATH
+
+    def __init__(self, answer: Callable[[Call], ExecResult | InstallResult]) -> None:
+        self._answer = answer
+
+    async def run(self, job: Job) -> ExecResult:
+        extra = dict(job.environment.items() - run_environment(self.cpus).items())
+        answer = self._answer(Call("exec", tuple(job.argv), job.cwd, extra, job.stdin))
+        result = answer.result if isinstance(answer, InstallResult) else answer
+        if job.on_output is not None:
+            job.on_output("stdout", result.stdout)
+            job.on_output("stderr", result.stderr)
+        return result
+
+    async def helper(self, argv: Sequence[str], **options: object) -> HelperEnd:
+        """Only asked whether it lives."""
+        return HelperEnd(0, b"alive\n", b"", 0)
+
+
+class FakeSandbox(Sandbox):
+    """Files are kept and checked like real ones; nothing is ever run.
 
     Args:
-        script: what `exec` and `install` answer, in the order of the calls.
+        script: what `exec` and `resolve` answer, in the order of the calls; `install` then takes what was resolved.
     """
 
     def __init__(self, script: Script | Iterable[Answer] = ()) -> None:
+        super().__init__(SandboxSpec(run="fake"))
         self.script = script if isinstance(script, Script) else Script(list(script))
         self.files: Files = {}
         self.calls: list[Call] = []
         self.open = False
 
-    async def __aenter__(self) -> Self:
+    async def _open(self) -> None:
         self.open = True
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def _close(self) -> None:
         self.open = False
         self.files.clear()
 
     def _answer(self, call: Call) -> ExecResult | InstallResult:
-        self._check_open()
         self.calls.append(call)
         answer = self.script.take(call)
         return answer(call, self.files) if callable(answer) else answer
+
+    async def _ready(self) -> Box:
+        self._check_open()
+        return _Script(self._answer)
 
     def _check_open(self) -> None:
         if not self.open:
             raise SandboxGone("the sandbox is not open")
 
-    async def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = REPO,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout: float = 600.0,
-        max_output: int = 8 << 20,
-        on_output: OnOutput | None = None,
-    ) -> ExecResult:
-        """The script's next answer."""
-        run_environment(1.0, extra=env)  # refuses what every backend refuses
-        answer = self._answer(Call("exec", tuple(argv), inside(cwd), dict(env or {}), stdin))
-        result = answer.result if isinstance(answer, InstallResult) else answer
-        if on_output is not None:
-            on_output("stdout", result.stdout)
-            on_output("stderr", result.stderr)
-        return result
-
-    async def install(
+    async def resolve(
         self,
         requirements: Sequence[str] = (),
         *,
         constraints: Sequence[str] = (),
-        project: bool = False,
+        project: Mapping[str, bytes] | None = None,
+        locked: Lock | None = None,
+        timeout: float = 600.0,
+        on_output: OnOutput | None = None,
+    ) -> Resolution:
+        """The script's next answer, except for requirements that every backend refuses."""
+        self._check_open()
+        try:
+            checked((*requirements, *constraints))
+        except BadRequirement as error:
+            return refused(error)
+        argv = (*requirements, *(["-e", REPO] if project_source(project or {}) else []))
+        answer = self._answer(Call("install", argv))
+        installed = answer if isinstance(answer, InstallResult) else InstallResult(answer)
+        if not installed.result.ok:
+            return Resolution(installed.result)
+        rows = (Row(each.name, each.version, (each.sha256,)) for each in installed.packages)
+        return Resolution(installed.result, Lock(tuple(rows)))
+
+    async def install(
+        self,
+        lock: Lock,
+        *,
+        project: Wheel | None = None,
         timeout: float = 600.0,
         on_output: OnOutput | None = None,
     ) -> InstallResult:
-        """The script's next answer, except for requirements that every backend refuses."""
+        """What was resolved is installed, without another answer of the script."""
         self._check_open()
-        reason = denied([*requirements, *constraints])
-        if reason:
-            return InstallResult(ExecResult(Outcome.DENIED_BY_POLICY, None, b"", b"", 0.0, message=reason))
-        answer = self._answer(Call("install", (*requirements, *(["-e", REPO] if project else []))))
-        return answer if isinstance(answer, InstallResult) else InstallResult(answer)
+        return InstallResult(passed(), lock.packages)
+
+    async def _show(self, environment: Path) -> None:
+        raise NotImplementedError("a fake links nothing")
+
+    def _box_with(self, environment: Path) -> AbstractAsyncContextManager[Box]:
+        raise NotImplementedError("a fake builds nothing")
 
     async def write_files(self, files: Mapping[str, bytes], *, root: str = REPO) -> None:
         """Keep files below `root`."""
@@ -173,10 +205,6 @@ class FakeSandbox:
                 place.write_bytes(self.files[name])
                 written.append(short)
         return ExportReport(tuple(written), tuple(dropped))
-
-    async def health(self) -> bool:
-        """True while it is open."""
-        return self.open
 
     def describe(self) -> Description:
         """A fake confines nothing and says so."""

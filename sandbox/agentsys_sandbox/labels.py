@@ -1,10 +1,11 @@
-"""Labels on containers and volumes: whose they are, and until when."""
+"""Labels on containers, volumes and folders: whose they are, until when, and so what is left over."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 RUN = "agentsys.run"
@@ -18,7 +19,22 @@ CPUS = "agentsys.cpus"
 MEMORY = "agentsys.memory"
 GPU = "agentsys.gpu"
 CACHE_LABEL = "agentsys.cache"
-"""On volumes that outlive their run."""
+"""On volumes that outlived their run; earlier versions kept downloads in one."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something to remove, and why. `kind` is `container`, `volume`, `folder`, `image` or `base folder`."""
+
+    backend: str
+    kind: str
+    name: str
+    run: str
+    reason: str
+    remove: Callable[[], None]
+    """Blocks. What is gone by then is no error. Raises: SandboxError."""
+    outdated: bool = False
+    """A base of an earlier recipe: it goes only where somebody asks for that."""
 
 
 def labels(run: str, ttl: float) -> dict[str, str]:

@@ -1,10 +1,19 @@
-"""Paths inside a sandbox, checked before they are used."""
+"""Paths inside a sandbox: the fixed ones, and others checked before they are used."""
 
 from __future__ import annotations
 
 from posixpath import normpath
 
-from agentsys_sandbox.base import WORK, SandboxError
+from agentsys_sandbox.errors import SandboxError
+
+WORK = "/work"
+"""The only writable place that lives as long as the sandbox."""
+REPO = "/work/repo"
+"""Where the code under test lies."""
+VENV = "/work/venv"
+"""The Python environment that `install` makes."""
+PYRIGHT = ("/opt/agentsys/node", "/opt/agentsys/pyright/index.js")
+"""Command prefix of the type checker inside every sandbox."""
 
 _LONGEST = 1024
 _LONGEST_PART = 255

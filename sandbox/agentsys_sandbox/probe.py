@@ -162,7 +162,6 @@ def look() -> dict[str, object]:
         "work_write": error_of(write_to("/work/.agentsys-probe"))
         or error_of(lambda: os.unlink("/work/.agentsys-probe")),  # noqa: PTH108
         "venv_write": error_of(write_to("/work/venv/.agentsys-probe")),
-        "venv_owner": owner("/work/venv"),
         "sysctl_write": error_of(lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))),
         # Not by if_nameindex: it needs a netlink socket, which a filter may refuse.
         "interfaces": interfaces(),

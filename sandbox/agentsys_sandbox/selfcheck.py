@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, cast
 
-from agentsys_sandbox.base import VENV, SandboxGone
+from agentsys_sandbox.box import Helper
+from agentsys_sandbox.errors import SandboxGone
+from agentsys_sandbox.paths import VENV
 from agentsys_sandbox.spec import Control
-from agentsys_sandbox.transfer import Helper
 
 _REFUSED = ("EPERM", "EACCES", "EROFS", "ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT", "ENOSPC")
 _ENGINE = "update the Docker engine, and start it without options that weaken containers"
@@ -49,6 +50,11 @@ class Checked:
 
 async def check(helper: Helper, expected: Expected) -> Checked:
     """Run the probe and judge. Raises: SandboxGone where it does not answer."""
+    return judge(await look(helper, "rebuild the base image"), expected)
+
+
+async def look(helper: Helper, remedy: str) -> dict[str, Any]:
+    """What the probe sees from inside. Raises: SandboxGone where it does not answer."""
     source = resources.files("agentsys_sandbox").joinpath("probe.py").read_text(encoding="utf-8")
     end = await helper(["python3", "-I", "-S", "-"], stdin=source.encode())
     try:
@@ -57,8 +63,8 @@ async def check(helper: Helper, expected: Expected) -> Checked:
         seen = None
     if end.exit_code != 0 or not isinstance(seen, dict):
         said = end.stderr.decode(errors="replace").strip()[-300:]
-        raise SandboxGone(f"the probe of the confinement did not answer: {said}", "rebuild the base image")
-    return judge(cast(dict[str, Any], seen), expected)
+        raise SandboxGone(f"the probe of the confinement did not answer: {said}", remedy)
+    return cast(dict[str, Any], seen)
 
 
 def judge(seen: Mapping[str, Any], expected: Expected) -> Checked:
@@ -94,7 +100,7 @@ def _isolation(seen: Mapping[str, Any], expected: Expected) -> tuple[Control, ..
             f"{seen.get('work_write') or 'yes'}",
             "rebuild the base image: its `/work` must belong to 1000:1000",
         ),
-        *read_only_environment(seen, expected.uid),
+        read_only_environment(seen),
         _refused("no kernel settings", seen.get("sysctl_write"), "/proc/sys can be written"),
         _refused("no device nodes", seen.get("mknod"), "device nodes can be made"),
         _refused("no user namespaces", seen.get("user_namespace"), "user namespaces can be made"),
@@ -106,18 +112,10 @@ def _isolation(seen: Mapping[str, Any], expected: Expected) -> tuple[Control, ..
     )
 
 
-def read_only_environment(seen: Mapping[str, Any], uid: int) -> tuple[Control, ...]:
-    """The code under test cannot change what later programs of the same sandbox import; the install phase can."""
-    error, owner = seen.get("venv_write"), seen.get("venv_owner")
-    return (
-        Control("read-only environment", error == "EROFS", f"{VENV}: {error or 'can be written'}", _ENGINE),
-        Control(
-            "environment of the code's user",
-            owner == uid,
-            f"uid {owner}",
-            "rebuild the base image: its `/work/venv` must belong to 1000:1000",
-        ),
-    )
+def read_only_environment(seen: Mapping[str, Any]) -> Control:
+    """The code under test cannot change what later programs of the same sandbox import."""
+    error = seen.get("venv_write")
+    return Control("read-only environment", error == "EROFS", f"{VENV}: {error or 'can be written'}", _ENGINE)
 
 
 def _bounds(seen: Mapping[str, Any], expected: Expected) -> tuple[Control, ...]:

@@ -8,6 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+Source = Literal["auto", "registry", "host"]
+"""What a base image is built from: a registry's Python image, this machine's files, or whichever works."""
+
 
 class Outcome(StrEnum):
     """How an execution ended. Decided by own clock, counters and container state, never by the exit code alone."""
@@ -47,14 +50,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class IndexRules:
-    """What of the package index is in reach."""
+    """What may be installed."""
 
     denied: Mapping[str, str] = field(default_factory=dict[str, str])
     """Normalised package name -> why it is refused."""
     cooldown: float = 0.0
     """Seconds that a file must have been on its index: what is newer or of unknown age is not offered. 0: no limit."""
     quota: int = 20 << 30
-    """Bytes of files that one installation may fetch."""
+    """Bytes of files that one installation may consist of."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,10 @@ class SandboxSpec:
     gpu: bool = False
     allow_weak: bool = False
     index: IndexRules = field(default_factory=IndexRules)
-    gateway: Literal["auto", "socket", "sidecar"] = "auto"
-    """How the install phase reaches the package index: by a unix socket of this machine, without a network card, or by
-    a neighbour container on a network that only the two share. `auto` takes the socket where it gets through."""
     runtime: str = ""
-    """Container runtime of the run phase, such as `runsc` (gVisor); empty takes the engine's own."""
+    """Container runtime that programs run under, such as `runsc` (gVisor); empty takes the engine's own."""
     cache_dir: Path | None = None
-    """Where hash-checked downloads are kept between runs; None takes the user's cache directory."""
+    """Where packages and environments are kept between runs; None takes the user's cache directory."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,10 @@ class Package:
 
 @dataclass(frozen=True)
 class InstallResult:
-    """An installation: the execution, and what is installed now."""
+    """An installation: how it went, and what is installed now."""
 
     result: ExecResult
     packages: tuple[Package, ...] = ()
-    requests: tuple[Mapping[str, object], ...] = ()
-    """Each request to the package index: method, path, status, decision, package, version, sha256, bytes."""
 
 
 @dataclass(frozen=True)

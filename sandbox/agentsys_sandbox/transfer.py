@@ -11,12 +11,12 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from agentsys_sandbox.base import REPO, WORK, OnOutput, SandboxError, SandboxGone
-from agentsys_sandbox.paths import inside, relative
+from agentsys_sandbox.box import Helper, HelperEnd
+from agentsys_sandbox.errors import SandboxError, SandboxGone
+from agentsys_sandbox.paths import REPO, WORK, inside, relative
 from agentsys_sandbox.spec import ExportReport
 from agentsys_sandbox.unpack import Entry, choose_entries, unpack
 
@@ -36,30 +36,6 @@ _LIST = (
 )
 _PACK = ("tar", "-c", "--no-recursion", "--hard-dereference", "--null", "-T", "-", "-f", "-", "-C", "/")
 _LISTING_MAX = 32 << 20
-
-
-@dataclass(frozen=True)
-class HelperEnd:
-    """How a helper program ended."""
-
-    exit_code: int | None
-    stdout: bytes
-    stderr: bytes
-    cut: int
-
-
-class Helper(Protocol):
-    """Runs a small trusted program of the image as the code's user; `flood` bounds its output in bytes."""
-
-    async def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes = b"",
-        max_output: int = 1 << 20,
-        flood: int | None = None,
-        on_output: OnOutput | None = None,
-    ) -> HelperEnd: ...
 
 
 async def write_files(helper: Helper, files: Mapping[str, bytes], root: str = REPO) -> None:

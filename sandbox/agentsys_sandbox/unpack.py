@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from agentsys_sandbox.base import WORK
-from agentsys_sandbox.paths import BadPath, relative
+from agentsys_sandbox.paths import WORK, BadPath, relative
 from agentsys_sandbox.text import clean
 
 _KINDS = {

@@ -85,7 +85,7 @@ def check_killed(tmp_path: Path, backend: str, scripted, count: int) -> None:
 
 def leftovers(run: str) -> list[str]:
     """Name what sandboxes of this run left, whoever owns it."""
-    from agentsys_sandbox import clean_up
+    from agentsys_sandbox.reap import clean_up
 
     found = clean_up(dry_run=True, everything=True).found
     return [f"{item.backend} {item.kind} {item.name}" for item in found if item.run == run]

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from agentsys_sandbox.choose import _docker_url
+from agentsys_sandbox.docker.endpoints import docker_url
 
 Fault = Literal["lost", "answer lost", "error"]
 """`lost`: the connection breaks before the engine hears of it; `answer lost`: after; `error`: an answer with 500."""
@@ -27,7 +27,7 @@ class FrailEngine:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._real = (os.environ.get("DOCKER_HOST") or _docker_url()).removeprefix("unix://")
+        self._real = (os.environ.get("DOCKER_HOST") or docker_url()).removeprefix("unix://")
         self.path = folder / "engine.sock"
         self.requests: list[str] = []
         """Method and path of each request, in order."""

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from agentsys_sandbox.base import SandboxError
 from agentsys_sandbox.bwrap import reap as bwrap_reap
-from agentsys_sandbox.choose import connect
+from agentsys_sandbox.docker.endpoints import docker as connect
 from agentsys_sandbox.labels import RUN
 
 SETTINGS = ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/etc/passwd", "/etc/hosts")
@@ -61,7 +60,7 @@ class Canary:
 
 def left_behind(run: str) -> list[str]:
     """Everything of a run that is still there, on all backends: what a test asserts to be empty at its end."""
-    return settled(lambda: [*on_engine(run), *on_disk(run), *processes(run), *threads()])
+    return settled(lambda: [*on_engine(run), *on_disk(run), *processes(run)])
 
 
 def settled(look: Callable[[], list[str]]) -> list[str]:
@@ -90,14 +89,13 @@ def on_engine(run: str) -> list[str]:
 
 
 def on_disk(run: str) -> list[str]:
-    """Folders and control groups of bubblewrap sandboxes, and the folders of package index gateways."""
+    """Folders and control groups of bubblewrap sandboxes, and folders of environments that are in use."""
     name = f"agentsys-{run[:40]}-"
     place = bwrap_reap.sandboxes_dir()
     found = [f"folder {each}" for each in (place.iterdir() if place.is_dir() else ()) if each.name.startswith(name)]
     for folder, folders, _ in os.walk("/sys/fs/cgroup"):
         found += [f"control group {folder}/{each}" for each in folders if each.startswith(name)]
-    # The tests' own temporary folder: those of other processes are elsewhere.
-    return found + [f"folder {each}" for each in Path(tempfile.gettempdir()).glob("agentsys-index-*")]
+    return found + [f"folder {each}" for each in Path(tempfile.gettempdir()).glob(f"packages-{run}/*/.work-*")]
 
 
 def processes(run: str, *, keeper: bool = True) -> list[str]:
@@ -117,8 +115,3 @@ def processes(run: str, *, keeper: bool = True) -> list[str]:
         except OSError:
             continue  # it ended, or belongs to another user
     return found
-
-
-def threads() -> list[str]:
-    """Threads of gateways in this process."""
-    return [f"thread {each.name}" for each in threading.enumerate() if each.name == "index-gateway"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox.base import Sandbox, SandboxError
+from agentsys_sandbox.base import OnOutput, Sandbox, SandboxError
 from agentsys_sandbox.choose import detect, open_sandbox
-from agentsys_sandbox.spec import ExecResult, Limits, SandboxSpec
+from agentsys_sandbox.spec import ExecResult, InstallResult, Limits, SandboxSpec
 from live.hostwatch import left_behind
 
 MIB = 1 << 20
@@ -46,6 +47,8 @@ class Place:
 
     backend: str
     run: str = field(default_factory=lambda: f"t{secrets.token_hex(4)}")
+    shared_cache: bool = False
+    """Packages are kept where runs of this machine keep theirs; otherwise nothing is known before."""
 
     @asynccontextmanager
     async def open(self, limits: Limits = SMALL, **changes: object) -> AsyncIterator[Sandbox]:
@@ -55,11 +58,30 @@ class Place:
 
     def spec(self, limits: Limits = SMALL) -> SandboxSpec:
         """Return what is asked for here."""
-        return SandboxSpec(run=self.run, limits=limits, allow_weak=self.backend == "bwrap")
+        cache = None if self.shared_cache else Path(tempfile.gettempdir(), f"packages-{self.run}")
+        return SandboxSpec(run=self.run, limits=limits, allow_weak=self.backend == "bwrap", cache_dir=cache)
 
     def residue(self) -> list[str]:
         """Everything of this run that is still there: containers, volumes, networks, folders, processes."""
         return left_behind(self.run)
+
+
+async def install(
+    sandbox: Sandbox,
+    requirements: Sequence[str] = (),
+    *,
+    constraints: Sequence[str] = (),
+    files: Mapping[str, bytes] | None = None,
+    timeout: float = 120.0,
+    on_output: OnOutput | None = None,
+) -> InstallResult:
+    """Resolve and install, with nothing in between."""
+    found = await sandbox.resolve(
+        requirements, constraints=constraints, project=files, timeout=timeout, on_output=on_output
+    )
+    if found.lock is None:
+        return InstallResult(found.result)
+    return await sandbox.install(found.lock, project=found.project, timeout=timeout)
 
 
 async def python(sandbox: Sandbox, code: str, *, timeout: float = 30.0, **options: object) -> ExecResult:

@@ -17,6 +17,7 @@ from agentsys_sandbox.base import REPO, WORK, Sandbox, SandboxError, SandboxGone
 from agentsys_sandbox.bwrap.sandbox import BwrapSandbox
 from agentsys_sandbox.docker.sandbox import DockerSandbox
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, failed, passed
+from agentsys_sandbox.packages.lock import Lock
 from agentsys_sandbox.spec import ExecResult, Outcome
 from live.sandboxes import BACKENDS, Place, need
 
@@ -204,10 +205,10 @@ async def test_what_cannot_be_a_variable_is_refused(subject: Sandbox, name: str)
     "line", ["git+https://host.invalid/x", "x @ https://host.invalid/x.whl", "--index-url http://h/", "./local", "-e ."]
 )
 async def test_requirements_that_reach_around_the_index_are_denied(subject: Sandbox, line: str) -> None:
-    for installed in (await subject.install([line]), await subject.install(["six"], constraints=[line])):
-        assert (installed.result.outcome, installed.packages) == (Outcome.DENIED_BY_POLICY, ())
-        assert installed.result.message
-        assert installed.result.exit_code is None
+    for found in (await subject.resolve([line]), await subject.resolve(["six"], constraints=[line])):
+        assert (found.result.outcome, found.lock) == (Outcome.DENIED_BY_POLICY, None)
+        assert found.result.message
+        assert found.result.exit_code is None
 
 
 async def test_calls_at_the_same_time_do_not_meet(subject: Sandbox) -> None:
@@ -237,7 +238,8 @@ async def every_use(box: Sandbox, folder: Path) -> None:
         box.read_file("repo/f"),
         box.remove(["f"]),
         box.export(["repo"], folder),
-        box.install(["six"]),
+        box.resolve(["six"]),
+        box.install(Lock(())),
     ):
         with pytest.raises(SandboxGone):
             await use

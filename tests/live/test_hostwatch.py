@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from agentsys_sandbox.packages.scratch import scratch
 from live.hostwatch import Canary, on_disk, on_engine, processes
 from live.sandboxes import Place, python
 
@@ -51,6 +51,6 @@ async def test_what_a_sandbox_consists_of_is_seen_while_it_is_open(place: Place)
         assert (await python(box, "print(1)")).ok
 
 
-def test_a_folder_of_a_gateway_is_seen() -> None:
-    with tempfile.TemporaryDirectory(prefix="agentsys-index-") as folder:
-        assert f"folder {Path(folder)}" in on_disk("any")
+def test_a_folder_of_an_environment_is_seen(own_temporary_folder: Path) -> None:
+    with scratch(own_temporary_folder / "packages-any/mounts") as folder:
+        assert f"folder {folder}" in on_disk("any")

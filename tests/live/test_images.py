@@ -95,7 +95,6 @@ def test_programs_and_tools_of_the_tree_start(tree: Path) -> None:
     for argv, words in (
         ([rootfs.PYTHON, "-I", "-c", code], "ok"),
         (["/opt/agentsys/node", "--version"], "v"),
-        (["/opt/agentsys/uv", "--version"], "uv "),
         (["/usr/bin/bash", "-c", "tar --version | head -n 1"], "tar"),
         (["/bin/sh", "-c", "echo a | grep a | sed s/a/b/ | awk '{print $1}'"], "b"),
     ):
@@ -141,7 +140,7 @@ def test_the_recipe_for_a_registry_is_sent_with_its_tools() -> None:
         recipe = archive.extractfile(images.RECIPE)
         assert recipe is not None
         text = recipe.read().decode()
-    assert {"tools/uv", "tools/node", "tools/forwarder.py", "tools/pyright/index.js"} <= names
+    assert {"tools/node", "tools/pyright/index.js"} <= names
     assert f"ARG PYTHON={sys.version_info[0]}.{sys.version_info[1]}\n" in text
 
 

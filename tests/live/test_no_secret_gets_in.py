@@ -1,4 +1,4 @@
-"""Nothing that is secret on the host can be read or reached in a sandbox, in either phase, on any backend.
+"""Nothing that is secret on the host can be read or reached in a sandbox, by a program or a build, on any backend.
 
 A process of its own plays agentsys, because the environment that a process was started with is not the one that a test
 changes later. Services are on the loopback interface and on a network that the test makes.
@@ -13,9 +13,11 @@ import secrets
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -23,8 +25,8 @@ import pytest
 from live import secret_search
 from live.sandboxes import Place, missing
 from live.test_sandbox_install import own_addresses
-from live.test_sandbox_packages import peer as peer  # a fixture
-from unit.sandbox.upstreams import FakeIndex, fake_index, wheel
+from live.test_sandbox_install import peer as peer  # a fixture
+from unit.sandbox.packages.shelf import Shelf
 
 ROOT = Path(__file__).resolve().parents[2]
 IN_HOME = (
@@ -41,7 +43,7 @@ from pathlib import Path
 from agentsys_sandbox.choose import open_sandbox
 from agentsys_sandbox.spec import Limits, SandboxSpec
 
-backend, run, request, source, cache, gateway = sys.argv[1:]
+backend, run, request, source, cache = sys.argv[1:]
 source, request = Path(source).read_text(), Path(request).read_text()
 PROJECT = (
     b'[build-system]\\nrequires=[]\\nbuild-backend="b"\\nbackend-path=["."]\\n'
@@ -57,14 +59,17 @@ BUILD = source + (
 
 async def main():
     limits = Limits(memory=512 << 20, pids=128, tmp=64 << 20, shm=64 << 20, ttl=600.0)
-    spec = SandboxSpec(run=run, limits=limits, allow_weak=True, cache_dir=Path(cache), gateway=gateway)
+    spec = SandboxSpec(run=run, limits=limits, allow_weak=True, cache_dir=Path(cache))
     async with open_sandbox(spec, backend) as box:
-        installed = await box.install(["tinypkg"])
-        found = {"installed": installed.result.outcome, "said": installed.result.text() + str(installed)}
+        resolved = await box.resolve(["tinypkg"])
+        installed = await box.install(resolved.lock)
+        said = str(resolved) + resolved.result.text() + installed.result.text() + str(installed)
+        found = {"installed": installed.result.outcome, "said": said}
         look = await box.exec(["python3", "-c", RUN], stdin=request.encode(), timeout=120)
         found["run"] = json.loads(look.stdout) if look.ok else repr(look)
-        await box.write_files({"pyproject.toml": PROJECT, "b.py": BUILD.encode(), "request": request.encode()})
-        failed = await box.install(project=True)
+        files = {"pyproject.toml": PROJECT, "b.py": BUILD.encode(), "request": request.encode()}
+        await box.write_files(files)
+        failed = await box.resolve(project=files)
         seen = await box.read_file("repo/seen")
         found["install"] = json.loads(seen) if seen is not None else repr(failed)
         # The search itself is tried: it must find what is planted.
@@ -106,7 +111,7 @@ def agent_socket(stack: ExitStack, path: Path) -> socket.socket:
     return found
 
 
-def plant(home: Path, secret: str, index: FakeIndex) -> dict[str, str]:
+def plant(home: Path, secret: str, index: str) -> dict[str, str]:
     """Put the secret into a home folder; return an environment that holds it too."""
     for name in IN_HOME:
         place = home / name
@@ -115,7 +120,7 @@ def plant(home: Path, secret: str, index: FakeIndex) -> dict[str, str]:
         place.chmod(0o644)
     pip = home / ".config/pip/pip.conf"
     pip.parent.mkdir(parents=True)
-    pip.write_text(f"[global]\nindex-url = {index.url.replace('://', f'://user:{secret}@')}/simple/\n")
+    pip.write_text(f"[global]\nindex-url = {index.replace('://', f'://user:{secret}@')}/\n")
     kept = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST", "TMPDIR") if name in os.environ}
     cache = {"AGENTSYS_CACHE_DIR": os.environ["AGENTSYS_CACHE_DIR"]} if "AGENTSYS_CACHE_DIR" in os.environ else {}
     python = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "sandbox")])}
@@ -137,53 +142,52 @@ def readable_by_all(secret: str) -> Iterator[None]:
             place.unlink()
 
 
-def guarded(index: FakeIndex, secret: str) -> list[str]:
-    """Make the index ask for the password; the list gets each path that was asked for with it."""
-    index.publish("tinypkg-1.0-py3-none-any.whl", wheel())
+@contextmanager
+def guarded(folder: Path, secret: str) -> Iterator[tuple[str, list[str]]]:
+    """An index on the loopback interface that asks for the password; the list gets each path that was asked with it."""
+    Shelf(folder).wheel("tinypkg", "1.0")
     wanted = "Basic " + base64.b64encode(f"user:{secret}".encode()).decode()
     allowed: list[str] = []
 
-    def ask(request: BaseHTTPRequestHandler) -> None:
-        if request.headers.get("Authorization") != wanted:
-            request.send_error(401)
-            return
-        allowed.append(request.path)
-        del index.handlers[request.path]
-        index.answer(request)
-        index.handlers[request.path] = ask
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.headers.get("Authorization") != wanted:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", "Basic")
+                self.end_headers()
+                return
+            allowed.append(self.path)
+            super().do_GET()
 
-    for path in list(index.pages):
-        index.handlers[path] = ask
-    return allowed
+        do_HEAD = do_GET
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", allowed
+        server.shutdown()
+        thread.join()
 
 
 def test_no_secret_of_the_host_gets_into_a_sandbox(
     place: Place, request: pytest.FixtureRequest, own_temporary_folder: Path
 ) -> None:
     addresses = [] if missing("docker") else [[*request.getfixturevalue("peer")]]  # stands for a metadata service
-    found, allowed = searched(place, addresses, own_temporary_folder, "auto")
+    found, allowed = searched(place, addresses, own_temporary_folder)
     assert found["installed"] == "ok", found
-    assert "/simple/tinypkg/" in allowed, "the gateway itself must use the password"
+    assert "/tinypkg/" in allowed, "the host itself must use the password"
 
 
-@pytest.mark.docker
-def test_no_secret_gets_past_a_sidecar(engine_place: Place, peer: tuple[str, int], own_temporary_folder: Path) -> None:
-    """The install phase has a network card then. The sidecar reaches no index on this machine's loopback interface."""
-    found, _ = searched(engine_place, [[*peer]], own_temporary_folder, "sidecar")
-    assert found["installed"] == "infra_error", found
-
-
-def searched(
-    place: Place, addresses: list[list[object]], folder: Path, gateway: str
-) -> tuple[dict[str, object], list[str]]:
-    """Plant, search in both phases, and find nothing; return what the search said, and what the index gave out."""
+def searched(place: Place, addresses: list[list[object]], folder: Path) -> tuple[dict[str, object], list[str]]:
+    """Plant, search in programs and builds, and find nothing; return what was said, and what the index gave out."""
     secret = f"CanarySecret{secrets.token_hex(12)}"
     home = folder / f"home-{place.run}"
     home.mkdir()
     home.chmod(0o755)
     with ExitStack() as stack:
-        index = stack.enter_context(fake_index())
-        allowed = guarded(index, secret)
+        index, allowed = stack.enter_context(guarded(folder / f"index-{place.run}", secret))
         environment = plant(home, secret, index)
         stack.enter_context(readable_by_all(secret))
         reachable, abstract = stack.enter_context(services(stack))
@@ -192,7 +196,7 @@ def searched(
         question = home / "request.json"
         question.write_text(json.dumps([secret[::-1], [*addresses, *reachable], abstract]))
         program = [sys.executable, "-c", DRIVER, place.backend, place.run]
-        program += [str(question), secret_search.__file__, str(home / "cache"), gateway]
+        program += [str(question), secret_search.__file__, str(home / "cache")]
         done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, done.stderr
         for agent in agents:

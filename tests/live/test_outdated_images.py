@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from agentsys_sandbox.docker.engine import Engine
+from agentsys_sandbox.docker.leftovers import outdated_images
 from agentsys_sandbox.image import engine_image as images
 from agentsys_sandbox.image import rootfs
-from agentsys_sandbox.reap import outdated_images
 from live.sandboxes import need
 
 pytestmark = pytest.mark.docker

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from agentsys_sandbox.image.rootfs import ensure_rootfs
-from agentsys_sandbox.packages import BuildJob, Built, PackageStore, Target, Wish, project_source
 from agentsys_sandbox.packages.inside import BUILD, argv, files, read_built
-from agentsys_sandbox.packages.target import ASK, parse_target
+from agentsys_sandbox.packages.store import PackageStore
+from agentsys_sandbox.packages.target import ASK, Target, parse_target
+from agentsys_sandbox.packages.wish import BuildJob, Built, Wish, project_source
 from agentsys_sandbox.spec import ExecResult, IndexRules, Outcome
 from unit.sandbox.packages.shelf import Shelf
 

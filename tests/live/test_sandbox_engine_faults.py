@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from agentsys_sandbox.base import Sandbox, SandboxError, SandboxGone
-from agentsys_sandbox.choose import connect
+from agentsys_sandbox.docker.endpoints import docker as connect
 from agentsys_sandbox.docker.engine import Engine
 from agentsys_sandbox.labels import RUN
 from agentsys_sandbox.spec import ExecResult, Outcome
 from live.frailengine import Fault, FrailEngine
 from live.hostwatch import on_engine
-from live.sandboxes import Place, python, runs_on_host
+from live.sandboxes import Place, install, python, runs_on_host
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -116,10 +116,10 @@ async def test_an_engine_that_never_comes_back_is_an_error_in_time_and_what_is_l
     engine.up()
     assert on_engine(place.run) != []
     # Its owner, this process, lives on; so only a person may ask for its removal now.
-    from agentsys_sandbox import reap
+    from agentsys_sandbox.docker import leftovers
 
     with_real = connect()
-    for each in reap.on_engine(with_real, everything=True):
+    for each in leftovers.on_engine(with_real, everything=True):
         if each.run == place.run:
             each.remove()
     with_real.close()
@@ -154,7 +154,6 @@ STEPS = (
     "GET /info",
     "GET /images/X/json",
     "GET /containers/json",
-    "GET /networks",
     "GET /volumes",
     "POST /volumes/create",
     "POST /containers/create",
@@ -188,7 +187,7 @@ def once(step: str, fault: Fault, which: int) -> tuple[Callable[[int, str], Faul
     return judge, seen
 
 
-async def whole_life(place: Place, folder: Path, *, install: bool = False) -> list[ExecResult]:
+async def whole_life(place: Place, folder: Path, *, with_packages: bool = False) -> list[ExecResult]:
     """Everything that is done with a sandbox."""
     results: list[ExecResult] = []
     async with place.open() as box:
@@ -196,8 +195,8 @@ async def whole_life(place: Place, folder: Path, *, install: bool = False) -> li
         assert filter_.effective, "a fault that passed must not weaken it"
         await box.write_files({"main.py": b"print('ran')"})
         results.append(await box.exec(["python3", "main.py"], timeout=30))
-        if install:
-            results.append((await box.install(timeout=60)).result)
+        if with_packages:
+            results.append((await install(box)).result)
         await box.export(["repo"], folder)
     return results
 
@@ -207,7 +206,7 @@ async def suffers(frail: tuple[FrailEngine, Place], folder: Path, step: str, fau
     engine, place = frail
     engine.fault, seen = once(step, fault, which)
     try:
-        results = await asyncio.wait_for(whole_life(place, folder, install=which > 0), 150)
+        results = await asyncio.wait_for(whole_life(place, folder, with_packages=which > 0), 150)
     except SandboxError:
         results = []
     engine.fault = lambda number, request: None

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox import reap
 from agentsys_sandbox.base import ImageMissing, Sandbox, SandboxGone, Unavailable
-from agentsys_sandbox.choose import connect, inspect, open_sandbox
+from agentsys_sandbox.choose import inspect, open_sandbox
+from agentsys_sandbox.docker import leftovers
+from agentsys_sandbox.docker.endpoints import docker as connect
 from agentsys_sandbox.docker.engine import Engine
 from agentsys_sandbox.docker.sandbox import DockerSandbox
 from agentsys_sandbox.labels import RUN
@@ -184,11 +185,11 @@ def test_what_a_killed_owner_left_is_found_and_removed_and_the_living_is_left_al
     process = owner(engine_place.run)
     engine = connect()
     try:
-        assert [each for each in reap.on_engine(engine) if each.run == engine_place.run] == []
+        assert [each for each in leftovers.on_engine(engine) if each.run == engine_place.run] == []
         process.kill()
         process.wait()
-        mine = [each for each in reap.on_engine(engine) if each.run == engine_place.run]
-        assert [each.kind for each in mine] == ["container", "volume", "volume"]  # work folder and environment
+        mine = [each for each in leftovers.on_engine(engine) if each.run == engine_place.run]
+        assert [each.kind for each in mine] == ["container", "volume"]
         assert all("is gone" in each.reason for each in mine)
         for each in mine:
             each.remove()
@@ -211,8 +212,8 @@ def test_what_is_over_its_time_is_removed_whoever_owns_it(engine_place: Place) -
     name = f"agentsys-{engine_place.run}-{secrets.token_hex(4)}"
     labels = {RUN: engine_place.run, "agentsys.pid": "1", "agentsys.started": "1000", "agentsys.ttl": "60"}
     engine.create_volume(name, {**labels, "agentsys.owner": "another machine"})
-    assert [e.reason for e in reap.on_engine(engine, now=1059.0) if e.run == engine_place.run] == []
-    mine = [each for each in reap.on_engine(engine, now=1061.0) if each.run == engine_place.run]
+    assert [e.reason for e in leftovers.on_engine(engine, now=1059.0) if e.run == engine_place.run] == []
+    mine = [each for each in leftovers.on_engine(engine, now=1061.0) if each.run == engine_place.run]
     assert [each.reason for each in mine] == ["its time to live is over"]
     mine[0].remove()
     engine.close()

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from agentsys_sandbox.base import SandboxError, Unavailable
-from agentsys_sandbox.choose import connect, open_sandbox
+from agentsys_sandbox.choose import open_sandbox
+from agentsys_sandbox.docker.endpoints import docker as connect
 from agentsys_sandbox.labels import labels
 from agentsys_sandbox.spec import Outcome, SandboxSpec
 from live.hostwatch import on_engine, processes, settled
-from live.sandboxes import SMALL, Place, need, python
+from live.sandboxes import SMALL, Place, install, need, python
 
 PROJECT = b'[build-system]\nrequires=[]\nbuild-backend="b"\nbackend-path=["."]\n[project]\nname="p"\nversion="1"\n'
 SLEEP = "import time; print('up', flush=True); time.sleep(100)"
@@ -43,8 +44,9 @@ async def running(place: Place, begun: asyncio.Event, folder: Path) -> None:
 
 async def installing(place: Place, begun: asyncio.Event, folder: Path) -> None:
     async with place.open() as box:
-        await box.write_files({"pyproject.toml": PROJECT, "b.py": SLEEP.encode()})
-        await box.install(project=True, on_output=lambda name, data: begun.set() if b"Building" in data else None)
+        files = {"pyproject.toml": PROJECT, "b.py": SLEEP.encode()}
+        await box.write_files(files)
+        await install(box, files=files, on_output=lambda name, data: begun.set() if b"Building" in data else None)
 
 
 async def exporting(place: Place, begun: asyncio.Event, folder: Path) -> None:
@@ -106,10 +108,10 @@ BWRAP_STEPS = (
     "agentsys_sandbox.bwrap.sandbox.compile_filter",
     "agentsys_sandbox.bwrap.box.start",
     "agentsys_sandbox.bwrap.box.launch",
-    "agentsys_sandbox.bwrap.sandbox.transfer.write_files",
-    "agentsys_sandbox.bwrap.sandbox.transfer.export",
-    "agentsys_sandbox.packages.gateway.GatewayServer",
-    "agentsys_sandbox.packages.install.make_venv",
+    "agentsys_sandbox.base.transfer.write_files",
+    "agentsys_sandbox.base.transfer.export",
+    "agentsys_sandbox.packages.store.compile_wish",
+    "agentsys_sandbox.packages.environment._finish",
 )
 
 
@@ -122,8 +124,7 @@ async def test_an_error_at_any_step_on_bubblewrap_leaves_nothing(
     """The steps of the other backend are requests to its engine: `test_sandbox_engine_faults.py`."""
     need("bwrap")
     place = Place("bwrap")
-    spec = SandboxSpec(run=place.run, limits=SMALL, allow_weak=True)
-    box = open_sandbox(spec, "bwrap")
+    box = open_sandbox(place.spec(), "bwrap")
     calls = 0
     owner, _, name = step.rpartition(".")
     real = _found(owner, name)
@@ -140,7 +141,7 @@ async def test_an_error_at_any_step_on_bubblewrap_leaves_nothing(
         async with box:
             await box.write_files({"main.py": b"print('ran')"})
             assert (await box.exec(["python3", "main.py"], timeout=60)).stdout == b"ran\n"
-            await box.install(timeout=60)
+            await install(box)
             await box.export(["repo"], tmp_path)
     assert calls > 0
     assert place.residue() == []

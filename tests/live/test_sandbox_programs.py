@@ -8,8 +8,8 @@ import time
 import pytest
 
 from agentsys_sandbox.base import Sandbox
-from agentsys_sandbox.choose import connect
-from agentsys_sandbox.docker.frames import flood_limit
+from agentsys_sandbox.capture import flood_limit
+from agentsys_sandbox.docker.endpoints import docker as connect
 from agentsys_sandbox.labels import RUN
 from agentsys_sandbox.spec import Outcome
 from live.sandboxes import MIB, Place, others, python, runs_on_host

@@ -44,7 +44,6 @@ PROCESS_STARTERS = {
     "agentsys_sandbox.bwrap.process": "starts bubblewrap",
     "agentsys_sandbox.bwrap.reap": "removes folders that belong to the sandbox's own user",
     "agentsys_sandbox.bwrap.watch": "asks `du` what the work folder takes",
-    "agentsys_sandbox.packages.forwarder": "runs inside the sandbox, never on this machine",
     "agentsys_sandbox.image.hostlibs": "asks `ldd` and `ldconfig` which libraries an interpreter needs",
     "agentsys_sandbox.docker.endpoints": "reaches an engine through the user's own `ssh`",
     "agentsys_sandbox.packages.bytecode": "compiles an environment's sources, of which none is run",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agentsys.cli.doctor import Row
 from agentsys.core.settings import Settings
+from agentsys_sandbox import backends
 from agentsys_sandbox.base import SandboxError
 from agentsys_sandbox.spec import Description, ExecResult
 
@@ -43,10 +44,10 @@ def docker_engine(needed: bool) -> Row:
     if not _engine_expected():
         fix = "install Docker Engine, or bubblewrap as the weaker place"
         return Row("docker engine", bad, f"absent: no socket at {SOCKET}, no `docker` program, no DOCKER_HOST", fix)
-    from agentsys_sandbox.choose import connect
+    from agentsys_sandbox.docker.endpoints import docker
 
     try:
-        engine = connect("docker")
+        engine = docker()
     except SandboxError as error:
         return Row("docker engine", bad, f"not answering: {error.message}", _remedy(error.message))
     engine.close()
@@ -60,12 +61,12 @@ def docker_engine(needed: bool) -> Row:
 
 def base_image() -> Row | None:
     """The base image is there; None where no engine answers."""
-    from agentsys_sandbox.choose import connect
+    from agentsys_sandbox.docker.endpoints import docker
     from agentsys_sandbox.image import rootfs
     from agentsys_sandbox.image.engine_image import REPOSITORY
 
     try:
-        engine = connect("docker")
+        engine = docker()
     except SandboxError:
         return None
     try:
@@ -87,10 +88,8 @@ def bubblewrap(needed: bool) -> Row:
     Args:
         needed: True if no engine answers.
     """
-    from agentsys_sandbox.bwrap.sandbox import probe
-
     try:
-        probe()
+        backends.load("bwrap").available()
     except SandboxError as error:
         return Row("bubblewrap", "fail" if needed else "ok", error.message, error.hint if needed else "")
     return Row("bubblewrap", "ok", "works; weaker than Docker, used where no engine answers")
@@ -104,8 +103,8 @@ def chosen(settings: Settings) -> Row:
         backend = detect(settings.backend)
     except SandboxError as error:
         return Row("sandbox", "fail", error.message, error.hint)
-    if backend == "bwrap":
-        return Row("sandbox", "warn", "bubblewrap: WEAK, it isolates less than Docker does", "start a Docker engine")
+    if weakness := backends.load(backend).weakness:
+        return Row("sandbox", "warn", weakness, "start a Docker engine")
     return Row("sandbox", "ok", backend)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -12,7 +12,10 @@ from agentsys.plan.requirements import read_requirements
 from agentsys.report.evaluate.observed import observed_plan
 from agentsys.report.evaluate.subject import text_of
 from agentsys_sandbox.base import REPO, WORK, Sandbox, SandboxError
+from agentsys_sandbox.spec import Package
 
+Refuses = Callable[[Sequence[Package]], str]
+"""Says why these packages may not be installed; an empty text where they may."""
 SCRIPT = "reproduce.sh"
 LOG_CHARS = 20_000
 OUTPUT_CHARS = 40_000
@@ -33,8 +36,13 @@ class Execution:
     because: str = ""
 
 
-async def execute(files: Mapping[str, bytes], factory: Callable[[], Sandbox] | None, timeout: float) -> Execution:
-    """Install, then run `bash reproduce.sh` without arguments and without network.
+async def execute(
+    files: Mapping[str, bytes],
+    factory: Callable[[], Sandbox] | None,
+    timeout: float,
+    refuses: Refuses = lambda _: "",
+) -> Execution:
+    """Resolve, install what is not refused, then run `bash reproduce.sh` without arguments and without network.
 
     Raises: SandboxError if no sandbox could be opened.
     """
@@ -47,11 +55,17 @@ async def execute(files: Mapping[str, bytes], factory: Callable[[], Sandbox] | N
     async with factory() as sandbox:
         try:
             await sandbox.write_files(files)
-            installed = await sandbox.install(
-                wanted.lines, constraints=wanted.constraints, project=wanted.project, timeout=timeout
+            project = files if wanted.project else None
+            found = await sandbox.resolve(
+                wanted.lines, constraints=wanted.constraints, project=project, timeout=timeout
             )
-            if not installed.result.ok:
-                last = cut(installed.result.text().strip(), LOG_CHARS)
+            result = found.result
+            if found.lock is not None:
+                if why := refuses(found.lock.packages):
+                    return Execution(False, because=why)
+                result = (await sandbox.install(found.lock, project=found.project, timeout=timeout)).result
+            if not result.ok:
+                last = cut(result.text().strip(), LOG_CHARS)
                 return Execution(False, last, because="the requirements could not be installed")
             return await _run(sandbox, timeout)
         except SandboxError as error:

@@ -15,11 +15,12 @@ from agentsys.plan.distributions import is_stdlib
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.requirements import FILES, read_requirements
 from agentsys.plan.symbols import parse
+from agentsys.report.evaluate.execution import Refuses
 from agentsys.report.evaluate.observed import observed_plan
 from agentsys.report.evaluate.parts import WEIGHTS, Measured, Part, PartName
 from agentsys.report.evaluate.stubs import Function, functions
 from agentsys.report.evaluate.subject import Subject, method_files, text_of
-from agentsys.verify.checks.base import Bench, Found, Infrastructure, Job
+from agentsys.verify.checks.base import Bench, Found, Infrastructure, Job, Screened
 from agentsys.verify.checks.imports import check_imports
 from agentsys.verify.checks.install import check_install
 from agentsys.verify.checks.pyright import check_types
@@ -49,6 +50,7 @@ class _Work:
     mutants: int
     events: EventLog
     functions: list[Function]
+    refuses: Refuses
 
 
 async def measure(
@@ -59,6 +61,7 @@ async def measure(
     timeout: float = 1200.0,
     mutants: int = 20,
     events: EventLog | None = None,
+    refuses: Refuses = lambda _: "",
 ) -> Measured:
     """Measure every part that can be measured.
 
@@ -67,12 +70,13 @@ async def measure(
         out: folder of the logs.
         timeout: seconds for each command.
         mutants: most faults that are planted; 0 leaves the part out.
+        refuses: see `execution.Refuses`.
 
     Raises: SandboxError if no sandbox could be opened. One that fails later is said in the parts.
     """
     plan, ledger = (subject.plan, True) if subject.plan else observed_plan(subject.files)
     log = events or EventLog(None, "evaluate")
-    work = _Work(subject, plan, ledger, out, timeout, mutants, log, functions(subject.files))
+    work = _Work(subject, plan, ledger, out, timeout, mutants, log, functions(subject.files), refuses)
     parts: dict[PartName, Part] = {"code": _code(subject), "stubs": _stubs(work)}
     backend = ""
     if subject.kind != "code":
@@ -176,7 +180,11 @@ async def _installed(work: _Work, sandbox: Sandbox, parts: dict[PartName, Part])
 
 
 def _bench(work: _Work, sandbox: Sandbox, files: Mapping[str, bytes], name: str) -> Bench:
-    job = Job(files=files, out=work.out / name, plan=work.plan, events=work.events, timeout=work.timeout)
+    async def screen(bench: Bench) -> Screened:
+        why = work.refuses(bench.packages)
+        return Screened(note=why, refused=bool(why), may_run=not why)
+
+    job = Job(files=files, out=work.out / name, plan=work.plan, events=work.events, timeout=work.timeout, screen=screen)
     return Bench(sandbox, job)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentsys.paper.model import Paper
-from agentsys.report.evaluate.execution import Execution
+from agentsys.report.evaluate.execution import Execution, Refuses
 from agentsys.report.evaluate.judge import Judged
 from agentsys.report.evaluate.leaves import Graded
 from agentsys.report.evaluate.parts import SCALED, Measured
@@ -30,6 +30,7 @@ class Order:
     timeout: float = 1200.0
     judged: bool = False
     """Whether a judge is asked at all."""
+    refuses: Refuses = lambda _: ""
 
 
 @dataclass(frozen=True)

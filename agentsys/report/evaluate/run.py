@@ -40,6 +40,7 @@ async def evaluate(
         timeout=order.timeout,
         mutants=order.mutants,
         events=events,
+        refuses=order.refuses,
     )
     result = Evaluation(order, found)
     if model is not None:
@@ -61,7 +62,9 @@ async def _judged(
     graded: Graded | None = None
     if root is not None:
         needs_run = kind == "code" and any(leaf.category != "Code Development" for leaf in root.leaves())
-        execution = await execute(order.subject.files, factory, order.timeout) if needs_run else Execution(False)
+        execution = (
+            await execute(order.subject.files, factory, order.timeout, order.refuses) if needs_run else Execution(False)
+        )
         graded = await grade(bench, kind, root, execution)
     usage: dict[str, object] = {
         "calls": model.calls,

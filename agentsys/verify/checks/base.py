@@ -56,13 +56,16 @@ class CheckSpec:
 
 @dataclass(frozen=True)
 class Screened:
-    """What the policy says about an environment that was installed, before anything is executed in it."""
+    """What the policy says about a resolved set of packages, before anything of it is installed."""
 
     note: str
     refused: bool
     """The audit check fails."""
     may_run: bool
+    """False where nothing may be installed or executed."""
     found: tuple[Diagnostic, ...] = ()
+    installed: Callable[[Bench], Awaitable[None]] | None = None
+    """Called once the set is installed: what only the files themselves tell, such as licences, is added."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,8 @@ class Job:
     """Number of the verification, from 1; 0 where it is none of a run's."""
     constraints: tuple[str, ...] = ()
     """Pins for versions that the repository leaves open."""
+    lock: str = ""
+    """The repository's requirements.lock: exactly that set is installed. Without hashes its rows are only pins."""
     profile: str = "smoke"
     stage: Stage = "verify"
     tree: str = ""
@@ -88,7 +93,7 @@ class Job:
     keep_in: Path | None = None
     """Repository whose `results/` takes the measured results where they were accepted."""
     screen: Callable[[Bench], Awaitable[Screened]] | None = None
-    """The policy's look at what was installed; what it refuses fails the audit, or is not executed at all."""
+    """The policy's look at what was resolved; what it refuses fails the audit, or is not installed at all."""
     on_output: OnOutput | None = None
     """Told what programs print, as they print it."""
 
@@ -103,6 +108,8 @@ class Bench:
     secret: str = field(default_factory=lambda: secrets.token_hex(12))
     """Part of the names of output files in the sandbox: code under test is not told it."""
     packages: tuple[Package, ...] = ()
+    """What was resolved, and installed unless `screened` stands against it."""
+    screened: Screened | None = None
     exported: Path | None = None
     """Where the results of the smoke run were exported to."""
     add_files: Callable[[Sandbox], Awaitable[None]] | None = None

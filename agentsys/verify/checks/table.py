@@ -49,8 +49,6 @@ class Seen:
 async def run_checks(bench: Bench, only: Collection[str] = ()) -> Seen:
     """Run the checks of the table in their order, each where what it needs has passed.
 
-    Between the installation and whatever else is executed stands the policy's look at what was installed.
-
     Args:
         only: names of the checks to run; empty takes all.
 
@@ -67,15 +65,14 @@ async def run_checks(bench: Bench, only: Collection[str] = ()) -> Seen:
             continue
         found = await spec.run(bench)
         seen.found[spec.name] = Found(found.check, tuple(bench.touching(item) for item in found.diagnostics))
-        if spec is install.CHECK and bench.job.screen is not None and seen.passed(spec.name):
-            seen.screened = await bench.job.screen(bench)
+        seen.screened = bench.screened
     return seen
 
 
 def _unmet(spec: CheckSpec, seen: Seen) -> str:
     """Return why a check cannot be run, or an empty text."""
     if seen.screened is not None and not seen.screened.may_run:
-        return "the policy refuses what was installed"
+        return "the policy refuses what would be installed"
     for name in spec.needs:
         if not seen.passed(name):
             return f"{name} failed" if name in seen.found else seen.why_not.get(name, f"{name} was not run")

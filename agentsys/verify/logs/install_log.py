@@ -19,6 +19,7 @@ _INFRASTRUCTURE = re.compile(
     re.IGNORECASE,
 )
 _BUILD = re.compile(r"Failed (?:to build|building wheel)|build backend returned|metadata-generation-failed")
+_OWN = "Failed to build `the repository itself`"
 _NAME = r"([A-Za-z0-9][\w.-]{0,100}(?:\[[\w,.-]{1,100}\])?)"
 _ANY_PIN = _NAME + r"\s*([=<>!~][^\s,]*(?:,[=<>!~][^\s,]*)*)"
 _MAX_TEXT = 200_000
@@ -54,7 +55,7 @@ def diagnose_install(text: str, facts: RepoFacts, path: str = "requirements.txt"
     Args:
         path: file that holds the requirements.
     """
-    if f"file://{facts.root}`" in text:
+    if _OWN in text:
         return _own_project(text, facts)
     flat = re.sub(r"\n[ \t]+(?=[a-z`(])", " ", cut(text, _MAX_TEXT))
     for pattern, message in _PATTERNS:

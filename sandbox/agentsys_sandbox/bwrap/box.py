@@ -10,19 +10,18 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from agentsys_sandbox.base import OnOutput, SandboxGone
+from agentsys_sandbox.box import HelperEnd, Job, OnOutput
 from agentsys_sandbox.bwrap.cgroup import Cgroup
 from agentsys_sandbox.bwrap.command import Bubblewrap, Layout, launch
 from agentsys_sandbox.bwrap.process import Stopped, TooLong, Watch, attend, start
 from agentsys_sandbox.bwrap.watch import until_exceeded
+from agentsys_sandbox.capture import Capture, flood_limit
 from agentsys_sandbox.counters import Counters
-from agentsys_sandbox.docker.execution import Job
-from agentsys_sandbox.docker.frames import Capture, flood_limit
-from agentsys_sandbox.environment import base_environment
+from agentsys_sandbox.environment import IMAGE_PATH, base_environment
+from agentsys_sandbox.errors import SandboxGone
 from agentsys_sandbox.outcome import Observation, decide
 from agentsys_sandbox.spec import ExecResult, Outcome
 from agentsys_sandbox.text import clean
-from agentsys_sandbox.transfer import HelperEnd
 
 _HELPER_SECONDS = 60.0
 
@@ -54,6 +53,8 @@ class BwrapBox:
         self._layout = layout
         self._cgroup = cgroup
         self._seccomp = seccomp
+        self.cpus = min(layout.limits.cpus, float(os.cpu_count() or 1))
+        self.path = IMAGE_PATH
 
     async def run(self, job: Job) -> ExecResult:
         """Run a program and name its outcome. Raises: SandboxGone where the work folder is gone, Unavailable."""
@@ -157,9 +158,8 @@ class BwrapBox:
         )
 
     def _watch(self, pid: int) -> Watch:
-        folders = [each for each in (self._layout.work, self._layout.venv, self._layout.tmp) if each is not None]
         grouped = self._cgroup is not None and "memory" in self._cgroup.folders
-        return until_exceeded(pid, folders, self._layout.limits, memory=not grouped)
+        return until_exceeded(pid, self._layout.work, self._layout.limits, memory=not grouped)
 
     @contextmanager
     def _filter(self) -> Generator[int | None]:

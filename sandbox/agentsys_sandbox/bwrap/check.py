@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-from agentsys_sandbox.base import SandboxGone
+from agentsys_sandbox.box import Helper
 from agentsys_sandbox.bwrap.cgroup import OVERHEAD, Cgroup
 from agentsys_sandbox.bwrap.identity import Identity
-from agentsys_sandbox.image.rootfs import PYTHON, UID
-from agentsys_sandbox.selfcheck import read_only_environment
+from agentsys_sandbox.image.rootfs import UID
+from agentsys_sandbox.selfcheck import look, read_only_environment
 from agentsys_sandbox.spec import Control, Limits
-from agentsys_sandbox.transfer import Helper
 
 _REFUSED = (
     "EPERM",
@@ -39,25 +36,12 @@ async def check(
 
     Raises: SandboxGone where the probe does not answer.
     """
-    seen = await _probe(helper)
+    seen = await look(helper, "remove the cache of base systems")
     owner = await _owner(helper, work)
     tasks = await helper(["bash", "-c", "ulimit -Hu"])
     isolation = (*_identity(seen, owner, identity), *_isolation(seen))
     bounds = (*_bounds(seen, limits, cgroup), _processes(tasks.stdout, limits, cgroup))
     return (*isolation, *bounds, *_wished(seen)), tuple(each for each in isolation if not each.effective)
-
-
-async def _probe(helper: Helper) -> Mapping[str, Any]:
-    source = resources.files("agentsys_sandbox").joinpath("probe.py").read_text(encoding="utf-8")
-    end = await helper([PYTHON, "-I", "-S", "-"], stdin=source.encode())
-    try:
-        seen: Any = json.loads(end.stdout)
-    except ValueError:
-        seen = None
-    if end.exit_code != 0 or not isinstance(seen, dict):
-        said = end.stderr.decode(errors="replace").strip()[-300:]
-        raise SandboxGone(f"the probe of the confinement did not answer: {said}", "remove the cache of base systems")
-    return cast(Mapping[str, Any], seen)
 
 
 async def _owner(helper: Helper, work: Path) -> int | None:
@@ -88,7 +72,7 @@ def _isolation(seen: Mapping[str, Any]) -> tuple[Control, ...]:
         Control("no network", interfaces in ([], ["lo"]), f"interfaces: {interfaces}", _NEWER),
         Control("read-only system", all(each in ("EROFS", "EACCES") for each in writes), f"{writes}", _NEWER),
         Control("writable work folder", seen.get("work_write") == "", str(seen.get("work_write") or "yes")),
-        *read_only_environment(seen, UID),
+        read_only_environment(seen),
         _refused("no kernel settings", seen.get("sysctl_write"), "/proc/sys can be written"),
         _refused("no device nodes", seen.get("mknod"), "device nodes can be made"),
         _refused("no user namespaces", seen.get("user_namespace"), "user namespaces can be made", _NEWER),

@@ -7,13 +7,14 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from agentsys_sandbox.base import VENV, WORK, Unavailable
 from agentsys_sandbox.bwrap.cgroup import OVERHEAD
 from agentsys_sandbox.bwrap.identity import PATH, Identity, tasks_of
+from agentsys_sandbox.errors import Unavailable
 from agentsys_sandbox.image.rootfs import UID
+from agentsys_sandbox.paths import VENV, WORK
 from agentsys_sandbox.spec import Limits
 
 CPU_FACTS = "/sys/devices/system/cpu"
@@ -60,13 +61,9 @@ class Layout:
     rootfs: Path
     work: Path
     venv: Path
-    """The environment: read-only in the run phase."""
+    """The environment; read-only inside."""
     limits: Limits
     identity: Identity
-    tmp: Path | None = None
-    """A folder for /tmp that outlives a program; None gives each program an empty one in memory."""
-    binds: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Host folder -> folder inside, read-only."""
 
 
 @dataclass(frozen=True)
@@ -131,16 +128,8 @@ def _mounts(layout: Layout) -> list[str]:
     found += ["--ro-bind", "/proc/sys", "/proc/sys"]
     found += ["--perms", "1777", "--size", str(limits.shm), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     found += ["--ro-bind-try", CPU_FACTS, CPU_FACTS]
-    if layout.tmp is None:
-        found += ["--perms", "1777", "--size", str(limits.tmp), "--tmpfs", "/tmp"]
-    else:
-        found += ["--bind", str(layout.tmp), "/tmp"]
-    # The install phase is the one with a /tmp of its own.
-    environment = "--ro-bind" if layout.tmp is None else "--bind"
-    found += ["--bind", str(layout.work), WORK, environment, str(layout.venv), VENV]
-    for source, target in layout.binds.items():
-        found += ["--ro-bind", source, target]
-    return found
+    found += ["--perms", "1777", "--size", str(limits.tmp), "--tmpfs", "/tmp"]
+    return [*found, "--bind", str(layout.work), WORK, "--ro-bind", str(layout.venv), VENV]
 
 
 def _prlimit(layout: Layout) -> list[str]:

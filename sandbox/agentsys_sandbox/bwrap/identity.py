@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentsys_sandbox.base import Unavailable
+from agentsys_sandbox.errors import Unavailable
 
 # Below the range of systemd's dynamic users (61184 to 65519) and above that of homes; nobody else assigns these.
 _UIDS = range(61000, 61184)

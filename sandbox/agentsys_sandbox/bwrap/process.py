@@ -9,9 +9,10 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Literal
 
-from agentsys_sandbox.base import OnOutput, Unavailable
+from agentsys_sandbox.box import OnOutput
 from agentsys_sandbox.bwrap.identity import PATH
-from agentsys_sandbox.docker.frames import Capture, StreamName
+from agentsys_sandbox.capture import Capture, StreamName
+from agentsys_sandbox.errors import Unavailable
 from agentsys_sandbox.outcome import Stopped as Limit
 
 Stopped = Limit | Literal["memory"]

@@ -6,27 +6,18 @@ import json
 import os
 import subprocess
 import time
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agentsys_sandbox.base import SandboxError
 from agentsys_sandbox.bwrap import cgroup as bwrap_cgroup
 from agentsys_sandbox.bwrap.identity import PATH
 from agentsys_sandbox.cachedir import shared_dir
-from agentsys_sandbox.labels import RUN, abandoned
+from agentsys_sandbox.errors import SandboxError
+from agentsys_sandbox.image import rootfs
+from agentsys_sandbox.labels import RUN, Leftover, abandoned
 
 OWNER_FILE = "owner.json"
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """A folder that may be removed, with the reason."""
-
-    name: str
-    run: str
-    reason: str
-    path: Path
 
 
 def sandboxes_dir() -> Path:
@@ -51,16 +42,25 @@ def leftovers(now: float | None = None) -> list[Leftover]:
         labels = _labels(path)
         reason = abandoned(labels, time.time() if now is None else now)
         if reason:
-            found.append(Leftover(path.name, labels.get(RUN, ""), reason, path))
+            found.append(Leftover("bwrap", "folder", path.name, labels.get(RUN, ""), reason, partial(_remove, path)))
     return found
 
 
-def remove(leftover: Leftover) -> None:
-    """Remove a leftover with its control group. Raises: SandboxError where something stays."""
+def _remove(folder: Path) -> None:
+    """Remove a sandbox's folder with its control group. Raises: SandboxError where something stays."""
     # The folder goes last: while it is there, the next attempt finds the rest by its name.
-    if not bwrap_cgroup.find(leftover.name).remove():
-        raise SandboxError(f"the control group of `{leftover.name}` cannot be removed", "try again in a minute")
-    remove_tree(leftover.path)
+    if not bwrap_cgroup.find(folder.name).remove():
+        raise SandboxError(f"the control group of `{folder.name}` cannot be removed", "try again in a minute")
+    remove_tree(folder)
+
+
+def outdated() -> list[Leftover]:
+    """Base file systems of earlier recipes. Raises: SandboxError."""
+    reason = "of an earlier recipe"
+    return [
+        Leftover("bwrap", "base folder", each.name, "", reason, partial(remove_tree, each), outdated=True)
+        for each in rootfs.outdated()
+    ]
 
 
 def remove_tree(folder: Path) -> None:

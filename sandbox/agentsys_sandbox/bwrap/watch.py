@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from agentsys_sandbox.bwrap.identity import PATH
@@ -19,12 +18,12 @@ _MOST_FILES = 2_000_000
 """Files and folders: empty ones take no bytes, but the host's file system runs out of entries."""
 
 
-async def until_exceeded(pid: int, folders: Sequence[Path], limits: Limits, *, memory: bool) -> Stopped:
+async def until_exceeded(pid: int, folder: Path, limits: Limits, *, memory: bool) -> Stopped:
     """Return once a limit is passed, and not before.
 
     Args:
         pid: bubblewrap's process id.
-        folders: what counts against the limit on disk.
+        folder: what counts against the limit on disk.
         memory: look at memory too, because no control group limits it.
     """
     next_disk = time.monotonic() + _DISK_POLL
@@ -33,15 +32,15 @@ async def until_exceeded(pid: int, folders: Sequence[Path], limits: Limits, *, m
         if memory and held_by(pid) > limits.memory:
             return "memory"
         if time.monotonic() >= next_disk:
-            if await _du("-B1", folders) > limits.disk or await _du("--inodes", folders) > _MOST_FILES:
+            if await _du("-B1", folder) > limits.disk or await _du("--inodes", folder) > _MOST_FILES:
                 return "disk_limit"
             next_disk = time.monotonic() + _DISK_POLL
 
 
-async def _du(unit: str, folders: Sequence[Path]) -> int:
+async def _du(unit: str, folder: Path) -> int:
     # du copes with trees deeper than any path may be long, and follows no links.
     process = await asyncio.create_subprocess_exec(
-        *("du", "-s", "-x", "-c", unit, "--", *map(str, folders)),
+        *("du", "-s", "-x", unit, "--", str(folder)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

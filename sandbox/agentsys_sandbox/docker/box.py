@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentsys_sandbox import counters
-from agentsys_sandbox.base import WORK, OnOutput, SandboxGone, Unavailable
 from agentsys_sandbox.blocking import Threads
+from agentsys_sandbox.box import HelperEnd, Job, OnOutput
 from agentsys_sandbox.counters import Counters
 from agentsys_sandbox.docker.engine import Engine
-from agentsys_sandbox.docker.execution import Ended, Execution, Job
+from agentsys_sandbox.docker.execution import Ended, Execution
 from agentsys_sandbox.docker.frames import FrameError
 from agentsys_sandbox.docker.hardening import KEEPER, USER
 from agentsys_sandbox.docker.records import ContainerPlan, NameTaken
-from agentsys_sandbox.environment import base_environment
+from agentsys_sandbox.environment import IMAGE_PATH, base_environment
+from agentsys_sandbox.errors import SandboxGone, Unavailable
 from agentsys_sandbox.outcome import Observation, decide
+from agentsys_sandbox.paths import WORK
 from agentsys_sandbox.spec import ExecResult, Outcome
-from agentsys_sandbox.transfer import HelperEnd
 
 _HELPER_SECONDS = 60.0
 _PROBE_SECONDS = 15.0
@@ -25,15 +26,27 @@ _MOST_FILES = 2_000_000
 """Files and folders in the work folder: empty ones take no bytes, but the host's file system runs out of entries."""
 
 
-class Box:
+class DockerBox:
     """A container with the keeper as first process. Not for concurrent use.
 
     Args:
         plan: the container.
         disk: bytes that the work folder may hold.
+        cpus: processors that a program may use.
+        path: the image's search path.
     """
 
-    def __init__(self, engine: Engine, threads: Threads, plan: ContainerPlan, disk: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        threads: Threads,
+        plan: ContainerPlan,
+        disk: int,
+        cpus: float = 1.0,
+        path: str = IMAGE_PATH,
+    ) -> None:
+        self.cpus = cpus
+        self.path = path
         self._engine = engine
         self._threads = threads
         self._plan = plan

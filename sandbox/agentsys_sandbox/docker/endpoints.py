@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from agentsys_sandbox.base import Unavailable
 from agentsys_sandbox.docker.engine import Engine, context
 from agentsys_sandbox.docker.records import Certificates
+from agentsys_sandbox.errors import Unavailable
 
 _REMOTE_SOCKET = "/var/run/docker.sock"
 _TUNNEL_SECONDS = 20.0
@@ -43,6 +43,34 @@ def endpoint(name: str) -> Endpoint:
     folder = os.environ.get("DOCKER_CERT_PATH") or str(Path.home() / ".docker")
     wants = name.startswith("tcp://") and (Path(folder, "ca.pem").is_file() or not _loopback(urlsplit(name)))
     return _checked(Endpoint(name, name, Certificates.of(Path(folder)) if wants else None))
+
+
+def docker() -> Engine:
+    """The Docker engine of this machine, or of DOCKER_HOST. Blocks. Raises: Unavailable."""
+    return Engine.connect(docker_url())
+
+
+def docker_url() -> str:
+    """Where it listens; empty takes DOCKER_HOST or the usual socket."""
+    if os.environ.get("DOCKER_HOST"):
+        return ""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    places = [Path("/var/run/docker.sock"), *([Path(runtime, "docker.sock")] if runtime else [])]
+    places += [Path.home() / ".docker/run/docker.sock", Path.home() / ".docker/desktop/docker.sock"]
+    found = [place for place in places if place.is_socket()]
+    return f"unix://{found[0]}" if found else ""
+
+
+def podman() -> Engine:
+    """Podman's socket on this machine, or the one of CONTAINER_HOST. Blocks. Raises: Unavailable."""
+    named = os.environ.get("CONTAINER_HOST", "")
+    if named.startswith("unix://"):
+        return Engine.connect(named)
+    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+    for place in (Path(runtime, "podman/podman.sock"), Path("/run/podman/podman.sock")):
+        if place.is_socket():
+            return Engine.connect(f"unix://{place}")
+    raise Unavailable("podman's socket is not there", "`systemctl --user start podman.socket`")
 
 
 def connect(to: Endpoint) -> Engine:

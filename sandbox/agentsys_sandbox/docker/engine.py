@@ -8,13 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from agentsys_sandbox.base import ImageMissing, SandboxGone, Unavailable
 from agentsys_sandbox.docker.records import (
     Certificates,
     ContainerPlan,
@@ -27,6 +25,7 @@ from agentsys_sandbox.docker.records import (
     read_info,
 )
 from agentsys_sandbox.docker.stream import ExecStream
+from agentsys_sandbox.errors import ImageMissing, SandboxGone, Unavailable
 
 _T = TypeVar("_T")
 
@@ -164,48 +163,6 @@ class Engine:
         found: Any = self._find(lambda: self._api.volumes(filters={"label": label}))
         return named_rows(found["Volumes"] if found else None, "Name")
 
-    # Networks
-
-    def create_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Create a network that leads nowhere: neither to the host nor beyond it. Raises: Unavailable.
-
-        An internal network alone leaves the host's services in reach, on the bridge's own address: `inhibit_ipv4` (and
-        from engine 28 on the mode `isolated`) keeps the bridge from having one.
-        """
-        options = {"com.docker.network.bridge.inhibit_ipv4": "true"} if self.info.name == "docker" else {}
-        with _translated(f"cannot create the network `{name}`"):
-            self._api.create_network(
-                name, driver="bridge", options=options, internal=True, labels=dict(labels), check_duplicate=True
-            )
-
-    def remove_network(self, name: str) -> None:
-        """Remove a network; an absent one is no error."""
-        self._find(lambda: self._api.remove_network(name))
-
-    def networks(self, label: str) -> list[Named]:
-        """Networks that carry a label."""
-        return named_rows(self._find(lambda: self._api.networks(filters={"label": label})), "Name")
-
-    def gateways_of(self, network: str) -> list[str]:
-        """Addresses that the host would have on a network. Raises: SandboxGone, Unavailable."""
-        with _translated(f"cannot inspect the network `{network}`"):
-            facts: Any = self._api.inspect_network(network)
-        rows: Any = facts["IPAM"].get("Config") or []
-        found = [str(row["Gateway"]).partition("/")[0] for row in rows if row.get("Gateway")]
-        return found + [str(next(ip_network(str(row["Subnet"])).hosts())) for row in rows if row.get("Subnet")]
-
-    def connect_network(self, container: str, network: str) -> None:
-        """Give a container another leg. Raises: SandboxGone, Unavailable."""
-        with _translated(f"cannot connect the network `{network}`"):
-            _retried(lambda: self._api.connect_container_to_network(container, network))
-
-    def address(self, container: str, network: str) -> str:
-        """Address of a running container on a network. Raises: SandboxGone, Unavailable."""
-        with _translated("cannot inspect the sandbox container"):
-            networks: Any = self._api.inspect_container(container)["NetworkSettings"]["Networks"]
-        leg: Any = networks.get(network)
-        return str(leg["IPAddress"] or "") if leg else ""
-
     # Containers
 
     def create(self, plan: ContainerPlan) -> str:
@@ -267,6 +224,12 @@ class Engine:
     def containers(self, label: str) -> list[Named]:
         """Containers that carry a label, stopped ones too."""
         return named_rows(self._find(lambda: self._api.containers(all=True, filters={"label": label})), "Id")
+
+    def put_archive(self, container: str, folder: str, tar: BinaryIO) -> None:
+        """Unpack a tar in a folder of a container. Raises: SandboxGone, Unavailable."""
+        with _translated("cannot copy files into the sandbox container"):
+            if not self._api.put_archive(container, folder, tar):
+                raise Unavailable("the engine refused the files of the environment")
 
     # Programs
 

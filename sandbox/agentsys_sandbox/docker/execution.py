@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from agentsys_sandbox.base import OnOutput, Unavailable
 from agentsys_sandbox.blocking import Threads
+from agentsys_sandbox.box import Job, OnOutput
+from agentsys_sandbox.capture import Capture, flood_limit
 from agentsys_sandbox.docker.engine import Engine
-from agentsys_sandbox.docker.frames import Capture, FrameError, FrameReader, flood_limit
+from agentsys_sandbox.docker.frames import FrameError, FrameReader
 from agentsys_sandbox.docker.stream import ExecStream
+from agentsys_sandbox.errors import Unavailable
 from agentsys_sandbox.outcome import Stopped
 
 # The shell prints the mark only if it cannot become the program. The mark is new each time and unknown to the program,
@@ -30,21 +32,6 @@ _POLL = 0.5
 _FIRST_POLL = 0.01
 _LINGER = 0.5
 _KILL_WAIT = 5.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to run. `limit` in seconds; `max_output` in bytes a stream."""
-
-    argv: Sequence[str]
-    cwd: str
-    environment: Mapping[str, str]
-    stdin: bytes = b""
-    limit: float = 600.0
-    max_output: int = 8 << 20
-    on_output: OnOutput | None = None
-    flood: int | None = None
-    """Bytes after which output is a flood; None derives it from `max_output`."""
 
 
 @dataclass(frozen=True)

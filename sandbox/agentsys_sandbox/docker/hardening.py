@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentsys_sandbox.base import Unavailable
 from agentsys_sandbox.docker.records import EngineInfo
+from agentsys_sandbox.errors import Unavailable
 from agentsys_sandbox.spec import Limits
 
 KEEPER = "65534:65534"
@@ -21,7 +21,6 @@ def host_config(
     *,
     gpu: bool = False,
     seccomp: str | None = None,
-    network: str = "none",
     runtime: str = "",
 ) -> dict[str, Any]:
     """Host configuration (keyword arguments of the SDK) of every container: no network, no privileges, bounded.
@@ -32,12 +31,11 @@ def host_config(
     Args:
         gpu: pass all GPUs on.
         seccomp: a profile as JSON text; None leaves the engine's own in force.
-        network: name of a network of its own.
         runtime: name of a container runtime that the engine knows; empty takes its default.
     """
     memory = max(_SMALLEST_MEMORY, limits.memory)
     config: dict[str, Any] = {
-        "network_mode": network,
+        "network_mode": "none",
         "read_only": True,
         "init": True,
         "cap_drop": ["ALL"],

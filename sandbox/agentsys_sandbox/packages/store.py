@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
-from agentsys_sandbox.base import OnOutput
+from agentsys_sandbox.box import OnOutput
 from agentsys_sandbox.cachedir import shared_dir
 from agentsys_sandbox.image import hostfiles
 from agentsys_sandbox.packages import hostconfig
@@ -17,9 +18,9 @@ from agentsys_sandbox.packages.bytecode import Bytecode
 from agentsys_sandbox.packages.environment import RECIPE, Environment, make_environment
 from agentsys_sandbox.packages.hostconfig import HostConfig
 from agentsys_sandbox.packages.key import key_of
-from agentsys_sandbox.packages.lock import Lock, Row, Wheel
-from agentsys_sandbox.packages.resolve import Resolution, choose_files, compile_wish
-from agentsys_sandbox.packages.scratch import scratch, sweep
+from agentsys_sandbox.packages.lock import Lock, NotLocked, Row, Wheel
+from agentsys_sandbox.packages.resolve import Resolution, compile_wish, refused
+from agentsys_sandbox.packages.scratch import abandoned, scratch
 from agentsys_sandbox.packages.sdist import Sources
 from agentsys_sandbox.packages.target import Target
 from agentsys_sandbox.packages.uv import Uv
@@ -46,13 +47,19 @@ class PackageStore:
         self._root = cache_dir or shared_dir()
         self._host = host or hostconfig.read()
         python = hostfiles.host_python().executable
-        self._uv = Uv(hostfiles.tools().uv, python, self._root / "uv", self._host.environment)
+        self._uv = Uv(hostfiles.uv(), python, self._root / "uv", self._host.environment)
         self._python = python
         self._memo: OrderedDict[str, Resolution] = OrderedDict()
         self._tidied = False
 
     async def resolve(
-        self, wish: Wish, target: Target, rules: IndexRules, builder: Builder | None = None
+        self,
+        wish: Wish,
+        target: Target,
+        rules: IndexRules,
+        builder: Builder | None = None,
+        *,
+        locked: Lock | None = None,
     ) -> Resolution:
         """The exact set of wheels for a wish. Nothing is installed, and nothing of any distribution runs here.
 
@@ -61,27 +68,22 @@ class PackageStore:
 
         Args:
             builder: builds what exists as source only, and the project; without it these are failures.
+            locked: the set has to be exactly this one, each file with one of its hashes.
         """
         self._tidy()
         try:
             plain = replace(wish, requirements=checked(wish.requirements), constraints=checked(wish.constraints))
         except BadRequirement as error:
-            return _refused(error)
-        key = key_of(plain.requirements, plain.constraints, plain.project, target, rules)
+            return refused(error)
+        key = key_of(plain.requirements, plain.constraints, plain.project, target, rules, locked and locked.text)
         known = self._memo.get(key)
         if known is None:
-            known = await self._resolve(plain, target, rules, builder, 0)
+            known = await self._resolve(plain, target, rules, builder, 0, locked)
             if known.lock is not None:
                 self._memo[key] = known
                 while len(self._memo) > _MEMO:
                     self._memo.popitem(last=False)
         return known
-
-    async def complete(self, lock: Lock, target: Target, rules: IndexRules, limit: float) -> Resolution:
-        """Find the files of a lock that was read, for this target; each must have one of the lock's hashes."""
-        if lock.wheels or not lock.rows:
-            return Resolution(ExecResult(Outcome.OK, 0, b"", b"", 0.0), lock)
-        return await choose_files(self._uv, self._host, lock, target, rules, self._work, limit)
 
     async def link(
         self,
@@ -95,11 +97,11 @@ class PackageStore:
         """The environment of a locked set: a folder to mount read-only at `/work/venv`, shared by all who ask for it.
 
         Args:
-            lock: of `resolve` or `complete`.
+            lock: of `resolve`.
             project: `Resolution.project`.
         """
         if lock.rows and not lock.wheels:
-            raise ValueError("the lock names no files: use `complete` first")
+            raise ValueError("the lock names no files: `resolve` finds them")
         wheels = [*lock.wheels, *([project] if project else [])]
         parts = sorted((wheel.filename, wheel.sha256) for wheel in wheels)
         key = key_of(RECIPE, parts, target)
@@ -110,6 +112,11 @@ class PackageStore:
         return Bytecode(self._python)
 
     @property
+    def mounts(self) -> Path:
+        """For folders of single sandboxes that hold an environment by hard links."""
+        return self._root / "mounts"
+
+    @property
     def _environments(self) -> Path:
         return self._root / "environments"
 
@@ -118,7 +125,13 @@ class PackageStore:
         return self._root / "resolving"
 
     async def _resolve(
-        self, wish: Wish, target: Target, rules: IndexRules, builder: Builder | None, depth: int
+        self,
+        wish: Wish,
+        target: Target,
+        rules: IndexRules,
+        builder: Builder | None,
+        depth: int,
+        locked: Lock | None = None,
     ) -> Resolution:
         deadline = time.monotonic() + wish.limit
         built: dict[str, LocalWheel] = {}
@@ -130,12 +143,17 @@ class PackageStore:
                     raise BuildFailed(_no_builder("the repository itself"))
                 project = await builds.project(wish.project, wish, wish.limit)
                 wish = replace(wish, requirements=(*wish.requirements, *checked(project.requires)))
+            if locked is not None:
+                wish = replace(wish, requirements=(*wish.requirements, *locked.pins))
             while True:
                 left = replace(wish, limit=deadline - time.monotonic())
                 with scratch(self._work) as offered:
                     for each in built.values():
                         (offered / each.path.name).hardlink_to(each.path)
-                    found = await compile_wish(self._uv, self._host, left, target, rules, self._work, offered)
+                    narrowed = partial(_narrowed, locked=locked, built=built) if locked is not None else _as_it_is
+                    found = await compile_wish(self._uv, self._host, left, target, rules, self._work, offered, narrowed)
+                if found.lock is not None and project is not None and _names(found.lock, project):
+                    raise BuildFailed(_taken(project))
                 if found.lock is not None:
                     return Resolution(found.result, _with_built(found.lock, built), project.wheel if project else None)
                 new = [name for name in source_only(found.result.text()) if name not in built]
@@ -148,7 +166,7 @@ class PackageStore:
         except BuildFailed as error:
             return Resolution(error.result)
         except BadRequirement as error:
-            return _refused(error)
+            return refused(error)
 
     def _builds(self, target: Target, rules: IndexRules, builder: Builder, depth: int) -> Builds:
         async def environment(needs: Wish) -> Path | ExecResult:
@@ -166,11 +184,37 @@ class PackageStore:
             return
         self._tidied = True
         oldest = time.time() - _KEEP_SECONDS
-        for store in (self._environments, self._work):
-            sweep(store)
+        for folder in abandoned_folders(self._root):
+            shutil.rmtree(folder, ignore_errors=True)
         for folder in (*self._environments.glob("*"), *(self._root / "built").glob("*")):
             if not folder.name.startswith(".") and folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True) if folder.is_dir() else folder.unlink(missing_ok=True)
+
+
+def _as_it_is(lock: Lock) -> Lock:
+    return lock
+
+
+def _narrowed(lock: Lock, locked: Lock, built: dict[str, LocalWheel]) -> Lock:
+    """Only the locked hashes; what was built here again may differ, where its source is the locked one.
+
+    Raises: NotLocked where the sets differ.
+    """
+    hashes = {(row.name, row.version): row.hashes for row in locked.rows}
+    found = {(row.name, row.version) for row in lock.rows}
+    strange = found ^ hashes.keys()
+    if strange:
+        names = ", ".join(f"`{name}=={version}`" for name, version in sorted(strange))
+        raise NotLocked(f"the lock does not fit what is asked for: {names[:500]}")
+
+    def row(each: Row) -> Row:
+        allowed = hashes[each.name, each.version]
+        local = built.get(each.name)
+        if local is not None and local.source in allowed:
+            return each
+        return replace(each, hashes=tuple(one for one in each.hashes if one in allowed))
+
+    return Lock(tuple(map(row, lock.rows)))
 
 
 def _with_built(lock: Lock, built: dict[str, LocalWheel]) -> Lock:
@@ -186,11 +230,16 @@ def _with_built(lock: Lock, built: dict[str, LocalWheel]) -> Lock:
     return Lock(tuple(map(row, lock.rows)), tuple(chosen.get(wheel.sha256, wheel) for wheel in lock.wheels))
 
 
-def _refused(error: BadRequirement) -> Resolution:
-    outcome = Outcome.DENIED_BY_POLICY if error.denied else Outcome.NONZERO
-    said = f"error: {error}\n".encode()
-    message = str(error) if error.denied else ""
-    return Resolution(ExecResult(outcome, None if error.denied else 2, b"", said, 0.0, message=message))
+def _names(lock: Lock, project: LocalWheel) -> bool:
+    return any(row.name == project.wheel.name for row in lock.rows)
+
+
+def _taken(project: LocalWheel) -> ExecResult:
+    """Its files would take the place of those that were judged."""
+    message = f"the repository calls itself `{project.wheel.name}`, as a distribution that it needs"
+    return ExecResult(
+        Outcome.NONZERO, 1, b"", f"Failed to build `the repository itself`: {message}\n".encode(), 0.0, message=message
+    )
 
 
 def _no_builder(name: str) -> ExecResult:
@@ -201,3 +250,20 @@ def _no_builder(name: str) -> ExecResult:
 def _unbuildable(result: ExecResult, names: list[str]) -> ExecResult:
     listed = ", ".join(f"`{name}`" for name in names)
     return replace(result, message=f"{listed}: only a source distribution fits, and it cannot be built here")
+
+
+def abandoned_folders(root: Path) -> list[Path]:
+    """What killed owners left in a store."""
+    return [each for name in ("environments", "resolving", "mounts") for each in abandoned(root / name)]
+
+
+def shared(root: Path) -> PackageStore:
+    """The store of this process for a folder, made anew where the host's package sources have changed."""
+    host = hostconfig.read()
+    key = (root, key_of(asdict(host)))
+    if key not in _STORES:
+        _STORES[key] = PackageStore(root, host)
+    return _STORES[key]
+
+
+_STORES: dict[tuple[Path, str], PackageStore] = {}

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentsys_sandbox.base import OnOutput
+from agentsys_sandbox.box import OnOutput
 from agentsys_sandbox.spec import ExecResult, Outcome
 from agentsys_sandbox.text import clean
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from agentsys_sandbox.base import OnOutput
+from agentsys_sandbox.box import OnOutput
 from agentsys_sandbox.spec import ExecResult
 
 DEFAULT_BACKEND = ("setuptools>=40.8.0",)

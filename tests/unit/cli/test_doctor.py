@@ -145,9 +145,7 @@ def test_type_checker_is_started_not_only_looked_for(monkeypatch: pytest.MonkeyP
     from agentsys_sandbox.image import hostfiles
 
     real = hostfiles.tools()
-    monkeypatch.setattr(
-        hostfiles, "tools", lambda: hostfiles.Tools(uv=real.uv, node=real.node, pyright=tmp_path / "nothing")
-    )
+    monkeypatch.setattr(hostfiles, "tools", lambda: hostfiles.Tools(node=real.node, pyright=tmp_path / "nothing"))
     assert host.pyright().status == "fail"
 
 

@@ -77,13 +77,19 @@ def test_unknown_key_names_layer_and_nearest_key(env: dict[str, str], tmp_path: 
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize("key", ["keep_sandbox", "index_gateway"])
 @pytest.mark.parametrize("layer", ["--set", "file", "env"])
-def test_a_setting_that_is_gone_says_so_and_suggests_no_other(layer: str, env: dict[str, str], tmp_path: Path) -> None:
-    config = write(tmp_path / "extra.toml", "keep_sandbox = true\n") if layer == "file" else None
-    sets = ["keep_sandbox=true"] if layer == "--set" else []
-    with pytest.raises(UsageError, match=r"(?i)keep_sandbox") as caught:
+def test_a_setting_that_is_gone_says_so_and_suggests_no_other(
+    layer: str, key: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    config = write(tmp_path / "extra.toml", f"{key} = true\n") if layer == "file" else None
+    sets = [f"{key}=true"] if layer == "--set" else []
+    with pytest.raises(UsageError, match=rf"(?i){key}") as caught:
         load_settings(
-            sets=sets, config=config, env=env | ({"AGENTSYS_KEEP_SANDBOX": "1"} if layer == "env" else {}), cwd=tmp_path
+            sets=sets,
+            config=config,
+            env=env | ({f"AGENTSYS_{key.upper()}": "1"} if layer == "env" else {}),
+            cwd=tmp_path,
         )
     assert caught.value.hint.startswith("remove it")
     assert caught.value.exit_code == 2
@@ -172,7 +178,6 @@ BARRED = [
     "docker_hosts",
     "gpu",
     "image",
-    "index_gateway",
     "max_rounds",
     "max_tokens",
     "memory_mb",

@@ -53,14 +53,16 @@ async def test_files_are_kept_removed_and_exported(tmp_path: Path) -> None:
 async def test_installing_answers_from_the_script_and_refuses_what_all_backends_refuse() -> None:
     answer = InstallResult(passed(), (Package("numpy", "2.0"),))
     async with FakeSandbox([answer]) as box:
-        assert (await box.install(["git+https://h/x"])).result.outcome is Outcome.DENIED_BY_POLICY
-        assert (await box.install(["numpy"], project=True)) is answer
+        assert (await box.resolve(["git+https://h/x"])).result.outcome is Outcome.DENIED_BY_POLICY
+        found = await box.resolve(["numpy"], project={"pyproject.toml": b""})
+        assert found.lock is not None
+        assert (await box.install(found.lock)).packages == answer.packages
     assert box.calls[0].argv == ("numpy", "-e", "/work/repo")
 
 
 async def test_a_closed_fake_is_gone() -> None:
     box: Sandbox = FakeSandbox([passed()])
-    for use in (box.exec(["x"]), box.install([]), box.read_file("x"), box.write_files({})):
+    for use in (box.exec(["x"]), box.resolve([]), box.read_file("x"), box.write_files({})):
         with pytest.raises(SandboxGone):
             await use
     assert not await box.health()

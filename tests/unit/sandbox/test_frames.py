@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from agentsys_sandbox.docker.frames import Capture, FrameError, FrameReader, HeadTail, flood_limit
+from agentsys_sandbox.capture import Capture, HeadTail, flood_limit
+from agentsys_sandbox.docker.frames import FrameError, FrameReader
 
 
 def frame(kind: int, payload: bytes) -> bytes:

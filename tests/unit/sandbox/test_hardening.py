@@ -1,4 +1,4 @@
-"""Wishes that change how well a container is confined: another runtime, a GPU, a network."""
+"""Wishes that change how well a container is confined: another runtime, a GPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from agentsys_sandbox.docker.hardening import check_runtime, host_config
 from agentsys_sandbox.docker.pool import Share, capacity, need, shares_of
 from agentsys_sandbox.docker.records import EngineInfo
 from agentsys_sandbox.docker.sandbox import DockerSandbox
-from agentsys_sandbox.packages import sidecar
 from agentsys_sandbox.selfcheck import Checked, Expected, judge
 from agentsys_sandbox.spec import Limits, SandboxSpec
 
@@ -28,11 +27,9 @@ def closed(**wishes: Any) -> DockerSandbox:
     return DockerSandbox(SandboxSpec(run="x", **wishes), cast(Any, StandIn()))
 
 
-def test_the_runtime_is_for_the_run_phase_alone() -> None:
-    box = closed(runtime="runsc")
-    assert box._host("none", run=True)["runtime"] == "runsc"  # pyright: ignore[reportPrivateUsage]
-    assert "runtime" not in box._host("none", run=False)  # pyright: ignore[reportPrivateUsage]
-    assert "runtime" not in closed()._host("none", run=True)  # pyright: ignore[reportPrivateUsage]
+def test_the_runtime_is_asked_for_where_one_is_wished() -> None:
+    assert host_config(Limits(), INFO, runtime="runsc")["runtime"] == "runsc"
+    assert "runtime" not in host_config(Limits(), INFO)
 
 
 def test_a_runtime_that_is_missing_is_one_clear_message() -> None:
@@ -69,20 +66,8 @@ def test_a_gpu_is_asked_for_and_its_price_is_said() -> None:
     assert not plain.describe().weak
 
 
-def test_with_a_network_no_name_is_asked_for_elsewhere() -> None:
-    assert closed()._host("some-network", run=False)["dns"] == ["127.0.0.1"]  # pyright: ignore[reportPrivateUsage]
-    assert closed()._host("none", run=False)["network_mode"] == "none"  # pyright: ignore[reportPrivateUsage]
-
-
-@pytest.mark.parametrize(
-    ("local", "system", "needed"),
-    [(True, "Debian GNU/Linux 12", False), (True, "Docker Desktop", True), (False, "Debian GNU/Linux 12", True)],
-)
-def test_where_the_socket_surely_does_not_get_through_the_sidecar_is_known_before(
-    local: bool, system: str, needed: bool
-) -> None:
-    info = EngineInfo("docker", "28", 4, 8 << 30, "2", (), ("runc",), "x86_64", local, system)
-    assert sidecar.needed(info) is needed
+def test_no_container_has_a_network() -> None:
+    assert host_config(Limits(), INFO, gpu=True, runtime="runc")["network_mode"] == "none"
 
 
 def test_shares_of_an_endpoint() -> None:

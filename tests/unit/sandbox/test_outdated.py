@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -44,9 +45,9 @@ def test_the_name_of_the_base_does_not_depend_on_the_virtual_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = rootfs.hostfiles.tools()
-    copy = tmp_path / "uv"
-    copy.write_bytes(tools.uv.read_bytes())
-    other = rootfs.hostfiles.Tools(copy, tools.node, tools.pyright)
+    copy = tmp_path / "node"
+    shutil.copy(tools.node, copy)
+    other = rootfs.hostfiles.Tools(copy, tools.pyright)
     monkeypatch.setattr(rootfs.hostfiles, "tools", lambda: other)
     assert rootfs.name() == CURRENT
     copy.write_bytes(b"another one")

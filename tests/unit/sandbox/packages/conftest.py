@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox.packages import PackageStore
+from agentsys_sandbox.packages.store import PackageStore
 from unit.sandbox.packages.shelf import Shelf
 
 

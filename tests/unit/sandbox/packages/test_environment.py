@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox.packages import Environment, Lock, PackageStore, Target, Wish
-from agentsys_sandbox.packages.environment import pack
+from agentsys_sandbox.packages.environment import Environment, pack
+from agentsys_sandbox.packages.lock import Lock
 from agentsys_sandbox.packages.scratch import scratch
+from agentsys_sandbox.packages.store import PackageStore
+from agentsys_sandbox.packages.target import Target
+from agentsys_sandbox.packages.wish import Wish
 from agentsys_sandbox.spec import IndexRules, Outcome
 from unit.sandbox.packages.shelf import Shelf
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.tags import Tag
 
-from agentsys_sandbox.packages.lock import LockError, Wheel, parse_lock, read_wheels, write_pylock
+from agentsys_sandbox.packages.lock import LockError, NotLocked, Wheel, parse_lock, read_wheels, write_pylock
 
 A, B = "a" * 64, "b" * 64
 
@@ -47,6 +47,15 @@ def test_what_is_no_exact_pin_with_a_hash_is_refused_with_its_line(text: str, wh
         parse_lock(text)
 
 
+LOCK = parse_lock(f"x==1 --hash=sha256:{A}\n")
+
+
+def test_a_file_with_another_hash_is_never_chosen() -> None:
+    other = parse_lock(f"x==1 --hash=sha256:{B}\n")
+    with pytest.raises(NotLocked, match="x==1"):
+        read_wheels(_pylock("x-1-py3-none-any.whl"), [Tag("py3", "none", "any")], other)
+
+
 def _pylock(*filenames: str) -> bytes:
     wheels = ", ".join(f'{{ url = "https://i.invalid/{f}", hashes = {{ sha256 = "{A}" }} }}' for f in filenames)
     return f'[[packages]]\nname = "x"\nversion = "1"\nwheels = [{wheels}]\n'.encode()
@@ -54,15 +63,15 @@ def _pylock(*filenames: str) -> bytes:
 
 def test_of_several_wheels_that_fit_the_targets_best_is_chosen() -> None:
     tags = [Tag("cp311", "cp311", "manylinux_2_28_x86_64"), Tag("py3", "none", "any")]
-    found = read_wheels(_pylock("x-1-py3-none-any.whl", "x-1-cp311-cp311-manylinux_2_28_x86_64.whl"), tags)
+    found = read_wheels(_pylock("x-1-py3-none-any.whl", "x-1-cp311-cp311-manylinux_2_28_x86_64.whl"), tags, LOCK)
     assert [each.filename for each in found] == ["x-1-cp311-cp311-manylinux_2_28_x86_64.whl"]
 
 
 def test_a_distribution_without_a_fitting_wheel_is_an_error() -> None:
     with pytest.raises(LockError, match="x==1"):
-        read_wheels(_pylock("x-1-cp27-cp27m-win32.whl"), [Tag("py3", "none", "any")])
+        read_wheels(_pylock("x-1-cp27-cp27m-win32.whl"), [Tag("py3", "none", "any")], LOCK)
 
 
 def test_what_is_written_for_uv_reads_back_whatever_the_address_holds() -> None:
     wheel = Wheel("x", "1", "x-1-py3-none-any.whl", 'https://i.invalid/a"b\\c/x-1-py3-none-any.whl', A)
-    assert read_wheels(write_pylock([wheel]).encode(), [Tag("py3", "none", "any")]) == (wheel,)
+    assert read_wheels(write_pylock([wheel]).encode(), [Tag("py3", "none", "any")], LOCK) == (wheel,)

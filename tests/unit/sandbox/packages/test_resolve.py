@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from agentsys_sandbox.packages import PackageStore, Target, Wish, parse_lock
+from agentsys_sandbox.packages.lock import Lock, parse_lock
+from agentsys_sandbox.packages.store import PackageStore
+from agentsys_sandbox.packages.target import Target
+from agentsys_sandbox.packages.wish import Wish
 from agentsys_sandbox.spec import IndexRules, Outcome
 from unit.sandbox.packages.shelf import Shelf, wheel
 
@@ -283,13 +286,48 @@ async def test_uvs_words_are_passed_on_without_terminal_controls(store: PackageS
     assert b"\x1b" not in b"".join(heard)
 
 
-async def test_a_lock_that_was_read_is_completed_only_by_files_with_its_hashes(
+def pinned(*rows: tuple[str, str]) -> Lock:
+    return parse_lock("".join(f"{name} --hash=sha256:{digest}\n" for name, digest in rows))
+
+
+async def test_a_lock_that_was_read_is_taken_exactly_though_there_is_something_newer(
     store: PackageStore, shelf: Shelf
 ) -> None:
-    digest = shelf.wheel("lib", "1.0")
-    good = await store.complete(parse_lock(f"lib==1.0 --hash=sha256:{digest}\n"), TARGET, RULES, 60)
-    assert good.lock is not None
-    assert good.lock.wheels[0].sha256 == digest
-    bad = await store.complete(parse_lock(f"lib==1.0 --hash=sha256:{'0' * 64}\n"), TARGET, RULES, 60)
-    assert bad.result.outcome is Outcome.NONZERO
-    assert bad.lock is None
+    lib, app = shelf.wheel("lib", "1.0"), shelf.wheel("app", "1.0", "lib")
+    shelf.wheel("lib", "2.0")
+    locked = pinned(("app==1.0", app), ("lib==1.0", lib))
+    found = await store.resolve(Wish(("app",)), TARGET, RULES, locked=locked)
+    assert found.lock is not None, found.result
+    assert {each.name: each.sha256 for each in found.lock.wheels} == {"app": app, "lib": lib}
+
+
+async def test_a_better_wheel_that_came_later_is_not_taken_for_the_locked_one(
+    store: PackageStore, shelf: Shelf
+) -> None:
+    plain = shelf.wheel("lib", "1.0")
+    shelf.wheel("lib", "1.0", tag="cp311-cp311-manylinux_2_17_x86_64")
+    found = await store.resolve(Wish(("lib",)), TARGET, RULES, locked=pinned(("lib==1.0", plain)))
+    assert found.lock is not None, found.result
+    assert [each.sha256 for each in found.lock.wheels] == [plain]
+
+
+@pytest.mark.parametrize(
+    ("rows", "wish", "words"),
+    [
+        ((("app==1.0", "{app}"),), "app", "`lib==1.0`"),
+        ((("app==1.0", "{app}"), ("lib==1.0", "{lib}"), ("more==1.0", "{more}")), "more", "of more"),
+        ((("lib==1.0", "{zero}"),), "lib", "lib==1.0"),
+        ((("lib==1.0", "{lib}"),), "lib>1", "lib==1.0"),
+        ((("lib==1.0", "{lib}"),), "app", "`app==1.0`"),
+    ],
+    ids=["a dependency is missing", "two do not go together", "another hash", "another version", "one is missing"],
+)
+async def test_a_lock_that_does_not_fit_is_refused_and_never_completed(
+    store: PackageStore, shelf: Shelf, rows: tuple[tuple[str, str], ...], wish: str, words: str
+) -> None:
+    digests = {"lib": shelf.wheel("lib", "1.0"), "app": shelf.wheel("app", "1.0", "lib"), "zero": "0" * 64}
+    digests["more"] = shelf.wheel("more", "1.0", "lib>1")
+    locked = pinned(*((name, digest.format(**digests)) for name, digest in rows))
+    found = await store.resolve(Wish((wish,)), TARGET, RULES, locked=locked)
+    assert (found.result.outcome, found.lock) == (Outcome.NONZERO, None)
+    assert words in " ".join(f"{found.result.message} {found.result.text()}".split())
