@@ -181,7 +181,7 @@ async def test_a_missing_record_of_the_tests_is_no_success(bed: Bed, suffix: str
 
 async def test_a_test_that_hangs_is_named(bed: Bed) -> None:
     def twist(call: Call, files: Files) -> ExecResult:
-        job = json.loads(files[call.env["AGENTSYS_PROBE"]])
+        job = json.loads(call.stdin)
         files[job["out"]] = b'{"start": "tests/test_model.py::test_mean"}\n'
         files.pop(next(item for item in call.argv if item.startswith("--junitxml=")).partition("=")[2])
         return ExecResult(Outcome.TIMEOUT, None, b"", b"", 60.0)
@@ -207,7 +207,7 @@ async def test_imports_that_hang_spare_the_later_checks_their_time(bed: Bed) -> 
 @pytest.mark.parametrize("line", ['{"done": 0, "ok": true}\n', "", "{"])
 async def test_modules_that_were_not_reached_do_not_count_as_imported(bed: Bed, line: str) -> None:
     def twist(call: Call, files: Files) -> None:
-        files[call.argv[3]] = line.encode()
+        files[json.loads(call.stdin)["out"]] = line.encode()
 
     assert states(await bed.twisted(imports=twist))["imports"] == "failed"
 
@@ -223,24 +223,34 @@ async def test_a_pyright_without_a_report_is_no_success_and_no_fault_of_the_code
     assert verdict.infra and not verdict.diagnostics
 
 
-@pytest.mark.parametrize(
-    "comment", ["# type: ignore", "# pyright: reportReturnType=false", "# pyright: ignore", "# mypy: ignore-errors"]
-)
-async def test_a_comment_that_silences_a_whole_file_is_a_fault(bed: Bed, comment: str) -> None:
-    (bed.repo / "tiny/model.py").write_text(
-        f'"""Doc."""\n{comment}\n' if "reportReturn" in comment else f"{comment}\nx = 1\n"
-    )
-    verdict = await bed.verify(scripted)
-    assert kinds(verdict) == [("pyright", "type")] and verdict.diagnostics[0].path == "tiny/model.py"
+async def test_pyright_sees_a_copy_that_no_comment_silences(bed: Bed) -> None:
+    text = "# pyright: basic\nx: int = ''  # type: ignore\n"
+    (bed.repo / "tiny/model.py").write_text(text)
+    seen: list[bytes] = []
 
+    def look(call: Call, files: Files) -> None:
+        seen.extend(data for name, data in files.items() if name.endswith("types/repo/tiny/model.py"))
 
-async def test_excepted_lines_are_counted_in_the_note(bed: Bed) -> None:
-    (bed.repo / "tiny/model.py").write_text(
-        "x: int = ''  # type: ignore\ny: int = ''  # pyright: ignore[x]\n# pyright: strict\n"
-    )
-    verdict = await bed.verify(scripted)
+    verdict = await bed.twisted(pyright=look)
     note = next(check.note for check in verdict.checks if check.name == "pyright")
-    assert verdict.passed and note == "0 errors in 4 files; 2 lines excepted by comments"
+    assert [data.split() for data in seen] == [b"#\nx: int = ''  #".split()]
+    assert note == "0 errors in 4 files; 2 comments that would silence it had no effect"
+
+
+async def test_errors_in_the_copy_are_told_at_their_places_in_the_repository(bed: Bed) -> None:
+    def twist(call: Call, files: Files) -> ExecResult:
+        copy = next(name for name in files if name.endswith("types/repo/tiny/model.py"))
+        place = {"start": {"line": 1}}
+        row = {"file": copy, "severity": "error", "message": "no", "rule": "reportX", "range": place}
+        return passed(json.dumps({**json.loads(pyright(errors=1)), "generalDiagnostics": [row]}).encode())
+
+    (found,) = (await bed.twisted(pyright=twist)).diagnostics
+    assert (found.kind, found.path, found.line) == ("type", "tiny/model.py", 2)
+
+
+async def test_what_the_type_checker_cannot_see_fails_its_check(bed: Bed) -> None:
+    (bed.repo / "tiny/model.pyi").write_text("def mean(x: object) -> float: ...\n")
+    assert kinds(await bed.verify(scripted)) == [("pyright", "type")]
 
 
 async def test_results_of_an_earlier_run_do_not_count(bed: Bed) -> None:
