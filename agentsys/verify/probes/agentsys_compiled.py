@@ -37,8 +37,8 @@ class Watch:
         self.write = write
         library = os.path.dirname(os.__file__)
         self.passing = {os.path.join(library, name) for name in PASSING}
-        roots = {sys.prefix, sys.base_prefix, sys.exec_prefix, library, os.path.dirname(os.path.abspath(__file__))}
-        self.roots = tuple(root.rstrip("/") + "/" for root in roots)
+        roots = {os.path.abspath(root) + "/" for root in (sys.prefix, sys.base_prefix, library, *sys.path)}
+        self.roots = tuple(root for root in roots if not root.startswith(self.repo))
         self.told: set[tuple[str, int]] = set()
         sys.addaudithook(self.on_event)
 

@@ -15,7 +15,7 @@ from agentsys.verify import run
 from agentsys.verify.checks.base import Found
 from agentsys.verify.checks.table import demanded
 from agentsys.verify.run import replay, verify
-from agentsys_sandbox.base import Unavailable
+from agentsys_sandbox.base import INSTRUMENTS, Unavailable
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, passed
 from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.scripted import RESULTS, Twist, ends, gone, put_tests, pyright, removes, scripted
@@ -135,38 +135,99 @@ async def test_pytest_output_alone_proves_nothing(bed: Bed) -> None:
     assert states(verdict)["pytest"] == "failed" and kinds(verdict) == [("pytest", "no_test")]
 
 
+A, B = "tests/test_model.py::test_mean[a]", "tests/test_model.py::test_mean[b]"
+
+
 @pytest.mark.parametrize(
-    ("outcomes", "functions", "kind"),
+    ("outcomes", "functions", "expected"),
     [
-        ({}, (), "no_test"),
-        ({"a": "skipped", "b": "skipped"}, (), "no_test"),
-        ({"a": "passed"}, (), "no_test"),
-        ({"a": "failed", "b": "passed"}, ("tiny/model.py:mean",), "test"),
-        ({"a": "failed"}, ("tiny/model.py:mean",), "test"),
+        ({}, (), ["no_test"]),
+        ({A: "skipped", B: "skipped"}, (), ["test", "no_test"]),
+        ({A: "passed"}, (), ["no_test"]),
+        ({A: "failed", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "failed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "skipped", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "xfailed", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "xpassed", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "deselected", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "not run", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({"tests/other.py::test_mean": "passed"}, ("tiny/model.py:mean",), ["test"]),
     ],
 )
 async def test_tests_that_prove_nothing_do_not_pass(
-    bed: Bed, outcomes: dict[str, str], functions: tuple[str, ...], kind: str
+    bed: Bed, outcomes: dict[str, str], functions: tuple[str, ...], expected: list[str]
 ) -> None:
     def twist(call: Call, files: Files) -> ExecResult:
         put_tests(call, files, outcomes, functions)
         return passed()
 
     verdict = await bed.twisted(pytest=twist)
-    assert states(verdict)["pytest"] == "failed" and kinds(verdict) == [("pytest", kind)]
+    assert states(verdict)["pytest"] == "failed" and kinds(verdict) == [("pytest", kind) for kind in expected]
 
 
 async def test_only_passed_tests_count_as_having_executed_the_method(bed: Bed) -> None:
     def twist(call: Call, files: Files) -> ExecResult:
-        put_tests(call, files, {"a": "skipped", "b": "passed"}, ())
+        put_tests(call, files, {A: "skipped", B: "passed"}, ())
         return passed()
 
     assert states(await bed.twisted(pytest=twist))["pytest"] == "failed"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"probe": "/work/agentsys_probe.py"}, {"sha256": "0"}, {"loaded": ["/work/venv/x.py", "/work/repo/pytest.py"]}],
+)
+async def test_a_plugin_that_is_not_ours_proves_nothing(bed: Bed, change: dict[str, object]) -> None:
+    def twist(call: Call, files: Files) -> None:
+        out = json.loads(call.stdin)["out"]
+        put_tests(call, files, {A: "passed"})
+        first, _, rest = files[out].partition(b"\n")
+        files[out] = json.dumps({**json.loads(first), **change}).encode() + b"\n" + rest
+
+    (found,) = (await bed.twisted(pytest=twist)).diagnostics
+    assert found.check == "pytest" and "not loaded from the environment" in found.message
+
+
+async def test_a_test_that_pytest_warns_about_is_named(bed: Bed) -> None:
+    def twist(call: Call, files: Files) -> None:
+        line = {"warned": A, "reason": "coroutine 'check' was never awaited"}
+        files[json.loads(call.stdin)["out"]] += json.dumps(line).encode() + b"\n"
+
+    (found,) = (await bed.twisted(pytest=twist)).diagnostics
+    assert (found.path, found.line, found.symbol) == ("tests/test_model.py", 4, "test_mean")
+    assert "never awaited" in found.message
+
+
+@pytest.mark.parametrize("check", ["imports", "pytest"])
+async def test_code_that_was_executed_unseen_fails_the_check_that_saw_it(bed: Bed, check: str) -> None:
+    def twist(call: Call, files: Files) -> None:
+        line = {"unseen": "tiny/model.py", "line": 3, "what": "exec"}
+        files[json.loads(call.stdin)["out"]] += json.dumps(line).encode() + b"\n"
+
+    verdict = await bed.twisted(**{check: twist})
+    (found,) = verdict.diagnostics
+    assert states(verdict)[check] == "failed"
+    assert (found.kind, found.check, found.path, found.line) == ("type", check, "tiny/model.py", 3)
+
+
+@pytest.mark.parametrize("check", ["imports", "pytest"])
+async def test_probes_that_change_under_a_check_leave_no_verdict_on_the_code(bed: Bed, check: str) -> None:
+    def twist(call: Call, files: Files) -> None:
+        files[f"{INSTRUMENTS}/agentsys_probe.py"] = b""
+
+    verdict = await bed.twisted(**{check: twist})
+    assert verdict.infra and not verdict.passed
+
+
+async def test_a_hook_of_the_repository_fails_the_check_though_every_test_passes(bed: Bed) -> None:
+    (bed.repo / "conftest.py").write_text("collect_ignore = ['tests/test_other.py']\n")
+    verdict = await bed.twisted(pyright=lambda call, files: passed(pyright(5)))
+    assert [(item.check, item.path) for item in verdict.diagnostics] == [("pytest", "conftest.py")]
+
+
 async def test_a_report_that_disagrees_with_what_ran_is_refused(bed: Bed) -> None:
     def twist(call: Call, files: Files) -> ExecResult:
-        put_tests(call, files, {"a": "passed"})
+        put_tests(call, files, {A: "passed"})
         xml = next(name for name in files if name.endswith("pytest.xml"))
         files[xml] = b'<testsuites><testcase name="a"/><testcase name="b"/></testsuites>'
         return passed()
