@@ -147,7 +147,8 @@ class Probe:
             self.reason = str(report.wasxfail)
         elif report.skipped and before != "failed":
             self.outcomes[report.nodeid] = "skipped"
-            self.reason = str(report.longrepr[-1] if type(report.longrepr) is tuple else report.longrepr)
+            place = report.longrepr  # path, line and reason, or a text
+            self.reason = str(place[-1] if hasattr(place, "__getitem__") and not isinstance(place, str) else place)
         elif report.when == "call" and before == "not run":
             self.outcomes[report.nodeid] = "passed"
 

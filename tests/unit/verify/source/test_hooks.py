@@ -10,7 +10,10 @@ CODE = {
     "pkg/__init__.py": b"",
     "pkg/core.py": b"LIMIT = 3\n\ndef run(): pass\n\nclass Model:\n    def step(self): pass\n",
 }
-FIXTURE = "import pytest\nimport pkg.core\nfrom unittest import mock\n\n@pytest.fixture({auto})\ndef fix(monkeypatch, request):\n    {body}\n"
+FIXTURE = (
+    "import pytest\nimport pkg.core\nfrom unittest import mock\n\n"
+    "@pytest.fixture({auto})\ndef fix(monkeypatch, request):\n    {body}\n"
+)
 
 REACHES = {
     "hook": ("conftest.py", "import pytest\ndef pytest_runtest_makereport(item, call): pass\n"),
@@ -57,21 +60,23 @@ def test_what_reaches_into_the_test_run_is_found(name: str) -> None:
     assert found and {(item.kind, item.check, item.path) for item in found} == {("test", "pytest", path)}
 
 
+AUTO = "autouse=True"
 ORDINARY = {
-    "fixtures": ("conftest.py", "import pytest\n\n@pytest.fixture(autouse=True)\ndef seed():\n    import random\n    random.seed(0)\n"),
-    "a constant": ("conftest.py", FIXTURE.format(auto="autouse=True", body="monkeypatch.setattr(pkg.core, 'LIMIT', 1)")),
-    "arguments": ("conftest.py", FIXTURE.format(auto="autouse=True", body="import sys\n    monkeypatch.setattr(sys, 'argv', [])")),
+    "fixtures": ("conftest.py", "import pytest\n\n@pytest.fixture(autouse=True)\ndef seed():\n    yield 0\n"),
+    "a constant": ("conftest.py", FIXTURE.format(auto=AUTO, body="monkeypatch.setattr(pkg.core, 'LIMIT', 1)")),
+    "arguments": ("conftest.py", FIXTURE.format(auto=AUTO, body="monkeypatch.setattr(__import__('sys'), 'argv', [])")),
     "asked for by one test": ("conftest.py", FIXTURE.format(auto="", body="monkeypatch.setattr(pkg.core, 'run', 1)")),
     "in one test": (
         "tests/test_a.py",
-        "from unittest import mock\nfrom pkg import core\n\ndef test_x(monkeypatch):\n    monkeypatch.setattr(core, 'run', 1)\n"
-        "    with mock.patch.object(core, 'run'):\n        pass\n",
+        "from unittest import mock\nfrom pkg import core\n\ndef test_x(monkeypatch):\n"
+        "    monkeypatch.setattr(core, 'run', 1)\n    with mock.patch.object(core, 'run'):\n        pass\n",
     ),
     "an attribute of an object": (
-        "tests/test_a.py", "from pkg.core import Model\n\ndef test_x():\n    m = Model()\n    m.rate = 0.1\n"
+        "tests/test_a.py",
+        "from pkg.core import Model\n\ndef test_x():\n    m = Model()\n    m.rate = 0.1\n",
     ),
     "marks": ("tests/test_a.py", "import pytest\n\n@pytest.mark.parametrize('x', [1])\ndef test_x(x):\n    assert x\n"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ORDINARY)
