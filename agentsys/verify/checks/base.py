@@ -147,6 +147,7 @@ class Bench:
         job: Mapping[str, object] | None = None,
         options: Sequence[str] = (),
         flags: Sequence[str] = ("-s",),
+        timeout: float | None = None,
     ) -> ExecResult:
         """Run one of our own programs, which the code cannot change; it writes to the folder `inside`.
 
@@ -161,7 +162,7 @@ class Bench:
         await self.sandbox.write_files({".keep": b""}, root=self.inside)
         folder = await self.sandbox.provide(probes())
         argv = [f"{VENV}/bin/python", *flags, f"{folder}/{name}", *options]
-        result = await self.run(check, argv, stdin=json.dumps(job or {}).encode())
+        result = await self.run(check, argv, stdin=json.dumps(job or {}).encode(), timeout=timeout)
         if not await self.sandbox.intact():
             raise Infrastructure(f"{check}: our own programs in the sandbox were changed while it ran")
         return result

@@ -93,16 +93,7 @@ async def check_pytest(bench: Bench) -> Found:
         return _no_pytest(bench)
     await bench.place_repo()
     out, xml = f"{bench.inside}/tests.jsonl", f"{bench.inside}/pytest.xml"
-    plugins = [item.name for item in bench.packages if normal_name(item.name) in PLUGINS]
-    job = {
-        "out": out,
-        "repo": REPO,
-        "checked": bench.checked(),
-        "files": {f"{REPO}/{path}": path for path in _method_files(bench)},
-        "owners": sorted({row.owner for row in bench.job.plan.requirements}),
-        "plugins": plugins,
-    }
-    result = await bench.run_probe("pytest", _LAUNCHER, job, [*_options(bench, plugins), f"--junitxml={xml}"])
+    result = await run_tests(bench, out, ["--tb=short", "-ra", f"--junitxml={xml}"])
     data = await bench.sandbox.read_file(out, max_bytes=32 << 20)
     seen = _seen(read_lines(data, _Line))
     raw = await bench.sandbox.read_file(xml, max_bytes=32 << 20)
@@ -114,10 +105,31 @@ async def check_pytest(bench: Bench) -> Found:
     return _judge(bench, result, seen, report, log, [*hook_findings(bench.job.files), *unseen_code("pytest", data)])
 
 
+async def run_tests(bench: Bench, out: str, options: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+    """Run pytest over the repository as it lies in the sandbox.
+
+    Args:
+        out: file in the sandbox for what the plugin sees.
+        options: further options of pytest, and the tests to run; without any it runs all.
+
+    Raises: Infrastructure.
+    """
+    plugins = [item.name for item in bench.packages if normal_name(item.name) in PLUGINS]
+    job = {
+        "out": out,
+        "repo": REPO,
+        "checked": bench.checked(),
+        "files": {f"{REPO}/{path}": path for path in _method_files(bench)},
+        "owners": sorted({row.owner for row in bench.job.plan.requirements}),
+        "plugins": plugins,
+    }
+    ours = _options(bench, plugins)
+    return await bench.run_probe("pytest", _LAUNCHER, job, [*ours, *options], flags=["-s", "-B"], timeout=timeout)
+
+
 def _options(bench: Bench, plugins: Sequence[str]) -> list[str]:
-    """Return pytest's options: all of them are ours."""
-    found = ["-c", f"{INSTRUMENTS}/{_CONFIG}", "--rootdir", REPO, "--confcutdir", REPO, "-p", "no:cacheprovider"]
-    found += ["--tb=short", "--color=no", "-ra"]
+    found = ["-c", f"{INSTRUMENTS}/{_CONFIG}", "--rootdir", REPO, "--confcutdir", REPO]
+    found += ["-p", "no:cacheprovider", "--color=no"]
     if same_module_names(bench.job.files):
         found.append("--import-mode=importlib")
     if any(normal_name(name) == "pytest-asyncio" for name in plugins):

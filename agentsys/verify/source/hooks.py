@@ -107,7 +107,7 @@ def _hooks(file: _File) -> Iterator[Diagnostic]:
             if name in _LISTS:
                 yield file.found(node, f"`{name}` {_LISTS[name]}: the repository's tests run without it; remove it")
             elif name.startswith("pytest_") and (isinstance(node, FunctionNode) or is_test_path(file.path)):
-                yield file.found(node, f"`{name}` is a hook of pytest: tests run without hooks of the repository")
+                yield file.found(node, f"`{name}` is a hook of pytest: tests run without hooks; remove it")
         if isinstance(node, ast.Attribute) and node.attr in ("hookimpl", "pluginmanager"):
             message = f"`{ast.unparse(node)[:80]}` reaches into pytest itself: tests run without hooks; remove it"
             yield file.found(node, message)
