@@ -16,7 +16,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.version import agentsys_version
 from agentsys.plan.context import Context
 from agentsys.verify.checks.audit import policy_diagnostics
-from agentsys.verify.checks.base import PROBES, Bench, Screened
+from agentsys.verify.checks.base import Bench, Screened
 from agentsys_policies.advisories import Advisories
 from agentsys_policies.engine import Policy
 from agentsys_policies.sbom import Installed, from_inspect, sbom
@@ -65,10 +65,8 @@ def _installed(packages: Sequence[Package]) -> list[Installed]:
 
 async def _described(bench: Bench, installed: Sequence[Installed]) -> list[Installed]:
     """Add licences and requirements from the distributions' own metadata; without it they stay unknown."""
-    await bench.place_probe(_PROBE)
     out = f"{bench.inside}/metadata.jsonl"
-    argv = [f"{VENV}/bin/python", "-I", "-S", "-B", f"{PROBES}/{_PROBE}", VENV, out]
-    result = await bench.run("install", argv)
+    result = await bench.run_probe("install", _PROBE, options=[VENV, out], flags=["-I", "-S", "-B"])
     if not result.ok:
         job = bench.job
         job.events.emit("warning", stage=job.stage, round=job.round, message="the licences could not be read")

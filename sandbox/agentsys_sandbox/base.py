@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
@@ -21,7 +22,7 @@ from agentsys_sandbox.cachedir import shared_dir
 from agentsys_sandbox.environment import run_environment
 from agentsys_sandbox.errors import ImageMissing, SandboxError, SandboxGone, Unavailable, WeakSandbox
 from agentsys_sandbox.labels import Leftover
-from agentsys_sandbox.paths import PYRIGHT, REPO, VENV, WORK, inside
+from agentsys_sandbox.paths import INSTRUMENTS, PYRIGHT, REPO, VENV, WORK, inside, relative
 from agentsys_sandbox.spec import Control, Description, ExecResult, ExportReport, InstallResult, SandboxSpec, Source
 
 if TYPE_CHECKING:  # loaded where something is installed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # loaded where something is installed
     from agentsys_sandbox.packages.target import Target
 
 __all__ = [
+    "INSTRUMENTS",
     "PYRIGHT",
     "REPO",
     "VENV",
@@ -67,6 +69,7 @@ class Sandbox(ABC):
         self._lock = asyncio.Lock()
         self._target: Target | None = None
         self._shown: Path | None = None
+        self._provided: dict[str, bytes] = {}
         self._bytecode: Bytecode | None = None
 
     @abstractmethod
@@ -88,6 +91,13 @@ class Sandbox(ABC):
     @abstractmethod
     def _box_with(self, environment: Path) -> AbstractAsyncContextManager[Box]:
         """A throw-away box on the work folder that sees another environment. Raises: SandboxGone, Unavailable."""
+
+    @abstractmethod
+    async def _place(self, files: Mapping[str, bytes]) -> None:
+        """Put files, with checked paths, into `INSTRUMENTS`, where the code cannot change them.
+
+        Raises: SandboxGone, Unavailable.
+        """
 
     def _complete(self, environment: Path) -> None:  # noqa: B027 -- what is mounted itself needs nothing
         """Bytecode has been added to a folder that was shown. Blocks."""
@@ -219,6 +229,33 @@ class Sandbox(ABC):
         async with self._use() as box:
             environment = run_environment(box.cpus, box.path, env)
             return await box.run(Job(tuple(argv), inside(cwd), environment, stdin, timeout, max_output, on_output))
+
+    async def provide(self, files: Mapping[str, bytes]) -> str:
+        """Show files in `INSTRUMENTS`, which programs can read only, and return that folder.
+
+        Those given before stay, unless they are given again.
+
+        Raises: BadPath; SandboxError where another content lies there than was given.
+        """
+        named = {relative(name): data for name, data in files.items()}
+        if named.items() - self._provided.items():
+            async with self._use():
+                await self._place(named)
+            self._provided |= named
+        if not await self.intact():
+            raise SandboxError(f"`{INSTRUMENTS}` does not hold what was put there", "open a new sandbox")
+        return INSTRUMENTS
+
+    async def intact(self) -> bool:
+        """True if `INSTRUMENTS` holds what `provide` was given, each file with its content, and nothing else."""
+        async with self._use() as box:
+            found = await transfer.digests(box.helper, INSTRUMENTS)
+        return found == {name: hashlib.sha256(data).hexdigest() for name, data in self._provided.items()}
+
+    async def clear(self) -> None:
+        """Remove what programs left: all of `WORK` but the environment and `INSTRUMENTS`, and temporary files."""
+        async with self._use() as box:
+            await transfer.clear(box.helper)
 
     async def write_files(self, files: Mapping[str, bytes], *, root: str = REPO) -> None:
         """Write files below `root`, making folders; `.sh` files become executable. Paths are checked."""

@@ -14,7 +14,7 @@ from agentsys_sandbox.errors import SandboxGone
 from agentsys_sandbox.packages.lock import Lock, Row, Wheel
 from agentsys_sandbox.packages.resolve import Resolution, refused
 from agentsys_sandbox.packages.wish import BadRequirement, checked, project_source
-from agentsys_sandbox.paths import REPO, WORK, inside, relative
+from agentsys_sandbox.paths import INSTRUMENTS, REPO, WORK, inside, relative
 from agentsys_sandbox.spec import Description, ExecResult, ExportReport, InstallResult, Outcome, SandboxSpec
 
 
@@ -163,6 +163,20 @@ class FakeSandbox(Sandbox):
 
     def _box_with(self, environment: Path) -> AbstractAsyncContextManager[Box]:
         raise NotImplementedError("a fake builds nothing")
+
+    async def _place(self, files: Mapping[str, bytes]) -> None:
+        self.files |= {f"{INSTRUMENTS}/{name}": data for name, data in files.items()}
+
+    async def intact(self) -> bool:
+        """True if nothing changed the files that were provided."""
+        self._check_open()
+        found = {name: data for name, data in self.files.items() if _at_or_below(name, INSTRUMENTS)}
+        return found == {f"{INSTRUMENTS}/{name}": data for name, data in self._provided.items()}
+
+    async def clear(self) -> None:
+        """Forget all files but those that were provided."""
+        self._check_open()
+        self.files = {name: data for name, data in self.files.items() if _at_or_below(name, INSTRUMENTS)}
 
     async def write_files(self, files: Mapping[str, bytes], *, root: str = REPO) -> None:
         """Keep files below `root`."""

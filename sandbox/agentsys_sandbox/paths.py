@@ -12,6 +12,8 @@ REPO = "/work/repo"
 """Where the code under test lies."""
 VENV = "/work/venv"
 """The Python environment that `install` makes."""
+INSTRUMENTS = "/work/instruments"
+"""What `provide` shows: programs of the caller that observe the code; it can read them only."""
 PYRIGHT = ("/opt/agentsys/node", "/opt/agentsys/pyright/index.js")
 """Command prefix of the type checker inside every sandbox."""
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from agentsys_sandbox.box import Helper, HelperEnd
 from agentsys_sandbox.errors import SandboxError, SandboxGone
-from agentsys_sandbox.paths import REPO, WORK, inside, relative
+from agentsys_sandbox.paths import INSTRUMENTS, REPO, VENV, WORK, inside, relative
 from agentsys_sandbox.spec import ExportReport
 from agentsys_sandbox.unpack import Entry, choose_entries, unpack
 
@@ -28,6 +28,9 @@ _WRITE = (
 )
 _OPEN_UP = 'chmod -R u+rwX -- "$1"'
 _REMOVE = 'for p; do [ -L "$p" ] || [ ! -e "$p" ] || chmod -R u+rwX -- "$p" 2>/dev/null; rm -rf -- "$p" || exit 1; done'
+_LEFT = f'find -P "$@" -mindepth 1 -maxdepth 1 ! -path {VENV} ! -path {INSTRUMENTS}'
+_CLEAR = f"{_LEFT} ! -type l -exec chmod -R u+rwX -- {{}} + 2>/dev/null; {_LEFT} -exec rm -rf -- {{}} +"
+_DIGESTS = 'cd -- "$1" && exec find -P . ! -type d -exec sha256sum -- {} +'
 _READ = f'p=$1; [ "$({_REAL})" = "$p" ] && [ -f "$p" ] || exit 3; exec head -c "$2" -- "$p"'
 _LIST = (
     'for p; do if [ -L "$p" ]; then printf "l 0 %s\\0" "$p"; elif [ ! -e "$p" ]; then printf "absent 0 %s\\0" "$p"; '
@@ -43,17 +46,17 @@ async def write_files(helper: Helper, files: Mapping[str, bytes], root: str = RE
     root = inside(root)
     named = {relative(name): data for name, data in files.items()}
     write = ["/bin/sh", "-c", _WRITE, "sh", root]
-    end = await helper(write, stdin=_tar(named))
+    end = await helper(write, stdin=archive(named))
     if end.exit_code != 0:
         # The code may have left folders without rights, or folders where files belong.
         await helper(["/bin/sh", "-c", _OPEN_UP, "sh", root])
         await remove(helper, list(named), root)
-        end = await helper(write, stdin=_tar(named))
+        end = await helper(write, stdin=archive(named))
     if end.exit_code != 0:
         raise SandboxError(f"files could not be written below `{root}`: {_said(end)}", "remove what stands in the way")
 
 
-def _tar(files: Mapping[str, bytes]) -> bytes:
+def archive(files: Mapping[str, bytes]) -> bytes:
     """An archive with an entry for each folder, so that a link in a folder's place is replaced, not followed."""
     folders = {str(parent) for name in files for parent in PurePosixPath(name).parents} - {"."}
     buffer = io.BytesIO()
@@ -81,6 +84,22 @@ async def remove(helper: Helper, paths: Sequence[str], root: str = REPO) -> None
     end = await helper(["/bin/sh", "-c", _REMOVE, "sh", *targets])
     if end.exit_code != 0:
         raise SandboxError(f"files could not be removed below `{root}`: {_said(end)}")
+
+
+async def clear(helper: Helper) -> None:
+    """Remove everything that can be written but the environment and the instruments. Raises: SandboxError."""
+    end = await helper(["/bin/sh", "-c", _CLEAR, "sh", WORK, "/tmp", "/dev/shm"])
+    if end.exit_code != 0:
+        raise SandboxError(f"what programs left could not be removed: {_said(end)}", "open a new sandbox")
+
+
+async def digests(helper: Helper, folder: str) -> dict[str, str]:
+    """SHA-256 of each file below a folder that the code cannot change, by relative path. Raises: SandboxGone."""
+    end = await helper(["/bin/sh", "-c", _DIGESTS, "sh", folder])
+    if end.exit_code != 0 or end.cut:
+        raise SandboxGone(f"`{folder}` could not be read: {_said(end)}")
+    rows = (line.partition("  ./") for line in end.stdout.decode("utf-8", "replace").splitlines())
+    return {name: digest for digest, _, name in rows}
 
 
 async def read_file(helper: Helper, path: str, max_bytes: int) -> bytes | None:

@@ -189,7 +189,7 @@ def test_what_a_killed_owner_left_is_found_and_removed_and_the_living_is_left_al
         process.kill()
         process.wait()
         mine = [each for each in leftovers.on_engine(engine) if each.run == engine_place.run]
-        assert [each.kind for each in mine] == ["container", "volume"]
+        assert [each.kind for each in mine] == ["container", "volume", "volume"]
         assert all("is gone" in each.reason for each in mine)
         for each in mine:
             each.remove()

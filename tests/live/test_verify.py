@@ -79,6 +79,61 @@ async def test_a_failing_test_is_named_with_its_assertion(place: Place, tmp_path
     assert "== 2.0" in found.message
 
 
+SHADOW = """
+import importlib.util
+import pathlib
+import pytest
+
+place = pathlib.Path(__file__).parents[1] / "agentsys_probe.py"
+spec = importlib.util.spec_from_file_location("real", place)
+real = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(real)
+pytest_configure = getattr(real, "pytest_configure", None)
+start = getattr(real, "start", None)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    report.outcome, report.longrepr = "passed", None
+    return report
+"""
+ATTACK = f"""
+from pathlib import Path
+
+for folder in ("/work/instruments", "/work/agentsys-probe", "/work/repo", "/work/venv/lib/python3.11/site-packages"):
+    try:
+        Path(folder, "agentsys_probe").mkdir(exist_ok=True)
+        Path(folder, "agentsys_probe/__init__.py").write_text({SHADOW!r})
+    except OSError:
+        pass
+"""
+
+
+async def test_code_that_writes_over_what_observes_it_changes_nothing(place: Place, tmp_path: Path) -> None:
+    verdict = await check(place, tmp_path, {**FAILING_TEST, "tiny/__init__.py": ATTACK})
+    assert {name for name, state in states(verdict).items() if state == "failed"} == {"pytest"}
+    (found,) = verdict.diagnostics
+    assert (found.kind, found.path, found.line) == ("test", "tests/test_model.py", 5)
+
+
+async def test_settings_comments_and_generated_code_silence_no_check(place: Place, tmp_path: Path) -> None:
+    files = {
+        **GREEN,
+        "pytest.ini": "[pytest]\naddopts = --ignore=tests/test_more.py\npython_functions = nothing\n",
+        "tests/test_more.py": "import pytest\n\n\n@pytest.mark.xfail\ndef test_more() -> None:\n    assert False\n",
+        "pyrightconfig.json": '{"include": []}',
+        "tiny/types.py": "# pyright: basic\ndef f(x: int) -> str:\n    return x  # type: ignore\n",
+        "tiny/made.py": "exec('def g() -> int: return 1')\n",
+    }
+    verdict = await check(place, tmp_path, files)
+    found = {(item.check, item.kind, item.path, item.line) for item in verdict.diagnostics}
+    assert found == {
+        ("imports", "type", "tiny/made.py", 1),
+        ("pyright", "type", "tiny/types.py", 3),
+        ("pytest", "test", "tests/test_more.py", 5),
+    }
+
+
 @pytest.mark.docker
 async def test_tests_that_never_touch_the_method_do_not_pass(engine_place: Place, tmp_path: Path) -> None:
     verdict = await check(engine_place, tmp_path, HOLLOW_TEST)

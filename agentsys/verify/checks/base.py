@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files as resource_files
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,11 +20,9 @@ from agentsys.core.files import write_atomic
 from agentsys.core.text import clean_text, cut
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.requirements import FILES
-from agentsys_sandbox.base import REPO, WORK, OnOutput, Sandbox
+from agentsys_sandbox.base import REPO, VENV, WORK, OnOutput, Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
 
-PROBES = f"{WORK}/agentsys-probe"
-"""Where the probe scripts lie in the sandbox: outside the repository."""
 MAX_LOG = 4 << 20
 """Characters of a stored log; longer ones are cut in the middle."""
 
@@ -134,27 +134,59 @@ class Bench:
         return item.model_copy(update={"requirements": self.facts.requirements(item.path)})
 
     async def place_repo(self) -> None:
-        """Put the repository back as it was handed in: what an earlier check changed or left behind is gone."""
-        await self.sandbox.remove([PurePosixPath(REPO).name], root=WORK)
+        """Put the repository back as it was handed in: what an earlier check changed or left anywhere is gone."""
+        await self.sandbox.clear()
         await self.sandbox.write_files(self.job.files)
         if self.add_files is not None:
             await self.add_files(self.sandbox)
 
-    async def place_probe(self, name: str, extra: Mapping[str, bytes] | None = None) -> None:
-        """Put one probe script into the sandbox, and `extra` files beside the outputs."""
-        script = resource_files("agentsys.verify").joinpath("probes", name).read_bytes()
-        await self.sandbox.write_files({name: script}, root=PROBES)
-        await self.sandbox.write_files({".keep": b"", **(extra or {})}, root=self.inside)
+    async def run_probe(
+        self,
+        check: str,
+        name: str,
+        job: Mapping[str, object] | None = None,
+        options: Sequence[str] = (),
+        flags: Sequence[str] = ("-s",),
+        timeout: float | None = None,
+    ) -> ExecResult:
+        """Run one of our own programs, which the code cannot change; it writes to the folder `inside`.
+
+        Args:
+            name: of the file.
+            job: given as JSON on the standard input, where nothing of it is left to be read.
+            options: of the program.
+            flags: of Python.
+
+        Raises: Infrastructure where the sandbox failed, or the programs are not what they were afterwards.
+        """
+        await self.sandbox.write_files({".keep": b""}, root=self.inside)
+        folder = await self.sandbox.provide(probes())
+        argv = [f"{VENV}/bin/python", *flags, f"{folder}/{name}", *options]
+        result = await self.run(check, argv, stdin=json.dumps(job or {}).encode(), timeout=timeout)
+        if not await self.sandbox.intact():
+            raise Infrastructure(f"{check}: our own programs in the sandbox were changed while it ran")
+        return result
+
+    def checked(self) -> dict[str, str]:
+        """Return the SHA-256 of each Python file, by its path in the sandbox: what the type checker sees."""
+        python = {path: data for path, data in self.job.files.items() if path.endswith(".py")}
+        return {f"{REPO}/{path}": hashlib.sha256(data).hexdigest() for path, data in python.items()}
 
     async def run(
-        self, check: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float | None = None
+        self,
+        check: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout: float | None = None,
     ) -> ExecResult:
         """Execute one of our programs in the run phase and report it as an event.
 
         Raises: Infrastructure where the sandbox failed, or lacks the program.
         """
         limit = timeout or self.job.timeout
-        result = await self.sandbox.exec(argv, env=env, timeout=limit, on_output=self.job.on_output)
+        result = await self.sandbox.exec(argv, env=env, stdin=stdin, timeout=limit, on_output=self.job.on_output)
         self.report(check, argv, result)
         if result.outcome.is_infrastructure or result.outcome is Outcome.START_FAILED:
             raise Infrastructure(f"{check}: {result.message or result.outcome.value}")
@@ -206,6 +238,12 @@ class Bench:
     def failed(self, found: Diagnostic, note: str = "", *, result: ExecResult | None = None, log: str = "") -> Found:
         """Build the result of a check that ends with one diagnostic; the note says the same unless told otherwise."""
         return Found(self.check(found.check, "failed", note or found.message, result=result, log=log), (found,))
+
+
+def probes() -> dict[str, bytes]:
+    """Return our own programs that run in the sandbox, by name."""
+    folder = resource_files("agentsys.verify").joinpath("probes")
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith((".py", ".ini"))}
 
 
 Line = TypeVar("Line", bound=BaseModel)

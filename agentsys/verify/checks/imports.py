@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from posixpath import dirname
@@ -14,11 +13,12 @@ from agentsys.core.artifacts import Diagnostic
 from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import parse
-from agentsys.verify.checks.base import PROBES, Bench, CheckSpec, Found, log_text, outcome_diagnostic, read_lines
+from agentsys.verify.checks.base import Bench, CheckSpec, Found, log_text, outcome_diagnostic, read_lines
+from agentsys.verify.checks.executed import unseen_code
 from agentsys.verify.logs.classify import diagnose
 from agentsys.verify.logs.diagnostics import from_output
 from agentsys.verify.logs.tracebacks import Fault
-from agentsys_sandbox.base import REPO, VENV
+from agentsys_sandbox.base import REPO
 from agentsys_sandbox.spec import ExecResult
 
 _SCRIPT = "agentsys_imports.py"
@@ -49,17 +49,21 @@ async def check_imports(bench: Bench) -> Found:
     modules, skipped = modules_of(bench)
     if not any(module.path.startswith(_package_roots(bench)) for module in modules):
         return _no_package(bench)
+    out = f"{bench.inside}/imports.jsonl"
     job = {
+        "out": out,
+        "repo": REPO,
+        "checked": bench.checked(),
         "path": [REPO, f"{REPO}/src"] if f"src/{bench.job.plan.package}" in _folders(bench) else [REPO],
         "modules": [{"name": item.name, "file": f"{REPO}/{item.path}", "folder": item.folder} for item in modules],
     }
     await bench.place_repo()
-    await bench.place_probe(_SCRIPT, {"imports.job.json": json.dumps(job).encode()})
-    out = f"{bench.inside}/imports.jsonl"
-    argv = [f"{VENV}/bin/python", f"{PROBES}/{_SCRIPT}", f"{bench.inside}/imports.job.json", out]
-    result = await bench.run("imports", argv)
-    lines = read_lines(await bench.sandbox.read_file(out, max_bytes=16 << 20), _Line)
-    return _judge(bench, modules, skipped, lines, result)
+    result = await bench.run_probe("imports", _SCRIPT, job)
+    data = await bench.sandbox.read_file(out, max_bytes=16 << 20)
+    found = _judge(bench, modules, skipped, read_lines(data, _Line), result)
+    unseen = unseen_code("imports", data)
+    check = found.check.model_copy(update={"state": "failed"}) if unseen else found.check
+    return Found(check, (*found.diagnostics, *unseen))
 
 
 def modules_of(bench: Bench) -> tuple[list[Module], int]:

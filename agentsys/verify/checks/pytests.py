@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,13 +12,23 @@ from pydantic import BaseModel, ConfigDict
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
-from agentsys.verify.checks.base import PROBES, Bench, CheckSpec, Found, log_text, outcome_diagnostic, read_lines
+from agentsys.plan.distributions import normal_name
+from agentsys.verify.checks.base import Bench, CheckSpec, Found, log_text, outcome_diagnostic, probes, read_lines
+from agentsys.verify.checks.executed import unseen_code
 from agentsys.verify.logs.diagnostics import from_output
 from agentsys.verify.logs.junit import JunitReport, parse_junit
-from agentsys_sandbox.base import REPO, VENV
+from agentsys.verify.source.hooks import hook_findings
+from agentsys.verify.source.tests import same_module_names, source_tests
+from agentsys_sandbox.base import INSTRUMENTS, REPO, VENV
 from agentsys_sandbox.spec import ExecResult
 
-_PLUGIN = "agentsys_probe.py"
+PLUGINS = frozenset(
+    {"anyio", "hypothesis", "pytest-asyncio", "pytest-benchmark", "pytest-mock", "pytest-subtests", "pytest-timeout"}
+)
+"""Distributions of the index whose plugins tests may use; no other plugin is loaded."""
+MAX_NAMED = 30
+
+_LAUNCHER, _PLUGIN, _CONFIG = "agentsys_pytest.py", "agentsys_probe.py", "agentsys_pytest.ini"
 _NO_TESTS = 5  # pytest's exit code where it collected nothing
 
 
@@ -26,10 +37,24 @@ class _Line(BaseModel):
     start: str = ""
     done: str = ""
     outcome: str = ""
+    reason: str = ""
+    warned: str = ""
+    probe: str = ""
+    sha256: str = ""
+    loaded: tuple[str, ...] = ()
     seconds: float = 0.0
     functions: tuple[str, ...] = ()
     finish: int | None = None
     collected: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """True for the line which says that our plugin ran, and pytest with it, each from where it belongs."""
+        return (
+            self.probe == f"{INSTRUMENTS}/{_PLUGIN}"
+            and self.sha256 == hashlib.sha256(probes()[_PLUGIN]).hexdigest()
+            and all(path.startswith(f"{VENV}/") for path in self.loaded)
+        )
 
 
 @dataclass
@@ -41,6 +66,11 @@ class Seen:
     outcomes: dict[str, str] = field(default_factory=dict[str, str])
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
+    reasons: dict[str, str] = field(default_factory=dict[str, str])
+    warned: dict[str, str] = field(default_factory=dict[str, str])
+    """Tests that pytest warned about: they ended without having tested."""
+    sound: bool = False
+    """Our plugin ran, and pytest is the environment's."""
 
     def count(self, outcome: str) -> int:
         """Return how many tests ended so."""
@@ -58,26 +88,53 @@ class Seen:
 
 
 async def check_pytest(bench: Bench) -> Found:
-    """Run the repository's tests with our plugin beside them."""
+    """Run the repository's tests with our configuration, and with our plugin beside them."""
     if bench.packages and not any(item.name.lower() == "pytest" for item in bench.packages):
         return _no_pytest(bench)
     await bench.place_repo()
     out, xml = f"{bench.inside}/tests.jsonl", f"{bench.inside}/pytest.xml"
-    owners = sorted({row.owner for row in bench.job.plan.requirements})
-    job = {"out": out, "files": {f"{REPO}/{path}": path for path in _method_files(bench)}, "owners": owners}
-    await bench.place_probe(_PLUGIN, {"tests.job.json": json.dumps(job).encode()})
-    argv = [f"{VENV}/bin/python", "-m", "pytest", "-p", "agentsys_probe", "-p", "no:cacheprovider", "--tb=short"]
-    argv += ["--color=no", "-ra", f"--junitxml={xml}", "-o", "junit_family=xunit2"]
-    env = {"PYTHONPATH": PROBES, "AGENTSYS_PROBE": f"{bench.inside}/tests.job.json"}
-    result = await bench.run("pytest", argv, env=env)
-    seen = _seen(read_lines(await bench.sandbox.read_file(out, max_bytes=32 << 20), _Line))
+    result = await run_tests(bench, out, ["--tb=short", "-ra", f"--junitxml={xml}"])
+    data = await bench.sandbox.read_file(out, max_bytes=32 << 20)
+    seen = _seen(read_lines(data, _Line))
     raw = await bench.sandbox.read_file(xml, max_bytes=32 << 20)
     if raw is not None:
         bench.log("pytest.xml", raw)
     bench.log("tests.json", seen.stored())
     log = bench.log("pytest.log", log_text(result))
     report = parse_junit(raw, bench.facts) if raw is not None else None
-    return _judge(bench, result, seen, report, log)
+    return _judge(bench, result, seen, report, log, [*hook_findings(bench.job.files), *unseen_code("pytest", data)])
+
+
+async def run_tests(bench: Bench, out: str, options: Sequence[str], *, timeout: float | None = None) -> ExecResult:
+    """Run pytest over the repository as it lies in the sandbox.
+
+    Args:
+        out: file in the sandbox for what the plugin sees.
+        options: further options of pytest, and the tests to run; without any it runs all.
+
+    Raises: Infrastructure.
+    """
+    plugins = [item.name for item in bench.packages if normal_name(item.name) in PLUGINS]
+    job = {
+        "out": out,
+        "repo": REPO,
+        "checked": bench.checked(),
+        "files": {f"{REPO}/{path}": path for path in _method_files(bench)},
+        "owners": sorted({row.owner for row in bench.job.plan.requirements}),
+        "plugins": plugins,
+    }
+    ours = _options(bench, plugins)
+    return await bench.run_probe("pytest", _LAUNCHER, job, [*ours, *options], flags=["-s", "-B"], timeout=timeout)
+
+
+def _options(bench: Bench, plugins: Sequence[str]) -> list[str]:
+    found = ["-c", f"{INSTRUMENTS}/{_CONFIG}", "--rootdir", REPO, "--confcutdir", REPO]
+    found += ["-p", "no:cacheprovider", "--color=no"]
+    if same_module_names(bench.job.files):
+        found.append("--import-mode=importlib")
+    if any(normal_name(name) == "pytest-asyncio" for name in plugins):
+        found += ["-o", "asyncio_mode=auto"]
+    return found
 
 
 def _method_files(bench: Bench) -> list[str]:
@@ -88,6 +145,7 @@ def _method_files(bench: Bench) -> list[str]:
 def _seen(lines: Sequence[_Line]) -> Seen:
     seen = Seen()
     for line in lines:
+        seen.sound = seen.sound or line.sound
         if line.start:
             seen.under_way = line.start
         if line.done:
@@ -95,12 +153,17 @@ def _seen(lines: Sequence[_Line]) -> Seen:
             seen.outcomes[line.done] = line.outcome
             seen.functions[line.done] = line.functions
             seen.seconds[line.done] = line.seconds
+            seen.reasons[line.done] = line.reason
+        if line.warned:
+            seen.warned[line.warned] = line.reason
         if line.finish is not None:
             seen.finish = line.finish
     return seen
 
 
-def _judge(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | None, log: str) -> Found:
+def _judge(
+    bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | None, log: str, beside: Sequence[Diagnostic]
+) -> Found:
     found: list[Diagnostic] = list(report.diagnostics) if report else []
     limit = outcome_diagnostic("pytest", result, f"test `{seen.under_way}`" if seen.under_way else "pytest")
     if limit:
@@ -111,6 +174,9 @@ def _judge(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | N
     note = f"{passed} passed, {failed} failed, {skipped} skipped; {len(exercised)} functions of the method executed"
     if not found:
         found += _why_not(bench, result, seen, report)
+    if not limit and seen.outcomes:
+        found += _unproven(bench, seen, {item.path for item in found if item.kind != "test"})
+    found += beside
     state = "passed" if result.ok and passed > 0 and not failed and exercised and not found else "failed"
     if state == "failed" and not found:
         found.append(_plain("test", "pytest failed without naming a test", result))
@@ -120,14 +186,19 @@ def _judge(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | N
 
 def _why_not(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | None) -> list[Diagnostic]:
     """Name what is wrong with a run that reported no failed test. Empty only for a sound success."""
-    if result.exit_code == _NO_TESTS or (result.ok and not seen.outcomes):
+    if result.exit_code == _NO_TESTS or (result.ok and not seen.outcomes and not seen.under_way):
         return [_plain("no_test", "pytest found no tests", result)]
+    if seen.under_way or seen.finish is None:
+        where = f" in `{seen.under_way}`" if seen.under_way else ""
+        return [_plain("test", f"the process ended{where} before pytest's report was complete", result)]
     if not result.ok:
         fault = from_output(result.text(), "pytest", "test", bench.facts)
         return [fault or _plain("test", f"pytest ended with exit code {result.exit_code}", result)]
-    if seen.finish is None or report is None:
+    if not seen.sound:
+        return [_plain("test", "pytest, or one of its plugins, was not loaded from the environment", result)]
+    if report is None:
         return [_plain("test", "pytest ended before its report was complete", result)]
-    if report.passed != seen.count("passed"):
+    if report.passed != seen.count("passed") + seen.count("xpassed"):
         return [_plain("test", "pytest's report and the tests that really ran do not agree", result)]
     if seen.count("passed") == 0:
         return [_plain("no_test", "no test passed: all were skipped", result)]
@@ -135,6 +206,36 @@ def _why_not(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport |
         message = f"no passed test executed a function of `{bench.job.plan.package}`"
         return [_plain("no_test", message, result)]
     return []
+
+
+def _unproven(bench: Bench, seen: Seen, told: set[str]) -> list[Diagnostic]:
+    """Name each test of the source that did not run and pass in all of its instances; failed ones are named already.
+
+    Args:
+        told: files that could not be collected.
+    """
+    found: list[Diagnostic] = []
+    for test in source_tests(bench.job.files):
+        ends = {name: end for name, end in seen.outcomes.items() if name.partition("[")[0] == test.id}
+        other = next((name for name, end in ends.items() if end not in ("passed", "failed")), "")
+        warned = next((text for name, text in seen.warned.items() if name.partition("[")[0] == test.id), "")
+        if test.flaw:
+            why = test.flaw
+        elif not ends and test.path not in told:
+            why = "never ran: it was not collected, or the run ended before it"
+        elif other:
+            why = f"was {seen.outcomes[other]}" + (f" ({seen.reasons[other]})" if seen.reasons[other] else "")
+        elif warned:
+            why = f"tested nothing: {warned}"
+        else:
+            continue
+        message = f"the test `{test.name}` {why}; every test has to run and pass"
+        row = Diagnostic(kind="test", check="pytest", message=message, path=test.path, line=test.line, symbol=test.name)
+        found.append(row)
+    if len(found) <= MAX_NAMED:
+        return found
+    more = Diagnostic(kind="test", check="pytest", message=f"{len(found) - MAX_NAMED} more tests did not run and pass")
+    return [*found[:MAX_NAMED], more]
 
 
 def _plain(kind: str, message: str, result: ExecResult) -> Diagnostic:

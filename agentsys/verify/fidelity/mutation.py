@@ -17,11 +17,11 @@ from agentsys.core.files import write_atomic
 from agentsys.core.tree import is_test_path, tree_hash
 from agentsys.verify.checks.base import Bench, Infrastructure, Job
 from agentsys.verify.checks.install import check_install
-from agentsys.verify.checks.pytests import check_pytest
+from agentsys.verify.checks.pytests import check_pytest, run_tests
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Mutant, Planted, all_targets, choose, plan_targets
 from agentsys.verify.fidelity.mutation_report import FILE, MutationReport, TriedMutant
-from agentsys_sandbox.base import VENV, Sandbox, SandboxError
+from agentsys_sandbox.base import Sandbox, SandboxError
 from agentsys_sandbox.spec import ExecResult, Outcome
 
 TIMES = 4.0
@@ -157,10 +157,9 @@ async def _in_time(work: _Work, tests: list[str]) -> bool:
 async def _run(work: _Work, tests: list[str]) -> ExecResult:
     names = tests if len(tests) <= MANY else sorted({name.partition("::")[0] for name in tests})
     usual = sum(taken for name, taken in work.tests.seconds.items() if name.partition("[")[0] in set(tests))
-    argv = [f"{VENV}/bin/python", "-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "--color=no", "-p", "no:cacheprovider"]
     timeout = min(TIMES * (usual + work.startup) + SPARE, work.bench.job.timeout)
-    env = {"PYTHONDONTWRITEBYTECODE": "1"}
-    return await work.bench.run("pytest", [*argv, *names], env=env, timeout=timeout)
+    out = f"{work.bench.inside}/mutant.jsonl"
+    return await run_tests(work.bench, out, ["-x", "-q", "-rfE", "--tb=no", *names], timeout=timeout)
 
 
 def _caught(result: ExecResult) -> str | None:

@@ -1,8 +1,9 @@
 """Runs inside the sandbox: imports modules one after another and writes what happened to each.
 
-Usage: python agentsys_imports.py JOB OUT. JOB is JSON: {"path": [...], "modules": [{"name", "file", "folder"}, ...]}.
-OUT gets a JSON line when a module is started and one when it is done, so that a module that ends the process is named.
-The parent never imports anything itself; the child goes on after a module that ended the process before it.
+Usage: python agentsys_imports.py, with a JSON object on the standard input: {"out": ..., "path": [...], "repo": ...,
+"checked": {absolute path: SHA-256}, "modules": [{"name", "file", "folder"}, ...]}. OUT gets a JSON line when a module
+is started and one when it is done, so that a module that ends the process is named. The parent never imports anything
+itself; the child goes on after a module that ended the process before it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,17 +19,21 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from agentsys_compiled import Watch
+
 Module = dict[str, str]
 
 
-def main(argv: list[str]) -> int:
-    job_file, out = argv[1], Path(argv[2])
-    job: dict[str, Any] = json.loads(Path(job_file).read_text(encoding="utf-8"))
-    if argv[3:]:
-        return import_from(job, out, int(argv[3]))
+def main() -> int:
+    job: dict[str, Any] = json.load(sys.stdin)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    out = Path(job["out"])
+    if "from" in job:
+        return import_from(job, out, int(job["from"]))
     position = 0
     while position < len(job["modules"]):
-        ended = subprocess.run([sys.executable, __file__, job_file, str(out), str(position)], check=False)
+        told = json.dumps({**job, "from": position}).encode()
+        ended = subprocess.run([sys.executable, __file__], input=told, check=False)
         done, crashed = count(out)
         if crashed:
             write(out, {"done": done, "ok": False, "crash": ended.returncode})
@@ -39,10 +45,11 @@ def main(argv: list[str]) -> int:
 
 
 def import_from(job: dict[str, Any], out: Path, start: int) -> int:
-    """Import the modules from number `start` on; they see neither this script's arguments nor its folder."""
+    """Import the modules from number `start` on; they do not see this script's folder."""
     here = sys.path[0]
     sys.argv = [""]
     sys.path[:] = [*job["path"], *[item for item in sys.path if item != here]]
+    Watch(job["repo"], job["checked"], lambda line: write(out, line))
     modules: list[Module] = job["modules"]
     for position in range(start, len(modules)):
         write(out, {"start": position})
@@ -102,4 +109,4 @@ def count(out: Path) -> tuple[int, bool]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    sys.exit(main())

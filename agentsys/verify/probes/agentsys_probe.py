@@ -1,15 +1,13 @@
 """Runs inside the sandbox as a pytest plugin: which functions of the method each test executed.
 
-The environment variable AGENTSYS_PROBE holds the path of a JSON file
-{"out": ..., "files": {absolute path: relative}, "owners": [relative, ...]}; functions of owners are named first.
-It is taken out of the environment before any code under test is imported. OUT gets a JSON line for each test that is
+`start` takes the job {"out": ..., "files": {absolute path: relative}, "owners": [relative, ...], "repo": ...,
+"checked": {absolute path: SHA-256}}; functions of owners are named first. OUT gets a JSON line for each test that is
 started, one for each that is done, one for each module that could not be collected, and one at the end.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 import time
@@ -18,9 +16,12 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, TextIO
 
+from agentsys_compiled import Watch
+
 OPTIMIZED = 0x1  # co_flags of functions; modules and class bodies do not have it
 TOOL = 4  # of sys.monitoring; 0 to 3 and 5 belong to debuggers, coverage, profilers and optimisers
 MOST = 400  # functions named in a line
+MEANINGLESS = ("PytestReturnNotNoneWarning", "PytestUnhandledCoroutineWarning")  # the test did not test
 ENOUGH = 300_000  # calls; about half a second of tracing
 
 
@@ -107,6 +108,7 @@ class Probe:
         self.since = 0.0
         self.recorder = Monitor(files) if hasattr(sys, "monitoring") else Tracer(files)
         self.outcomes: dict[str, str] = {}
+        self.reason = ""
         self.collected = 0
 
     def write(self, line: dict[str, object]) -> None:
@@ -120,23 +122,42 @@ class Probe:
     def pytest_collection_finish(self, session: Any) -> None:
         self.collected = len(session.items)
 
+    def pytest_deselected(self, items: Any) -> None:
+        for item in items:
+            self.write({"done": item.nodeid, "outcome": "deselected"})
+
+    def pytest_warning_recorded(self, warning_message: Any, nodeid: str) -> None:
+        text = str(warning_message.message)
+        if nodeid and ("was never awaited" in text or warning_message.category.__name__ in MEANINGLESS):
+            self.write({"warned": nodeid, "reason": text[:300]})
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.outcomes[nodeid] = "passed"
+        self.outcomes[nodeid] = "not run"
+        self.reason = ""
         self.write({"start": nodeid})
         self.since = time.monotonic()
         self.recorder.start()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
+        before = self.outcomes.get(report.nodeid)
         if report.failed:
             self.outcomes[report.nodeid] = "failed"
-        elif report.skipped and self.outcomes.get(report.nodeid) != "failed":
+        elif hasattr(report, "wasxfail") and before != "failed":
+            self.outcomes[report.nodeid] = "xpassed" if report.passed else "xfailed"
+            self.reason = str(report.wasxfail)
+        elif report.skipped and before != "failed":
             self.outcomes[report.nodeid] = "skipped"
+            place = report.longrepr  # path, line and reason, or a text
+            self.reason = str(place[-1] if hasattr(place, "__getitem__") and not isinstance(place, str) else place)
+        elif report.when == "call" and before == "not run":
+            self.outcomes[report.nodeid] = "passed"
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         functions = self.recorder.stop()
         line: dict[str, object] = {
             "done": nodeid,
             "outcome": self.outcomes.get(nodeid, "failed"),
+            "reason": self.reason[:300],
             "seconds": round(time.monotonic() - self.since, 4),
             "count": len(functions),
             "functions": sorted(functions, key=self.rank)[:MOST],
@@ -152,10 +173,9 @@ class Probe:
         self.write({"finish": int(exitstatus), "collected": self.collected, "counts": counts})
 
 
-def pytest_configure(config: Any) -> None:
-    path = os.environ.pop("AGENTSYS_PROBE", "")
-    if not path:
-        return
-    job: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+def start(job: dict[str, Any]) -> Probe:
+    """Return the plugin, and begin to watch what is executed."""
     out = Path(job["out"]).open("a", encoding="utf-8")  # noqa: SIM115 - open until the process ends
-    config.pluginmanager.register(Probe(out, job["files"], job.get("owners", [])), "agentsys-probe-run")
+    probe = Probe(out, job["files"], job.get("owners", []))
+    Watch(job["repo"], job["checked"], probe.write)
+    return probe

@@ -14,7 +14,7 @@ from agentsys_sandbox.bwrap.cgroup import OVERHEAD
 from agentsys_sandbox.bwrap.identity import PATH, Identity, tasks_of
 from agentsys_sandbox.errors import Unavailable
 from agentsys_sandbox.image.rootfs import UID
-from agentsys_sandbox.paths import VENV, WORK
+from agentsys_sandbox.paths import INSTRUMENTS, VENV, WORK
 from agentsys_sandbox.spec import Limits
 
 CPU_FACTS = "/sys/devices/system/cpu"
@@ -62,6 +62,8 @@ class Layout:
     work: Path
     venv: Path
     """The environment; read-only inside."""
+    instruments: Path
+    """What the code can read only, and is not its own."""
     limits: Limits
     identity: Identity
 
@@ -129,7 +131,8 @@ def _mounts(layout: Layout) -> list[str]:
     found += ["--perms", "1777", "--size", str(limits.shm), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     found += ["--ro-bind-try", CPU_FACTS, CPU_FACTS]
     found += ["--perms", "1777", "--size", str(limits.tmp), "--tmpfs", "/tmp"]
-    return [*found, "--bind", str(layout.work), WORK, "--ro-bind", str(layout.venv), VENV]
+    found += ["--bind", str(layout.work), WORK, "--ro-bind", str(layout.venv), VENV]
+    return [*found, "--ro-bind", str(layout.instruments), INSTRUMENTS]
 
 
 def _prlimit(layout: Layout) -> list[str]:

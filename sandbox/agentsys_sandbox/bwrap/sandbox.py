@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from agentsys_sandbox.cachedir import shared_dir
 from agentsys_sandbox.errors import SandboxGone, Unavailable
 from agentsys_sandbox.image.rootfs import ensure_rootfs
 from agentsys_sandbox.labels import Leftover, labels
-from agentsys_sandbox.paths import REPO, VENV, WORK
+from agentsys_sandbox.paths import INSTRUMENTS, REPO, VENV, WORK
 from agentsys_sandbox.seccomp import compile_filter
 from agentsys_sandbox.spec import Control, Description, SandboxSpec, Source
 
@@ -91,11 +91,13 @@ class BwrapSandbox(Backend):
         write_owner(self._folder, labels(self._spec.run, self._spec.limits.ttl))
         self._cgroup = bwrap_cgroup.create(self._name, self._spec.limits)
         work = _make_owned(self._folder / "work", who)
-        for inner in (REPO, VENV):  # the second is what the environment is mounted on
+        for inner in (REPO, VENV, INSTRUMENTS):  # the last two are mounted on
             _make_owned(work / inner.removeprefix(f"{WORK}/"), who)
-        venv = self._folder / "venv"
-        venv.mkdir()
-        self._layout = Layout(rootfs, work, venv, self._spec.limits, who)
+        venv, instruments = self._folder / "venv", self._folder / "instruments"
+        for folder in (venv, instruments):
+            folder.mkdir()
+            folder.chmod(0o755)
+        self._layout = Layout(rootfs, work, venv, instruments, self._spec.limits, who)
 
     async def _check(self) -> None:
         layout = self._opened()
@@ -138,6 +140,9 @@ class BwrapSandbox(Backend):
     async def _show(self, environment: Path) -> None:
         self._layout = replace(self._opened(), venv=environment)
 
+    async def _place(self, files: Mapping[str, bytes]) -> None:
+        await self._threads.call(_write, self._opened().instruments, files)
+
     @asynccontextmanager
     async def _box_with(self, environment: Path) -> AsyncGenerator[Box]:
         yield self._box(replace(self._opened(), venv=environment))
@@ -167,6 +172,17 @@ def _make_folder(name: str) -> Path:
     folder.mkdir(mode=0o711)
     folder.chmod(0o711)
     return folder
+
+
+def _write(root: Path, files: Mapping[str, bytes]) -> None:
+    """Write files that everyone may read."""
+    for name, data in files.items():
+        place = root / name
+        for folder in (*reversed(place.relative_to(root).parents),):
+            (root / folder).mkdir(exist_ok=True)
+            (root / folder).chmod(0o755)
+        place.write_bytes(data)
+        place.chmod(0o444)
 
 
 def _make_owned(folder: Path, who: Identity) -> Path:

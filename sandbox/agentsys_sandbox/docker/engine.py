@@ -229,7 +229,7 @@ class Engine:
         """Unpack a tar in a folder of a container. Raises: SandboxGone, Unavailable."""
         with _translated("cannot copy files into the sandbox container"):
             if not self._api.put_archive(container, folder, tar):
-                raise Unavailable("the engine refused the files of the environment")
+                raise Unavailable("the engine refused the files")
 
     # Programs
 

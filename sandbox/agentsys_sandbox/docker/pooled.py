@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -84,6 +84,9 @@ class PooledSandbox(Sandbox):
 
     async def _show(self, environment: Path) -> None:
         await self._opened()._show(environment)
+
+    async def _place(self, files: Mapping[str, bytes]) -> None:
+        await self._opened()._place(files)
 
     def _box_with(self, environment: Path) -> AbstractAsyncContextManager[Box]:
         return self._opened()._box_with(environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import math
 import secrets
 import tempfile
@@ -10,8 +11,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
+from agentsys_sandbox import transfer
 from agentsys_sandbox.base import Backend, refuse_weakness
 from agentsys_sandbox.blocking import Threads
 from agentsys_sandbox.box import Box
@@ -29,7 +31,7 @@ from agentsys_sandbox.image.engine_image import ensure_image
 from agentsys_sandbox.labels import CPUS, GPU, MEMORY, RUN, SANDBOX, Leftover, labels
 from agentsys_sandbox.packages.environment import link_new, link_tree, pack
 from agentsys_sandbox.packages.scratch import scratch
-from agentsys_sandbox.paths import REPO, VENV, WORK
+from agentsys_sandbox.paths import INSTRUMENTS, REPO, VENV, WORK
 from agentsys_sandbox.selfcheck import Checked, Expected, check
 from agentsys_sandbox.spec import Control, Description, SandboxSpec, Source
 
@@ -62,7 +64,7 @@ class DockerSandbox(Backend):
         self._engine = engine
         self._threads = Threads()
         self._name = name or f"agentsys-{spec.run}-{secrets.token_hex(4)}"
-        self._volumes = {WORK: self._name}
+        self._volumes = {WORK: self._name, INSTRUMENTS: f"{self._name}-instruments"}
         self._stack = ExitStack()
         self._mounted: Path | None = None
         """Folder of this machine that the containers have as environment; None where the engine sees none of ours."""
@@ -121,7 +123,8 @@ class DockerSandbox(Backend):
         self._path = environment.get("PATH") or IMAGE_PATH
         self._known = frozenset(environment) | frozenset(run_environment(1.0))
         await self._threads.call(self._sweep)
-        await self._threads.call(self._engine.create_volume, self._name, self._labels)
+        for volume in self._volumes.values():
+            await self._threads.call(self._engine.create_volume, volume, self._labels)
         self._is_open = True
         await self._share()
         # A fault of the engine that passes is no reason for a weaker filter.
@@ -197,7 +200,7 @@ class DockerSandbox(Backend):
         """Remove all of them, also where one refuses or the caller is cancelled. Raises: Unavailable."""
         failure: BaseException | None = None
         copies = (f"{self._name}-venv{number + 1}" for number in range(self._environments))
-        for volume in (self._name, *copies):
+        for volume in (self._name, f"{self._name}-instruments", *copies):
             try:
                 await self._threads.call(self._engine.remove_volume, volume)
             except (Unavailable, asyncio.CancelledError) as error:
@@ -257,7 +260,7 @@ class DockerSandbox(Backend):
             host=host_config(spec.limits, self._engine.info, gpu=spec.gpu, seccomp=self._seccomp, runtime=spec.runtime),
             volumes={**self._volumes, **environment.volumes},
             # The code imports from the environment, and cannot change what later programs import.
-            read_only=frozenset({VENV}),
+            read_only=frozenset({VENV, INSTRUMENTS}),
             binds=environment.binds,
             ulimits=self._ulimits,
         )
@@ -332,17 +335,24 @@ class DockerSandbox(Backend):
     async def _copied(self, environment: Path) -> str:
         """A volume with a copy. The container that it is written through never runs."""
         volume = await self._new_volume()
-        plan = replace(self._plan(_Mounts(volumes={VENV: volume})), read_only=frozenset[str]())
+        with tempfile.TemporaryFile(dir=environment.parent) as packed:
+            await self._threads.call(pack, environment, packed)
+            packed.seek(0)
+            await self._fill(_Mounts(volumes={VENV: volume}), VENV, packed)
+        return volume
+
+    async def _fill(self, environment: _Mounts, folder: str, packed: BinaryIO) -> None:
+        """Unpack a tar in a folder that the code cannot write, as files of the engine's own user."""
+        plan = replace(self._plan(environment), read_only=frozenset[str]())
         call, engine = self._threads.call, self._engine
         try:
             container = await call(engine.create, plan)
-            with tempfile.TemporaryFile(dir=environment.parent) as packed:
-                await call(pack, environment, packed)
-                packed.seek(0)
-                await call(engine.put_archive, container, VENV, packed)
+            await call(engine.put_archive, container, folder, packed)
         finally:
             await call(engine.remove, plan.name)
-        return volume
+
+    async def _place(self, files: Mapping[str, bytes]) -> None:
+        await self._fill(self._mounts(), INSTRUMENTS, io.BytesIO(transfer.archive(files)))
 
     def describe(self) -> Description:
         """What this is, with the controls seen when it was opened."""

@@ -29,6 +29,7 @@ def command(**changes: object) -> list[str]:
         Path("/root-fs"),
         Path("/w"),
         Path("/v"),
+        Path("/i"),
         Limits(),
         Identity(61000, 61000, ("setpriv", "--reuid=61000")),
         **changes,  # type: ignore[arg-type]
@@ -37,10 +38,11 @@ def command(**changes: object) -> list[str]:
     return launch(bubblewrap, layout, ["echo", "hi"], "/work/repo", {"HOME": "/tmp"}, status_fd=9).argv
 
 
-def test_the_environment_is_read_only() -> None:
+@pytest.mark.parametrize(("folder", "inside"), [("/v", "/work/venv"), ("/i", "/work/instruments")])
+def test_environment_and_instruments_are_read_only(folder: str, inside: str) -> None:
     argv = command()
-    assert argv[argv.index("/v") - 1 : argv.index("/v") + 2] == ["--ro-bind", "/v", "/work/venv"]
-    assert argv.index("/w") < argv.index("/v")  # or the work folder would cover it
+    assert argv[argv.index(folder) - 1 : argv.index(folder) + 2] == ["--ro-bind", folder, inside]
+    assert argv.index("/w") < argv.index(folder)  # or the work folder would cover it
 
 
 def test_the_command_gives_up_root_before_bubblewrap_and_has_no_network() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
-from agentsys_sandbox.base import SandboxGone
+from agentsys.verify.checks.base import probes
+from agentsys_sandbox.base import INSTRUMENTS, SandboxGone
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, passed
 from agentsys_sandbox.spec import ExecResult, InstallResult, Outcome, Package
 
@@ -20,7 +22,7 @@ def stage_of(call: Call) -> str:
     joined = " ".join(call.argv)
     if call.kind == "install":
         return "install"
-    for word, stage in (("agentsys_imports", "imports"), ("--outputjson", "pyright"), ("-m pytest", "pytest")):
+    for word, stage in (("agentsys_imports", "imports"), ("--outputjson", "pyright"), ("agentsys_pytest", "pytest")):
         if word in joined:
             return stage
     return "smoke"
@@ -63,8 +65,8 @@ def _install(call: Call, files: Files) -> InstallResult:
 
 
 def _imports(call: Call, files: Files) -> ExecResult:
-    job = json.loads(files[call.argv[2]])
-    files[call.argv[3]] = b"".join(b'{"done": %d, "ok": true}\n' % number for number in range(len(job["modules"])))
+    job = json.loads(call.stdin)
+    files[job["out"]] = b"".join(b'{"done": %d, "ok": true}\n' % number for number in range(len(job["modules"])))
     return passed()
 
 
@@ -76,11 +78,14 @@ def pyright(files_analyzed: int = 4, errors: int = 0) -> bytes:
 
 def tests(outcomes: dict[str, str], functions: tuple[str, ...] = ("tiny/model.py:mean",)) -> tuple[bytes, bytes]:
     """What the plugin writes, and the JUnit report, for tests with these outcomes."""
-    lines: list[dict[str, object]] = []
+    plugin = "agentsys_probe.py"
+    sha256 = hashlib.sha256(probes()[plugin]).hexdigest()
+    lines: list[dict[str, object]] = [{"probe": f"{INSTRUMENTS}/{plugin}", "sha256": sha256, "loaded": []}]
     for test, outcome in outcomes.items():
         lines += [{"start": test}, {"done": test, "outcome": outcome, "functions": functions}]
     lines.append({"finish": 0, "collected": len(outcomes)})
     inner = {"passed": "", "failed": '<failure message="x">E   ValueError: x</failure>', "skipped": "<skipped/>"}
+    inner |= {"xfailed": "<skipped/>", "xpassed": "", "deselected": "<skipped/>", "not run": "<skipped/>"}
     cases = "".join(
         f'<testcase classname="t" name="{test}">{inner[outcome]}</testcase>' for test, outcome in outcomes.items()
     )
@@ -95,7 +100,7 @@ def put_tests(
 ) -> None:
     """Leave the two records of a test run where the check looks for them."""
     xml = next(item for item in call.argv if item.startswith("--junitxml=")).partition("=")[2]
-    job = json.loads(files[call.env["AGENTSYS_PROBE"]])
+    job = json.loads(call.stdin)
     files[job["out"]], files[xml] = tests(outcomes, functions)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -16,25 +17,40 @@ from unit.verify.tiny import GREEN, write_repo
 PROBES = Path(agentsys.verify.__file__).parent / "probes"
 
 
-def run_tests(
-    root: Path, test: str, *options: str, files: dict[str, str] | None = None, **job_fields: object
-) -> list[dict[str, object]]:
-    """Run pytest with the plugin on a repository with one test file; return the plugin's lines."""
-    repo = write_repo(
-        root / "repo", {**GREEN, **(files or {}), "tests/test_model.py": test, "pytest.ini": "[pytest]\n"}
+def digests(repo: Path) -> dict[str, str]:
+    """The SHA-256 of each Python file of a repository."""
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in repo.rglob("*.py")}
+
+
+def run_probe(root: Path, name: str, job: dict[str, object], *options: str) -> list[dict[str, object]]:
+    """Run a probe on `root/repo` and return the lines that it wrote."""
+    repo = root / "repo"
+    job = {"out": str(root / "out.jsonl"), "repo": str(repo), "checked": digests(repo), **job}
+    env = {"PATH": os.environ["PATH"], "HOME": str(root), "PYTEST_ADDOPTS": "--no-such-option"}
+    argv = [sys.executable, "-s", str(PROBES / name), *options]
+    subprocess.run(
+        argv, input=json.dumps(job).encode(), cwd=repo, env=env, capture_output=True, timeout=120, check=False
     )
-    named = {str(repo / path): path for path in ("tiny/model.py", *(files or {}))}
-    job = {"out": str(root / "out.jsonl"), "files": named, **job_fields}
-    (root / "job.json").write_text(json.dumps(job))
-    env = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(PROBES),
-        "AGENTSYS_PROBE": str(root / "job.json"),
-        "HOME": str(root),
-    }
-    argv = [sys.executable, "-m", "pytest", "-p", "agentsys_probe", "-p", "no:cacheprovider", "-q", *options]
-    subprocess.run(argv, cwd=repo, env=env, capture_output=True, timeout=120, check=False)
     return [json.loads(line) for line in (root / "out.jsonl").read_text().splitlines()]
+
+
+def run_tests(
+    root: Path,
+    test: str,
+    *options: str,
+    files: dict[str, str] | None = None,
+    plugins: tuple[str, ...] = (),
+    **job_fields: object,
+) -> list[dict[str, object]]:
+    """Run pytest with the plugin on a repository with one test file; return the plugin's lines but the first."""
+    repo = write_repo(root / "repo", {**GREEN, **(files or {}), "tests/test_model.py": test})
+    named = {str(repo / path): path for path in ("tiny/model.py", *(files or {}))}
+    fixed = ["-c", str(PROBES / "agentsys_pytest.ini"), "--rootdir", str(repo), "--confcutdir", str(repo)]
+    fixed += ["-o", f"pythonpath={repo}", "-p", "no:cacheprovider", "-q"]
+    job: dict[str, object] = {"files": named, "plugins": plugins, **job_fields}
+    first, *lines = run_probe(root, "agentsys_pytest.py", job, *fixed, *options)
+    assert first["probe"] == str(PROBES / "agentsys_probe.py")
+    return lines
 
 
 def done(lines: list[dict[str, object]]) -> dict[str, dict[str, object]]:
@@ -130,8 +146,106 @@ def test_a_test_of_a_million_calls_is_recorded_and_goes_on(tmp_path: Path) -> No
 
 
 def test_the_code_under_test_is_not_told_where_the_record_lies(tmp_path: Path) -> None:
-    test = "import os\n\ndef test_env():\n    assert 'AGENTSYS_PROBE' not in os.environ\n"
-    assert done(run_tests(tmp_path, test))["test_env"]["outcome"] == "passed"
+    test = (
+        "import os, sys\nfrom pathlib import Path\n\ndef test_hidden():\n"
+        "    told = [*os.environ.values(), *sys.argv, Path('/proc/self/cmdline').read_text()]\n"
+        "    assert not any('out.jsonl' in text for text in told)\n"
+    )
+    assert done(run_tests(tmp_path, test))["test_hidden"]["outcome"] == "passed"
+
+
+SETTINGS = """
+addopts = --ignore=tests/test_model.py -p no:terminal -k nothing
+python_functions = check_*
+testpaths = nowhere
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [("pytest.ini", "[pytest]"), ("tox.ini", "[pytest]"), ("setup.cfg", "[tool:pytest]"),
+     ("tests/pytest.ini", "[pytest]")],
+)  # fmt: skip
+def test_settings_of_the_repository_have_no_effect(tmp_path: Path, name: str, head: str) -> None:
+    test = "import pytest\n\n@pytest.mark.slow\ndef test_x():\n    assert True\n"
+    lines = run_tests(tmp_path, test, files={name: head + SETTINGS})
+    assert done(lines)["test_x"]["outcome"] == "passed"
+
+
+def test_pyproject_settings_have_no_effect(tmp_path: Path) -> None:
+    text = "[tool.pytest.ini_options]\naddopts = ['--ignore=tests/test_model.py']\nxfail_strict = 'no'\n"
+    lines = run_tests(tmp_path, "def test_x():\n    assert False\n", files={"pyproject.toml": text})
+    assert done(lines)["test_x"]["outcome"] == "failed"
+
+
+@pytest.mark.parametrize("name", ["pytest.py", "_pytest/__init__.py", "agentsys_probe.py", "pytest_mock.py"])
+def test_a_module_of_the_repository_stands_in_for_nothing_of_pytest(tmp_path: Path, name: str) -> None:
+    lines = run_tests(tmp_path, "def test_x():\n    assert False\n", files={name: "raise SystemExit(0)\n"})
+    assert done(lines)["test_x"]["outcome"] == "failed"
+
+
+def test_plugins_that_are_named_are_loaded_and_no_others(tmp_path: Path) -> None:
+    test = "async def test_x():\n    assert True\n"
+    options = ("-o", "asyncio_mode=auto")
+    lines = run_tests(tmp_path / "with", test, *options, plugins=("pytest-asyncio",))
+    assert done(lines)["test_x"]["outcome"] == "passed"
+    assert done(run_tests(tmp_path / "without", test, *options))["test_x"]["outcome"] != "passed"
+
+
+ENDS = """
+import unittest
+import pytest
+
+@pytest.mark.skip(reason="slow")
+def test_skip(): pass
+@pytest.mark.xfail(reason="rounding")
+def test_xfail(): assert False
+@pytest.mark.xfail
+def test_xpass(): pass
+@pytest.mark.parametrize("x", [])
+def test_empty(x): assert False
+def test_importorskip(): pytest.importorskip("no_such_module_of_ours")
+def test_returns(): return 1 == 2
+def test_coroutine():
+    async def check(): assert False
+    check()
+class TestInit:
+    def __init__(self): pass
+    def test_in_class(self): assert False
+class Case(unittest.TestCase):
+    def test_case(self): self.skipTest("later")
+"""
+
+
+def test_every_way_of_not_testing_is_told_apart(tmp_path: Path) -> None:
+    lines = run_tests(tmp_path, ENDS)
+    ends = {name.partition("[")[0]: line["outcome"] for name, line in done(lines).items()}
+    assert ends == {
+        "test_skip": "skipped", "test_xfail": "xfailed", "test_xpass": "xpassed", "test_empty": "skipped",
+        "test_importorskip": "skipped", "test_returns": ends["test_returns"], "test_coroutine": "passed",
+        "test_case": "skipped",
+    }  # fmt: skip
+    warned = {str(line["warned"]).rpartition("::")[2] for line in lines if "warned" in line}
+    assert "test_coroutine" in warned and ("test_returns" in warned or ends["test_returns"] == "failed")
+    assert "rounding" in str(done(lines)["test_xfail"]["reason"]) and "slow" in str(done(lines)["test_skip"]["reason"])
+
+
+def test_deselected_tests_are_named(tmp_path: Path) -> None:
+    hook = (
+        "def pytest_collection_modifyitems(config, items):\n    config.hook.pytest_deselected(items=[items.pop(0)])\n"
+    )
+    lines = run_tests(tmp_path, "def test_x(): pass\ndef test_y(): pass\n", files={"conftest.py": hook})
+    assert {name: line["outcome"] for name, line in done(lines).items()} == {"test_x": "deselected", "test_y": "passed"}
+
+
+def test_a_test_whose_call_never_happened_has_not_passed(tmp_path: Path) -> None:
+    hook = (
+        "def pytest_runtest_protocol(item, nextitem):\n    place = {'nodeid': item.nodeid, 'location': item.location}\n"
+        "    item.ihook.pytest_runtest_logstart(**place)\n    item.ihook.pytest_runtest_logfinish(**place)\n"
+        "    return True\n"
+    )
+    lines = run_tests(tmp_path, "def test_x(): pass\n", files={"conftest.py": hook})
+    assert done(lines)["test_x"]["outcome"] == "not run"
 
 
 def test_a_test_that_ends_the_process_is_named(tmp_path: Path) -> None:
@@ -144,10 +258,7 @@ def run_imports(root: Path, modules: dict[str, str], folder: str = "") -> list[d
     """Import the modules of a repository with the probe; return its lines."""
     repo = write_repo(root / "repo", {f"{name}.py": text for name, text in modules.items()})
     listed = [{"name": name, "file": str(repo / f"{name}.py"), "folder": folder} for name in modules]
-    (root / "job.json").write_text(json.dumps({"path": [str(repo)], "modules": listed}))
-    argv = [sys.executable, str(PROBES / "agentsys_imports.py"), str(root / "job.json"), str(root / "out.jsonl")]
-    subprocess.run(argv, cwd=repo, capture_output=True, timeout=120, check=False)
-    return [json.loads(line) for line in (root / "out.jsonl").read_text().splitlines()]
+    return run_probe(root, "agentsys_imports.py", {"path": [str(repo)], "modules": listed})
 
 
 def test_every_module_is_tried_whatever_the_others_do(tmp_path: Path) -> None:
@@ -172,7 +283,65 @@ def test_a_module_that_python_takes_from_elsewhere_is_a_fault(tmp_path: Path) ->
     assert line["ok"] is False and "not from the repository" in str(line["error"])
 
 
-@pytest.mark.parametrize("value", ["sys.argv[1]", "sys.argv[2]"])
-def test_modules_do_not_see_the_probes_arguments(tmp_path: Path, value: str) -> None:
-    (line,) = [line for line in run_imports(tmp_path, {"peek": f"import sys\nprint({value})\n"}) if "done" in line]
-    assert "IndexError" in str(line["error"])
+def test_modules_do_not_see_the_probes_arguments(tmp_path: Path) -> None:
+    text = "import sys\nfrom pathlib import Path\nassert sys.argv == [''] and not sys.stdin.read()\n"
+    text += "assert 'jsonl' not in Path('/proc/self/cmdline').read_text()\n"
+    (line,) = [line for line in run_imports(tmp_path, {"peek": text}) if "done" in line]
+    assert line["ok"], line
+
+
+UNSEEN = {
+    "exec": "exec('x = 1')\n",
+    "eval": "x = eval('1 + 1')\n",
+    "exec of a file": "exec(compile(open(__file__).read().split('#')[0] and 'x = 1', 'core.txt', 'exec'), {})\n",
+    "compiled function": "import types\nf = types.FunctionType(compile('1', 'x', 'eval'), {})\n",
+    "code object": "def f(): pass\nf.__code__ = f.__code__.replace(co_consts=(1,))\n",
+    "marshal": "import marshal\nmarshal.loads(marshal.dumps(compile('1', 'x', 'eval')))\n",
+    "timeit": "import timeit\ntimeit.timeit('1', number=1)\n",
+    "interpreter": "import code\ncode.InteractiveInterpreter().runsource('x = 1')\n",
+    "run by path": "import runpy, tempfile\nrunpy.run_path(tempfile.NamedTemporaryFile('w', suffix='.py').name)\n",
+    "module from elsewhere": (
+        "import sys, tempfile, pathlib\nd = tempfile.mkdtemp()\npathlib.Path(d, 'gen_mod.py').write_text('x = 1')\n"
+        "sys.path.insert(0, d)\nimport gen_mod\n"
+    ),
+    "module by loader": (
+        "import importlib.machinery, importlib.util, pathlib\npathlib.Path('core.txt').write_text('x = 1')\n"
+        "loader = importlib.machinery.SourceFileLoader('core', 'core.txt')\n"
+        "spec = importlib.util.spec_from_loader('core', loader)\n"
+        "spec.loader.exec_module(importlib.util.module_from_spec(spec))\n"
+    ),
+    "rewritten module": (
+        "import pathlib, sys\nsys.dont_write_bytecode = True\n"
+        "pathlib.Path('other.py').write_text('x = 2')\nimport other\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_code_that_no_type_checker_saw_is_named_when_it_is_executed(tmp_path: Path, name: str) -> None:
+    lines = run_imports(tmp_path, {"method": UNSEEN[name], "other": "x = 1\n"})
+    assert all(line["ok"] for line in lines if "done" in line), lines
+    found = {str(line["unseen"]) for line in lines if "unseen" in line}
+    assert found == {"other.py" if name == "rewritten module" else "method.py"}
+
+
+def test_what_libraries_generate_for_themselves_is_no_finding(tmp_path: Path) -> None:
+    ordinary = (
+        "import ast, collections, dataclasses, enum, functools, importlib, json, re, typing, unittest.mock\n"
+        "import pydantic, yaml\nimport sibling\n"
+        "@dataclasses.dataclass(frozen=True, order=True)\nclass A:\n    x: int = 1\n"
+        "P = collections.namedtuple('P', 'x y')\nclass N(typing.NamedTuple):\n    x: int\n"
+        "class M(pydantic.BaseModel):\n    x: 'int'\n"
+        "typing.get_type_hints(M)\nast.literal_eval('[1]')\nast.parse('x = 1')\nre.compile('a+')\n"
+        "importlib.import_module('sibling')\nimportlib.reload(sibling)\nfunctools.singledispatch(lambda x: x)\n"
+        "unittest.mock.create_autospec(A)\n"
+    )
+    lines = run_imports(tmp_path, {"method": ordinary, "sibling": "x = 1\n"})
+    assert [line for line in lines if "unseen" in line] == []
+    assert all(line["ok"] for line in lines if "done" in line), lines
+
+
+def test_code_executed_unseen_by_tests_is_named_too(tmp_path: Path) -> None:
+    lines = run_tests(tmp_path, "import tiny.model\n\ndef test_x():\n    exec('assert True')\n")
+    (found,) = [line for line in lines if "unseen" in line]
+    assert (found["unseen"], found["line"]) == ("tests/test_model.py", 4)

@@ -15,7 +15,7 @@ from agentsys.verify import run
 from agentsys.verify.checks.base import Found
 from agentsys.verify.checks.table import demanded
 from agentsys.verify.run import replay, verify
-from agentsys_sandbox.base import Unavailable
+from agentsys_sandbox.base import INSTRUMENTS, Unavailable
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, passed
 from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.scripted import RESULTS, Twist, ends, gone, put_tests, pyright, removes, scripted
@@ -135,38 +135,99 @@ async def test_pytest_output_alone_proves_nothing(bed: Bed) -> None:
     assert states(verdict)["pytest"] == "failed" and kinds(verdict) == [("pytest", "no_test")]
 
 
+A, B = "tests/test_model.py::test_mean[a]", "tests/test_model.py::test_mean[b]"
+
+
 @pytest.mark.parametrize(
-    ("outcomes", "functions", "kind"),
+    ("outcomes", "functions", "expected"),
     [
-        ({}, (), "no_test"),
-        ({"a": "skipped", "b": "skipped"}, (), "no_test"),
-        ({"a": "passed"}, (), "no_test"),
-        ({"a": "failed", "b": "passed"}, ("tiny/model.py:mean",), "test"),
-        ({"a": "failed"}, ("tiny/model.py:mean",), "test"),
+        ({}, (), ["no_test"]),
+        ({A: "skipped", B: "skipped"}, (), ["test", "no_test"]),
+        ({A: "passed"}, (), ["no_test"]),
+        ({A: "failed", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "failed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "skipped", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "xfailed", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "xpassed", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "deselected", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({A: "not run", B: "passed"}, ("tiny/model.py:mean",), ["test"]),
+        ({"tests/other.py::test_mean": "passed"}, ("tiny/model.py:mean",), ["test"]),
     ],
 )
 async def test_tests_that_prove_nothing_do_not_pass(
-    bed: Bed, outcomes: dict[str, str], functions: tuple[str, ...], kind: str
+    bed: Bed, outcomes: dict[str, str], functions: tuple[str, ...], expected: list[str]
 ) -> None:
     def twist(call: Call, files: Files) -> ExecResult:
         put_tests(call, files, outcomes, functions)
         return passed()
 
     verdict = await bed.twisted(pytest=twist)
-    assert states(verdict)["pytest"] == "failed" and kinds(verdict) == [("pytest", kind)]
+    assert states(verdict)["pytest"] == "failed" and kinds(verdict) == [("pytest", kind) for kind in expected]
 
 
 async def test_only_passed_tests_count_as_having_executed_the_method(bed: Bed) -> None:
     def twist(call: Call, files: Files) -> ExecResult:
-        put_tests(call, files, {"a": "skipped", "b": "passed"}, ())
+        put_tests(call, files, {A: "skipped", B: "passed"}, ())
         return passed()
 
     assert states(await bed.twisted(pytest=twist))["pytest"] == "failed"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"probe": "/work/agentsys_probe.py"}, {"sha256": "0"}, {"loaded": ["/work/venv/x.py", "/work/repo/pytest.py"]}],
+)
+async def test_a_plugin_that_is_not_ours_proves_nothing(bed: Bed, change: dict[str, object]) -> None:
+    def twist(call: Call, files: Files) -> None:
+        out = json.loads(call.stdin)["out"]
+        put_tests(call, files, {A: "passed"})
+        first, _, rest = files[out].partition(b"\n")
+        files[out] = json.dumps({**json.loads(first), **change}).encode() + b"\n" + rest
+
+    (found,) = (await bed.twisted(pytest=twist)).diagnostics
+    assert found.check == "pytest" and "not loaded from the environment" in found.message
+
+
+async def test_a_test_that_pytest_warns_about_is_named(bed: Bed) -> None:
+    def twist(call: Call, files: Files) -> None:
+        line = {"warned": A, "reason": "coroutine 'check' was never awaited"}
+        files[json.loads(call.stdin)["out"]] += json.dumps(line).encode() + b"\n"
+
+    (found,) = (await bed.twisted(pytest=twist)).diagnostics
+    assert (found.path, found.line, found.symbol) == ("tests/test_model.py", 4, "test_mean")
+    assert "never awaited" in found.message
+
+
+@pytest.mark.parametrize("check", ["imports", "pytest"])
+async def test_code_that_was_executed_unseen_fails_the_check_that_saw_it(bed: Bed, check: str) -> None:
+    def twist(call: Call, files: Files) -> None:
+        line = {"unseen": "tiny/model.py", "line": 3, "what": "exec"}
+        files[json.loads(call.stdin)["out"]] += json.dumps(line).encode() + b"\n"
+
+    verdict = await bed.twisted(**{check: twist})
+    (found,) = verdict.diagnostics
+    assert states(verdict)[check] == "failed"
+    assert (found.kind, found.check, found.path, found.line) == ("type", check, "tiny/model.py", 3)
+
+
+@pytest.mark.parametrize("check", ["imports", "pytest"])
+async def test_probes_that_change_under_a_check_leave_no_verdict_on_the_code(bed: Bed, check: str) -> None:
+    def twist(call: Call, files: Files) -> None:
+        files[f"{INSTRUMENTS}/agentsys_probe.py"] = b""
+
+    verdict = await bed.twisted(**{check: twist})
+    assert verdict.infra and not verdict.passed
+
+
+async def test_a_hook_of_the_repository_fails_the_check_though_every_test_passes(bed: Bed) -> None:
+    (bed.repo / "conftest.py").write_text("collect_ignore = ['tests/test_other.py']\n")
+    verdict = await bed.twisted(pyright=lambda call, files: passed(pyright(5)))
+    assert [(item.check, item.path) for item in verdict.diagnostics] == [("pytest", "conftest.py")]
+
+
 async def test_a_report_that_disagrees_with_what_ran_is_refused(bed: Bed) -> None:
     def twist(call: Call, files: Files) -> ExecResult:
-        put_tests(call, files, {"a": "passed"})
+        put_tests(call, files, {A: "passed"})
         xml = next(name for name in files if name.endswith("pytest.xml"))
         files[xml] = b'<testsuites><testcase name="a"/><testcase name="b"/></testsuites>'
         return passed()
@@ -181,7 +242,7 @@ async def test_a_missing_record_of_the_tests_is_no_success(bed: Bed, suffix: str
 
 async def test_a_test_that_hangs_is_named(bed: Bed) -> None:
     def twist(call: Call, files: Files) -> ExecResult:
-        job = json.loads(files[call.env["AGENTSYS_PROBE"]])
+        job = json.loads(call.stdin)
         files[job["out"]] = b'{"start": "tests/test_model.py::test_mean"}\n'
         files.pop(next(item for item in call.argv if item.startswith("--junitxml=")).partition("=")[2])
         return ExecResult(Outcome.TIMEOUT, None, b"", b"", 60.0)
@@ -207,7 +268,7 @@ async def test_imports_that_hang_spare_the_later_checks_their_time(bed: Bed) -> 
 @pytest.mark.parametrize("line", ['{"done": 0, "ok": true}\n', "", "{"])
 async def test_modules_that_were_not_reached_do_not_count_as_imported(bed: Bed, line: str) -> None:
     def twist(call: Call, files: Files) -> None:
-        files[call.argv[3]] = line.encode()
+        files[json.loads(call.stdin)["out"]] = line.encode()
 
     assert states(await bed.twisted(imports=twist))["imports"] == "failed"
 
@@ -223,24 +284,34 @@ async def test_a_pyright_without_a_report_is_no_success_and_no_fault_of_the_code
     assert verdict.infra and not verdict.diagnostics
 
 
-@pytest.mark.parametrize(
-    "comment", ["# type: ignore", "# pyright: reportReturnType=false", "# pyright: ignore", "# mypy: ignore-errors"]
-)
-async def test_a_comment_that_silences_a_whole_file_is_a_fault(bed: Bed, comment: str) -> None:
-    (bed.repo / "tiny/model.py").write_text(
-        f'"""Doc."""\n{comment}\n' if "reportReturn" in comment else f"{comment}\nx = 1\n"
-    )
-    verdict = await bed.verify(scripted)
-    assert kinds(verdict) == [("pyright", "type")] and verdict.diagnostics[0].path == "tiny/model.py"
+async def test_pyright_sees_a_copy_that_no_comment_silences(bed: Bed) -> None:
+    text = "# pyright: basic\nx: int = ''  # type: ignore\n"
+    (bed.repo / "tiny/model.py").write_text(text)
+    seen: list[bytes] = []
 
+    def look(call: Call, files: Files) -> None:
+        seen.extend(data for name, data in files.items() if name.endswith("types/repo/tiny/model.py"))
 
-async def test_excepted_lines_are_counted_in_the_note(bed: Bed) -> None:
-    (bed.repo / "tiny/model.py").write_text(
-        "x: int = ''  # type: ignore\ny: int = ''  # pyright: ignore[x]\n# pyright: strict\n"
-    )
-    verdict = await bed.verify(scripted)
+    verdict = await bed.twisted(pyright=look)
     note = next(check.note for check in verdict.checks if check.name == "pyright")
-    assert verdict.passed and note == "0 errors in 4 files; 2 lines excepted by comments"
+    assert [data.split() for data in seen] == [b"#\nx: int = ''  #".split()]
+    assert note == "0 errors in 4 files; 2 comments that would silence it had no effect"
+
+
+async def test_errors_in_the_copy_are_told_at_their_places_in_the_repository(bed: Bed) -> None:
+    def twist(call: Call, files: Files) -> ExecResult:
+        copy = next(name for name in files if name.endswith("types/repo/tiny/model.py"))
+        place = {"start": {"line": 1}}
+        row = {"file": copy, "severity": "error", "message": "no", "rule": "reportX", "range": place}
+        return passed(json.dumps({**json.loads(pyright(errors=1)), "generalDiagnostics": [row]}).encode())
+
+    (found,) = (await bed.twisted(pyright=twist)).diagnostics
+    assert (found.kind, found.path, found.line) == ("type", "tiny/model.py", 2)
+
+
+async def test_what_the_type_checker_cannot_see_fails_its_check(bed: Bed) -> None:
+    (bed.repo / "tiny/model.pyi").write_text("def mean(x: object) -> float: ...\n")
+    assert kinds(await bed.verify(scripted)) == [("pyright", "type")]
 
 
 async def test_results_of_an_earlier_run_do_not_count(bed: Bed) -> None:
