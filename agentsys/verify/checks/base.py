@@ -147,7 +147,7 @@ class Bench:
 
         A project that is installed from its folder has to stay there.
         """
-        elsewhere = self.job.stage == "replay" and "pyproject.toml" not in self.job.files
+        elsewhere = self.job.earlier is not None and "pyproject.toml" not in self.job.files
         return f"{WORK}/run-{self.secret[:8]}/copy" if elsewhere else REPO
 
     async def place_run(self) -> None:

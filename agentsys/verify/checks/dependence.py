@@ -7,6 +7,7 @@ with other seeds. In a replay the numbers are compared with those of the verific
 from __future__ import annotations
 
 from agentsys.core.artifacts import Diagnostic
+from agentsys.core.cut import cut
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
 from agentsys.verify.checks.results import carrier
 from agentsys.verify.dependence.functions import carriers
@@ -16,6 +17,9 @@ from agentsys.verify.dependence.scale import is_paper_scale, settings
 from agentsys.verify.dependence.variants import CHECK_NAME, examine, measured
 from agentsys.verify.replay import compare_with_earlier
 from agentsys.verify.results_file import parse_results
+
+MAX_TEXT = 4000
+"""Characters that are kept of what each run printed."""
 
 
 async def check_dependence(bench: Bench) -> Found:
@@ -31,6 +35,7 @@ async def check_dependence(bench: Bench) -> Found:
     copied = copied_settings(measured(results, job.plan), settings(job.plan, job.files, job.profile))
     seen = await examine(bench, functions, results, copied)
     found = report(seen, functions, paper_scale=is_paper_scale(job.plan, job.files, job.profile))
+    bench.log("dependence.log", "".join(f"== {item.run.name}\n{cut(item.log, MAX_TEXT)}\n" for item in seen.runs))
     log = bench.log(FILE, found.model_dump_json(indent=1) + "\n")
     places = {row.result_key: carrier(bench, row.experiment) for row in job.plan.expected}
     diagnostics = faults(seen, found, job.plan, places)

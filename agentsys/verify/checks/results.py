@@ -107,10 +107,8 @@ def _strange(report: ExportReport) -> list[Diagnostic]:
     found = [(path, why) for path, why in report.dropped if why in SPECIAL]
     git = [path for path in (*report.written, *(path for path, _ in report.dropped)) if ".git" in path.split("/")]
     found += [(path, "a file of git's") for path in git]
-    return [
-        _fault(f"the run left `results/{path.partition('results/')[2]}`, {why}: results are plain files and folders", path)
-        for path, why in found[:MAX_STRANGE]
-    ]
+    names = [(f"results/{path.partition('results/')[2]}", why) for path, why in found[:MAX_STRANGE]]
+    return [_fault(f"the run left `{name}`, {why}: results are plain files and folders", name) for name, why in names]
 
 
 def keep_results(exported: Path, repo: Path) -> list[str]:

@@ -43,7 +43,7 @@ async def check_smoke(bench: Bench) -> Found:
     if SCRIPT not in bench.job.files:
         return _missing_script(bench)
     await bench.place_run()
-    argv, env = ["bash", SCRIPT, bench.job.profile], REPLAY_ENVIRONMENT if bench.job.stage == "replay" else None
+    argv, env = ["bash", SCRIPT, bench.job.profile], REPLAY_ENVIRONMENT if bench.job.earlier is not None else None
     result = await bench.run("smoke", argv, env=env, timeout=time_limit(bench), cwd=bench.root)
     bench.run_seconds = result.seconds
     log = bench.log("run.log", log_text(result))

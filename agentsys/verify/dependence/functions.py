@@ -19,7 +19,9 @@ from agentsys.plan.symbols import FunctionNode, clean_symbol, definitions, publi
 from agentsys.verify.results_file import HEALTH, NOT_ATTEMPTED
 
 _RESULT_WORDS = frozenset({NOT_ATTEMPTED, HEALTH, "results.json", "results/results.json"})
-_READERS = frozenset({"yaml", "tomllib", "toml", "argparse", "configparser", "OmegaConf", "ArgumentParser", "safe_load"})
+_READERS = frozenset(
+    {"yaml", "tomllib", "toml", "argparse", "configparser", "OmegaConf", "ArgumentParser", "safe_load"}
+)
 _CONSTRUCTORS = ("__init__", "__post_init__", "__new__", "setup")
 
 
@@ -65,7 +67,9 @@ def carriers(plan: Plan, files: Mapping[str, bytes]) -> Carriers:
     texts = {path: files[path].decode("utf-8", "replace") for path in _source_paths(plan, files)}
     keys = {row.result_key for row in plan.expected if row.result_key}
     named = [item for item in _named(plan, texts) if item is not None]
-    public = [item for path in texts for item in _functions(path, texts[path], public_functions(definitions(texts[path])))]
+    public = [
+        item for path in texts for item in _functions(path, texts[path], public_functions(definitions(texts[path])))
+    ]
     pool = _apart(named, texts, keys) or _apart(public, texts, keys) or named
     paths = {item.path for item in pool}
     owners = {row.owner for row in plan.requirements} | paths
@@ -81,7 +85,9 @@ def carriers(plan: Plan, files: Mapping[str, bytes]) -> Carriers:
 def _source_paths(plan: Plan, files: Mapping[str, bytes]) -> list[str]:
     """Return the Python files of the method, the planned ones first."""
     planned = [spec.path for spec in plan.files if spec.path in files]
-    return [path for path in dict.fromkeys([*planned, *sorted(files)]) if path.endswith(".py") and not is_test_path(path)]
+    return [
+        path for path in dict.fromkeys([*planned, *sorted(files)]) if path.endswith(".py") and not is_test_path(path)
+    ]
 
 
 def _needs(plan: Plan, path: str) -> list[str]:
@@ -93,7 +99,9 @@ def _named(plan: Plan, texts: Mapping[str, str]) -> Iterator[Function | None]:
     """Yield what the plan names for each requirement, or the owner's public functions where it names nothing."""
     seen: set[Function] = set()
     for row in plan.requirements:
-        pairs = [(spec.path, text) for spec in plan.files if spec.path in texts for text in spec.symbols.get(row.id, ())]
+        pairs = [
+            (spec.path, text) for spec in plan.files if spec.path in texts for text in spec.symbols.get(row.id, ())
+        ]
         pairs = [(path, clean_symbol(text)) for path, text in pairs if not text.startswith((CONFIG, RESULT))]
         if not pairs and row.owner in texts:
             pairs = [(row.owner, name) for name in public_functions(definitions(texts[row.owner]))]
@@ -157,14 +165,15 @@ def _is_empty(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _gives(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """True where the function itself returns a value or yields."""
+    """True where the function itself returns a value other than its owner, or yields."""
     rest: list[ast.AST] = list(node.body)
     while rest:
         each = rest.pop()
         if isinstance(each, ast.Yield | ast.YieldFrom):
             return True
         if isinstance(each, ast.Return) and each.value is not None:
-            return not (isinstance(each.value, ast.Constant) and each.value.value is None)
+            nothing = isinstance(each.value, ast.Constant) and each.value.value is None
+            return not nothing and not (isinstance(each.value, ast.Name) and each.value.id == "self")
         if not isinstance(each, FunctionNode | ast.Lambda | ast.ClassDef):
             rest += ast.iter_child_nodes(each)
     return False

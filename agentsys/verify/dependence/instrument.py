@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files as resource_files
 from typing import Literal
@@ -27,7 +27,17 @@ _COMPILERS = frozenset(
 )
 """Decorators that compile a function: what they make is wrapped, not what they are given."""
 _SEEDED = frozenset(
-    {"default_rng", "seed", "manual_seed", "manual_seed_all", "RandomState", "Random", "SeedSequence", "PCG64", "Philox"}
+    {
+        "default_rng",
+        "seed",
+        "manual_seed",
+        "manual_seed_all",
+        "RandomState",
+        "Random",
+        "SeedSequence",
+        "PCG64",
+        "Philox",
+    }
     | {"MT19937", "SFC64", "PRNGKey", "set_seed", "set_random_seed", "seed_everything"}
 )
 """Calls that take a seed as their first argument."""
@@ -35,8 +45,7 @@ _SEEDED = frozenset(
 
 def variant(
     files: Mapping[str, bytes],
-    functions: Collection[Function],
-    mode: Mode,
+    modes: Mapping[Function, Mode],
     log: str,
     *,
     strength: float = 0.0,
@@ -45,23 +54,23 @@ def variant(
     """Return the files of a variant; those that are not changed are the same objects.
 
     Args:
-        functions: what is wrapped.
+        modes: what is wrapped, and how.
         log: file inside the sandbox in which each function that was called is noted, as `path:name`.
         strength: relative size of a perturbation.
         other_seed: every seed that is handed to a generator of random numbers becomes another one.
     """
-    wanted: dict[str, dict[str, Function]] = defaultdict(dict)
-    for item in functions:
-        wanted[item.path][item.name] = item
+    calls: dict[str, dict[str, str]] = defaultdict(dict)
+    for item, mode in modes.items():
+        calls[item.path][item.name] = f"_agentsys_wrap({item.key!r}, {mode!r}, {strength!r}, {log!r}, {item.alters!r})"
     changed = dict(files)
     for path, data in files.items():
-        if path.endswith(".py") and not is_test_path(path) and (other_seed or path in wanted):
+        if path.endswith(".py") and not is_test_path(path) and (other_seed or path in calls):
             text = _decoded(data)
             tree = parse(text)
             if tree is None:
                 continue
             lines = text.encode().split(b"\n")
-            found = _decorators(tree, lines, wanted.get(path, {}), (mode, strength, log))
+            found = _decorators(tree, lines, calls.get(path, {}))
             found += _seeds(tree) if other_seed else []
             if found:
                 changed[path] = _inserted(lines, [*found, _definitions(tree)])
@@ -82,9 +91,7 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _decorators(
-    tree: ast.Module, lines: Sequence[bytes], wanted: Mapping[str, Function], settings: tuple[Mode, float, str]
-) -> list[Insertion]:
+def _decorators(tree: ast.Module, lines: Sequence[bytes], calls: Mapping[str, str]) -> list[Insertion]:
     """Return a decorator for each of the functions, however deep in classes and branches it is defined."""
     found: list[Insertion] = []
     rest: list[tuple[ast.AST, str]] = [(tree, "")]
@@ -92,18 +99,14 @@ def _decorators(
         node, prefix = rest.pop()
         for child in ast.iter_child_nodes(node):
             if isinstance(child, FunctionNode):
-                item = wanted.get(f"{prefix}{child.name}")
-                if item is not None and not _is_accessor(child):
+                call = calls.get(f"{prefix}{child.name}")
+                if call is not None and not _is_accessor(child):
                     line = _outermost(child) if _is_compiled(child) else child.lineno
                     indent = lines[child.lineno - 1][: child.col_offset].decode()
-                    found.append((line - 1, 0, f"{indent}@{_call(item, *settings)}\n"))
+                    found.append((line - 1, 0, f"{indent}@{call}\n"))
             else:
                 rest.append((child, f"{prefix}{child.name}." if isinstance(child, ast.ClassDef) else prefix))
     return found
-
-
-def _call(item: Function, mode: Mode, strength: float, log: str) -> str:
-    return f"_agentsys_wrap({item.key!r}, {mode!r}, {strength!r}, {log!r}, {item.alters!r})"
 
 
 def _names(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
@@ -148,7 +151,9 @@ def _definitions(tree: ast.Module) -> Insertion:
     """Return the block of definitions: after the docstring and what must stand first, before all else."""
     line = 0
     for node in tree.body:
-        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        is_text = (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        )
         is_future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
         if not is_text and not is_future:
             line = (_outermost(node) if isinstance(node, FunctionNode | ast.ClassDef) else node.lineno) - 1

@@ -1,4 +1,4 @@
-"""What the runs of the variants say: numbers that nothing computed, errors that are swallowed, signs that cannot fail."""
+"""What the runs of the variants say: numbers that nothing computed, swallowed errors, signs that cannot fail."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _swallowed(seen: Examined, plan: Plan) -> list[Diagnostic]:
         called = f"{len(ran.run.called)} of them were called" if ran.run.called else "the run calls none of them"
         message = (
             f"`{SCRIPT}` ends well and writes the same {_keys(kept)} though all functions of the method fail "
-            f"({names}; {called}): call the method, take its numbers from what it returns, and let its errors end the run"
+            f"({names}; {called}): call the method, take the numbers from what it returns, let its errors end the run"
         )
         return [_fault(message, ",".join(kept), detail=cut(ran.log.strip(), 3000))]
     health = judge_health(results, plan)
@@ -106,11 +106,11 @@ def _keys(keys: Sequence[str]) -> str:
 
 
 def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, str]) -> Diagnostic:
-    tried = [run for run in found.runs if run.mode in ("perturb", "arguments")]
+    tried = [run for run in found.runs if {"perturb", "arguments"}.intersection(run.functions.values())]
     message = (
         f"`{row.key}` = {number_words(row.value)} is not computed by the method: it stays the same when what "
-        f"{_names(tried[0].functions if tried else found.functions)} return is changed; compute it in the run from what "
-        "the functions that carry the requirements return"
+        f"{_names(found.functions)} return is changed; compute it in the run from "
+        "what the functions that carry the requirements return"
     )
     lines = [f"{run.name}: {run.ended}, {len(run.called)} of {len(run.functions)} functions called" for run in tried]
     return _fault(message, row.key, places.get(row.key, SCRIPT), "\n".join(lines))
@@ -143,10 +143,11 @@ def _beside_the_paper(found: Dependence, plan: Plan, places: Mapping[str, str]) 
             continue
         share = missed(item, row.value)
         if share > MOST_APART:
+            apart = f"by {share:.1%}" if share < 1 else f"by a factor of {share + 1:.3g}"
             message = (
-                f"`{row.key}` is {number_words(row.value)}, the paper says {number_words(item.value)} ({item.place.label}"
-                f"): {share:.0%} apart at the paper's own scale, whatever the seed; compare the functions that compute it "
-                "with the paper's formulas, step by step"
+                f"`{row.key}` is {number_words(row.value)} and the paper says {number_words(item.value)} "
+                f"({item.place.label}): it misses {apart} at the paper's own scale, whatever the seed; compare the "
+                "functions that compute it with the paper's formulas, step by step"
             )
             rows.append(_fault(message, row.key, places.get(row.key, SCRIPT)))
     return rows

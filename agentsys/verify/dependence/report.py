@@ -17,8 +17,9 @@ class VariantRun(Artifact):
     """One run of a variant of the repository."""
 
     name: str
-    mode: str = Field(description="`raise`, `perturb`, `arguments`, or `observe` with another seed")
-    functions: tuple[str, ...] = Field(description="what was changed, as `path:name`")
+    functions: dict[str, str] = Field(
+        description="`path:name` -> what was done to it: `raise`, `perturb` (what it returns), `arguments`, `observe`"
+    )
     strength: float = Field(default=0.0, description="relative size of a perturbation")
     ended: str = Field(description="the sandbox's outcome word; `unsound` where no sound results file was written")
     called: tuple[str, ...] = Field(default=(), description="those of the functions that the run called")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from agentsys.core.artifacts import Plan
@@ -23,6 +23,16 @@ SLIGHT, STRONG = 0.03, 0.3
 """Relative sizes of a perturbation: the second for numbers that move in steps, such as counts and error rates."""
 LEAST_BUDGET = 30.0
 """Seconds that perturbing one function at a time may take at least."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is changed in the repository for one run."""
+
+    name: str
+    modes: Mapping[Function, Mode]
+    strength: float = 0.0
+    other_seed: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,68 +106,61 @@ async def examine(bench: Bench, carriers: Carriers, results: Results, copied: Co
     Raises: Infrastructure where the sandbox failed.
     """
     seen = Examined(measured(results, bench.job.plan))
-    seen.raised = await _run(bench, "all fail", "raise", carriers.named)
-    if seen.raised.results is not None and not any(seen.raised.moved(*item) for item in seen.values.items()):
-        return seen  # nothing that the method does matters: no further run can show more
-    await _perturb(bench, seen, carriers, copied)
-    if takes_seed(bench.job.files):
-        seen.seeded = await _run(bench, "another seed", "observe", carriers.named, other_seed=True)
-    return seen
+    seen.raised = await _run(bench, Variant("all fail", dict.fromkeys(carriers.named, "raise")))
+    if seen.raised.results is None or any(seen.raised.moved(*item) for item in seen.values.items()):
+        await _perturb(bench, seen, carriers, copied)
+        if takes_seed(bench.job.files):
+            other = Variant("another seed", dict.fromkeys(carriers.named, "observe"), other_seed=True)
+            seen.seeded = await _run(bench, other)
+    return seen  # where nothing that the method does matters, no further run can show more
 
 
 async def _perturb(bench: Bench, seen: Examined, carriers: Carriers, copied: Collection[str]) -> None:
     """Change all functions at once, and where such a run does not end well, one at a time.
 
-    The first run is free; what follows for numbers that are still open stays within the budget.
+    A number counts as moved by what a function is given, where that function rests on others of the method: what it
+    returns may be made up. The first run is free; what follows for numbers that are still open stays within the budget.
     """
-    steps: tuple[tuple[Mode, float, Sequence[Function], Collection[str]], ...] = (
-        ("perturb", SLIGHT, carriers.base, ()),
-        ("perturb", STRONG, carriers.base, ()),
-        ("arguments", STRONG, (*carriers.named, *carriers.others), copied),
-    )
+    base: dict[Function, Mode] = dict.fromkeys(carriers.base, "perturb")
+    upper: dict[Function, Mode] = dict.fromkeys(carriers.upper, "arguments")
+    given: dict[Function, Mode] = dict.fromkeys((*carriers.named, *carriers.others), "arguments")
+    but = copied if upper else ()
+    steps = [
+        (Variant("all, slightly", base | upper, SLIGHT), but),
+        (Variant("all, strongly", base | upper, STRONG), but),
+        (Variant("all that rests on nothing, strongly", base, STRONG), ()),
+        (Variant("all arguments, strongly", given, STRONG), copied),
+    ]
     deadline = None
-    for mode, strength, functions, but in steps:
-        name = f"all, {mode} by {strength:.0%}"
-        ran = seen.take(await _run(bench, name, mode, functions, strength=strength), but)
+    for step, left_out in steps:
+        if not upper and step.name.startswith("all that rests"):
+            continue
+        ran = seen.take(await _run(bench, step), left_out)
         deadline = deadline or time.monotonic() + max(LEAST_BUDGET, 3 * bench.run_seconds)
         if ran.results is None:
-            await _one_by_one(bench, seen, mode, strength, functions, but, deadline)
+            await _one_by_one(bench, seen, step, left_out, deadline)
         if not seen.open or time.monotonic() > deadline:
             return
 
 
-async def _one_by_one(
-    bench: Bench,
-    seen: Examined,
-    mode: Mode,
-    strength: float,
-    functions: Sequence[Function],
-    but: Collection[str],
-    deadline: float,
-) -> None:
+async def _one_by_one(bench: Bench, seen: Examined, step: Variant, but: Collection[str], deadline: float) -> None:
     """Perturb one function at a time, those first that are known to be called."""
     called = seen.called
-    for item in sorted(functions, key=lambda item: item.key not in called):
+    for item, mode in sorted(step.modes.items(), key=lambda pair: pair[0].key not in called):
         if not seen.open or time.monotonic() > deadline:
             return
-        seen.take(await _run(bench, f"{item.key}, {mode} by {strength:.0%}", mode, [item], strength=strength), but)
+        single = Variant(f"{item.key} alone, {step.name.rpartition(', ')[2]}", {item: mode}, step.strength)
+        seen.take(await _run(bench, single), but if mode == "arguments" else ())
 
 
-async def _run(
-    bench: Bench,
-    name: str,
-    mode: Mode,
-    functions: Sequence[Function],
-    *,
-    strength: float = 0.0,
-    other_seed: bool = False,
-) -> Ran:
+async def _run(bench: Bench, wanted: Variant) -> Ran:
     """Put a variant in the repository's place, run the profile, and read what it wrote."""
     folder = f"agentsys-{secrets.token_hex(8)}"
     log = f"{WORK}/{folder}/called"
-    await bench.place_repo(variant(bench.job.files, functions, mode, log, strength=strength, other_seed=other_seed))
+    files = variant(bench.job.files, wanted.modes, log, strength=wanted.strength, other_seed=wanted.other_seed)
+    await bench.place_repo(files)
     await bench.sandbox.write_files({".keep": b""}, root=f"{WORK}/{folder}")
-    limit = min(time_limit(bench), max(LEAST_BUDGET, 2 * bench.run_seconds))
+    limit = min(time_limit(bench), max(LEAST_BUDGET, 3 * bench.run_seconds))
     result = await bench.run(CHECK_NAME, ["bash", SCRIPT, bench.job.profile], timeout=limit)
     raw = await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) if result.ok else None
     called = await bench.sandbox.read_file(log, max_bytes=4 << 20)
@@ -168,12 +171,11 @@ async def _run(
             results = parse_results(raw or b"")
         except ResultsError:
             ended = "unsound"
-    known = {item.key for item in functions}
+    known = {item.key for item in wanted.modes}
     run = VariantRun(
-        name=name,
-        mode=mode,
-        functions=tuple(item.key for item in functions),
-        strength=strength,
+        name=wanted.name,
+        functions={item.key: mode for item, mode in wanted.modes.items()},
+        strength=wanted.strength,
         ended=ended,
         called=tuple(sorted(known.intersection((called or b"").decode("utf-8", "replace").split("\n")))),
         seconds=round(result.seconds, 3),

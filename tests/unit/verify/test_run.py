@@ -19,7 +19,7 @@ from agentsys_sandbox.base import Unavailable
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, passed
 from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.scripted import RESULTS, Twist, ends, gone, put_tests, pyright, removes, scripted
-from unit.verify.tiny import GREEN, job, write_repo
+from unit.verify.tiny import GREEN, MODEL, job, write_repo
 
 AUDIT = Found(Check(name="audit", state="passed", note="0 findings"))
 
@@ -228,7 +228,7 @@ async def test_a_pyright_without_a_report_is_no_success_and_no_fault_of_the_code
 )
 async def test_a_comment_that_silences_a_whole_file_is_a_fault(bed: Bed, comment: str) -> None:
     (bed.repo / "tiny/model.py").write_text(
-        f'"""Doc."""\n{comment}\n' if "reportReturn" in comment else f"{comment}\nx = 1\n"
+        (f'"""Doc."""\n{comment}\n' if "reportReturn" in comment else f"{comment}\nx = 1\n") + MODEL
     )
     verdict = await bed.verify(scripted)
     assert kinds(verdict) == [("pyright", "type")] and verdict.diagnostics[0].path == "tiny/model.py"
@@ -236,7 +236,7 @@ async def test_a_comment_that_silences_a_whole_file_is_a_fault(bed: Bed, comment
 
 async def test_excepted_lines_are_counted_in_the_note(bed: Bed) -> None:
     (bed.repo / "tiny/model.py").write_text(
-        "x: int = ''  # type: ignore\ny: int = ''  # pyright: ignore[x]\n# pyright: strict\n"
+        "x: int = ''  # type: ignore\ny: int = ''  # pyright: ignore[x]\n# pyright: strict\n" + MODEL
     )
     verdict = await bed.verify(scripted)
     note = next(check.note for check in verdict.checks if check.name == "pyright")
