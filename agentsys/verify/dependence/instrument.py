@@ -18,7 +18,7 @@ from agentsys.core.testpaths import is_test_path
 from agentsys.plan.symbols import FunctionNode, parse
 from agentsys.verify.dependence.functions import Function
 
-Mode = Literal["observe", "raise", "perturb", "arguments"]
+Mode = Literal["raise", "perturb", "arguments"]
 Insertion = tuple[int, int, str]
 """Line from 0, byte in the line, and the text that goes there."""
 

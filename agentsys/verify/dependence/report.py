@@ -18,7 +18,7 @@ class VariantRun(Artifact):
 
     name: str
     functions: dict[str, str] = Field(
-        description="`path:name` -> what was done to it: `raise`, `perturb` (what it returns), `arguments`, `observe`"
+        description="`path:name` -> what was done to it: `raise`, `perturb` (what it returns), `arguments`"
     )
     strength: float = Field(default=0.0, description="relative size of a perturbation")
     ended: str = Field(description="the sandbox's outcome word; `unsound` where no sound results file was written")

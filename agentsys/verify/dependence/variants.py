@@ -110,8 +110,7 @@ async def examine(bench: Bench, carriers: Carriers, results: Results, copied: Co
     if seen.raised.results is None or any(seen.raised.moved(*item) for item in seen.values.items()):
         await _perturb(bench, seen, carriers, copied)
         if takes_seed(bench.job.files):
-            other = Variant("another seed", dict.fromkeys(carriers.named, "observe"), other_seed=True)
-            seen.seeded = await _run(bench, other)
+            seen.seeded = await _run(bench, Variant("another seed", {}, other_seed=True))
     return seen  # where nothing that the method does matters, no further run can show more
 
 

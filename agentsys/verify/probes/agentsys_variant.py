@@ -20,7 +20,7 @@ def _agentsys_wrap(key: str, mode: str, strength: float, log: str, alters: bool 
     """Decorate a function: note its first call in `log`, then fail (`raise`), or change what it gives or is given.
 
     Args:
-        mode: `observe`, `raise`, `perturb` (what it returns or yields), `arguments` (what it is called with).
+        mode: `raise`, `perturb` (what it returns or yields), `arguments` (what it is called with).
         strength: relative size of a change.
         alters: it returns nothing: what it changes in its arguments is changed further.
     """
@@ -44,13 +44,13 @@ def _agentsys_wrap(key: str, mode: str, strength: float, log: str, alters: bool 
 
     def decorate(function: _AgentsysAny) -> _AgentsysAny:
         in_place = change if mode == "perturb" and alters else None
-        return _agentsys_decorated(function, before, after, in_place)
+        return _agentsys_decorated(function, before, after, in_place, bool(method))
 
     return decorate
 
 
 def _agentsys_decorated(
-    function: _AgentsysAny, before: _AgentsysAny, after: _AgentsysAny, in_place: _AgentsysAny
+    function: _AgentsysAny, before: _AgentsysAny, after: _AgentsysAny, in_place: _AgentsysAny, owned: bool
 ) -> _AgentsysAny:
     def run(*args: _AgentsysAny, **kwargs: _AgentsysAny) -> _AgentsysAny:
         args, kwargs = before(args, kwargs)
@@ -60,7 +60,7 @@ def _agentsys_decorated(
             in_place.alter(old, _agentsys_leaves((args, kwargs)))
             return result
         result = function(*args, **kwargs)
-        return result if args and result is args[0] else after(result)
+        return result if owned and args and result is args[0] else after(result)
 
     async def wait(*args: _AgentsysAny, **kwargs: _AgentsysAny) -> _AgentsysAny:
         args, kwargs = before(args, kwargs)
