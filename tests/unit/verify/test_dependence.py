@@ -73,7 +73,7 @@ def test_where_only_what_writes_results_is_named_the_public_functions_of_the_met
     assert "loss" in {item.name for item in found.named} and "build" not in {item.name for item in found.named}
 
 
-def writes(raise_: object = None, perturb: object = None, seed: object = None) -> Twist:
+def writes(raise_: object = None, perturb: object = None, seed: object = None, arguments: object = None) -> Twist:
     """Results of each variant; an exit code stands for a run that fails with it."""
 
     def twist(call: Call, files: Files) -> ExecResult | None:
@@ -81,7 +81,7 @@ def writes(raise_: object = None, perturb: object = None, seed: object = None) -
         marks = (
             ("'raise', ", raise_),
             ("'perturb', ", perturb),
-            ("'arguments', ", perturb),
+            ("'arguments', ", arguments or perturb),
             ("_agentsys_seed(3", seed),
         )
         for mark, answer in marks:
@@ -121,6 +121,14 @@ async def test_a_number_that_stays_when_the_method_changes_is_not_computed_by_it
     assert (fault.kind, fault.check, fault.symbol) == ("result", "dependence", "mean")
     assert "`mean` = 1.5 is not computed by the method" in fault.message and "compute it in the run" in fault.message
     assert report.keys[0].state == "not_computed"
+
+
+async def test_a_number_that_moves_with_arguments_alone_counts_unless_it_is_a_copy_of_a_setting(tmp_path: Path) -> None:
+    found, report = await judged(tmp_path / "a", writes(1, told(1.5), arguments=told(1.6)))
+    assert not found and report.keys[0].moved_by == ("all arguments, strongly",)
+    copied = PLAN.model_copy(update={"config_smoke": {"table": {"mean": 1.5}}})
+    (fault,), _ = await judged(tmp_path / "b", writes(1, told(1.5), arguments=told(1.6)), plan=copied)
+    assert "`mean` = 1.5 is not computed by the method" in fault.message
 
 
 async def test_a_run_that_writes_the_same_though_everything_fails_has_swallowed_it(tmp_path: Path) -> None:
