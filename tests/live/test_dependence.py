@@ -18,7 +18,8 @@ REPO = {**GREEN, "requirements.txt": ""}
 CONSTANT = {**REPO, "tiny/run.py": GREEN["tiny/run.py"].replace("mean([1.0, 2.0])", "1.5")}
 SHELL = {
     **REPO,
-    "reproduce.sh": 'mkdir -p results\necho \'{"mean": 1.5, "not_attempted": {"large": "no"}}\' > results/results.json\n',
+    "numbers.json": '{"mean": 1.5, "not_attempted": {"large": "no"}}',
+    "reproduce.sh": "mkdir -p results\ncp numbers.json results/results.json\n",
 }
 SWALLOWED = {
     **REPO,
@@ -29,10 +30,7 @@ SWALLOWED = {
     ),
 }
 IGNORED = {**REPO, "tiny/run.py": GREEN["tiny/run.py"].replace("mean([1.0, 2.0])", "0 * mean([1.0, 2.0]) + 1.5")}
-LINKED = {**REPO, "reproduce.sh": GREEN["reproduce.sh"] + "ln -s / results/all\nmkdir results/.git\n"}
-    **REPO,
-    "reproduce.sh": GREEN["reproduce.sh"] + "ln -s / results/all\nmkdir results/.git\n: > results/.git/config\n",
-}
+LINKED = {**REPO, "reproduce.sh": GREEN["reproduce.sh"] + "ln -s / results/all\n"}
 
 
 async def seen(place: Place, root: Path, files: dict[str, str], plan: Plan = PLAN) -> tuple[dict[str, str], str]:

@@ -7,10 +7,10 @@ with other seeds. In a replay the numbers are compared with those of the verific
 from __future__ import annotations
 
 from agentsys.core.artifacts import Diagnostic
-from agentsys.core.cut import cut
+from agentsys.core.text import cut
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
-from agentsys.verify.checks.results import carrier
-from agentsys.verify.dependence.functions import carriers
+from agentsys.verify.checks.results import measuring_file
+from agentsys.verify.dependence.functions import method_functions
 from agentsys.verify.dependence.judge import copied_settings, faults, report
 from agentsys.verify.dependence.report import FILE, Dependence
 from agentsys.verify.dependence.scale import is_paper_scale, settings
@@ -28,7 +28,7 @@ async def check_dependence(bench: Bench) -> Found:
     if bench.job.earlier is not None:
         return compare_with_earlier(bench, results, bench.job.earlier)
     job = bench.job
-    functions = carriers(job.plan, job.files)
+    functions = method_functions(job.plan, job.files)
     if not functions.named:
         message = "no function carries the method: put its steps into functions of the planned files, and call them"
         return bench.failed(Diagnostic(kind="result", check=CHECK_NAME, message=message))
@@ -37,7 +37,7 @@ async def check_dependence(bench: Bench) -> Found:
     found = report(seen, functions, paper_scale=is_paper_scale(job.plan, job.files, job.profile))
     bench.log("dependence.log", "".join(f"== {item.run.name}\n{cut(item.log, MAX_TEXT)}\n" for item in seen.runs))
     log = bench.log(FILE, found.model_dump_json(indent=1) + "\n")
-    places = {row.result_key: carrier(bench, row.experiment) for row in job.plan.expected}
+    places = {row.result_key: measuring_file(bench, row.experiment) for row in job.plan.expected}
     diagnostics = faults(seen, found, job.plan, places)
     note, counts = diagnostics[0].message if diagnostics else _note(found), _counts(found)
     state = "failed" if diagnostics else "passed"

@@ -64,14 +64,14 @@ def _health_words(health: Health) -> str:
 def _health_faults(bench: Bench, health: Health) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for sign in health.faults:
-        path = carrier(bench, sign.experiment)
+        path = measuring_file(bench, sign.experiment)
         symbol = ": ".join(filter(None, (sign.experiment, sign.quantity)))
         changes = {"kind": "health", "path": path}
         found.append(_fault(sign.fault, symbol).model_copy(update=changes))
     return found
 
 
-def carrier(bench: Bench, experiment: str) -> str:
+def measuring_file(bench: Bench, experiment: str) -> str:
     """Return the file that, by the plan, measures an experiment's results; the script where the plan names none."""
     keys = {f"result:{row.result_key}" for row in bench.job.plan.expected if row.experiment == experiment}
     for spec in bench.job.plan.files:

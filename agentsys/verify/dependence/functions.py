@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agentsys.core.artifacts import Plan
-from agentsys.core.testpaths import is_test_path
-from agentsys.plan.carriers import CONFIG, RESULT
+from agentsys.core.tree import is_test_path
 from agentsys.plan.rules import needed_by
 from agentsys.plan.symbols import FunctionNode, clean_symbol, definitions, public_functions, resolve
+from agentsys.plan.traceability import CONFIG, RESULT
 from agentsys.verify.results_file import HEALTH, NOT_ATTEMPTED
 
 _RESULT_WORDS = frozenset({NOT_ATTEMPTED, HEALTH, "results.json", "results/results.json"})
@@ -42,7 +42,7 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Carriers:
+class MethodFunctions:
     """The functions that carry the method, by what a change to them shows."""
 
     base: tuple[Function, ...] = ()
@@ -58,7 +58,7 @@ class Carriers:
         return (*self.base, *self.upper)
 
 
-def carriers(plan: Plan, files: Mapping[str, bytes]) -> Carriers:
+def method_functions(plan: Plan, files: Mapping[str, bytes]) -> MethodFunctions:
     """Return the functions of these files that carry the plan's requirements.
 
     Args:
@@ -75,7 +75,7 @@ def carriers(plan: Plan, files: Mapping[str, bytes]) -> Carriers:
     owners = {row.owner for row in plan.requirements} | paths
     upper_paths = {path for path in paths if paths.intersection(_needs(plan, path)) - {path}}
     rest = [item for item in _apart(public, texts, keys) if item.path in owners and item not in pool]
-    return Carriers(
+    return MethodFunctions(
         base=tuple(item for item in pool if item.path not in upper_paths),
         upper=tuple(item for item in pool if item.path in upper_paths),
         others=tuple(rest),

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files as resource_files
 from typing import Literal
 
-from agentsys.core.testpaths import is_test_path
+from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import FunctionNode, parse
 from agentsys.verify.dependence.functions import Function
 

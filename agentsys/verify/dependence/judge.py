@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from agentsys.core.artifacts import Diagnostic, Plan
-from agentsys.core.cut import cut
+from agentsys.core.text import cut
 from agentsys.verify.checks.smoke import SCRIPT
-from agentsys.verify.dependence.functions import Carriers
+from agentsys.verify.dependence.functions import MethodFunctions
 from agentsys.verify.dependence.report import Dependence, KeyDependence, KeyState
 from agentsys.verify.dependence.scale import MOST_APART, is_time, missed, numbers
 from agentsys.verify.dependence.variants import CHECK_NAME, Examined, same
@@ -17,10 +17,10 @@ from agentsys.verify.results_file import Results, number_words
 MOST_NAMES = 6
 
 
-def report(seen: Examined, carriers: Carriers, *, paper_scale: bool) -> Dependence:
+def report(seen: Examined, functions: MethodFunctions, *, paper_scale: bool) -> Dependence:
     """Put together what was seen of each number."""
     return Dependence(
-        functions=tuple(item.key for item in carriers.named),
+        functions=tuple(item.key for item in functions.named),
         called=tuple(sorted(seen.called)),
         keys=tuple(_key(seen, key, value) for key, value in seen.values.items()),
         runs=tuple(item.run for item in seen.runs),

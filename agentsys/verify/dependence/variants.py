@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from agentsys.core.artifacts import Plan
 from agentsys.verify.checks.base import Bench, log_text
 from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT, time_limit
-from agentsys.verify.dependence.functions import Carriers, Function
+from agentsys.verify.dependence.functions import Function, MethodFunctions
 from agentsys.verify.dependence.instrument import Mode, takes_seed, variant
 from agentsys.verify.dependence.report import VariantRun
 from agentsys.verify.results_file import Results, ResultsError, parse_results
@@ -97,7 +97,7 @@ def measured(results: Results, plan: Plan) -> dict[str, float]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-async def examine(bench: Bench, carriers: Carriers, results: Results, copied: Collection[str]) -> Examined:
+async def examine(bench: Bench, functions: MethodFunctions, results: Results, copied: Collection[str]) -> Examined:
     """Run the variants that are needed to see which numbers the method computed.
 
     Args:
@@ -106,23 +106,23 @@ async def examine(bench: Bench, carriers: Carriers, results: Results, copied: Co
     Raises: Infrastructure where the sandbox failed.
     """
     seen = Examined(measured(results, bench.job.plan))
-    seen.raised = await _run(bench, Variant("all fail", dict.fromkeys(carriers.named, "raise")))
+    seen.raised = await _run(bench, Variant("all fail", dict.fromkeys(functions.named, "raise")))
     if seen.raised.results is None or any(seen.raised.moved(*item) for item in seen.values.items()):
-        await _perturb(bench, seen, carriers, copied)
+        await _perturb(bench, seen, functions, copied)
         if takes_seed(bench.job.files):
             seen.seeded = await _run(bench, Variant("another seed", {}, other_seed=True))
     return seen  # where nothing that the method does matters, no further run can show more
 
 
-async def _perturb(bench: Bench, seen: Examined, carriers: Carriers, copied: Collection[str]) -> None:
+async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, copied: Collection[str]) -> None:
     """Change all functions at once, and where such a run does not end well, one at a time.
 
     A number counts as moved by what a function is given, where that function rests on others of the method: what it
     returns may be made up. The first run is free; what follows for numbers that are still open stays within the budget.
     """
-    base: dict[Function, Mode] = dict.fromkeys(carriers.base, "perturb")
-    upper: dict[Function, Mode] = dict.fromkeys(carriers.upper, "arguments")
-    given: dict[Function, Mode] = dict.fromkeys((*carriers.named, *carriers.others), "arguments")
+    base: dict[Function, Mode] = dict.fromkeys(functions.base, "perturb")
+    upper: dict[Function, Mode] = dict.fromkeys(functions.upper, "arguments")
+    given: dict[Function, Mode] = dict.fromkeys((*functions.named, *functions.others), "arguments")
     but = copied if upper else ()
     steps = [
         (Variant("all, slightly", base | upper, SLIGHT), but),

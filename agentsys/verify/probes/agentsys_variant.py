@@ -153,7 +153,7 @@ class _AgentsysChange:
 
     def of(self, value: _AgentsysAny, place: int = 0, depth: int = 0) -> _AgentsysAny:
         """Return a value of the same kind with its numbers changed; what holds no numbers is returned as it is."""
-        kind = type(value)
+        kind: object = value.__class__
         if kind is float and not self.strong and value:  # here and below: the short way, for what is called often
             return value * (1.0 + self.strength * (1.0 + 0.5 * _agentsys_math.cos(1.7 * place)))
         if kind is self.plain:

@@ -11,7 +11,7 @@ import pytest
 from agentsys.core.artifacts import Diagnostic, ExpectedResult, FileSpec, Plan, Requirement
 from agentsys.plan.answers import EvaluationAnswer
 from agentsys.plan.rules import evaluation_problems
-from agentsys.verify.dependence.functions import carriers
+from agentsys.verify.dependence.functions import method_functions
 from agentsys.verify.dependence.report import FILE, Dependence
 from agentsys.verify.dependence.scale import is_paper_scale, is_time, missed
 from agentsys.verify.run import verify
@@ -52,7 +52,7 @@ def test_functions_are_those_that_requirements_name_without_what_reads_settings_
     plan = plan_of(
         {"R1": ("Model", "loss", "config:d"), "R2": ("load", "accuracy", "unused")}, {"R3": ("build", "sweep", "main")}
     )
-    found = carriers(plan, FILES)
+    found = method_functions(plan, FILES)
     assert {(item.name, item.alters) for item in found.base} == {
         ("Model.forward", False),
         ("Model.fit", True),
@@ -64,12 +64,12 @@ def test_functions_are_those_that_requirements_name_without_what_reads_settings_
 
 
 def test_where_nothing_is_named_the_owners_public_functions_count() -> None:
-    names = {item.name for item in carriers(plan_of({"R1": ()}, {}), FILES).named}
+    names = {item.name for item in method_functions(plan_of({"R1": ()}, {}), FILES).named}
     assert names == {"Model.forward", "Model.fit", "Model.again", "loss"}
 
 
 def test_where_only_what_writes_results_is_named_the_public_functions_of_the_method_count() -> None:
-    found = carriers(plan_of({"R1": ("accuracy",)}, {"R2": ("build",)}), FILES)
+    found = method_functions(plan_of({"R1": ("accuracy",)}, {"R2": ("build",)}), FILES)
     assert "loss" in {item.name for item in found.named} and "build" not in {item.name for item in found.named}
 
 
