@@ -20,6 +20,19 @@ from agentsys.plan.traceability import symbol_problems
 MAX_FILES = 60
 SMOKE_SECONDS = 120
 """What a smoke profile is asked to take at most."""
+FAR = 1000.0
+"""A bound in a plan that is so many times larger than every number of the paper is one that nothing could violate."""
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_MOVES = re.compile(
+    r"fall|drop|decreas|declin|descen|shrink|reduc|increas|ris[ei]|grow|improv|learn|converg|approach|monoton|separat",
+    re.IGNORECASE,
+)
+_COMPARES = re.compile(
+    r"below|above|under|over|less|more|greater|lower|higher|smaller|larger|exceed|better|worse|beat|between|within"
+    r"|at least|at most|than|close|near|match|agree|equal|same|reach|differ|best|worst|lead|chance|zero|positive|order"
+    r"|follow|recover|preserv|consist|[<>\u2264\u2265=\u2248]",
+    re.IGNORECASE,
+)
 WRITTEN_BY_TOOLING = GENERATED_BY_TOOLING | {"requirements.lock", "AUDIT.md"}
 
 
@@ -40,7 +53,22 @@ def evaluation_problems(answer: EvaluationAnswer) -> list[str]:
         if not re.fullmatch(r"[A-Za-z_]\w*", row.result_key):
             problems.append(f"result_key `{row.result_key}` of {row.id} is not an identifier")
     problems += [f"result_key `{name}` stands twice" for name in _twice(row.result_key for row in answer.expected)]
-    return problems
+    return problems + [
+        f"`health` of the experiment `{row.name}` could not fail: name a quantity that must fall, rise or beat a bound "
+        "which a broken method would violate"
+        for row in answer.experiments
+        if row.health.strip() and not _can_fail(row.health, [abs(e.value) for e in answer.expected])
+    ]
+
+
+def _can_fail(health: str, sizes: Sequence[float]) -> bool:
+    """False for signs that any run shows: it ends, its numbers are finite, or below a bound that nothing reaches."""
+    if _MOVES.search(health):
+        return True
+    bounds = [abs(float(number)) for number in _NUMBER.findall(health)]
+    if bounds:
+        return min(bounds) <= FAR * max([1.0, *sizes])
+    return _COMPARES.search(health) is not None
 
 
 def design_problems(design: DesignAnswer, ledger: Ledger) -> list[str]:

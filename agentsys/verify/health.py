@@ -8,7 +8,8 @@ The run writes the list `health` into its results file, one object a sign, in on
 
 `start` and `end`: it moved beyond rounding, to the better. `value`: it lies strictly `above` or `below` what chance or
 the starting point gives, or between both. `values`: a curve that is not constant and whose last value is better than
-its first. Every number is finite. Other keys (`note`, `unit`, `seed`) are words for the reader.
+its first. Every number is finite, and one bound at least is in reach of the value: what cannot fail shows nothing.
+Other keys (`note`, `unit`, `seed`) are words for the reader.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from agentsys.verify.results_file import HEALTH, Results, is_finite, number_word
 
 ROUNDING = 1e-6
 """Relative difference below which two numbers are the same: what single precision resolves in a few operations."""
+OUT_OF_REACH = 1000.0
+"""A bound so many times larger than the value, and than 1, is one that nothing could violate."""
 MAX_ROWS = 500
 MAX_VALUES = 100_000
 
@@ -146,6 +149,8 @@ def _bounded(row: Mapping[str, object]) -> tuple[str, str]:
     words = f"is {number_words(value)}, must lie {said}"
     if not all(is_finite(number) for number in (value, *(bound for _, bound in bounds))):
         return words, "not finite"
+    if all(abs(bound) > OUT_OF_REACH * max(abs(value), 1.0) for _, bound in bounds):
+        return words, "nothing could violate that; take what chance or the starting point gives"
     held = all(value > bound if key == "above" else value < bound for key, bound in bounds)
     return words, "" if held else "not better than chance or the starting point"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from agentsys.verify.checks.audit import GATES, audit_found
 from agentsys.verify.checks.base import Found, Job
 from agentsys.verify.checks.table import Seen, make_verdict
 from agentsys.verify.deliver import deliver
+from agentsys.verify.dependence.report import FILE as FILE_OF_DEPENDENCE
 from agentsys.verify.environment import screen_packages
 from agentsys.verify.fidelity.mutation import mutation_check
 from agentsys.verify.fidelity.mutation_report import FILE, read_report
@@ -44,7 +46,8 @@ class Verifier(Agent):
         current = context.rounds.latest_for_tree(tree)
         try:
             if step == "replay" and current is not None and current.verdict.passed:
-                return await self._replay(self._job(plan, tree, current.number, context.ws.run.rounds / "replay"))
+                job = self._job(plan, tree, current.number, context.ws.run.rounds / "replay")
+                return await self._replay(replace(job, earlier=self._measured(tree)))
             number = len(context.rounds.all()) + 1
             return await self._verify(self._job(plan, tree, number, context.ws.run.round(number)))
         except SandboxError as error:
@@ -64,6 +67,11 @@ class Verifier(Agent):
             keep_in=context.ws.run.repo,
             screen=partial(screen_packages, context),
         )
+
+    def _measured(self, tree: str) -> Path | None:
+        """Return the folder of the verification that saw this tree's results depend on its method."""
+        log = self._context.rounds.evidence(tree, FILE_OF_DEPENDENCE)
+        return log.parent if log is not None else None
 
     async def _verify(self, job: Job) -> str:
         context = self._context

@@ -21,6 +21,8 @@ _KINDS = {
     "c": "a device",
     "absent": "not there",
 }
+SPECIAL = frozenset(why for kind, why in _KINDS.items() if kind != "absent")
+"""Reasons for which an entry is dropped that is no regular file or folder."""
 _SHOWN = 200
 Dropped = tuple[tuple[str, str], ...]
 

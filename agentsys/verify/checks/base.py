@@ -90,6 +90,8 @@ class Job:
     stage: Stage = "verify"
     tree: str = ""
     """Name of the tree for the verdict; empty takes the hash of `files`."""
+    earlier: Path | None = None
+    """Folder of the verification of this very tree that passed before: the numbers of a replay must be its numbers."""
     keep_in: Path | None = None
     """Repository whose `results/` takes the measured results where they were accepted."""
     screen: Callable[[Bench], Awaitable[Screened]] | None = None
@@ -112,6 +114,8 @@ class Bench:
     screened: Screened | None = None
     exported: Path | None = None
     """Where the results of the smoke run were exported to."""
+    run_seconds: float = 0.0
+    """How long the smoke run took."""
     add_files: Callable[[Sandbox], Awaitable[None]] | None = None
     """Puts more into the fresh repository than its own files: data that a larger run needs."""
 
@@ -133,10 +137,14 @@ class Bench:
         """Add the requirements of the ledger that the diagnostic's file touches."""
         return item.model_copy(update={"requirements": self.facts.requirements(item.path)})
 
-    async def place_repo(self) -> None:
-        """Put the repository back as it was handed in: what an earlier check changed or left anywhere is gone."""
+    async def place_repo(self, files: Mapping[str, bytes] | None = None) -> None:
+        """Put the repository back as it was handed in: what an earlier check changed or left anywhere is gone.
+
+        Args:
+            files: a variant of the repository that is put there instead.
+        """
         await self.sandbox.clear()
-        await self.sandbox.write_files(self.job.files)
+        await self.sandbox.write_files(self.job.files if files is None else files)
         if self.add_files is not None:
             await self.add_files(self.sandbox)
 
@@ -172,12 +180,28 @@ class Bench:
         python = {path: data for path, data in self.job.files.items() if path.endswith(".py")}
         return {f"{REPO}/{path}": hashlib.sha256(data).hexdigest() for path, data in python.items()}
 
+    @property
+    def root(self) -> str:
+        """Folder in the sandbox in which the profile is run: in a replay not the one of the run before.
+
+        A project that is installed from its folder has to stay there.
+        """
+        elsewhere = self.job.earlier is not None and "pyproject.toml" not in self.job.files
+        return f"{WORK}/run-{self.secret[:8]}/copy" if elsewhere else REPO
+
+    async def place_run(self) -> None:
+        """Put a fresh repository where the profile is to be run."""
+        await self.place_repo()
+        if self.root != REPO:
+            await self.sandbox.write_files(self.job.files, root=self.root)
+
     async def run(
         self,
         check: str,
         argv: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
+        cwd: str = REPO,
         stdin: bytes = b"",
         timeout: float | None = None,
     ) -> ExecResult:
@@ -186,7 +210,9 @@ class Bench:
         Raises: Infrastructure where the sandbox failed, or lacks the program.
         """
         limit = timeout or self.job.timeout
-        result = await self.sandbox.exec(argv, env=env, stdin=stdin, timeout=limit, on_output=self.job.on_output)
+        result = await self.sandbox.exec(
+            argv, cwd=cwd, env=env, stdin=stdin, timeout=limit, on_output=self.job.on_output
+        )
         self.report(check, argv, result)
         if result.outcome.is_infrastructure or result.outcome is Outcome.START_FAILED:
             raise Infrastructure(f"{check}: {result.message or result.outcome.value}")

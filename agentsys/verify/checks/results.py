@@ -12,12 +12,14 @@ from agentsys.verify.checks.base import Bench, CheckSpec, Found
 from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT
 from agentsys.verify.health import Health, health_text, judge_health
 from agentsys.verify.results_file import Results, ResultsError, parse_results
-from agentsys_sandbox.base import REPO
+from agentsys_sandbox.spec import ExportReport
+from agentsys_sandbox.unpack import SPECIAL
 
 MAX_FILES = 500
 MAX_BYTES = 50 << 20
 """What is taken over of a run's results: they are committed with the repository."""
 
+MAX_STRANGE = 10
 _EXPORT = "export"
 
 
@@ -26,7 +28,7 @@ async def check_results(bench: Bench) -> Found:
 
     The judgement of `health` is written to `health.log`.
     """
-    raw = await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS)
+    raw = await bench.sandbox.read_file(f"{bench.root}/{RESULTS_FILE}", max_bytes=MAX_RESULTS)
     if raw is None:
         return Found(bench.check("results", "not_run", "there is no results file to look at"))
     log = bench.log("results.json", raw)
@@ -40,14 +42,16 @@ async def check_results(bench: Bench) -> Found:
     diagnostics += _health_faults(bench, health)
     if diagnostics:
         return Found(bench.check("results", "failed", diagnostics[0].message, log=log), tuple(diagnostics))
-    dropped = await _export(bench)
+    report = await _export(bench)
+    if strange := _strange(report):
+        return Found(bench.check("results", "failed", strange[0].message, log=log), tuple(strange))
     keys = {item.result_key for item in bench.job.plan.expected if item.result_key}
     given = sum(1 for key in keys if results.value(key) is not None)
     note = (
         f"{results.numbers()} numbers; {given} of the paper's {len(keys)} measured, {len(keys) - given} not attempted"
         f"; {_health_words(health)}"
     )
-    note += f"; {dropped} files dropped" if dropped else ""
+    note += f"; {len(report.dropped)} files dropped" if report.dropped else ""
     counts = {"numbers": results.numbers(), "measured": given, "not_attempted": len(keys) - given}
     return Found(bench.check("results", "passed", note, log=log, counts=counts))
 
@@ -60,14 +64,14 @@ def _health_words(health: Health) -> str:
 def _health_faults(bench: Bench, health: Health) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for sign in health.faults:
-        path = _carrier(bench, sign.experiment)
+        path = measuring_file(bench, sign.experiment)
         symbol = ": ".join(filter(None, (sign.experiment, sign.quantity)))
         changes = {"kind": "health", "path": path}
         found.append(_fault(sign.fault, symbol).model_copy(update=changes))
     return found
 
 
-def _carrier(bench: Bench, experiment: str) -> str:
+def measuring_file(bench: Bench, experiment: str) -> str:
     """Return the file that, by the plan, measures an experiment's results; the script where the plan names none."""
     keys = {f"result:{row.result_key}" for row in bench.job.plan.expected if row.experiment == experiment}
     for spec in bench.job.plan.files:
@@ -87,15 +91,24 @@ def judge_results(results: Results, plan: Plan) -> list[tuple[str, str]]:
     return faults
 
 
-async def _export(bench: Bench) -> int:
-    """Copy the results folder out of the sandbox through its filter; return how many members were dropped."""
+async def _export(bench: Bench) -> ExportReport:
+    """Copy the results folder out of the sandbox through its filter."""
     target = bench.job.out / _EXPORT
     if target.exists():
         shutil.rmtree(target)
     target.mkdir(parents=True)
-    report = await bench.sandbox.export([f"{REPO}/results"], target, max_files=MAX_FILES, max_bytes=MAX_BYTES)
+    report = await bench.sandbox.export([f"{bench.root}/results"], target, max_files=MAX_FILES, max_bytes=MAX_BYTES)
     bench.exported = next((file.parent for file in sorted(target.rglob("results.json"))), None)
-    return len(report.dropped)
+    return report
+
+
+def _strange(report: ExportReport) -> list[Diagnostic]:
+    """Return a fault for each thing among the results that is no plain file or folder, or belongs to git."""
+    found = [(path, why) for path, why in report.dropped if why in SPECIAL]
+    git = [path for path in (*report.written, *(path for path, _ in report.dropped)) if ".git" in path.split("/")]
+    found += [(path, "a file of git's") for path in git]
+    names = [(f"results/{path.partition('results/')[2]}", why) for path, why in found[:MAX_STRANGE]]
+    return [_fault(f"the run left `{name}`, {why}: results are plain files and folders", name) for name, why in names]
 
 
 def keep_results(exported: Path, repo: Path) -> list[str]:

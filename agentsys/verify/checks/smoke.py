@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.text import cut
 from agentsys.plan.rules import SMOKE_SECONDS
 from agentsys.verify.checks.base import Bench, CheckSpec, Found, log_text, outcome_diagnostic
 from agentsys.verify.logs.diagnostics import from_output
-from agentsys_sandbox.base import REPO
 from agentsys_sandbox.spec import ExecResult, Outcome
 
 SCRIPT = "reproduce.sh"
@@ -19,6 +19,15 @@ MAX_RESULTS = 16 << 20
 SMOKE_PATIENCE = 3
 """So many times as long it may take before it is stopped: the machine may be busy with other things."""
 
+REPLAY_ENVIRONMENT = {
+    "HOME": "/tmp/home",
+    "LOGNAME": "replay",
+    "PYTHONHASHSEED": "20011",
+    "TZ": "XST-9:30",
+    "USER": "replay",
+}
+"""What the run of a replay finds otherwise than the run before it did; its folder is another one as well."""
+
 _SHELL = re.compile(rf"^{re.escape(SCRIPT)}: line (\d{{1,9}}): (.+)$", re.MULTILINE)
 _NO_FILE = re.compile(r"can't open file '([^']+)'|bash: ([^:\s]+): No such file or directory")
 
@@ -26,16 +35,20 @@ _NO_FILE = re.compile(r"can't open file '([^']+)'|bash: ([^:\s]+): No such file 
 async def check_smoke(bench: Bench) -> Found:
     """Run `bash reproduce.sh PROFILE` at the root of the fresh repository, and look for the results file.
 
+    A replay runs it in another folder, home and time zone.
+
     The smoke profile is stopped after SMOKE_PATIENCE * SMOKE_SECONDS of wall-clock time, or earlier where
     `bench.job.timeout` is shorter; other profiles have `bench.job.timeout`.
     """
     if SCRIPT not in bench.job.files:
         return _missing_script(bench)
-    await bench.place_repo()
-    result = await bench.run("smoke", ["bash", SCRIPT, bench.job.profile], timeout=time_limit(bench))
+    await bench.place_run()
+    argv, env = ["bash", SCRIPT, bench.job.profile], REPLAY_ENVIRONMENT if bench.job.earlier is not None else None
+    result = await bench.run("smoke", argv, env=env, timeout=time_limit(bench), cwd=bench.root)
+    bench.run_seconds = result.seconds
     log = bench.log("run.log", log_text(result))
     found = None if result.ok else _diagnose(bench, result)
-    if result.ok and await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) is None:
+    if result.ok and await bench.sandbox.read_file(f"{bench.root}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) is None:
         found = _no_results(bench, result)
     if found is not None:
         return bench.failed(found, f"{found.message} [{_seconds(bench, result)}]", result=result, log=log)
@@ -61,14 +74,14 @@ def _diagnose(bench: Bench, result: ExecResult) -> Diagnostic:
     if limit:
         return limit
     text = result.text()
-    fault = from_output(text, "smoke", "runtime", bench.facts)
+    fault = from_output(text, "smoke", "runtime", replace(bench.facts, root=bench.root))
     if fault:
         return fault
     kind, message, line, symbol = "runtime", f"{what} ended with exit code {result.exit_code}", None, ""
     missing = _NO_FILE.search(text)
     shell = _SHELL.search(text)
     if missing:
-        name = (missing[1] or missing[2]).removeprefix(f"{REPO}/")
+        name = (missing[1] or missing[2]).removeprefix(f"{bench.root}/")
         kind, message, symbol = "missing_file", f"`{name}` does not exist", name
     elif shell:
         kind = "syntax" if "syntax error" in shell[2] else "runtime"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from agentsys.verify.checks.base import probes
-from agentsys_sandbox.base import INSTRUMENTS, SandboxGone
-from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, passed
+from agentsys_sandbox.base import INSTRUMENTS, REPO, SandboxGone
+from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, failed, passed
 from agentsys_sandbox.spec import ExecResult, InstallResult, Outcome, Package
 
 Twist = Callable[[Call, Files], ExecResult | None]
@@ -33,9 +33,18 @@ def scripted(twists: dict[str, Twist] | None = None) -> FakeSandbox:
 
     def answer(call: Call, files: Files) -> Any:
         stage = stage_of(call)
+        variant = _variant(files) if stage == "smoke" else ""
+        given = twists["variant"](call, files) if stage == "smoke" and twists and "variant" in twists else None
+        if given is not None:
+            return given
+        if variant == "raise":
+            return failed(b"RuntimeError: tiny/model.py:mean was made to fail")
         result = SOUND_ANSWERS[stage](call, files)
         twist = (twists or {}).get(stage)
-        return (twist(call, files) if twist else None) or result
+        result = (twist(call, files) if twist else None) or result
+        if variant and RESULTS in files:
+            files[RESULTS] = files[RESULTS].replace(b"1.5", b"1.6")
+        return result
 
     return FakeSandbox(Script(default=answer))
 
@@ -110,8 +119,14 @@ def _pytest(call: Call, files: Files) -> ExecResult:
 
 
 def _smoke(call: Call, files: Files) -> ExecResult:
-    files[RESULTS] = SOUND
+    files[f"{call.cwd}/results/results.json"] = SOUND
     return passed()
+
+
+def _variant(files: Files) -> str:
+    """Return what was done to the method in this run: `raise`, `perturb`; empty where it is the repository's own."""
+    model = files.get(f"{REPO}/tiny/model.py", b"")
+    return next((mode for mode in ("raise", "perturb", "arguments") if f", '{mode}', ".encode() in model), "")
 
 
 SOUND_ANSWERS: dict[str, Callable[[Call, Files], Any]] = {

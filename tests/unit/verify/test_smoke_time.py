@@ -32,16 +32,18 @@ def smoke(verdict: Verdict) -> Check:
 
 
 class Timed(FakeSandbox):
-    """Notes the time-out of every call."""
+    """Notes the time-out of the first call of each program."""
 
     limits: ClassVar[dict[str, float]] = {}
 
     async def exec(self, argv: Sequence[str], **options: Any) -> ExecResult:
-        self.limits[argv[0]] = options["timeout"]
+        self.limits.setdefault(argv[0], options["timeout"])
         return await super().exec(argv, **options)
 
 
 async def limit_of(bed: Bed, timeout: float, profile: str) -> float:
+    Timed.limits.clear()
+
     def factory() -> FakeSandbox:
         sandbox = scripted()
         sandbox.__class__ = Timed

@@ -1,0 +1,153 @@
+"""What the runs of the variants say: numbers that nothing computed, swallowed errors, signs that cannot fail."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from agentsys.core.artifacts import Diagnostic, Plan
+from agentsys.core.text import cut
+from agentsys.verify.checks.smoke import SCRIPT
+from agentsys.verify.dependence.functions import MethodFunctions
+from agentsys.verify.dependence.report import Dependence, KeyDependence, KeyState
+from agentsys.verify.dependence.scale import MOST_APART, is_time, missed, numbers
+from agentsys.verify.dependence.variants import CHECK_NAME, Examined, same
+from agentsys.verify.health import judge_health
+from agentsys.verify.results_file import Results, number_words
+
+MOST_NAMES = 6
+
+
+def report(seen: Examined, functions: MethodFunctions, *, paper_scale: bool) -> Dependence:
+    """Put together what was seen of each number."""
+    return Dependence(
+        functions=tuple(item.key for item in functions.named),
+        called=tuple(sorted(seen.called)),
+        keys=tuple(_key(seen, key, value) for key, value in seen.values.items()),
+        runs=tuple(item.run for item in seen.runs),
+        paper_scale=paper_scale,
+        seconds=round(sum(item.run.seconds for item in seen.runs), 3),
+    )
+
+
+def _key(seen: Examined, key: str, value: float) -> KeyDependence:
+    state: KeyState = "computed" if key in seen.moved_by else "not_computed"
+    failed = seen.raised is not None and seen.raised.run.ended != "ok" and bool(seen.raised.run.called)
+    if state == "not_computed" and failed and all(item.results is None for item in seen.perturbed):
+        state = "fails"
+    seeded = seen.seeded.results if seen.seeded is not None else None
+    other = seeded.value(key) if seeded is not None else None
+    return KeyDependence(
+        key=key,
+        value=value,
+        state=state,
+        moved_by=tuple(seen.moved_by.get(key, ())),
+        other_seed=other,
+        random=other is not None and not same(value, other),
+    )
+
+
+def copied_settings(values: Mapping[str, float], config: object) -> list[str]:
+    """Return the numbers that stand in the configuration as well, as they are or as a percentage."""
+    there = [number for _, number in numbers(config)]
+    return [
+        key
+        for key, value in values.items()
+        if any(same(value, number * factor) for number in there for factor in (1.0, 100.0, 0.01, -1.0))
+    ]
+
+
+def faults(seen: Examined, found: Dependence, plan: Plan, places: Mapping[str, str]) -> list[Diagnostic]:
+    """Return a diagnostic for everything that a run of the method may not do.
+
+    Args:
+        places: result key -> file that measures it by the plan.
+    """
+    swallowed = _swallowed(seen, plan)
+    lost = [] if swallowed else [_not_computed(row, found, places) for row in found.keys if row.state == "not_computed"]
+    return [*swallowed, *lost, *_other_structure(seen, plan), *_beside_the_paper(found, plan, places)]
+
+
+def _fault(message: str, symbol: str, path: str = SCRIPT, detail: str = "") -> Diagnostic:
+    return Diagnostic(kind="result", check=CHECK_NAME, message=message, path=path, symbol=symbol, detail=detail)
+
+
+def _names(names: Collection[str]) -> str:
+    shown = ", ".join(f"`{name.partition(':')[2]}`" for name in list(names)[:MOST_NAMES])
+    return shown + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+
+
+def _swallowed(seen: Examined, plan: Plan) -> list[Diagnostic]:
+    """The method fails everywhere, and the run ends well all the same."""
+    ran = seen.raised
+    if ran is None or ran.results is None:
+        return []
+    results: Results = ran.results
+    kept = [key for key, value in seen.values.items() if not ran.moved(key, value)]
+    names = _names(ran.run.functions)
+    if kept:
+        called = f"{len(ran.run.called)} of them were called" if ran.run.called else "the run calls none of them"
+        message = (
+            f"`{SCRIPT}` ends well and writes the same {_keys(kept)} though all functions of the method fail "
+            f"({names}; {called}): call the method, take the numbers from what it returns, let its errors end the run"
+        )
+        return [_fault(message, ",".join(kept), detail=cut(ran.log.strip(), 3000))]
+    health = judge_health(results, plan)
+    if health.signs and not health.faults:
+        message = (
+            f"every sign of `health` still holds where all functions of the method fail ({names}): it cannot fail; "
+            "take its numbers from what the method returns, with bounds that a broken method would violate"
+        )
+        return [_fault(message, "health").model_copy(update={"kind": "health"})]
+    return []
+
+
+def _keys(keys: Sequence[str]) -> str:
+    return ", ".join(f"`{key}`" for key in keys[:MOST_NAMES]) + (", ..." if len(keys) > MOST_NAMES else "")
+
+
+def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, str]) -> Diagnostic:
+    tried = [run for run in found.runs if {"perturb", "arguments"}.intersection(run.functions.values())]
+    message = (
+        f"`{row.key}` = {number_words(row.value)} is not computed by the method: it stays the same when what "
+        f"{_names(found.functions)} return is changed; compute it in the run from "
+        "what the functions that carry the requirements return"
+    )
+    lines = [f"{run.name}: {run.ended}, {len(run.called)} of {len(run.functions)} functions called" for run in tried]
+    return _fault(message, row.key, places.get(row.key, SCRIPT), "\n".join(lines))
+
+
+def _other_structure(seen: Examined, plan: Plan) -> list[Diagnostic]:
+    ran = seen.seeded
+    if ran is None or ran.run.ended == "timeout":
+        return []
+    if ran.results is None:
+        message = (
+            f"with another seed `{SCRIPT}` does not end well ({ran.run.ended}): nothing of a run may rest on one seed"
+        )
+        return [_fault(message, "seed", detail=cut(ran.log.strip(), 3000))]
+    lost = [key for key in seen.values if ran.results.value(key) is None]
+    if not lost:
+        return []
+    message = f"with another seed the run does not give {_keys(lost)}: the same must be measured whatever the seed"
+    return [_fault(message, "seed")]
+
+
+def _beside_the_paper(found: Dependence, plan: Plan, places: Mapping[str, str]) -> list[Diagnostic]:
+    """At the paper's own scale a number without chance in it is the paper's, or code and paper differ."""
+    if not found.paper_scale:
+        return []
+    rows: list[Diagnostic] = []
+    for item in plan.expected:
+        row = found.of(item.result_key)
+        if row is None or row.random or item.relation != "equal" or is_time(item):
+            continue
+        share = missed(item, row.value)
+        if share > MOST_APART:
+            apart = f"by {share:.1%}" if share < 1 else f"by a factor of {share + 1:.3g}"
+            message = (
+                f"`{row.key}` is {number_words(row.value)} and the paper says {number_words(item.value)} "
+                f"({item.place.label}): it misses {apart} at the paper's own scale, whatever the seed; compare the "
+                "functions that compute it with the paper's formulas, step by step"
+            )
+            rows.append(_fault(message, row.key, places.get(row.key, SCRIPT)))
+    return rows
