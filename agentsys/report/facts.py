@@ -154,8 +154,13 @@ def claim_words(item: ExpectedResult) -> str:
 
 def grade_words(row: MeasuredResult) -> str:
     """Return the grade; a number that was not measured at the paper's scale says so."""
-    small = row.measured is not None and not (row.paper_scale or row.profile == "full")
+    small = row.measured is not None and not is_full(row)
     return f"{row.grade} ({row.profile or 'unknown'} scale)" if small else row.grade
+
+
+def is_full(row: MeasuredResult) -> bool:
+    """True for what was measured at the paper's own scale; rows from before that was stored say it by the profile."""
+    return row.paper_scale or row.profile == "full"
 
 
 def not_reproduced(data: ReportData) -> list[str]:

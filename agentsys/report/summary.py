@@ -16,6 +16,7 @@ from agentsys.report.facts import (
     claim_words,
     code_words,
     grade_words,
+    is_full,
     release_words,
     rounds_words,
     sandbox_words,
@@ -119,9 +120,7 @@ def _numbers(data: ReportData, room: int) -> list[tuple[str, str]]:
 def _grades(done: Sequence[MeasuredResult]) -> str:
     """Return how many numbers have each grade, best first, apart by scale."""
     order = get_args(Grade)
-    counts = Counter(
-        (not (row.paper_scale or row.profile == "full"), order.index(row.grade), grade_words(row)) for row in done
-    )
+    counts = Counter((not is_full(row), order.index(row.grade), grade_words(row)) for row in done)
     return ", ".join(f"{counts[key]} {key[2]}" for key in sorted(counts))
 
 

@@ -23,9 +23,10 @@ _DESCR = re.compile(r"[<>|=]?([?biufcSUVmM])(\d*)(\[\w+\])?")
 _SAFE_BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2} | {
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8
 }  # fmt: skip
-_DAMAGE = (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError, OverflowError, struct.error) + (
-    EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error
-)  # fmt: skip
+_DAMAGE = (
+    *(ArithmeticError, EOFError, LookupError, MemoryError, RuntimeError, SyntaxError, TypeError, ValueError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
 _HEADS: dict[str, tuple[bytes, ...]] = {
     ".png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",),
     ".jpg": (b"\xff\xd8\xff",),
@@ -87,9 +88,9 @@ def _item_bytes(descr: object) -> int:
     """Return the bytes of one item. Raises: NotPlain for Python objects, which are stored as a pickle."""
     if isinstance(descr, list):
         total = 0
-        for field in cast("list[tuple[object, ...]]", descr):
-            shape = cast("tuple[int, ...]", field[2]) if len(field) > 2 else ()
-            total += math.prod(shape) * _item_bytes(field[1])
+        for _, inner, *shape in cast("list[tuple[object, ...]]", descr):
+            repeats = cast("tuple[int, ...]", shape[0]) if shape else ()
+            total += math.prod(repeats) * _item_bytes(inner)
         return total
     found = _DESCR.fullmatch(str(descr))
     if found is None:

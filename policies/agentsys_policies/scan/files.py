@@ -30,8 +30,9 @@ _PROGRAMS = frozenset(
 _ARRAYS = frozenset({".npy", ".npz", ".safetensors", ".parquet"})
 _PACKED = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".bin", ".h5"})
 _OPAQUE = _PICKLES | _PROGRAMS | _PACKED
-_EXECUTABLE = (b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"#!") + tuple(
-    b"\x80" + bytes([protocol]) for protocol in range(2, 6)
+_EXECUTABLE = (
+    *(b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"#!"),
+    *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)),
 )
 """First bytes of programs, and of pickles, which are programs too."""
 RESULTS = "results/"
