@@ -270,7 +270,10 @@ FindingSeverity = Literal["wrong", "missing", "doubt"]
 class ReviewFinding(Artifact):
     """Where a reader of the code and the paper found that they differ."""
 
-    path: str
+    path: str = Field(description="file that holds the place meant")
+    read_with: str = Field(
+        default="", description="file under review, where the place lies in one that was read with it"
+    )
     requirement: str = Field(description="id of the ledger")
     severity: FindingSeverity = Field(description="`doubt` is reported and not repaired")
     paper: str = Field(default="", description="the paper's words, found in the paper")
