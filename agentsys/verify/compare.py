@@ -30,7 +30,7 @@ _ROUNDING = 1e-9
 """Numbers of the paper are decimal: 14.4 is within 20 % of 12, whatever its binary form."""
 _LOGARITHMS = (
     (re.compile(r"\blog[_ ]?\{?(10|₁₀)", re.IGNORECASE), math.log(10)),
-    (re.compile(r"\bln\b|\blog_?e\b|\bnatural log", re.IGNORECASE), 1.0),
+    (re.compile(r"^ln\b|\blog_?e\b|\b[Nn]atural log"), 1.0),
     (re.compile(r"\bdB\b|\bdecibels?\b"), math.log(10) / 10),
 )
 """Unit, and the natural logarithm of what one of it multiplies the quantity by."""
