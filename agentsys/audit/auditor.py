@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentsys.audit.record import audited_tree, record_decision, refusal
 from agentsys.audit.screening import intake_facts, judge_purpose
+from agentsys.core.blocks import clear_status
 from agentsys.core.errors import BlockedError
 from agentsys.core.events import Step
 from agentsys.core.files import write_json
@@ -59,6 +60,7 @@ class Auditor(Agent):
         context, ws = self._context, self._context.ws
         tree = ws.code_tree()
         plan = ws.require_plan()
+        clear_status(ws.run.repo)
         try:
             code = context.policy.audit_code(ws.run.repo, reported=[row.value for row in plan.expected])
         except PolicyError as error:

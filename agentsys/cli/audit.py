@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,14 +12,13 @@ from agentsys.cli.output import json_errors, show_json
 from agentsys.cli.policy import PolicyName, load_policy, refused, show_decisions
 from agentsys.core.errors import BlockedError, UsageError
 
-if TYPE_CHECKING:
-    from agentsys_policies.sbom import Installed
-
 VERIFY = "verify"
 
 
 def audit(
-    target: Annotated[str, typer.Argument(help="A repository or a run; or the word `verify`.", metavar="PATH|verify")],
+    target: Annotated[
+        str, typer.Argument(help="A repository, or a run by path or id; or `verify`.", metavar="PATH|verify")
+    ],
     folder: Annotated[Path | None, typer.Argument(help="After `verify`: the audit folder.", metavar="DIR")] = None,
     out: Annotated[
         Path | None, typer.Option("--audit-dir", help="Write record, SARIF, SBOM and page there.", metavar="DIR")
@@ -45,7 +44,7 @@ def audit(
         elif folder is not None:
             raise UsageError(f"`{folder}` is one argument too many", "`agentsys audit verify DIR` verifies an audit")
         else:
-            refusal = _audit(Path(target), out, environment, advisories, name, json)
+            refusal = _audit(opt.folder_or_run(target), out, environment, advisories, name, json)
     # Outside: under `--json` the decisions alone stand on standard output.
     if refusal is not None:
         raise refusal
@@ -54,6 +53,8 @@ def audit(
 def _audit(
     root: Path, out: Path | None, environment: Path | None, data: Path | None, name: str | None, json: bool
 ) -> BlockedError | None:
+    from agentsys.audit.release import known_results, last_installed
+    from agentsys.core.rundir import RunDir
     from agentsys.core.version import agentsys_version
     from agentsys_policies.advisories import read_advisories
     from agentsys_policies.errors import PolicyError
@@ -74,6 +75,7 @@ def _audit(
             advisories=read_advisories(data) if data else None,
             name=title,
             version=agentsys_version(),
+            known=known_results(RunDir(run)) if run is not None else frozenset(),
         )
     except PolicyError as error:
         raise UsageError(error.message, error.hint) from error
@@ -94,12 +96,3 @@ def _verify(folder: Path, head: str, json: bool) -> BlockedError | None:
     else:
         typer.echo("\n".join(problems) or "the record is whole")
     return BlockedError(f"the audit record in `{folder}` is not whole", "do not rely on it") if problems else None
-
-
-def last_installed(run: Path) -> list[Installed]:
-    """Return what the last verification of a run, or better its replay, had installed."""
-    from agentsys_policies.repository import read_installed
-
-    files = [*sorted(run.glob("rounds/[0-9]*/packages.json")), run / "rounds" / "replay" / "packages.json"]
-    found = [file for file in (*files, run / "audit" / "installed.json") if file.is_file()]
-    return read_installed(found[-1]) if found else []

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    repo: Annotated[Path, typer.Argument(help="A repository, or a run.", metavar="REPO")],
+    repo: Annotated[Path, typer.Argument(help="A repository, or a run by path or id.", metavar="REPO")],
     paper: Annotated[Path, typer.Option(help="The paper that it should implement.", metavar="PAPER")],
     rubric: Annotated[
         Path | None, typer.Option(help="Rubric as a tree, in PaperBench's form.", metavar="R.json")
@@ -55,6 +55,7 @@ def evaluate(
         from agentsys.core.settings_layers import load_settings
 
         opt.use_env_file(env_file)
+        repo = opt.folder_or_run(str(repo))
         flags = {"backend": sandbox, "budget": budget, "max_tokens": max_tokens, "replay": replay}
         settings, _ = load_settings(flags=flags, sets=sets or (), config=config)
         if judge is None:

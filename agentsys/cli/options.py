@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from agentsys.core.errors import UsageError
+from agentsys.core.rundir import find
 from agentsys.core.settings_layers import load_settings
 from agentsys.core.settings_text import duration, read_env_file
 from agentsys_sandbox import backends
@@ -64,7 +66,7 @@ EnvFile = Annotated[
     Path | None, typer.Option(help="Read KEY=VALUE lines into the environment; never done unasked.", metavar="FILE")
 ]
 RunName = Annotated[
-    str, typer.Argument(help="Id, unique part of an id, or path; the latest by default.", metavar="RUN")
+    str, typer.Argument(help="Id, unique part of one, `latest`, or path; the latest by default.", metavar="RUN")
 ]
 
 
@@ -77,6 +79,20 @@ def use_env_file(path: Path | None) -> None:
 def seconds_of(text: str | None) -> float | None:
     """Return the seconds of a duration option that was given."""
     return None if text is None else duration(text)
+
+
+def folder_or_run(name: str) -> Path:
+    """Return a folder that is there by this name, or else the folder of the run with this id.
+
+    Raises: UsageError where it is neither.
+    """
+    path = Path(name)
+    if path.exists() or not name:
+        return path
+    try:
+        return find(runs_dir_of(None), name).path
+    except UsageError as error:
+        raise UsageError(f"`{name}` is not a folder, and {error.message}", error.hint) from error
 
 
 def runs_dir_of(path: Path | None) -> Path:

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.audit import last_installed
 from agentsys.cli.policy import PolicyName, load_policy
 from agentsys.core.errors import AgentsysError, BlockedError, PrerequisiteError, UsageError
-from agentsys.core.rundir import RunDir, find
+from agentsys.core.rundir import find
 
 if TYPE_CHECKING:
     from agentsys_policies.release import ReleaseFacts
     from agentsys_policies.repository import Audit
-    from agentsys_policies.sbom import Installed
 
 BUILD_SECONDS = 1800.0
 """Longest time of one step of the build."""
@@ -43,41 +41,24 @@ def release(
 
     Refuses, with reasons, what was not verified and replayed, or what the audit does not allow (exit code 6).
     """
+    from agentsys.audit.release import known_results, last_installed, reasons_of_record
     from agentsys.core.version import agentsys_version
     from agentsys_policies.errors import PolicyError
     from agentsys_policies.release import BASE_IMAGE, ReleaseFacts, make_release
 
     chosen = find(opt.runs_dir_of(runs_dir), run)
+    record = chosen.state()
+    if reasons := reasons_of_record(chosen, record):
+        words = "; ".join(reasons)
+        raise BlockedError(f"run `{chosen.path.name}` cannot be released: {words}", "finish it with `resume`")
     installed = last_installed(chosen.path)
-    _check(chosen, installed)
-    record = chosen.read()
     facts = ReleaseFacts(record.title or chosen.path.name, chosen.path.name, agentsys_version(), base or BASE_IMAGE)
     try:
-        audit = make_release(chosen.repo, out, load_policy(name, review), installed, facts)
+        audit = make_release(chosen.repo, out, load_policy(name, review), installed, facts, known_results(chosen))
     except PolicyError as error:
         raise BlockedError(error.message, error.hint) from error
     image = _finish(out, audit, facts, wheels, build)
     typer.echo(f"release: {out}\naudit head: {audit.head}\nimage: {image}{'' if build else ' (not built)'}")
-
-
-def _check(run: RunDir, installed: list[Installed]) -> None:
-    from agentsys_policies.errors import PolicyError
-    from agentsys_policies.record import MANIFEST, read_events, verify
-    from agentsys_policies.release import reasons_against
-
-    record = run.state()
-    reasons = reasons_against(record.status, record.replayed, run.repo, installed)
-    try:
-        events = read_events(run.audit)
-    except PolicyError as error:
-        events = []
-        reasons.append(error.message)
-    if not events:
-        reasons.append("the run has no audit record")
-    if (run.audit / MANIFEST).is_file():
-        reasons += verify(run.audit)
-    if reasons:
-        raise BlockedError(f"run `{run.path.name}` cannot be released: {'; '.join(reasons)}", "finish it with `resume`")
 
 
 def _finish(out: Path, audit: Audit, facts: ReleaseFacts, wheels: bool, build: bool) -> str:

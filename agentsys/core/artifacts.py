@@ -218,6 +218,9 @@ class Verdict(Artifact):
     backend: str = Field(default="", description="where it ran: `docker`, `podman`, `bubblewrap`, `fake`")
     weak: bool = Field(default=False, description="True where the backend isolates less than Docker does")
     infra: str = Field(default="", description="why the verification could not be done, if it could not")
+    wrote: dict[str, str] = Field(
+        default={}, description="SHA-256 of each file that the run left in `results/`, by its path in the repository"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -267,7 +270,10 @@ FindingSeverity = Literal["wrong", "missing", "doubt"]
 class ReviewFinding(Artifact):
     """Where a reader of the code and the paper found that they differ."""
 
-    path: str
+    path: str = Field(description="file that holds the place meant")
+    read_with: str = Field(
+        default="", description="file under review, where the place lies in one that was read with it"
+    )
     requirement: str = Field(description="id of the ledger")
     severity: FindingSeverity = Field(description="`doubt` is reported and not repaired")
     paper: str = Field(default="", description="the paper's words, found in the paper")
@@ -313,7 +319,15 @@ class Diagnosis(Artifact):
     dismissed: tuple[Dismissal, ...] = Field(default=(), description="findings of a review that are not followed")
 
 
-Grade = Literal["under 2 %", "within 20 %", "within 40 %", "beyond", "not attempted", "not measured"]
+Grade = Literal[
+    "agrees to the printed digits",
+    "under 2 %",
+    "within 20 %",
+    "within 40 %",
+    "beyond",
+    "not attempted",
+    "not measured",
+]
 """How far a measured number lies from the paper's; `agentsys.verify.compare` says how it is given."""
 
 
@@ -325,7 +339,8 @@ class MeasuredResult(Artifact):
     scale: str = Field(default="", description="what was run: the profile, and its own words on scale")
     note: str = ""
     grade: Grade = "not measured"
-    profile: str = Field(default="", description="the profile that was run; only `full` is the paper's scale")
+    profile: str = Field(default="", description="the profile that was run; `full` is the paper's scale")
+    paper_scale: bool = Field(default=False, description="True where that profile has the paper's own scale")
     smoke: float | None = Field(
         default=None, description="the smoke profile's number, where `measured` comes from a larger scale"
     )

@@ -39,6 +39,7 @@ ReasonCode = Literal[
     "stopped",
     "not_verified",
     "replay_failed",
+    "central_method",
     "refused",
     "rounds_used",
     "same_cause",

@@ -13,6 +13,9 @@ from agentsys.core.errors import UsageError
 from agentsys.core.files import sweep, write_json
 from agentsys.core.runrecord import RunRecord
 
+LATEST = "latest"
+"""Link to the newest run, and an id that every command takes."""
+
 
 class RunDir:
     """Paths below one run, its record, and its lock. Reading needs no lock; writing does."""
@@ -92,17 +95,17 @@ def create(runs_dir: Path, title: str) -> RunDir:
 
 
 def find(runs_dir: Path, run: str = "") -> RunDir:
-    """Find a run by path, by id, by a unique part of its id, or the latest one.
+    """Find a run by path, by id, by a unique part of its id, or the latest one (no name, or `latest`).
 
     Raises: UsageError if none or more than one fits.
     """
     if run and (Path(run) / "run.json").is_file():
         return RunDir(Path(run))
     known = all_runs(runs_dir)
-    if not run:
+    if run in ("", LATEST):
         if not known:
             raise UsageError(f"there is no run in `{runs_dir}`", "start one with `agentsys implement PAPER`")
-        latest = runs_dir / "latest" / "run.json"
+        latest = runs_dir / LATEST / "run.json"
         return RunDir(latest.parent) if latest.is_file() else known[-1]
     hits = [item for item in known if item.path.name == run] or [item for item in known if run in item.path.name]
     if len(hits) == 1:
@@ -164,4 +167,4 @@ def _alive(pid: int | None, started: float | None) -> bool:
 def _point_latest(runs_dir: Path, name: str) -> None:
     temporary = runs_dir / f".latest-{secrets.token_hex(4)}"
     temporary.symlink_to(name)
-    temporary.replace(runs_dir / "latest")
+    temporary.replace(runs_dir / LATEST)

@@ -66,5 +66,7 @@ class RunRecord(BaseModel):
     weak_sandbox: bool = False
     replayed: bool = False
     """True if the repository passed the replay in a fresh sandbox."""
+    release: str = ""
+    """`yes` where a verified run can be released, else why not; empty where it was not asked."""
     recording: str = ""
     """Where the model's answers came from, when they were replayed."""

@@ -8,10 +8,13 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from agentsys.core.blocks import README, STATUS, without_blocks
 from agentsys.core.errors import InternalError
 
 RESULTS = "results"
 """Folder that the run fills; what lies in it before the run is no source."""
+PAGES = frozenset({"PAPER_MAP.md", "paper_map.json", "AUDIT.md", STATUS})
+"""What agentsys says of a delivered repository. It is no part of what is verified: no program may read it there."""
 MAX_FILES = 2000
 MAX_BYTES = 100 << 20
 _NEVER = frozenset({".git", "__pycache__", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
@@ -34,16 +37,23 @@ def read_tree(repo: Path, names: Iterable[str] | None = None) -> dict[str, bytes
         content = _read(repo / name)
         if content is None:
             continue
-        files[name] = content
+        files[name] = _own(name, content)
         size += len(content)
         if len(files) > MAX_FILES or size > MAX_BYTES:
             raise InternalError(f"`{repo.name}` has more than {MAX_FILES} files or {MAX_BYTES >> 20} MiB")
     return files
 
 
+def source_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return of a commit's files what `read_tree` reads of a folder."""
+    return {name: _own(name, data) for name, data in files.items() if is_source(name)}
+
+
 def is_source(name: str) -> bool:
     """True for files that belong to the repository itself, not to what a run or a tool left in it."""
     parts = name.split("/")
+    if name in PAGES:
+        return False
     if parts[0] == RESULTS and not parts[-1].startswith("."):
         return False
     return not any(part in _NEVER or part.endswith(".egg-info") for part in parts)
@@ -64,6 +74,13 @@ def tree_hash(files: Mapping[str, bytes]) -> str:
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+def _own(name: str, content: bytes) -> bytes:
+    """Return a file without what agentsys has written into it."""
+    if name != README or b"agentsys:" not in content:
+        return content
+    return without_blocks(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def _walk(repo: Path) -> Iterable[str]:

@@ -6,7 +6,7 @@ from difflib import unified_diff
 
 from agentsys.core.artifacts import Plan
 from agentsys.core.files import write_atomic
-from agentsys.core.tree import is_source, read_tree
+from agentsys.core.tree import read_tree, source_files
 from agentsys.plan.context import Context
 from agentsys.plan.files import save_plan
 from agentsys.plan.generated import generated_files
@@ -40,7 +40,7 @@ def restore_best(context: Context, *, final: bool = False) -> bool:
 def discard_unfinished(context: Context, number: int) -> None:
     """Take back what a killed process left half done. It may be a person's work: it is kept as `discarded.diff`."""
     now = read_tree(context.ws.run.repo)
-    before = {path: data for path, data in context.git.files().items() if is_source(path)}
+    before = source_files(context.git.files())
     lines: list[str] = []
     for path in sorted(path for path in now.keys() | before.keys() if now.get(path) != before.get(path)):
         old, new = (tree.get(path, b"").decode("utf-8", "replace").splitlines() for tree in (before, now))

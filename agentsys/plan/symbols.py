@@ -105,3 +105,15 @@ def _walk(body: list[ast.stmt], prefix: str) -> Iterator[Definition]:
             if isinstance(node, ast.Try):
                 for handler in node.handlers:
                     yield from _walk(handler.body, prefix)
+
+
+def imported_modules(source: str) -> frozenset[str]:
+    """Return the dotted names that a file imports anywhere: modules, and what is taken from them."""
+    found: set[str] = set()
+    for node in ast.walk(parse(source) or ast.Module([], [])):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(found)

@@ -17,7 +17,7 @@ from agentsys.core.events import EventLog
 from agentsys.core.files import sha256_bytes, write_atomic
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
-from agentsys.core.tree import read_tree, tree_hash
+from agentsys.core.tree import PAGES, read_tree, tree_hash
 from agentsys.paper import load_paper
 from agentsys.paper.model import Paper
 from agentsys.plan.files import load_plan
@@ -26,7 +26,7 @@ from agentsys.plan.rules import needed_interfaces
 
 ANALYSED: frozenset[str] = frozenset({"source", "test"})
 """Kinds of files that get an analysis; scripts and documents are written from the plan alone."""
-DELIVERED_BY_TOOLING = frozenset({"PAPER_MAP.md", "paper_map.json", "AUDIT.md", "requirements.lock", ".gitignore"})
+DELIVERED_BY_TOOLING = PAGES | {"requirements.lock", ".gitignore"}
 """Files that follow from the others; they do not count when it is asked whether the code has changed."""
 
 

@@ -17,8 +17,10 @@ from agentsys.core.errors import InternalError, UsageError
 from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord
 from agentsys.core.tree import read_tree
+from agentsys.plan.scale import configuration, expected_seconds, is_paper_scale
 from agentsys.report.reading import Problems, read_bytes, read_json, read_model, read_text, walk_files
 from agentsys.verify.compare import compare, larger_scale
+from agentsys.verify.fidelity.dodged import Dodge, find_dodges
 from agentsys.verify.fidelity.evidence import Evidence, gather, read_results, read_tests
 from agentsys.verify.fidelity.mutation_report import FILE as MUTATION_FILE
 from agentsys.verify.fidelity.mutation_report import MutationReport
@@ -72,6 +74,12 @@ class ReportData:
     files: tuple[RepoFile, ...] = ()
     evidence: Evidence | None = None
     mutation: MutationReport | None = None
+    dodges: tuple[Dodge, ...] = ()
+    """Swallowed exceptions and lines kept from the type checker, in the delivered files."""
+    paper_scale: bool = False
+    """The small profile has every setting of the full one."""
+    full_seconds: float | None = None
+    """About how long the full profile should take, by the small one's time; None where nothing tells."""
     problems: tuple[str, ...] = field(default=())
 
     @property
@@ -126,6 +134,9 @@ def collect(run: RunDir) -> ReportData:
     record = _record(run)
     plan = read_model(run.plan / "plan.json", Plan, problems)
     rounds = _rounds(run, problems)
+    best = best_round(rounds)
+    evidence = _evidence(run, plan, rounds, problems)
+    full_config, smoke_config = _configurations(run, plan)
     reproductions = _reproductions(run, problems)
     full = _full(run, reproductions, problems)
     return ReportData(
@@ -139,8 +150,11 @@ def collect(run: RunDir) -> ReportData:
         full=full,
         decisions=_decisions(run.audit, problems),
         files=tuple(_files(run.repo)),
-        evidence=_evidence(run, plan, rounds, problems),
-        mutation=_mutation(run, best_round(rounds), problems),
+        evidence=evidence,
+        mutation=_mutation(run, best, problems),
+        dodges=find_dodges(_source(run, problems), evidence) if evidence is not None else (),
+        paper_scale=is_paper_scale(full_config, smoke_config),
+        full_seconds=expected_seconds(full_config, smoke_config, _smoke_seconds(best)),
         problems=tuple(problems),
     )
 
@@ -206,7 +220,7 @@ def _measured(
     except ResultsError as error:
         problems.append(f"results.json: {error}")
         results = None
-    rows = compare(plan, results)
+    rows = compare(plan, results, paper_scale=is_paper_scale(*_configurations(run, plan)))
     return rows if delivered else tuple(_doubtful(row) for row in rows)
 
 
@@ -222,6 +236,25 @@ def _evidence(run: RunDir, plan: Plan | None, rounds: Sequence[RoundData], probl
     except InternalError as error:
         problems.append(f"no evidence was looked for: {error.message}")
         return None
+
+
+def _source(run: RunDir, problems: Problems) -> dict[str, bytes]:
+    try:
+        return read_tree(run.repo)
+    except InternalError as error:
+        problems.append(f"the source was not looked through: {error.message}")
+        return {}
+
+
+def _configurations(run: RunDir, plan: Plan | None) -> tuple[dict[str, object], dict[str, object]]:
+    if plan is None:
+        return {}, {}
+    return configuration(plan, run.repo, "full"), configuration(plan, run.repo, "smoke")
+
+
+def _smoke_seconds(best: RoundData | None) -> float:
+    checks = best.verdict.checks if best is not None and best.verdict is not None else ()
+    return next((check.seconds for check in checks if check.name == "smoke"), 0.0)
 
 
 def _mutation(run: RunDir, best: RoundData | None, problems: Problems) -> MutationReport | None:

@@ -6,6 +6,7 @@ What is decided is a `ReasonCode` (`core.errors`), stored in run.json; words are
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from agentsys.core.state import State
 WORDS: dict[ReasonCode, str] = {
     "not_verified": "the repository was not verified",
     "replay_failed": "all checks passed, but not again in a fresh sandbox",
+    "central_method": "the paper's own method is missing",
     "rounds_used": "the repair rounds are used up",
     "same_cause": f"the same root cause came back after {REPEATS_STOP} repairs",
     "no_change": "the last repair changed nothing",
@@ -48,12 +50,13 @@ def stuck(rounds: Rounds, current: Round | None) -> ReasonCode:
     return "no_change" if last is not None and last.diagnosis is not None and not last.pending else ""
 
 
-def judge(state: State, current: Round | None, given_up: str) -> Ending:
+def judge(state: State, current: Round | None, given_up: str, missing: Sequence[str] = ()) -> Ending:
     """Return how a run ends that was neither refused at its beginning nor cut short by an error; without a hint.
 
     Args:
         current: the round that verified the tree as it is.
         given_up: why nobody found a usable repair, if it was so.
+        missing: ids of the requirements of the paper's own method that are not fulfilled (`verify.fidelity.central`).
     """
     if state.stopped:
         return Ending(code="stopped", reason=state.stopped)
@@ -72,6 +75,8 @@ def judge(state: State, current: Round | None, given_up: str) -> Ending:
     code = state.stuck or "rounds_used"
     why = given_up if code == "given_up" else WORDS[code]
     words = f"{', '.join(failed) or 'checks'} failed ({len(verdict.diagnostics)} diagnostics); {why}"
+    if missing:
+        return Ending(code="central_method", reason=f"{WORDS['central_method']} ({', '.join(missing)}); {words}")
     return Ending(code=code, reason=words)
 
 

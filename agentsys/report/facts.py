@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import Check, Diagnostic, ExpectedResult, MeasuredResult, PaperPlace
 from agentsys.core.numbers import count, dollars, plural, seconds
 from agentsys.core.text import clean_line
+from agentsys.plan.scale import CHEAP_SECONDS
 from agentsys.report import ledger
 from agentsys.report.data import ReportData
 
@@ -26,6 +28,7 @@ def overview(data: ReportData) -> list[tuple[str, str]]:
     rows = [
         ("status", f"{record.status}" + (f" (exit code {record.exit_code})" if record.exit_code is not None else "")),
         ("reason", record.reason),
+        ("left open", ledger.open_line(data)),
         ("evidence", ledger.evidence_words(data)),
         ("planted faults", ledger.mutants_words(data)),
         ("review", ledger.review_words(data)),
@@ -37,6 +40,8 @@ def overview(data: ReportData) -> list[tuple[str, str]]:
         ("time", seconds(int(data.duration)) if data.duration is not None else ""),
         ("code", code_words(data) or "nothing was written"),
         ("sandbox", sandbox_words(data)),
+        ("release", release_words(data)),
+        ("full profile", cheap_full_words(data)),
         ("answers", f"replayed from the recording {record.recording}" if record.recording else ""),
     ]
     return [(name, clean_line(value, 300)) for name, value in rows if value]
@@ -76,6 +81,25 @@ def sandbox_words(data: ReportData) -> str:
     return backend
 
 
+def release_words(data: ReportData) -> str:
+    """Return whether a verified run can be released, and why not; empty for the others."""
+    if data.record.status != "verified" or not data.record.release:
+        return ""
+    if data.record.release == "yes":
+        return f"can be released: agentsys release {shlex.quote(str(data.path))}"
+    return f"cannot be released: {data.record.release}"
+
+
+def cheap_full_words(data: ReportData) -> str:
+    """Return how to run a full profile that was not run, where that should take little time; empty elsewhere."""
+    seconds_needed = data.full_seconds
+    ready = data.record.status == "verified" and data.full is None and not data.paper_scale
+    if not ready or seconds_needed is None or seconds_needed > CHEAP_SECONDS:
+        return ""
+    command = f"agentsys reproduce {shlex.quote(str(data.path))}"
+    return f"not run; by the settings it should take about {seconds_needed:.0f} s: {command}"
+
+
 def no_plan(data: ReportData) -> str:
     """Return why a report shows no requirements."""
     if any("plan.json" in item or "the plan" in item for item in data.problems):
@@ -106,6 +130,11 @@ def numbers(measured: Sequence[MeasuredResult]) -> Rows:
 def numbers_note(data: ReportData) -> str:
     """Return what a reader must know of the table of numbers."""
     grades = "A grade is the difference from the paper's number, relative to it; for a bound, by how much it is missed."
+    if data.paper_scale:
+        return (
+            f"{grades} The smoke profile has every setting of the full one: these numbers were measured at the paper's "
+            "own scale."
+        )
     if data.full is not None:
         return (
             f"{grades} Numbers of the full profile, run later (reproduction {data.full.number}), stand in place of the "
@@ -125,8 +154,13 @@ def claim_words(item: ExpectedResult) -> str:
 
 def grade_words(row: MeasuredResult) -> str:
     """Return the grade; a number that was not measured at the paper's scale says so."""
-    small = row.measured is not None and row.profile != "full"
+    small = row.measured is not None and not is_full(row)
     return f"{row.grade} ({row.profile or 'unknown'} scale)" if small else row.grade
+
+
+def is_full(row: MeasuredResult) -> bool:
+    """True for what was measured at the paper's own scale; rows from before that was stored say it by the profile."""
+    return row.paper_scale or row.profile == "full"
 
 
 def not_reproduced(data: ReportData) -> list[str]:
@@ -134,9 +168,10 @@ def not_reproduced(data: ReportData) -> list[str]:
     rows: list[str] = []
     if data.plan is not None:
         rows += [f"{r.id} is unresolved: {r.what}" for r in data.plan.requirements if r.status == "unresolved"]
-        if data.full is None:
+        if data.full is None and not data.paper_scale:
             small = "only the smoke profile was run; the full one needs"
             rows += [f"{e.name}: {small}: {e.full}" for e in data.plan.experiments]
+            rows += [words] if (words := cheap_full_words(data)) else []
         rows += [f"the paper leaves open: {q.question} Assumed: {q.assumption}" for q in data.plan.questions]
     rows += [f"{row.expected.id} {row.expected.metric}: {row.note}" for row in data.measured if row.measured is None]
     return rows

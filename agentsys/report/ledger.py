@@ -9,6 +9,7 @@ from agentsys.core.numbers import plural
 from agentsys.core.text import clean_line
 from agentsys.report.data import ReportData, RoundData
 from agentsys.verify.checks.review import fingerprint, last_answer
+from agentsys.verify.fidelity.dodged import DodgeKind
 from agentsys.verify.fidelity.evidence import UNNAMED, Evidence, EvidenceState, RequirementEvidence
 from agentsys.verify.fidelity.mutation_report import MutationReport, TriedMutant
 from agentsys.verify.fidelity.papermap import STATE_WORDS, open_ends
@@ -16,6 +17,10 @@ from agentsys.verify.fidelity.papermap import STATE_WORDS, open_ends
 MUTANTS_HEAD = ("fault", "place", "before", "after", "outcome", "seconds")
 REVIEW_HEAD = ("requirement", "place", "what differs", "the paper", "what became of it")
 _MOST_IDS = 12
+_DODGED: tuple[tuple[DodgeKind, str], ...] = (
+    ("swallowed", "exceptions of the method swallowed"),
+    ("unchecked", "kept from the type checker"),
+)
 _OPEN: tuple[tuple[EvidenceState, str], ...] = (
     ("not_done", "not done"),
     ("written", "no evidence"),
@@ -40,6 +45,26 @@ def evidence_words(data: ReportData) -> str:
     if unnamed:
         words.append(f"{unnamed} counted by any public function of the owner file: the plan names no symbols")
     return "; ".join(words)
+
+
+def open_line(data: ReportData) -> str:
+    """Return what was left out, assumed or hidden, each by name: `1 unresolved (R3); not attempted: E2`."""
+    rows = data.plan.requirements if data.plan is not None else ()
+    words: list[str] = []
+    for state in ("unresolved", "inferred"):
+        ids = [row.id for row in rows if row.status == state]
+        words += [f"{len(ids)} {state} ({_ids(ids)})"] if ids else []
+    left = [row.expected.id for row in data.measured if row.grade == "not attempted"]
+    words += [f"numbers not attempted: {_ids(left)}"] if left else []
+    for kind, name in _DODGED:
+        places = [f"{item.path}:{item.line}" for item in data.dodges if item.kind == kind]
+        words += [f"{name}: {_ids(list(dict.fromkeys(places)))}"] if places else []
+    return "; ".join(words)
+
+
+def dodged_words(data: ReportData) -> list[str]:
+    """Return a sentence for each swallowed exception, and for each line that the type checker was told to ignore."""
+    return [f"{item.path}:{item.line}: {item.words}" for item in data.dodges]
 
 
 def mutants_words(data: ReportData) -> str:
@@ -162,7 +187,8 @@ def _fate(data: ReportData, reviewed: int, row: ReviewFinding) -> str:
     after = [item for item in data.rounds if item.number > diagnosis.round]
     if not any(item.verdict is not None and item.verdict.passed for item in after):
         return "open"
-    looked = [item.review for item in after if item.review is not None and row.path in item.review.files]
+    read_as = row.read_with or row.path
+    looked = [item.review for item in after if item.review is not None and read_as in item.review.files]
     if any(fingerprint(row) == fingerprint(other) for review in looked for other in review.open):
         return "open"
     return f"repaired: {diagnosis.cause}" if looked else f"answered and not looked at again: {diagnosis.cause}"

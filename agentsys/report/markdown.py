@@ -22,6 +22,7 @@ def markdown(data: ReportData, *, charts: bool = True) -> str:
         f"**{md(headline(data), 600)}**",
         _table(("", ""), [(md(name), md(value)) for name, value in facts.overview(data)]),
         *_list("Requirements without owner or evidence", ledger.open_words(data)),
+        *_list("Swallowed or kept from a check", ledger.dodged_words(data)),
         *_not_reproduced(data),
         *_numbers(data),
         *_requirements(data),

@@ -87,6 +87,7 @@ def _core(data: ReportData) -> ReportData:
         decisions=(),
         evidence=None,
         mutation=None,
+        dodges=data.dodges[:20],
         problems=(left_out, *data.problems[:20]),
     )
 
@@ -107,6 +108,9 @@ def as_json(data: ReportData) -> str:
         "measured": [row.model_dump(mode="json") for row in data.measured],
         "evidence": None if data.evidence is None else data.evidence.model_dump(mode="json"),
         "mutation": None if data.mutation is None else data.mutation.model_dump(mode="json"),
+        "dodges": [item.model_dump(mode="json") for item in data.dodges],
+        "paper_scale": data.paper_scale,
+        "full_seconds": data.full_seconds,
         "reproductions": [item.model_dump(mode="json") for item in data.reproductions],
         "decisions": [item.model_dump(mode="json") for item in data.decisions],
         "files": [{"path": file.path, "lines": file.lines} for file in data.files],

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from agentsys.audit.record import refusal, stored_refusal
 from agentsys.core.events import Step
+from agentsys.core.tree import read_tree
 from agentsys.debug.rollback import restore_best
 from agentsys.plan.context import Agent, Context
 from agentsys.report.ending import Ending, judge, next_step
 from agentsys.verify.deliver import deliver
+from agentsys.verify.fidelity.central import central_missing
 
 
 class Reporter(Agent):
@@ -38,8 +40,12 @@ class Reporter(Agent):
         if state.screened == "stopped":
             return Ending("blocked", "refused", *refusal(stored_refusal(context.ws)))
         current = None if state.stopped else context.rounds.latest_for_tree(context.ws.code_tree())
-        found = judge(state, current, context.rounds.given_up())
+        found = judge(state, current, context.rounds.given_up(), self._missing() if current is not None else ())
         if found.status != "unverified":
             return found
         run, rounds = context.ws.run, max(context.settings.max_rounds, len(context.rounds.all())) + 3
         return replace(found, hint=next_step(found.status, found.code, run.path.name, run.repo, rounds))
+
+    def _missing(self) -> tuple[str, ...]:
+        ws = self._context.ws
+        return tuple(row.requirement for row in central_missing(ws.require_plan(), read_tree(ws.run.repo)))

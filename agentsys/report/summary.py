@@ -11,7 +11,17 @@ from agentsys.core.numbers import plural, seconds
 from agentsys.core.text import clean_line
 from agentsys.report import ledger
 from agentsys.report.data import ReportData
-from agentsys.report.facts import claim_words, code_words, grade_words, rounds_words, sandbox_words, usage_words
+from agentsys.report.facts import (
+    cheap_full_words,
+    claim_words,
+    code_words,
+    grade_words,
+    is_full,
+    release_words,
+    rounds_words,
+    sandbox_words,
+    usage_words,
+)
 from agentsys.report.verdict import headline, next_command
 
 MAX_LINES = 20
@@ -31,12 +41,12 @@ def summary(data: ReportData) -> str:
         ("review", ledger.review_words(data)),
     ]
     after = [
-        ("rounds", rounds_words(data) if data.rounds else ""),
         ("later", _later(data)),
         ("usage", _usage(data)),
-        ("code", code_words(data) or "nothing was written yet"),
+        ("code", _code(data)),
         ("safety", _safety(data)),
         ("sandbox", sandbox_words(data)),
+        ("release", release_words(data)),
         ("note", _note(data)),
         ("repo", str(data.repo) if data.files else ""),
         ("report", _report(data)),
@@ -79,11 +89,13 @@ def _ledger(data: ReportData) -> str:
     if data.plan is None:
         return "there is no plan yet"
     states = [item.status for item in data.plan.requirements]
-    words = [f"{states.count(state)} {word}" for state, word in _STATES if states.count(state)]
-    return f"{len(states)} requirements: {', '.join(words)}"
+    words = [f"{len(states)} requirements, {states.count('paper')} stated by the paper", ledger.open_line(data)]
+    return "; ".join(part for part in words if part)
 
 
-_STATES = (("paper", "stated by the paper"), ("inferred", "inferred"), ("unresolved", "unresolved"))
+def _code(data: ReportData) -> str:
+    written = code_words(data) or "nothing was written yet"
+    return f"{written}; {rounds_words(data)}" if data.rounds else written
 
 
 def _numbers(data: ReportData, room: int) -> list[tuple[str, str]]:
@@ -108,14 +120,15 @@ def _numbers(data: ReportData, room: int) -> list[tuple[str, str]]:
 def _grades(done: Sequence[MeasuredResult]) -> str:
     """Return how many numbers have each grade, best first, apart by scale."""
     order = get_args(Grade)
-    counts = Counter((row.profile != "full", order.index(row.grade), grade_words(row)) for row in done)
+    counts = Counter((not is_full(row), order.index(row.grade), grade_words(row)) for row in done)
     return ", ".join(f"{counts[key]} {key[2]}" for key in sorted(counts))
 
 
 def _later(data: ReportData) -> str:
     """Return what became of the last profile that was run later."""
     if not data.reproductions:
-        return ""
+        words = cheap_full_words(data)
+        return f"full profile: {words}" if words else ""
     last = data.reproductions[-1]
     state = "passed" if last.passed else f"failed: {clean_line(last.reason, 120)}"
     return f"{last.profile} profile, {last.seconds:.0f} s in {last.backend or 'no sandbox'}, {state}"

@@ -144,6 +144,7 @@ async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers
 async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog) -> None:
     """Build the team, let it talk, and put the ending in the record."""
     from agentsys.audit.record import seal_audit
+    from agentsys.audit.release import reasons_against_release
     from agentsys.run.assemble import assemble
 
     await _clean_up(events, settings.docker_hosts)
@@ -163,6 +164,9 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
         await team.close()
     seal_audit(team.context, team.reporter.ending.status)
     recorder.end(team.reporter.ending)
+    if team.reporter.ending.status == "verified":
+        against = await asyncio.to_thread(reasons_against_release, run, recorder.record, team.context.policy)
+        recorder.releasable("; ".join(against))
 
 
 def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
-from agentsys.core.errors import EXIT_CODES, AgentsysError, LimitReached
+from agentsys.core.errors import EXIT_CODES, AgentsysError, GitError, LimitReached
 from agentsys.core.events import EventLog, Stage, Step, utc_now
 from agentsys.core.prompts import template_hash
 from agentsys.core.rounds import Rounds
@@ -39,6 +39,7 @@ class RunRecorder:
             reason="",
             reason_code="",
             hint="",
+            release="",
             pid=os.getpid(),
             pid_started=process_start(os.getpid()),
             finished="",
@@ -66,6 +67,10 @@ class RunRecorder:
         self._update(
             status=ending.status, reason=ending.reason, reason_code=ending.code, hint=ending.hint, exit_code=code
         )
+
+    def releasable(self, against: str) -> None:
+        """Note whether a verified run can be released, and if not, why."""
+        self._update(release=against or "yes")
 
     def fail(self, error: AgentsysError) -> None:
         self._update(
@@ -95,14 +100,16 @@ class RunRecorder:
         )
 
     def _write_report(self) -> None:
-        """The last of all: what a person reads. the modules of the reports are loaded only here."""
+        """The last of all: what a person reads. The modules of the reports are loaded only here."""
         from agentsys.report.pages import write_reports
+        from agentsys.report.status import write_status
 
         if self.record.status == "internal_error":
             return
         try:
+            write_status(self._run)
             write_reports(self._run)
-        except OSError as error:  # a full disk must not hide how the run ended
+        except (OSError, GitError) as error:  # a full disk must not hide how the run ended
             self._events.emit("warning", message=f"the report could not be written: {error}")
 
     def _close_stage(self) -> None:

@@ -30,7 +30,7 @@ def deliver(context: Context) -> None:
         target = ws.run.repo / path
         if not target.is_file() or target.read_text(encoding="utf-8") != text:
             write_atomic(target, text)
-    context.git.commit("Map of the paper, audit, lock of the verified environment")
+    context.git.commit("Map of the paper, audit, lock of what was installed")
 
 
 def _map(context: Context, current: Round | None) -> tuple[str, str]:

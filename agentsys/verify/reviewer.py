@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,12 +13,15 @@ from agentsys.core.artifacts import FileSpec, FindingSeverity, Plan, Review, Rev
 from agentsys.core.errors import InternalError
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
+from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
+from agentsys.llm.types import Part
 from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
 from agentsys.verify.checks.review import last_answer, review_diagnostics, with_review
+from agentsys.verify.fidelity.surroundings import around
 from agentsys.verify.run import say_diagnostics
 
 ROLE = "reviewer"
@@ -38,6 +44,10 @@ class FindingAnswer(BaseModel):
     code: str = ""
     what: str = Field(min_length=1)
     fix: str = ""
+    file: str = ""
+    """Where the place lies in a file that was shown beside the one under review."""
+    about: Literal["paper", "check"] = "paper"
+    """`check`: something looks right without being right; what shows it is code, and no words of the paper."""
 
 
 class ReviewAnswer(BaseModel):
@@ -109,7 +119,7 @@ def _earlier(context: Context) -> dict[str, str]:
         for row in past.open:
             diagnosis, reason = last_answer(row, later)
             fate = f"dismissed: {reason}" if reason else f"answered by: {diagnosis.cause}" if diagnosis else "open"
-            texts.setdefault(row.path, []).append(f"- {row.requirement}: {row.what} ({fate})")
+            texts.setdefault(row.read_with or row.path, []).append(f"- {row.requirement}: {row.what} ({fate})")
     return {path: "\n".join(lines) for path, lines in texts.items()}
 
 
@@ -117,6 +127,8 @@ async def _ask(
     context: Context, plan: Plan, spec: FileSpec, number: int, earlier: str, paper: str
 ) -> tuple[ReviewFinding, ...]:
     source = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
+    beside = around(context.ws.run.repo, plan, spec)
+    shown = {**beside.common, **beside.tests, spec.path: source}
     prompt = context.prompt(
         plan,
         "verify/review",
@@ -125,7 +137,16 @@ async def _ask(
         requirements=context.ws.requirements_of(plan, spec),
         sections=context.quote(context.cited_sections(plan, spec)),
         earlier=context.quote(earlier),
+        tests={path: context.quote(text) for path, text in beside.tests.items()},
     )
+    # The same for every file of a review, so it stands right behind what all prompts begin with.
+    common = render(
+        "verify/around",
+        fence=context.fence,
+        files={path: context.quote(text) for path, text in beside.common.items()},
+        data=beside.data,
+    )
+    prompt = replace(prompt, prefix=(*prompt.prefix, Part("around", common)))
     known = {row.id for row in plan.requirements}
 
     def parse(text: str) -> tuple[ReviewFinding, ...]:
@@ -133,20 +154,27 @@ async def _ask(
         unknown = [row.requirement for row in answer.findings if row.requirement not in known]
         if unknown:
             raise AnswerError(f"`{unknown[0][:40]}` is no requirement of the ledger")
-        return tuple(_checked(row, spec.path, source, paper) for row in answer.findings[:MAX_FINDINGS])
+        return tuple(_checked(row, spec.path, shown, paper) for row in answer.findings[:MAX_FINDINGS])
 
     item = spec.path if number == 1 else f"review-{number}/{spec.path}"
     return await context.model.ask(ROLE, item, prompt, parse)
 
 
-def _checked(row: FindingAnswer, path: str, source: str, paper: str) -> ReviewFinding:
-    """Keep a finding; one whose quotes are not in the paper and the file is no more than a doubt."""
-    line = _line_of(row.code, source)
-    grounded = _stands_in(row.paper, paper) and (
-        line is not None or (row.severity == "missing" and not row.code.strip())
-    )
+def _checked(row: FindingAnswer, reviewed: str, shown: Mapping[str, str], paper: str) -> ReviewFinding:
+    """Keep a finding; one whose quotes are not in the paper and the file is no more than a doubt.
+
+    Args:
+        reviewed: the file under review.
+        shown: text of every file that the reviewer was given.
+    """
+    path = row.file if row.file in shown else reviewed
+    line = _line_of(row.code, shown[path])
+    absent = row.severity == "missing" and not row.code.strip()
+    said = _stands_in(row.paper, paper) and (line is not None or absent)
+    grounded = said if row.about == "paper" else line is not None
     return ReviewFinding(
         path=path,
+        read_with=reviewed if path != reviewed else "",
         requirement=row.requirement,
         severity=row.severity if grounded else "doubt",
         paper=row.paper[:400],

@@ -14,9 +14,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from agentsys.core.artifacts import Verdict
 from agentsys.core.events import EventLog, Stage
-from agentsys.core.files import write_atomic
+from agentsys.core.files import sha256_bytes, write_atomic
 from agentsys.core.gitrepo import GitRepo
-from agentsys.core.tree import is_source
+from agentsys.core.tree import RESULTS, source_files
 from agentsys.verify.checks.audit import with_installed
 from agentsys.verify.checks.base import Bench, Found, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of
@@ -45,7 +45,7 @@ async def verify(job: Job, sandbox_factory: SandboxFactory, audit: Found | None)
         seen.why_not["audit"] = "no audit was handed in"
     elif not seen.infra:
         seen.found["audit"] = with_installed(audit, seen.screened)
-    verdict = make_verdict(job, seen)
+    verdict = make_verdict(job, seen).model_copy(update={"wrote": seen.wrote})
     write_atomic(job.out / "verdict.json", verdict.model_dump_json(indent=1) + "\n")
     rows = [item.model_dump(mode="json") | {"fingerprint": item.fingerprint} for item in verdict.diagnostics]
     write_atomic(job.out / "diagnostics.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
@@ -64,9 +64,15 @@ async def replay(job: Job, repo: Path, sandbox_factory: SandboxFactory, audit: F
 
     Raises: GitError where `repo` is not a repository, or has no commit.
     """
-    files = {name: data for name, data in GitRepo(repo).files("HEAD").items() if is_source(name)}
+    files = source_files(GitRepo(repo).files("HEAD"))
     again = replace(job, files=files, constraints=(), lock=lock_of(files), stage="replay", keep_in=None)
     return await verify(again, sandbox_factory, audit)
+
+
+def hash_results(exported: Path) -> dict[str, str]:
+    """Return the SHA-256 of what a run left in its results folder, by the path that it has in the repository."""
+    files = [path for path in sorted(exported.rglob("*")) if path.is_file() and not path.is_symlink()]
+    return {f"{RESULTS}/{path.relative_to(exported).as_posix()}": sha256_bytes(path.read_bytes()) for path in files}
 
 
 def say_diagnostics(events: EventLog, verdict: Verdict, stage: Stage) -> None:
@@ -115,8 +121,10 @@ async def _once(job: Job, sandbox_factory: SandboxFactory) -> Seen:
             seen = await run_checks(bench)
         finally:
             job.events.emit("sandbox.stopped", stage=job.stage, round=job.round)
-    if job.keep_in is not None and bench.exported is not None and seen.passed("results"):
-        keep_results(bench.exported, job.keep_in)
+    if bench.exported is not None and seen.passed("results"):
+        seen.wrote = hash_results(bench.exported)
+        if job.keep_in is not None:
+            keep_results(bench.exported, job.keep_in)
     return seen
 
 

@@ -133,14 +133,23 @@ class Policy:
         """True if a purpose decision waits for the second judge (`purpose_prompt(..., judge=2)`)."""
         return decision.gate == "purpose" and decision.status == "incomplete" and decision.note == _SECOND
 
-    def audit_code(self, root: Path, paths: Sequence[str] | None = None, *, reported: Sequence[float] = ()) -> Decision:
+    def audit_code(
+        self,
+        root: Path,
+        paths: Sequence[str] | None = None,
+        *,
+        reported: Sequence[float] = (),
+        known: frozenset[str] = frozenset(),
+    ) -> Decision:
         """Examine every file of a tree, or the named ones; the decision's hash is that of the whole tree.
 
-        `reported` are the results that the paper reports: they may stand in no program.
+        Args:
+            reported: the results that the paper reports: they may stand in no program.
+            known: SHA-256 of what a verified run wrote into `results/`: no program was ever told to read it.
         """
         before = trees.tree_hash(root)
         found, receipt = self._scanner.tree(
-            root, paths, self.meta.max_file_bytes, self.meta.max_files, reported_numbers(reported)
+            root, paths, self.meta.max_file_bytes, self.meta.max_files, reported_numbers(reported), known
         )
         if trees.tree_hash(root) != before:
             raise PolicyError("the files changed while they were examined", "try again when nothing writes to them")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from agentsys_policies.repository import SBOM, SCRIPT, Audit, audit_repository
 from agentsys_policies.sbom import Installed
 
 LOCK = "requirements.lock"
+REMEDY = "let the program write what can be examined and correct what was found, then make a new run of it"
 BASE_IMAGE = "python:3.11-slim"
 USER = 10001
 """User and group id inside the image."""
@@ -124,8 +126,30 @@ def reasons_against(status: str, replayed: bool, repo: Path, installed: Sequence
     return reasons
 
 
-def make_release(repo: Path, out: Path, policy: Policy, installed: Sequence[Installed], facts: ReleaseFacts) -> Audit:
+def audit_for_release(
+    repo: Path, policy: Policy, installed: Sequence[Installed], known: frozenset[str] = frozenset()
+) -> list[str]:
+    """Return what the audit of the files that would go into a release says against it; nothing is written.
+
+    Raises: PolicyError if the files cannot be audited.
+    """
+    with tempfile.TemporaryDirectory(prefix="agentsys-release-") as folder:
+        _copy(repo, Path(folder) / "app")
+        return audit_repository(Path(folder) / "app", policy, installed=installed, known=known).against(policy)
+
+
+def make_release(
+    repo: Path,
+    out: Path,
+    policy: Policy,
+    installed: Sequence[Installed],
+    facts: ReleaseFacts,
+    known: frozenset[str] = frozenset(),
+) -> Audit:
     """Write a release into a new folder; its audit is made afresh from the files that go into it.
+
+    Args:
+        known: SHA-256 of what the verified run wrote into `results/`.
 
     Raises: PolicyError if `out` is not empty or the audit does not allow the repository; nothing is left behind then.
     """
@@ -135,10 +159,11 @@ def make_release(repo: Path, out: Path, policy: Policy, installed: Sequence[Inst
         app = out / "app"
         _copy(repo, app)
         name = _name(facts.title)
-        audit = audit_repository(app, policy, out=out / "audit", installed=installed, name=name, version=facts.version)
+        audit = audit_repository(
+            app, policy, out=out / "audit", installed=installed, name=name, version=facts.version, known=known
+        )
         if not audit.allows:
-            stopped = sorted({item.gate for item in audit.decisions if not item.allows})
-            raise PolicyError(f"the audit does not allow a release: {', '.join(stopped)}", "see `agentsys audit`")
+            raise PolicyError(f"the audit does not allow a release: {' | '.join(audit.against(policy))}", REMEDY)
         if policy.tree_hash(app) != audit.decisions[0].sha256:
             raise PolicyError("the files changed while they were audited", "try again")
         (out / ".dockerignore").write_text(".git\n**/__pycache__\n", encoding="utf-8")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from agentsys_policies.advisories import Advisories
+from agentsys_policies.decide import rank
 from agentsys_policies.engine import Policy
 from agentsys_policies.errors import PolicyError
 from agentsys_policies.page import page
@@ -21,6 +22,7 @@ from agentsys_policies.sbom import Installed, from_inspect, from_rows, sbom
 from agentsys_policies.schema import Decision
 
 SCRIPT = "reproduce.sh"
+_MOST_NAMED = 5
 SARIF, SBOM, PAGE = "findings.sarif", "sbom.cdx.json", "report.md"
 
 
@@ -36,6 +38,20 @@ class Audit:
         """True only if there was something to decide and every gate allows it completely."""
         return bool(self.decisions) and all(item.allows for item in self.decisions)
 
+    def against(self, policy: Policy) -> list[str]:
+        """Return what is not allowed, gate by gate, each finding and each file that could not be examined by name."""
+        reasons: list[str] = []
+        for item in self.decisions:
+            if item.allows:
+                continue
+            grave = [row for row in policy.open_findings(item) if rank(row.severity) >= rank(policy.meta.review_at)]
+            words = [f"`{row.rule}` in {row.evidence.path or item.subject}: {row.message}" for row in grave]
+            words += [f"{name}" for scanner in item.scanners for name in scanner.skipped]
+            shown = words[:_MOST_NAMED] or [item.note or item.status]
+            more = [f"{len(words) - len(shown)} more"] if len(words) > len(shown) else []
+            reasons.append(f"{item.gate}: {'; '.join([*shown, *more])}")
+        return reasons
+
 
 def audit_repository(
     root: Path,
@@ -46,17 +62,19 @@ def audit_repository(
     advisories: Advisories | None = None,
     name: str = "",
     version: str = "0",
+    known: frozenset[str] = frozenset(),
 ) -> Audit:
     """Audit the files, requirements and reproduce script of a repository.
 
     Args:
         out: an empty or new folder outside the repository that gets record, manifest, SARIF, SBOM and page.
         installed: what is installed in the repository's environment; without it no SBOM is written.
+        known: SHA-256 of what a verified run wrote into `results/`.
 
     Raises: PolicyError if the repository is no folder, or `out` is not empty or lies inside it.
     """
     lines = requirement_lines(root)
-    decisions = [policy.audit_code(root)]
+    decisions = [policy.audit_code(root, known=known)]
     if lines:
         decisions.append(policy.check_dependencies(lines, advisories=advisories))
     if installed:

@@ -10,6 +10,7 @@ from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
 from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT
+from agentsys.verify.fidelity.central import central_diagnostics
 from agentsys.verify.health import Health, health_text, judge_health
 from agentsys.verify.results_file import Results, ResultsError, parse_results
 from agentsys_sandbox.spec import ExportReport
@@ -40,6 +41,7 @@ async def check_results(bench: Bench) -> Found:
     bench.log("health.log", health_text(health))
     diagnostics = [_fault(message, key) for key, message in judge_results(results, bench.job.plan)]
     diagnostics += _health_faults(bench, health)
+    diagnostics += central_diagnostics(bench.job.plan, bench.job.files, "results")
     if diagnostics:
         return Found(bench.check("results", "failed", diagnostics[0].message, log=log), tuple(diagnostics))
     report = await _export(bench)

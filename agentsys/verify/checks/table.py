@@ -39,6 +39,8 @@ class Seen:
     screened: Screened | None = None
     backend: str = ""
     weak: bool = False
+    wrote: dict[str, str] = field(default_factory=dict[str, str])
+    """SHA-256 of each results file that was accepted."""
     infra: str = ""
     """Why nothing can be said about the code."""
 

@@ -53,20 +53,37 @@ class CodeScanner:
     by_id: dict[str, Rule]
 
     def tree(
-        self, root: Path, paths: Sequence[str] | None, limit: int, most: int, reported: frozenset[float] = frozenset()
+        self,
+        root: Path,
+        paths: Sequence[str] | None,
+        limit: int,
+        most: int,
+        reported: frozenset[float] = frozenset(),
+        known: frozenset[str] = frozenset(),
     ) -> tuple[list[Finding], Scanner]:
-        """Examine a tree, or the named files of it; `reported` are the numbers that the paper reports."""
+        """Examine a tree, or the named files of it.
+
+        Args:
+            reported: the numbers that the paper reports.
+            known: hashes of what a verified run wrote; see `files.read`.
+        """
         # Syntax trees hold no cycles; looking for some in them would take a fifth of the time.
         collects = gc.isenabled()
         gc.disable()
         try:
-            return self._tree(root, paths, limit, most, reported)
+            return self._tree(root, paths, limit, most, reported, known)
         finally:
             if collects:
                 gc.enable()
 
     def _tree(
-        self, root: Path, paths: Sequence[str] | None, limit: int, most: int, reported: frozenset[float]
+        self,
+        root: Path,
+        paths: Sequence[str] | None,
+        limit: int,
+        most: int,
+        reported: frozenset[float],
+        known: frozenset[str],
     ) -> tuple[list[Finding], Scanner]:
         started = time.perf_counter()
         found: list[Finding] = []
@@ -78,7 +95,8 @@ class CodeScanner:
             if total > most:
                 skipped.append(f"files after the first {most}")
                 break
-            source = read(root, path, limit) if _is_below(root, path) else Source(str(path), "opaque", "", "outside")
+            outside = Source(str(path), "opaque", "", "outside")
+            source = read(root, path, limit, known) if _is_below(root, path) else outside
             items, reason = self.source(source, reported, trace)
             found += items
             if reason:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
+
+from agentsys_policies.scan.arrays import is_arrays, is_picture, why_not_plain
 
 Kind = Literal["python", "notebook", "shell", "make", "container", "project", "pth", "data", "binary", "opaque"]
 
@@ -20,28 +23,21 @@ _BY_SUFFIX: dict[str, Kind] = {
     ".mk": "make",
     ".pth": "pth",
 }
-_OPAQUE = frozenset(
-    {".pyc", ".pyo", ".so", ".dll", ".dylib", ".exe", ".bin", ".pkl", ".pickle", ".pt", ".pth.tar", ".joblib", ".dill"}
-    | {
-        ".ckpt",
-        ".whl",
-        ".egg",
-        ".zip",
-        ".tar",
-        ".gz",
-        ".tgz",
-        ".bz2",
-        ".xz",
-        ".7z",
-        ".jar",
-        ".class",
-        ".o",
-        ".a",
-        ".npy",
-    }
-    | {".npz", ".h5", ".onnx", ".pb"}
+_PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".pth.tar", ".joblib", ".dill", ".ckpt"})
+_PROGRAMS = frozenset(
+    {".pyc", ".pyo", ".so", ".dll", ".dylib", ".exe", ".whl", ".egg", ".jar", ".class", ".o", ".a", ".onnx", ".pb"}
 )
-_IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"%PDF-")
+_ARRAYS = frozenset({".npy", ".npz", ".safetensors", ".parquet"})
+_PACKED = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".bin", ".h5"})
+_OPAQUE = _PICKLES | _PROGRAMS | _PACKED
+_EXECUTABLE = (
+    *(b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"#!"),
+    *(b"\x80" + bytes([protocol]) for protocol in range(2, 6)),
+)
+"""First bytes of programs, and of pickles, which are programs too."""
+RESULTS = "results/"
+"""Where a run leaves what it measured: nothing of it is there when the program starts."""
+PLAIN_FORMS = "save arrays as npz, npy, safetensors, Parquet or CSV"
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,13 @@ class Source:
     """Why it could not be examined; empty if it could."""
 
 
-def read(root: Path, path: Path, limit: int) -> Source:
-    """Read one file of a tree; whatever cannot be examined comes back with a reason, never as empty text."""
+def read(root: Path, path: Path, limit: int, known: frozenset[str] = frozenset()) -> Source:
+    """Read one file of a tree; whatever cannot be examined comes back with a reason, never as empty text.
+
+    Args:
+        known: SHA-256 of the files that a verified run wrote. Below `results/` such a file needs no examination unless
+            it could be run: the program came to the same end without it.
+    """
     name = path.relative_to(root).as_posix()
     if path.is_symlink():
         return Source(name, "opaque", "", "symbolic link")
@@ -65,22 +66,38 @@ def read(root: Path, path: Path, limit: int) -> Source:
     try:
         size = path.stat().st_size
         if size > limit:
-            return Source(name, "opaque", "", f"larger than {limit} bytes")
-        raw = path.read_bytes()
+            source = Source(name, "opaque", "", f"larger than {limit} bytes; leave it out, or save less")
+        else:
+            source = classify(name, path.read_bytes())
+        return Source(name, "binary", "") if source.reason and _is_result(name, path, known) else source
     except OSError as error:
         return Source(name, "opaque", "", f"not readable: {error.strerror}")
-    return classify(name, raw)
+
+
+def _is_result(name: str, path: Path, known: frozenset[str]) -> bool:
+    """True for what a verified run wrote, as it wrote it, where it can be no program."""
+    low = name.rpartition("/")[2].lower()
+    if not known or not name.startswith(RESULTS) or _suffix(low) in _PICKLES | _PROGRAMS | _ARRAYS:
+        return False
+    with path.open("rb") as file:
+        head = file.read(200)
+        if _kind(low, _suffix(low), head) != "data" or head.startswith(_EXECUTABLE) or b"data.pkl" in head:
+            return False
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest() in known
 
 
 def classify(name: str, raw: bytes) -> Source:
     """Tell the kind of a file by its name and its first bytes."""
     low = name.rpartition("/")[2].lower()
-    suffix = f".{low.rpartition('.')[2]}" if "." in low else ""
-    if raw.startswith(_IMAGES):
-        return Source(name, "binary", "")
+    suffix = _suffix(low)
     kind = _kind(low, suffix, raw[:200])
+    if kind == "data" and (is_picture(suffix, raw) or is_arrays(suffix, raw)):
+        return Source(name, "binary", "")
+    if kind == "data" and suffix in _ARRAYS:
+        return Source(name, "opaque", "", f"{why_not_plain(suffix, raw)}; {PLAIN_FORMS}")
     if (kind == "data" and suffix in _OPAQUE) or (kind == "pth" and b"\0" in raw):
-        return Source(name, "opaque", "", "a binary file that may hold a program")
+        return Source(name, "opaque", "", f"a binary file that may hold a program; {PLAIN_FORMS}, or leave it out")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -88,6 +105,10 @@ def classify(name: str, raw: bytes) -> Source:
     if "\0" in text:
         return Source(name, kind, "", "binary data")
     return Source(name, kind, text)
+
+
+def _suffix(low: str) -> str:
+    return f".{low.rpartition('.')[2]}" if "." in low else ""
 
 
 def _kind(low: str, suffix: str, head: bytes) -> Kind:

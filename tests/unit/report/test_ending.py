@@ -44,6 +44,13 @@ def test_each_end_has_its_code_and_its_words(state: State, current: Round | None
     assert (found.status == "verified") is (code == "passed")
 
 
+def test_a_missing_central_method_is_the_reason_whatever_else_stopped_the_repair() -> None:
+    found = judge(State(verified="failed", stuck="no_change"), round_of({"results": ""}), "", ("R3",))
+    assert (found.status, found.code) == ("unverified", "central_method")
+    assert "own method is missing (R3)" in found.reason and "changed nothing" in found.reason
+    assert next_step(found.status, found.code, "r", Path("/repo"), 8) == "agentsys resume r --max-rounds 8"
+
+
 def test_code_that_the_policy_refused_is_blocked_and_not_merely_unverified() -> None:
     rows = (Check(name="install", state="not_run"), Check(name="audit", state="failed"))
     refused = verdict(1, checks=rows, diagnostics=({"kind": "audit", "check": "audit", "message": "rule `x`"},))

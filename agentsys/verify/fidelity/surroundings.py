@@ -1,0 +1,65 @@
+"""What a reviewer is shown beside one file: where else a repository could be made to look right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentsys.core.artifacts import FileSpec, Plan
+from agentsys.core.text import clean_line, cut
+from agentsys.core.tree import is_test_path, read_tree
+from agentsys.plan.symbols import imported_modules
+
+COMMON = ("reproduce.sh", "configs/full.yaml", "configs/smoke.yaml")
+MAX_COMMON = 6000
+"""Characters of each file that is shown with every file under review."""
+MAX_TEST = 9000
+"""Characters of each test file."""
+MAX_TESTS = 24_000
+"""Characters of all test files of one file."""
+MAX_NAMED = 60
+_CODE = frozenset({"py", "sh", "md", "txt", "toml", "cfg", "ini", "yaml", "yml", "lock", "gitignore", "gitkeep"})
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Texts by path, and the names of the data files with their sizes."""
+
+    common: Mapping[str, str] = field(default_factory=dict[str, str])
+    tests: Mapping[str, str] = field(default_factory=dict[str, str])
+    data: tuple[str, ...] = ()
+
+
+def around(repo: Path, plan: Plan, spec: FileSpec) -> Surroundings:
+    """Return script, configurations, the tests of one file, and the names of all data files; each cut to a size."""
+    files = read_tree(repo)
+    configurations = sorted(path for path in files if path.startswith("configs/") and path not in COMMON)
+    common = {path: _text(files, path, MAX_COMMON) for path in (*COMMON, *configurations[:4]) if path in files}
+    tests: dict[str, str] = {}
+    for path in _tests_of(files, plan, spec):
+        text = _text(files, path, MAX_TEST)
+        if sum(map(len, tests.values())) + len(text) <= MAX_TESTS:
+            tests[path] = text
+    return Surroundings(common, tests, _data(files))
+
+
+def _tests_of(files: Mapping[str, bytes], plan: Plan, spec: FileSpec) -> Iterable[str]:
+    """Return the test files that the plan gives a file, then those that import it, then what all tests load."""
+    planned = [row.path for row in plan.files if row.kind == "test" and spec.path in row.depends_on]
+    module = spec.path.removesuffix(".py").removeprefix("src/").replace("/", ".")
+    there = sorted(path for path in files if path.endswith(".py") and is_test_path(path))
+    importing = [path for path in there if module in imported_modules(_text(files, path, 1 << 20))]
+    loaded = [path for path in there if path.endswith("conftest.py")]
+    return [path for path in dict.fromkeys([*loaded, *planned, *importing]) if path in files]
+
+
+def _data(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    named = [path for path in sorted(files) if path.rpartition("/")[2].rpartition(".")[2].lower() not in _CODE]
+    rows = [f"{clean_line(path, 120)} ({len(files[path])} bytes)" for path in named[:MAX_NAMED]]
+    more = len(named) - len(rows)
+    return (*rows, f"and {more} more") if more > 0 else tuple(rows)
+
+
+def _text(files: Mapping[str, bytes], path: str, limit: int) -> str:
+    return cut(files[path].decode("utf-8", "replace"), limit)
