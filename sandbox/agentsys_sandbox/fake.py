@@ -15,7 +15,7 @@ from agentsys_sandbox.packages.lock import Lock, Row, Wheel
 from agentsys_sandbox.packages.resolve import Resolution, refused
 from agentsys_sandbox.packages.wish import BadRequirement, checked, project_source
 from agentsys_sandbox.paths import INSTRUMENTS, REPO, WORK, inside, relative
-from agentsys_sandbox.spec import Description, ExecResult, ExportReport, InstallResult, Outcome, SandboxSpec
+from agentsys_sandbox.spec import Description, ExecResult, ExportReport, InstallResult, Outcome, Package, SandboxSpec
 
 
 class ScriptRanOut(AssertionError):
@@ -101,6 +101,7 @@ class FakeSandbox(Sandbox):
         self.files: Files = {}
         self.calls: list[Call] = []
         self.open = False
+        self.installed: tuple[Package, ...] = ()
 
     async def _open(self) -> None:
         self.open = True
@@ -156,6 +157,7 @@ class FakeSandbox(Sandbox):
     ) -> InstallResult:
         """What was resolved is installed, without another answer of the script."""
         self._check_open()
+        self.installed = lock.packages
         return InstallResult(passed(), lock.packages)
 
     async def _show(self, environment: Path) -> None:

@@ -67,9 +67,8 @@ def diagnose_install(text: str, facts: RepoFacts, path: str = "requirements.txt"
 
 
 def _own_project(text: str, facts: RepoFacts) -> Diagnostic:
-    """The repository itself could not be built; uv indents what the build backend printed."""
-    printed = re.sub(r"^ {9}", "", text, flags=re.MULTILINE)
-    faults = parse_faults(printed, facts.root)
+    """The repository itself could not be built."""
+    faults = parse_faults(text, facts.root)
     why = f"{faults[-1].error}: {faults[-1].message}".splitlines()[0] if faults else _last_line(text)
     return _diagnostic(
         "install", f"the repository itself cannot be installed: {why}", "", text, facts, "pyproject.toml"

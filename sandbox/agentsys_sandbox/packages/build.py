@@ -32,6 +32,7 @@ _UNUSABLE = r"\b{name}(==[^\s,]+)? has no usable wheels"
 _DEPENDS = r"depends on {name}((?:[<>=!~]=?[^\s,]+,?)+)"
 _MAX_METADATA = 4 << 20
 _MAX_UNPACKED = 4 << 30
+ITSELF = "the repository itself"
 _ROUNDS = 3
 """How often a build backend may ask for more before it builds."""
 
@@ -97,7 +98,7 @@ class Builds:
         kept = self._store / key_of("project", project.key, project.requires, self._target)
         found = _read_kept(kept, self._target, None)
         if found is None:
-            wheel = await self._build("the repository itself", None, project.requires, wish, limit)
+            wheel = await self._build(ITSELF, None, project.requires, wish, limit)
             found = _keep(kept, wheel, self._target, None)
         return found
 
@@ -161,7 +162,8 @@ def _failed(name: str, why: str, *, world: bool = False, like: ExecResult | None
 def _unbuilt(name: str, built: Built) -> BuildFailed:
     result = built.result
     outcome = Outcome.NONZERO if result.ok else result.outcome
-    message = f"`{name}` has no wheel and could not be built in the sandbox: {result.message or outcome.value}"
+    why = "" if name == ITSELF else " has no wheel and"
+    message = f"`{name}`{why} could not be built in the sandbox: {result.message or outcome.value}"
     stderr = result.stderr + f"\nFailed to build `{name}`\n".encode()
     return BuildFailed(
         replace(result, outcome=outcome, exit_code=result.exit_code or 1, stderr=stderr, message=message)
@@ -170,7 +172,7 @@ def _unbuilt(name: str, built: Built) -> BuildFailed:
 
 def _keep(folder: Path, wheel: tuple[str, bytes], target: Target, source: Source | None) -> LocalWheel:
     """Check a wheel that came out of a sandbox, and store it. Raises: BuildFailed."""
-    name = source.name if source else "the repository itself"
+    name = source.name if source else ITSELF
     try:
         found = _checked(wheel[0], wheel[1], target, source, folder)
     except ValueError as error:

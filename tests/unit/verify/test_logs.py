@@ -56,7 +56,7 @@ def test_a_bad_pin_is_named(log: str, symbol: str, said: str) -> None:
 
 
 def test_a_project_that_does_not_build_is_its_own_fault() -> None:
-    found = diagnose_install((DATA / "uv-own-project.txt").read_text(), KNOWN)
+    found = diagnose_install((DATA / "build-own-project.txt").read_text(), KNOWN)
     assert (found.kind, found.path) == ("install", "pyproject.toml")
     assert "Unable to determine which files to ship" in found.message
 

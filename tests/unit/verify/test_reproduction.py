@@ -176,15 +176,26 @@ async def test_an_installation_that_fails_runs_nothing(later: Later) -> None:
 
 async def test_the_lock_decides_the_versions(later: Later, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
-    plain = FakeSandbox.install
+    plain = FakeSandbox.resolve
 
-    async def install(self: FakeSandbox, *args: Any, **options: Any) -> Any:
-        seen.append(options["constraints"])
+    async def resolve(self: FakeSandbox, *args: Any, **options: Any) -> Any:
+        seen.append((options["constraints"], options["locked"] and options["locked"].text))
         return await plain(self, *args, **options)
 
-    monkeypatch.setattr(FakeSandbox, "install", install)
+    monkeypatch.setattr(FakeSandbox, "resolve", resolve)
     await later.go(writes(FULL))
-    assert seen == [("pytest==8.3.4",)]
+    lock = f"pytest==8.3.4 \\\n    --hash=sha256:{'a' * 64}\n"
+    (later.run.repo / "requirements.lock").write_text(lock)
+    await later.go(writes(FULL))
+    # Earlier versions wrote no hashes.
+    assert seen == [(("pytest==8.3.4",), None), ((), lock)]
+
+
+async def test_a_lock_that_was_tampered_with_is_named_and_nothing_is_installed(later: Later) -> None:
+    (later.run.repo / "requirements.lock").write_text("pytest==8.3.4 --hash=sha256:aa\n")
+    done = await later.go(writes(FULL))
+    assert not done.record.passed and "`requirements.lock` cannot be used: line 1" in done.record.reason
+    assert later.made[-1].calls == []
 
 
 def no_audit(run: RunDir) -> None:
@@ -251,11 +262,12 @@ async def test_a_run_without_a_repository_has_nothing_to_reproduce(later: Later)
         await later.go(writes(FULL))
 
 
-async def test_nothing_runs_where_the_policy_refuses_what_was_installed(later: Later, tmp_path: Path) -> None:
+async def test_nothing_is_installed_and_nothing_runs_where_the_policy_refuses_it(later: Later, tmp_path: Path) -> None:
     data = tmp_path / "advisories_2024-10-10.json"
     data.write_text('{"pytest": {"PYSEC-0000-1": []}}')
     later.settings = Settings(advisories=data)
     done = await later.go(writes(FULL))
     ran = {check.name for check in verdict_of(done).checks if check.state == "passed"}
-    assert ran == {"install"} and not done.record.passed
-    assert "refuses what was installed" in done.record.reason
+    assert ran == set() and not done.record.passed
+    assert "refuses what would be installed" in done.record.reason
+    assert later.made[-1].installed == ()

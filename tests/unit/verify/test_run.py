@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from agentsys.core.artifacts import Check, Diagnostic, Verdict
 from agentsys.core.events import EventLog
 from agentsys.core.gitrepo import GitRepo
 from agentsys.verify import run
-from agentsys.verify.checks.base import Found
+from agentsys.verify.checks.base import Bench, Found, Screened
 from agentsys.verify.checks.table import demanded
 from agentsys.verify.run import replay, verify
 from agentsys_sandbox.base import INSTRUMENTS, Unavailable
@@ -81,6 +82,22 @@ async def test_a_failed_install_stops_what_needs_it_but_not_the_audit(bed: Bed) 
     (found,) = verdict.diagnostics
     assert (found.kind, found.symbol, found.path, found.line) == ("bad_pin", "pytest", "requirements.txt", 1)
     assert not (bed.repo / "results").exists()
+
+
+@pytest.mark.parametrize("may_run", [True, False])
+async def test_the_policy_sees_the_resolved_set_before_anything_of_it_is_installed(bed: Bed, may_run: bool) -> None:
+    box, seen = scripted(), list[object]()
+
+    async def screen(bench: Bench) -> Screened:
+        seen.append([(item.name, item.version) for item in bench.packages])
+        assert box.installed == () and [call.kind for call in box.calls] == ["install"]
+        return Screened("installed review", refused=True, may_run=may_run)
+
+    verdict = await verify(replace(job(bed.repo, bed.out, events=bed.log), screen=screen), lambda: box, AUDIT)
+    assert seen == [[("pytest", "8.3.4")]] and states(verdict)["audit"] == "failed" and not verdict.passed
+    assert bool(box.installed) is may_run
+    assert states(verdict)["install"] == states(verdict)["smoke"] == ("passed" if may_run else "not_run")
+    assert (bed.out / "requirements.lock").read_text().startswith("pytest==8.3.4")
 
 
 async def test_later_checks_are_tried_although_an_earlier_one_failed(bed: Bed) -> None:
