@@ -299,10 +299,10 @@ UNSEEN = {
     "marshal": "import marshal\nmarshal.loads(marshal.dumps(compile('1', 'x', 'eval')))\n",
     "timeit": "import timeit\ntimeit.timeit('1', number=1)\n",
     "interpreter": "import code\ncode.InteractiveInterpreter().runsource('x = 1')\n",
-    "run by path": "import runpy, tempfile\nrunpy.run_path(tempfile.NamedTemporaryFile('w', suffix='.py').name)\n",
+    "run by path": "import pathlib, runpy\npathlib.Path('../made.py').write_text('')\nrunpy.run_path('../made.py')\n",
     "module from elsewhere": (
-        "import sys, tempfile, pathlib\nd = tempfile.mkdtemp()\npathlib.Path(d, 'gen_mod.py').write_text('x = 1')\n"
-        "sys.path.insert(0, d)\nimport gen_mod\n"
+        "import pathlib, sys\npathlib.Path('../gen_mod.py').write_text('x = 1')\n"
+        "sys.path.insert(0, str(pathlib.Path('..').resolve()))\nimport gen_mod\n"
     ),
     "module by loader": (
         "import importlib.machinery, importlib.util, pathlib\npathlib.Path('core.txt').write_text('x = 1')\n"
