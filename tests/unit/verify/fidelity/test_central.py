@@ -13,7 +13,7 @@ CORE = b"def step(x: float) -> float:\n    return x\n"
 
 def planned(kind: str, status: str = "paper", symbols: tuple[str, ...] = ("step",)) -> Plan:
     row = Requirement.model_validate(
-        {"id": "R1", "what": "the step of Eq. (1)", "kind": kind, "status": status, "place": PLACE, "owner": "m/core.py"}
+        {"id": "R1", "what": "the step", "kind": kind, "status": status, "place": PLACE, "owner": "m/core.py"}
     )
     spec = FileSpec(path="m/core.py", purpose="method", requirements=("R1",), symbols={"R1": symbols})
     return PLAN.model_copy(update={"requirements": (row,), "files": (spec,)})
