@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from agentsys.core.errors import GitError
@@ -62,6 +63,15 @@ class GitRepo:
         self._check_embedded()
         self._git("add", "--all", "--force", ".")
         if self.head() and not self._git("status", "--porcelain", "-z", "--untracked-files=all"):
+            return self.head()
+        return self._commit(message)
+
+    def commit_files(self, paths: Iterable[str], message: str) -> str:
+        """Commit these files and nothing else that may lie there half done; return the last commit's id."""
+        if self.head():
+            self._git("read-tree", "HEAD")
+        self._git("add", "--force", "--", *paths)
+        if self.head() and not self._git("diff-index", "--cached", "--name-only", "-z", "HEAD"):
             return self.head()
         return self._commit(message)
 

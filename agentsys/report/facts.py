@@ -171,7 +171,7 @@ def not_reproduced(data: ReportData) -> list[str]:
         if data.full is None and not data.paper_scale:
             small = "only the smoke profile was run; the full one needs"
             rows += [f"{e.name}: {small}: {e.full}" for e in data.plan.experiments]
-            rows += [words] if (words := cheap_full_words(data)) else []
+            rows += [f"full profile: {words}"] if (words := cheap_full_words(data)) else []
         rows += [f"the paper leaves open: {q.question} Assumed: {q.assumption}" for q in data.plan.questions]
     rows += [f"{row.expected.id} {row.expected.metric}: {row.note}" for row in data.measured if row.measured is None]
     return rows

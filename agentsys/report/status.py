@@ -26,7 +26,7 @@ BLOCK = "status"
 VERIFIED = (
     "it installs from its pins, every module imports, the types are right, the tests pass, the small profile runs and "
     "leaves sound results, the safety policy allows it, and all of that was true again for the last commit in a new "
-    "sandbox without network. It does not mean that the paper's numbers were reached"
+    "sandbox without network. How near the measured numbers come to the paper's is another matter"
 )
 UNVERIFIED = (
     "at least one of the checks did not pass or was not done. What is here may be incomplete or wrong: rely on nothing "
@@ -53,7 +53,8 @@ def write_status(run: RunDir) -> None:
         elif file.is_file() and file.stat().st_size <= MAX_PAGE:
             text = file.read_text(encoding="utf-8", errors="surrogateescape")
             write_atomic(file, with_block(text, BLOCK, body).encode("utf-8", "surrogateescape"))
-    GitRepo(run.repo).commit(f"Status: {word}")
+    written = [name for name in (STATUS, *MARKED) if (run.repo / name).is_file()]
+    GitRepo(run.repo).commit_files(written, f"Status: {word}")
 
 
 def _word(data: ReportData) -> str:
@@ -64,8 +65,9 @@ def _word(data: ReportData) -> str:
 def _meaning(data: ReportData) -> str:
     if effective_status(data) != "verified":
         return UNVERIFIED
-    scale = "; they were measured at the paper's own scale" if data.paper_scale or data.full is not None else ""
-    return f"{VERIFIED}{scale or ', which the small profile cannot show'}"
+    if data.paper_scale or data.full is not None:
+        return f"{VERIFIED}: they were measured at the paper's own scale, and each has its grade"
+    return f"{VERIFIED}: they were measured on a small scale, which reproduces none of them"
 
 
 def _facts(data: ReportData) -> dict[str, object]:
@@ -128,10 +130,10 @@ def _commands(data: ReportData) -> list[str]:
 def _block(data: ReportData) -> str:
     status = effective_status(data)
     word = "Verified" if status == "verified" else "Not verified"
+    why = headline(data).removeprefix(f"{word.lower()}: ")
     reason = f" Reason code: {code(found)}." if status != "verified" and (found := code_of(data.record)) else ""
     lines = [
-        f"**{word}** by agentsys {md(agentsys_version())}, {md(data.record.finished[:10])}: {md(headline(data), 600)}."
-        f"{reason}",
+        f"**{word}** by agentsys {md(agentsys_version())}, {md(data.record.finished[:10])}: {md(why, 600)}.{reason}",
         f"“{word}” means: {md(_meaning(data), 1000)}.",
         *_measured(data),
     ]

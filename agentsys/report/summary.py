@@ -67,7 +67,7 @@ def number_words(row: MeasuredResult) -> str:
     place = item.place.label or item.place.section
     here = row.note
     if row.measured is not None:
-        words = row.scale or "scale unknown"
+        words = "the paper's scale" if is_full(row) else row.scale or "scale unknown"
         here = f"here {row.measured:g}{unit}, {row.grade} ({words})"
     return clean_line(f"{item.metric} [{place}]: paper {claim_words(item)}, {here}", 110)
 

@@ -28,7 +28,7 @@ _DAMAGE = (
     *(struct.error, zipfile.BadZipFile, zlib.error),
 )
 _HEADS: dict[str, tuple[bytes, ...]] = {
-    ".png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",),
+    ".png": (b"\x89PNG\r\n\x1a\n",),
     ".jpg": (b"\xff\xd8\xff",),
     ".jpeg": (b"\xff\xd8\xff",),
     ".gif": (b"GIF87a", b"GIF89a"),

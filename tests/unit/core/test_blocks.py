@@ -25,7 +25,7 @@ def test_a_block_is_put_on_top_and_taken_off_without_a_trace() -> None:
     [
         "<!-- agentsys:status -->\n**Verified**\n<!-- /agentsys:status -->\n\n# Title\n",
         "# Title\n<!--agentsys:status-->\n**Verified**\n<!--/agentsys:status-->\n",
-        "<!-- agentsys:status -->" * 2 + "**Verified**" + "<!-- /agentsys:status -->" * 2,
+        "<!-- agentsys:status --><!-- agentsys:status -->Verified<!-- /agentsys:status --><!-- /agentsys:status -->",
         "<!-- agent<!-- agentsys:x -->sys:status -->**Verified**<!-- /agent<!-- /agentsys:x -->sys:status -->",
     ],
 )

@@ -1,4 +1,4 @@
-"""Arrays and pictures are examined for what they are: numbers pass, pickles and hidden programs do not."""
+"""Arrays and pictures are examined for what they are: numbers pass, pickles and what is hidden among them do not."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ CORE = b"def step(x: float) -> float:\n    return x\n"
 
 
 def planned(kind: str, status: str = "paper", symbols: tuple[str, ...] = ("step",)) -> Plan:
-    facts = {"id": "R1", "what": "the step of Eq. (1)", "kind": kind, "status": status}
-    row = Requirement.model_validate({**facts, "place": PLACE, "owner": "m/core.py"})
+    row = Requirement.model_validate(
+        {"id": "R1", "what": "the step", "kind": kind, "status": status, "place": PLACE, "owner": "m/core.py"}
+    )
     spec = FileSpec(path="m/core.py", purpose="method", requirements=("R1",), symbols={"R1": symbols})
     return PLAN.model_copy(update={"requirements": (row,), "files": (spec,)})
 
