@@ -60,7 +60,10 @@ class Change(BaseModel):
     """Path -> fields of its planned file that differ."""
     requirements: dict[str, dict[str, Any]] = {}
     """Id -> fields of its row in the ledger that differ."""
-    dependencies: list[dict[str, str]] = []
+    expected: dict[str, dict[str, Any]] = {}
+    """Id -> fields of its row of expected results that differ."""
+    drop: dict[Literal["requirements", "expected"], list[str]] = {}
+    """Ids that are left out of ledger and expected results."""
 
 
 def all_cases(shared: Path = SHARED) -> list[Case]:
@@ -93,7 +96,7 @@ def own_cheats(good: Mapping[str, Case], folder: Path = OWN) -> Iterator[Case]:
     Raises: ValueError where a change does not fit its base any more.
     """
     for file in sorted((folder / "cheats").glob("*.yaml")):
-        for row in yaml.safe_load(file.read_text(encoding="utf-8")):
+        for row in yaml.safe_load(file.read_text(encoding="utf-8"))["cheats"]:
             change = Change.model_validate(row)
             yield apply(change, good[change.base])
 
@@ -125,11 +128,15 @@ def _replan(plan: Plan, files: Mapping[str, str], change: Change) -> None:
             plan["design"]["files"].append(specs[path])
     for path, fields in change.specs.items():
         specs[path].update(fields)
-    for row in plan["requirements"]["requirements"]:
-        row.update(change.requirements.get(row["id"], {}))
+    for part, name, differ in (
+        ("requirements", "requirements", change.requirements),
+        ("evaluation", "expected", change.expected),
+    ):
+        left_out = change.drop.get(name, [])
+        rows = [{**row, **differ.get(row["id"], {})} for row in plan[part][name] if row["id"] not in left_out]
+        plan[part][name] = rows
     for name in ("config_full", "config_smoke"):
         plan["config"][name] = {**plan["config"][name], **change.config}
-    plan["design"]["dependencies"] += change.dependencies
 
 
 def _spec(path: str) -> dict[str, Any]:
