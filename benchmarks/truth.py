@@ -83,11 +83,12 @@ def _read(run: RunDir) -> tuple[str, str, str]:
         if not file.is_file():
             continue
         verdict = Verdict.model_validate_json(file.read_bytes())
-        failed = [check for check in verdict.checks if check.state != "passed"]
-        if failed:
+        open_checks = [check for check in verdict.checks if check.state != "passed"]
+        if open_checks:
+            check = next((check for check in open_checks if check.state != "not_run"), open_checks[0])
             place = "replay: " if file.parent.name == "replay" else ""
-            first = next((row.message for row in verdict.diagnostics if row.check == failed[0].name), failed[0].note)
-            return record.status, place + failed[0].name, first
+            first = next((row.message for row in verdict.diagnostics if row.check == check.name), check.note)
+            return record.status, place + check.name, first
     return record.status, record.stage, record.reason
 
 

@@ -62,7 +62,7 @@ class Change(BaseModel):
     """Id -> fields of its row in the ledger that differ."""
     expected: dict[str, dict[str, Any]] = {}
     """Id -> fields of its row of expected results that differ."""
-    drop: dict[Literal["requirements", "expected"], list[str]] = {}
+    drop: tuple[str, ...] = ()
     """Ids that are left out of ledger and expected results."""
 
 
@@ -132,9 +132,8 @@ def _replan(plan: Plan, files: Mapping[str, str], change: Change) -> None:
         ("requirements", "requirements", change.requirements),
         ("evaluation", "expected", change.expected),
     ):
-        left_out = change.drop.get(name, [])
-        rows = [{**row, **differ.get(row["id"], {})} for row in plan[part][name] if row["id"] not in left_out]
-        plan[part][name] = rows
+        kept = [row for row in plan[part][name] if row["id"] not in change.drop]
+        plan[part][name] = [{**row, **differ.get(row["id"], {})} for row in kept]
     for name in ("config_full", "config_smoke"):
         plan["config"][name] = {**plan["config"][name], **change.config}
 
