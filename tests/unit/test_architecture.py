@@ -121,7 +121,8 @@ def project_files() -> list[Path]:
     """Every Python file that is written by hand: sources, tests, benchmarks; neither examples nor test data."""
     folders = [root / package for package, root in SOURCE_ROOTS.items()] + [ROOT / "tests", ROOT / "benchmarks"]
     files = [file for folder in folders for file in folder.rglob("*.py")]
-    return [file for file in files if ROOT / "tests" / "fixtures" not in file.parents]
+    data = (ROOT / "tests" / "fixtures", ROOT / "tests" / "truth")
+    return [file for file in files if not any(folder in file.parents for folder in data)]
 
 
 def named(file: Path) -> str:

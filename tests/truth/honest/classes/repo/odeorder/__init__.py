@@ -1,0 +1,1 @@
+"""Explicit integrators and their measured orders."""
