@@ -177,7 +177,7 @@ def _small(value: Any) -> Any:
         raise Unknown
     if isinstance(value, str | bytes | list | tuple | dict) and len(cast("Any", value)) > LONGEST:
         raise Unknown
-    return value
+    return cast("Any", value)
 
 
 def _bound_once(nodes: Sequence[ast.AST]) -> dict[str, ast.expr]:

@@ -95,7 +95,7 @@ def _zip(*values: Any) -> list[Any]:
     return list(zip(*values, strict=False))
 
 
-def _numbered(values: Any, start: int = 0) -> list[Any]:
+def _numbered(values: Iterable[Any], start: int = 0) -> list[Any]:
     return list(enumerate(values, start))
 
 
@@ -245,20 +245,8 @@ def _decode(data: Any, coding: str = "utf-8", *_: Any) -> Any:
 _CODINGS = frozenset({"utf-8", "ascii", "latin-1", "hex", "base64", "rot13", "rot_13", "utf-16", "unicode_escape"})
 _SLOW = frozenset({"comb", "perm", "factorial", "lcm", "gcd", "prod", "fsum", "dist", "sumprod"})
 _SAME = (
-    *(
-        "float16",
-        "float32",
-        "float64",
-        "float_",
-        "double",
-        "longdouble",
-        "array",
-        "asarray",
-        "int32",
-        "int64",
-        "tensor",
-    ),
-    *("scalar", "item", "cast", "ascontiguousarray", "FloatTensor", "tolist", "astype", "copy"),
+    *("float16", "float32", "float64", "float_", "double", "longdouble", "array", "asarray", "ascontiguousarray"),
+    *("int32", "int64", "tensor", "FloatTensor", "scalar", "item", "cast", "tolist", "astype", "copy"),
 )
 CALLS: dict[str, Function] = {
     **{name: value for name, value in vars(math).items() if callable(value) and name[0] != "_" and name not in _SLOW},

@@ -42,8 +42,11 @@ def _expression(node: ast.expr, folder: Folder, key: str) -> Iterator[Mention]:
     if isinstance(value, bool):
         return
     if isinstance(value, int | float):
-        words = repr(value) if isinstance(node, ast.Constant) else f"{_source(node)} = {_number(value):.6g}"
-        yield Mention(_number(value), line, words, key, isinstance(node, ast.Constant) and isinstance(value, int))
+        literal = isinstance(node, ast.Constant) or (
+            isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
+        )
+        words = _source(node) if literal else f"{_source(node)} = {_number(value):.6g}"
+        yield Mention(_number(value), line, words, key, literal and isinstance(value, int))
     elif isinstance(value, str | bytes) and not (isinstance(node, ast.Constant) and not any(map(_digit, value))):
         text = value if isinstance(value, str) else value.decode("latin-1")
         yield from texts.mentions(text, first_line=line, key=key)
