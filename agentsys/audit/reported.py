@@ -1,25 +1,23 @@
-"""What the audit looks for in a repository: the paper's results as the plan has them, and the settings that may stand."""
+"""What the audit looks for in a repository: the paper's results as planned, and the settings that may stand there."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import cast
 
 from agentsys.core.artifacts import Plan
-from agentsys.core.tree import RESULTS
-from agentsys.plan.workspace import DELIVERED_BY_TOOLING
+from agentsys.core.tree import PAGES, RESULTS
 from agentsys_policies.scan.numbers.mention import Mention, significant
 from agentsys_policies.scan.numbers.reported import Reported, Result, match
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_READ_BY_RUNS = frozenset({"requirements.lock", ".gitignore"})
-"""Written by the tooling, and in the repository while it is run."""
 
 
 def reported_numbers(plan: Plan) -> Reported:
     """Return the results that may stand nowhere in the repository, and the hyper-parameters that may."""
     results = tuple(Result(row.value, row.result_key) for row in plan.expected)
-    left_out = frozenset({f"{RESULTS}/", *(DELIVERED_BY_TOOLING - _READ_BY_RUNS)})
+    left_out = frozenset({f"{RESULTS}/", *PAGES})
     return Reported(results, _hyper_parameters(plan, Reported(results)), left_out)
 
 
@@ -55,10 +53,10 @@ def _named(path: tuple[str, ...], keys: set[str]) -> bool:
 def _leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
     """Yield (keys, number) of a configuration; numbers of a list stand under the list's key."""
     if isinstance(value, dict):
-        for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
-            yield from _leaves(inner, (*path, str(key)))  # pyright: ignore[reportUnknownArgumentType]
+        for key, inner in cast("dict[object, object]", value).items():
+            yield from _leaves(inner, (*path, str(key)))
     elif isinstance(value, list | tuple):
-        for inner in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from _leaves(inner, path)  # pyright: ignore[reportUnknownArgumentType]
+        for inner in cast("list[object]", value):
+            yield from _leaves(inner, path)
     elif path and isinstance(value, int | float) and not isinstance(value, bool):
         yield path, float(value)

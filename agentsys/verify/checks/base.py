@@ -18,6 +18,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.text import clean_text, cut
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.requirements import FILES
+from agentsys.verify.withheld import shown
 from agentsys_sandbox.base import REPO, WORK, OnOutput, Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
 
@@ -127,9 +128,12 @@ class Bench:
         return item.model_copy(update={"requirements": self.facts.requirements(item.path)})
 
     async def place_repo(self) -> None:
-        """Put the repository back as it was handed in: what an earlier check changed or left behind is gone."""
+        """Put the repository back as it was handed in: what an earlier check changed or left behind is gone.
+
+        Documentation is not shown, see `agentsys.verify.withheld`.
+        """
         await self.sandbox.remove([PurePosixPath(REPO).name], root=WORK)
-        await self.sandbox.write_files(self.job.files)
+        await self.sandbox.write_files(shown(self.job.files))
         if self.add_files is not None:
             await self.add_files(self.sandbox)
 

@@ -109,9 +109,7 @@ class CodeScanner:
         )
         return found, receipt
 
-    def source(
-        self, source: Source, trace: Trace | None = None
-    ) -> tuple[list[Finding], str]:
+    def source(self, source: Source, trace: Trace | None = None) -> tuple[list[Finding], str]:
         """Return the findings on one file that was read, and why it could not be examined, if it could not.
 
         What the file runs is added to `trace`; without one, the text of other files that it runs counts as unexamined.
@@ -135,9 +133,7 @@ class CodeScanner:
             return self._python(code, source.path, found, trace)
         return ""
 
-    def _executed(
-        self, trace: Trace, root: Path, limit: int
-    ) -> tuple[list[Finding], list[str]]:
+    def _executed(self, trace: Trace, root: Path, limit: int) -> tuple[list[Finding], list[str]]:
         """Judge files that are run as programs and are not called so."""
         found: list[Finding] = []
         reasons: list[str] = []
@@ -158,9 +154,7 @@ class CodeScanner:
                     reasons += [f"{path}: run as a program, {reason}"] if reason else []
         return [*found, *self._unexamined(missing, trace.made)], reasons
 
-    def _run_as(
-        self, source: Source, language: Language, found: list[Finding], trace: Trace
-    ) -> str:
+    def _run_as(self, source: Source, language: Language, found: list[Finding], trace: Trace) -> str:
         if language_of(source.path, source.text, language) == "python":
             return self._python(source.text, source.path, found, trace)
         found += self.build.script(source.text, trace, source.path)

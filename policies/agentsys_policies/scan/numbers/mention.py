@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ def significant(value: float) -> int:
     return len(digits_of(value))
 
 
+@lru_cache(maxsize=4096)
 def digits_of(value: float) -> str:
     """The digits themselves: `9437` of 94.37 and of 0.9437."""
     return f"{abs(value):.11e}".partition("e")[0].replace(".", "").rstrip("0")

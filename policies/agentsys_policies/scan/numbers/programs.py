@@ -42,9 +42,7 @@ def _expression(node: ast.expr, folder: Folder, key: str) -> Iterator[Mention]:
     if isinstance(value, bool):
         return
     if isinstance(value, int | float):
-        literal = isinstance(node, ast.Constant) or (
-            isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
-        )
+        literal = isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
         words = _source(node) if literal else f"{_source(node)} = {_number(value):.6g}"
         yield Mention(_number(value), line, words, key, literal and isinstance(value, int))
     elif isinstance(value, str | bytes) and not (isinstance(node, ast.Constant) and not any(map(_digit, value))):

@@ -72,7 +72,9 @@ class Reported:
         return cls(tuple(Result(value) for value in values))
 
     def leaves_out(self, path: str) -> bool:
-        """True for a file that is not looked at."""
+        """True for a file that is not looked at. A hidden file in a folder of results is not what a run leaves there."""
+        if path.rpartition("/")[2].startswith("."):
+            return False
         folders = (path[: n + 1] for n, letter in enumerate(path) if letter == "/")
         return path in self.left_out or any(folder in self.left_out for folder in folders)
 

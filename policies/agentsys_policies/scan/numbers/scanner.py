@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -33,6 +33,7 @@ _TEST_FOLDER = re.compile(
     rb"^\s*(?:from|import)\s[^\n]*\b(?:tests?|test_\w+|\w+_test|conftest)\b|[\"'/]tests?[\"'/]|\btests?/\w|conftest",
     re.MULTILINE,
 )
+_TABLES = (".safetensors", ".parquet")
 _DOCUMENTS = (".md", ".rst", ".txt")
 WINDOW = 24
 """Neighbouring numbers of a long table that are looked at together."""
@@ -84,16 +85,27 @@ class NumberScanner:
         found = _File(reported, looked[: texts.MOST_NUMBERS])
         place = Evidence(path=source.path)
         results: list[Finding] = []
-        for mention, item in found.telling.values():
-            one = finding(self.by_id[FOUND], _place(source, mention), _words(mention, item.result))
-            results.append(_weighed(one, source.path, tests_are_used))
+        if found.telling and (is_document(source.path) or (is_test(source.path) and not tests_are_used)):
+            # No check is shown a document, and no run a test: a remark on the file.
+            results.append(self._together(FOUND, source, found.telling).model_copy(update={"severity": "low"}))
+        else:
+            told = found.telling.values()
+            results += [
+                finding(self.by_id[FOUND], _place(source, item), _words(item, like.result)) for item, like in told
+            ]
         if found.doubts:
-            shown = islice(found.doubts.values(), MOST_SHOWN)
-            words = ", ".join(_words(mention, item.result) for mention, item in shown)
-            results.append(finding(self.by_id[DOUBT], _place(source, next(iter(found.doubts.values()))[0]), words))
+            results.append(self._together(DOUBT, source, found.doubts))
+        if source.path.lower().endswith(_TABLES):
+            results.append(finding(self.by_id[UNEXAMINED], place, "of this format"))
         if len(looked) > texts.MOST_NUMBERS:
             results.append(finding(self.by_id[UNEXAMINED], place, f"numbers after the first {texts.MOST_NUMBERS}"))
         return results
+
+    def _together(self, rule: str, source: Source, rows: Mapping[Result, tuple[Mention, Match]]) -> Finding:
+        """One finding on several numbers of a file, at the place of the first."""
+        first = next(iter(rows.values()))[0]
+        words = "; ".join(_words(item, like.result) for item, like in islice(rows.values(), MOST_SHOWN))
+        return finding(self.by_id[rule], _place(source, first), words)
 
 
 @dataclass
@@ -161,13 +173,6 @@ def _uses_tests(root: Path, paths: list[Path], limit: int) -> bool:
         if path.suffix in _RUNS and _TEST_FOLDER.search(_TEST_RUN.sub(b"", path.read_bytes())):
             return True
     return False
-
-
-def _weighed(found: Finding, path: str, tests_are_used: bool) -> Finding:
-    """In documents, which no check is shown, and in tests, which the run does not read, it is a remark."""
-    if is_document(path) or (is_test(path) and not tests_are_used):
-        return found.model_copy(update={"severity": "low"})
-    return found
 
 
 def _words(mention: Mention, result: Result) -> str:
