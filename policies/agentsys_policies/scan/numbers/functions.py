@@ -220,7 +220,7 @@ def formatted(template: str, values: Any) -> str:
 
 
 def _format(template: str, *values: Any) -> str:
-    if re.search(r"\d{3}|\{[^{}]*\{|[.\[]", template.replace("{:.", "")):
+    if re.search(r"\{[^{}]*\d{3}|\{[^{}]*\{|\{[^{}:]*[.\[]", template):
         raise ValueError("a wide field, or a look into values")
     return template.format(*values)
 

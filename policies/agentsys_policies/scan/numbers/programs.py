@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 
 from agentsys_policies.scan.numbers import texts
 from agentsys_policies.scan.numbers.folding import Folder, Unknown
 from agentsys_policies.scan.numbers.mention import Mention
 
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_SEEN = "\0"
+"""Key of a docstring, which has had its turn."""
 LONGEST = 80
 """Characters of an expression that are shown."""
 
@@ -24,11 +30,31 @@ def mentions(text: str) -> Iterator[Mention]:
         yield from texts.mentions(text)
         return
     keys, folder = _keys(nodes), Folder(nodes)
+    for owner in nodes:
+        if isinstance(owner, Documented):
+            yield from _docstring(owner, keys)
     # What is part of a constant expression says less than the whole of it, which comes first in the walk.
     for node in nodes:
         if isinstance(node, ast.expr) and isinstance(getattr(node, "ctx", None), ast.Load | None):
-            yield from _expression(node, folder, keys.get(id(node), ""))
-    yield from texts.mentions(text, prose=True)
+            key = keys.get(id(node), "")
+            if key is not _SEEN:
+                yield from _expression(node, folder, key)
+    yield from _comments(text)
+
+
+def _docstring(owner: Documented, keys: dict[int, str]) -> Iterator[Mention]:
+    """A text for readers, which is not looked at a second time."""
+    first = owner.body[0].value if owner.body and isinstance(owner.body[0], ast.Expr) else None
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        keys[id(first)] = _SEEN
+        yield from texts.mentions(first.value, prose=True, first_line=first.lineno)
+
+
+def _comments(text: str) -> Iterator[Mention]:
+    with suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT and any(map(str.isdigit, token.string)):
+                yield from texts.mentions(token.string, prose=True, first_line=token.start[0])
 
 
 def _expression(node: ast.expr, folder: Folder, key: str) -> Iterator[Mention]:

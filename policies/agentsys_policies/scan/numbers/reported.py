@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from agentsys_policies.scan.numbers.mention import Mention, digits_of, significant
@@ -66,13 +67,18 @@ class Reported:
     left_out: frozenset[str] = frozenset()
     """Files, and folders with `/` at their end, that do not belong to what is run."""
 
+    @cached_property
+    def shares(self) -> tuple[tuple[float, Result], ...]:
+        """Each result with what tells at once that a number is not like it."""
+        return tuple((_share(abs(result.value)), result) for result in self.results if result.value)
+
     @classmethod
     def of(cls, values: Sequence[float]) -> Reported:
         """The same for bare values."""
         return cls(tuple(Result(value) for value in values))
 
     def leaves_out(self, path: str) -> bool:
-        """True for a file that is not looked at. A hidden file in a folder of results is not what a run leaves there."""
+        """True for a file that is not looked at. A hidden file among the results is none that a run leaves there."""
         if path.rpartition("/")[2].startswith("."):
             return False
         folders = (path[: n + 1] for n, letter in enumerate(path) if letter == "/")
@@ -89,7 +95,12 @@ class Match:
 
 def match(mention: Mention, reported: Reported) -> Match | None:
     """Return the result that a number is most like; None for a number that is like none."""
-    found = [item for result in reported.results if (item := _compare(mention, result, reported)) is not None]
+    number = abs(mention.value)
+    if not number or not math.isfinite(number):
+        return None
+    share = _share(number)
+    near = [result for other, result in reported.shares if abs(share - other) < 0.02 or abs(share - other) > 0.98]
+    found = [item for result in near if (item := _compare(mention, result, reported)) is not None]
     order = {"telling": 0, "weak": 1, "doubt": 2}
     return min(found, key=lambda item: order[item.strength], default=None)
 
@@ -102,8 +113,6 @@ def by_chance(reported: Reported) -> float:
 
 def _compare(mention: Mention, result: Result, reported: Reported) -> Match | None:
     number, value = abs(mention.value), abs(result.value)
-    if not (math.isfinite(number) and number and value):
-        return None
     if result.key and mention.key.lower() == result.key.lower() and abs(number - value) <= NEAR * value:
         return Match(result, "telling" if number != 1 else "doubt")
     scale = round(math.log10(number / value))
@@ -114,7 +123,8 @@ def _compare(mention: Mention, result: Result, reported: Reported) -> Match | No
         said = known == 2 and scale in _AS_PRINTED and not mention.prose
         return Match(result, "doubt") if said else None
     if mention.prose:
-        return Match(result, "telling") if scale in _AS_PRINTED and not _is_usual(number) else None
+        plain = number in reported.settings or _is_usual(number) or scale not in _AS_PRINTED
+        return None if plain else Match(result, "telling")
     return Match(result, _strength(mention, number, scale, known, reported))
 
 
@@ -126,6 +136,11 @@ def _strength(mention: Mention, number: float, scale: int, known: int, reported:
             return "doubt"
         return "telling" if known > 3 else "weak"
     return "telling"
+
+
+def _share(number: float) -> float:
+    """Fraction of the decimal logarithm: alike for 9.412 and 941.2, and within 0.02 for numbers that differ by 4 %."""
+    return math.log10(number) % 1
 
 
 def _digits_in_common(number: float, value: float, written: int) -> int:

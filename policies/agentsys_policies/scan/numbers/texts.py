@@ -23,7 +23,7 @@ _SUM = re.compile(
     r"(?<![\w./*])(?P<left>-?\d[\d.]{0,15}(?:e-?\d{1,3})?)(?P<sign>\s?[/*]\s?|\s[-+]\s)(?P<right>\d[\d.]{0,15}(?:e-?\d{1,3})?)"
     r"(?![\w./*])"
 )
-_KEY = re.compile(r"([A-Za-z_]\w{0,60})[\"'`]?\s*[:=,|\t ]\s*[\"'\[(]?\s*[-+−]?$")
+_KEY = re.compile(r"([A-Za-z_]\w{0,60})[\"'`]?\s*[:=,;|\t ]\s*[\"'\[(]?\s*[-+−]?$")
 _NAMED = re.compile(
     r"(?:sections?|eqs?|equations?|tables?|tab|figs?|figures?|algorithms?|chapters?|lines?|pages?|versions?|python|arxiv|doi"
     r"|appendix|§|==|>=|<=|~=|!=)[\s.:(]*$",
@@ -31,8 +31,8 @@ _NAMED = re.compile(
 )
 """Words before a number that counts places or versions."""
 _ESCAPED_BREAK = re.compile(r"\\[nrt]")
-_ESCAPES = re.compile(r"\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\([0-7]{3})")
-_JOINTS = re.compile(r"\"\"|''|\"'|'\"|\\\n")
+_ESCAPES = re.compile(r"(?:\\x|%)([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\([0-7]{3})")
+_JOINTS = re.compile(r"\"\"|''|\"'|'\"|\\\n|(?<=[\d.])[\"'](?=[\d.])")
 
 
 def mentions(text: str, *, prose: bool = False, first_line: int = 1, key: str = "") -> Iterator[Mention]:
