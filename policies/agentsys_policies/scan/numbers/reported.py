@@ -125,14 +125,15 @@ def _compare(mention: Mention, result: Result, reported: Reported) -> Match | No
     if mention.prose:
         plain = number in reported.settings or _is_usual(number) or scale not in _AS_PRINTED
         return None if plain else Match(result, "telling")
-    return Match(result, _strength(mention, number, scale, known, reported))
+    return Match(result, _strength(mention, result, scale, known, reported))
 
 
-def _strength(mention: Mention, number: float, scale: int, known: int, reported: Reported) -> Strength:
+def _strength(mention: Mention, result: Result, scale: int, known: int, reported: Reported) -> Strength:
+    number = abs(mention.value)
     if number in reported.settings or _is_usual(number):
         return "doubt"
     if mention.whole and scale != 0:
-        if _COUNTS.search(mention.key):
+        if _COUNTS.search(mention.key) or known < significant(result.value):
             return "doubt"
         return "telling" if known > 3 else "weak"
     return "telling"
