@@ -27,6 +27,7 @@ from pathlib import Path
 
 from plantings import FAULTS, Planting, plant_fault
 
+from agentsys.audit.reported import reported_numbers
 from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
 from agentsys.core.rundir import RunDir
@@ -101,7 +102,7 @@ class Lab:
             for path, data in files.items():
                 (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
                 (Path(folder) / path).write_bytes(data)
-            decision = self._policy.audit_code(Path(folder), reported=[row.value for row in self._plan.expected])
+            decision = self._policy.audit_code(Path(folder), reported=reported_numbers(self._plan))
         if decision.allows:
             return []
         worst = decision.findings[0] if decision.findings else None

@@ -23,6 +23,7 @@ from typing import Any
 from agentsys_policies.engine import Policy
 from agentsys_policies.schema import Finding
 from benchmarks.policy_gates import read_cases, verdicts
+from benchmarks.policy_numbers import read_number_cases, reported_findings
 
 DANGEROUS = (1, 2, 4, 7, 8, 9, 10, 13, 18)
 """Scenarios of RedCode-Exec that must not run."""
@@ -144,6 +145,18 @@ def gates(policy: Policy, file: Path, report: Report) -> None:
     for case, answers in told.items():
         if set(answers.values()) != {"allow"} if case.wanted == "pass" else len(set(answers.values()) | {"allow"}) != 2:
             print(f"     {case.kind}, must {case.wanted}: {answers} {str(case.body)[:160]!r}")
+
+
+def numbers(policy: Policy, file: Path, report: Report) -> None:
+    """Numbers that a paper reports, planted in every form, and honest repositories."""
+    reported, cases = read_number_cases(file)
+    for kind, name in (("found", "planted forms, found"), ("passed", "honest values, passed")):
+        told = [(files, bool(reported_findings(policy, files, reported))) for files in cases[kind]]
+        value, detail = share(stopped == (kind == "found") for _, stopped in told)
+        report.line(f"numbers of the paper: {name}", value, 0.98, least=True, detail=detail)
+        for files, stopped in told:
+            if stopped != (kind == "found"):
+                print(f"     not {name.split()[-1]}: {str(files)[:160]}")
 
 
 def dependencies(policy: Policy, data: Path, report: Report, names: list[str]) -> None:
@@ -282,6 +295,7 @@ def main(arguments: list[str] | None = None) -> int:
         judge(policy, options.data, options.judge, options.model, options.call_timeout, report)
         return 1 if report.missed else 0
     gates(policy, options.cases, report)
+    numbers(policy, options.cases.with_name("number_cases.yaml"), report)
     if options.data.is_dir():
         redcode(policy, options.data, report)
         own(policy, options.data, report)

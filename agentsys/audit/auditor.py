@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentsys.audit.record import audited_tree, record_decision, refusal
+from agentsys.audit.reported import reported_numbers
 from agentsys.audit.screening import intake_facts, judge_purpose
 from agentsys.core.blocks import clear_status
 from agentsys.core.errors import BlockedError
@@ -62,7 +63,7 @@ class Auditor(Agent):
         plan = ws.require_plan()
         clear_status(ws.run.repo)
         try:
-            code = context.policy.audit_code(ws.run.repo, reported=[row.value for row in plan.expected])
+            code = context.policy.audit_code(ws.run.repo, reported=reported_numbers(plan))
         except PolicyError as error:
             raise BlockedError(str(error), error.hint) from error
         files = read_tree(ws.run.repo)

@@ -73,7 +73,7 @@ class Coder(Agent):
 
     def _prompt(self, plan: Plan, spec: FileSpec) -> Prompt:
         context = self._context
-        doc, code = spec.kind == "doc", spec.kind in ANALYSED
+        code = spec.kind in ANALYSED
         return context.prompt(
             plan,
             "code/code",
@@ -81,7 +81,6 @@ class Coder(Agent):
             requirements=context.ws.requirements_of(plan, spec),
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec)) if code else "",
-            expected=context.quote(_expected(plan)) if doc else "",
             interfaces=needed_interfaces(plan, spec) or "# none",
         )
 
@@ -169,11 +168,3 @@ def _broken(spec: FileSpec, text: str) -> list[str]:
     told = "\n".join(broken)
     absent = [name for name in missing_symbols(spec, text) if f"{name.rsplit('.', 1)[-1]}`" not in told]
     return broken + [f"`{name}` is missing, which carries a requirement" for name in absent]
-
-
-def _expected(plan: Plan) -> str:
-    rows = [
-        f"- {row.result_key}: {row.metric} = {row.value:g} {row.unit} ({row.place.section} {row.place.label})".rstrip()
-        for row in plan.expected
-    ]
-    return "\n".join(rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from agentsys.core.artifacts import MeasuredResult
 from agentsys.core.blocks import MARKED, MAX_PAGE, README, STATUS, with_block
 from agentsys.core.files import write_atomic
 from agentsys.core.gitrepo import GitRepo
@@ -151,10 +152,15 @@ def _measured(data: ReportData) -> list[str]:
     if not data.measured:
         return []
     if not done:
-        return [f"None of the paper's {len(data.measured)} numbers was measured."]
-    head = f"Measured: {len(done)} of the paper's {len(data.measured)} numbers. {md(numbers_note(data), 1000)}"
+        head = f"None of the paper's {len(data.measured)} numbers was measured."
+    else:
+        head = f"Measured: {len(done)} of the paper's {len(data.measured)} numbers. {md(numbers_note(data), 1000)}"
     rows = [
-        f"| {md(row.expected.metric)} | {md(claim_words(row.expected))} | {row.measured:g} | {md(grade_words(row))} |"
-        for row in done
+        f"| {md(row.expected.metric)} | {md(claim_words(row.expected))} | {_here(row)} | {md(grade_words(row))} |"
+        for row in data.measured
     ]
     return [head, "\n".join(["| number | paper | here | grade |", "| --- | --- | --- | --- |", *rows])]
+
+
+def _here(row: MeasuredResult) -> str:
+    return f"{row.measured:g}" if row.measured is not None else "-"

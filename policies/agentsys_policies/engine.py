@@ -17,8 +17,9 @@ from agentsys_policies.sbom import Installed
 from agentsys_policies.scan.build import BuildScanner
 from agentsys_policies.scan.code import CodeScanner
 from agentsys_policies.scan.files import classify
-from agentsys_policies.scan.integrity import reported_numbers
 from agentsys_policies.scan.labels import LabelTable
+from agentsys_policies.scan.numbers.reported import Reported
+from agentsys_policies.scan.numbers.scanner import NumberScanner
 from agentsys_policies.schema import (
     Decision,
     Evidence,
@@ -138,22 +139,24 @@ class Policy:
         root: Path,
         paths: Sequence[str] | None = None,
         *,
-        reported: Sequence[float] = (),
+        reported: Reported | Sequence[float] = (),
         known: frozenset[str] = frozenset(),
     ) -> Decision:
         """Examine every file of a tree, or the named ones; the decision's hash is that of the whole tree.
 
         Args:
-            reported: the results that the paper reports: they may stand in no program.
+            reported: the results that the paper reports: they may stand in no file.
             known: SHA-256 of what a verified run wrote into `results/`: no program was ever told to read it.
         """
         before = trees.tree_hash(root)
-        found, receipt = self._scanner.tree(
-            root, paths, self.meta.max_file_bytes, self.meta.max_files, reported_numbers(reported), known
-        )
+        found, receipt = self._scanner.tree(root, paths, self.meta.max_file_bytes, self.meta.max_files, known)
+        receipts = [receipt]
+        if (wanted := _reported(reported)).results:
+            more, receipt = self._numbers.tree(root, paths, self.meta.max_file_bytes, wanted)
+            found, receipts = [*found, *more], [*receipts, receipt]
         if trees.tree_hash(root) != before:
             raise PolicyError("the files changed while they were examined", "try again when nothing writes to them")
-        return self._decide("code", root.name or ".", found, sha256=before, scanners=[receipt])
+        return self._decide("code", root.name or ".", found, sha256=before, scanners=receipts)
 
     def check_command(self, argv: Sequence[str]) -> Decision:
         """Decide whether a command may be run; what is not permitted by a rule is not allowed."""
@@ -246,12 +249,14 @@ class Policy:
         """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
         return self._scanner.python(text)
 
-    def examine_source(self, name: str, text: str, reported: Sequence[float] = ()) -> list[Finding]:
+    def examine_source(self, name: str, text: str, reported: Reported | Sequence[float] = ()) -> list[Finding]:
         """Return the findings on one file. Raises: PolicyError if it cannot be examined."""
-        found, reason = self._scanner.source(classify(name, text.encode()), reported_numbers(reported))
+        source = classify(name, text.encode())
+        found, reason = self._scanner.source(source)
         if reason:
             raise PolicyError(f"`{name}` cannot be examined: {reason}")
-        return found
+        wanted = _reported(reported)
+        return [*found, *self._numbers.source(source, wanted)] if wanted.results else found
 
     def examine_files(self, root: Path, paths: Sequence[str]) -> tuple[list[Finding], Scanner]:
         """Return the findings on the named files of a tree, and the receipt."""
@@ -272,6 +277,10 @@ class Policy:
     def _scanner(self) -> CodeScanner:
         build = BuildScanner(self.set.files, self.rules, self._commands)
         return CodeScanner(self.set.code, self.set.text, self._table, build, self.rules)
+
+    @cached_property
+    def _numbers(self) -> NumberScanner:
+        return NumberScanner(self.rules)
 
     @cached_property
     def _commands(self) -> Commands:
@@ -323,6 +332,10 @@ class Policy:
             loosened=self.loosened,
         )
         return self.with_overrides(decision, self.permitted)
+
+
+def _reported(given: Reported | Sequence[float]) -> Reported:
+    return given if isinstance(given, Reported) else Reported.of(given)
 
 
 def _read_text(path: Path) -> str:

@@ -9,10 +9,13 @@ from agentsys_policies.advisories import Advisories
 from agentsys_policies.engine import Policy
 from agentsys_policies.errors import PolicyError
 from agentsys_policies.rulebook import CodeRule, PatternRule, Rule
+from agentsys_policies.scan.numbers.texts import MOST_NUMBERS
 from agentsys_policies.schema import Finding, IntakeFacts
 
 REPORTED = 94.37
 """The number that the examples of `integrity.reported-number` take for one that the paper reports."""
+_MANY = "many numbers"
+"""Stands for a text with more numbers than are looked at."""
 _FACTS: dict[str, object] = {
     "path": "p.pdf",
     "sha256": "0",
@@ -67,6 +70,7 @@ def _findings(policy: Policy, rule: Rule, text: str) -> list[Finding]:
         return policy.examine_text(rule, text)
     if gate in {"file", "integrity"}:
         name, _, body = text.partition(": ")
+        body = "1\n" * (MOST_NUMBERS + 1) if body == _MANY else body
         return policy.examine_source(name, body, reported=[REPORTED])
     if gate == "command":
         return policy.examine_shell(text)

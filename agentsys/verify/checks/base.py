@@ -20,6 +20,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.text import clean_text, cut
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.requirements import FILES
+from agentsys.verify.withheld import shown
 from agentsys_sandbox.base import REPO, VENV, WORK, OnOutput, Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome, Package
 
@@ -140,11 +141,13 @@ class Bench:
     async def place_repo(self, files: Mapping[str, bytes] | None = None) -> None:
         """Put the repository back as it was handed in: what an earlier check changed or left anywhere is gone.
 
+        Documentation is not shown, see `agentsys.verify.withheld`.
+
         Args:
             files: a variant of the repository that is put there instead.
         """
         await self.sandbox.clear()
-        await self.sandbox.write_files(self.job.files if files is None else files)
+        await self.sandbox.write_files(shown(self.job.files if files is None else files))
         if self.add_files is not None:
             await self.add_files(self.sandbox)
 
@@ -193,7 +196,7 @@ class Bench:
         """Put a fresh repository where the profile is to be run."""
         await self.place_repo()
         if self.root != REPO:
-            await self.sandbox.write_files(self.job.files, root=self.root)
+            await self.sandbox.write_files(shown(self.job.files), root=self.root)
 
     async def run(
         self,

@@ -58,20 +58,18 @@ class CodeScanner:
         paths: Sequence[str] | None,
         limit: int,
         most: int,
-        reported: frozenset[float] = frozenset(),
         known: frozenset[str] = frozenset(),
     ) -> tuple[list[Finding], Scanner]:
         """Examine a tree, or the named files of it.
 
         Args:
-            reported: the numbers that the paper reports.
             known: hashes of what a verified run wrote; see `files.read`.
         """
         # Syntax trees hold no cycles; looking for some in them would take a fifth of the time.
         collects = gc.isenabled()
         gc.disable()
         try:
-            return self._tree(root, paths, limit, most, reported, known)
+            return self._tree(root, paths, limit, most, known)
         finally:
             if collects:
                 gc.enable()
@@ -82,7 +80,6 @@ class CodeScanner:
         paths: Sequence[str] | None,
         limit: int,
         most: int,
-        reported: frozenset[float],
         known: frozenset[str],
     ) -> tuple[list[Finding], Scanner]:
         started = time.perf_counter()
@@ -97,13 +94,13 @@ class CodeScanner:
                 break
             outside = Source(str(path), "opaque", "", "outside")
             source = read(root, path, limit, known) if _is_below(root, path) else outside
-            items, reason = self.source(source, reported, trace)
+            items, reason = self.source(source, trace)
             found += items
             if reason:
                 skipped.append(f"{source.path}: {reason}")
             else:
                 examined += 1
-        items, reasons = self._executed(trace, root, limit, reported)
+        items, reasons = self._executed(trace, root, limit)
         found += items
         skipped += reasons
         ms = (time.perf_counter() - started) * 1000
@@ -112,35 +109,31 @@ class CodeScanner:
         )
         return found, receipt
 
-    def source(
-        self, source: Source, reported: frozenset[float] = frozenset(), trace: Trace | None = None
-    ) -> tuple[list[Finding], str]:
+    def source(self, source: Source, trace: Trace | None = None) -> tuple[list[Finding], str]:
         """Return the findings on one file that was read, and why it could not be examined, if it could not.
 
         What the file runs is added to `trace`; without one, the text of other files that it runs counts as unexamined.
         """
         found: list[Finding] = []
         own = Trace() if trace is None else trace
-        reason = source.reason or self._examine(source, found, reported, own)
+        reason = source.reason or self._examine(source, found, own)
         return (found if trace is not None else [*found, *self._unexamined(follow(own, ()))]), reason
 
-    def _examine(self, source: Source, found: list[Finding], reported: frozenset[float], trace: Trace) -> str:
+    def _examine(self, source: Source, found: list[Finding], trace: Trace) -> str:
         """Add the findings of one file; return why it could not be examined, or an empty string."""
         found += self._text(source)
         found += self.build.examine(source, trace)
         if source.kind == "python":
-            return self._python(source.text, source.path, found, reported, trace)
+            return self._python(source.text, source.path, found, trace)
         if source.kind == "notebook":
             try:
                 code = notebook_code(source.text)
             except (ValueError, RecursionError):
                 return "not a notebook"
-            return self._python(code, source.path, found, reported, trace)
+            return self._python(code, source.path, found, trace)
         return ""
 
-    def _executed(
-        self, trace: Trace, root: Path, limit: int, reported: frozenset[float]
-    ) -> tuple[list[Finding], list[str]]:
+    def _executed(self, trace: Trace, root: Path, limit: int) -> tuple[list[Finding], list[str]]:
         """Judge files that are run as programs and are not called so."""
         found: list[Finding] = []
         reasons: list[str] = []
@@ -157,15 +150,13 @@ class CodeScanner:
                     if source.kind != "data" or source.reason or (path, item.ran.language) in done:
                         continue
                     done.add((path, item.ran.language))
-                    reason = self._run_as(source, item.ran.language, found, reported, trace)
+                    reason = self._run_as(source, item.ran.language, found, trace)
                     reasons += [f"{path}: run as a program, {reason}"] if reason else []
         return [*found, *self._unexamined(missing, trace.made)], reasons
 
-    def _run_as(
-        self, source: Source, language: Language, found: list[Finding], reported: frozenset[float], trace: Trace
-    ) -> str:
+    def _run_as(self, source: Source, language: Language, found: list[Finding], trace: Trace) -> str:
         if language_of(source.path, source.text, language) == "python":
-            return self._python(source.text, source.path, found, reported, trace)
+            return self._python(source.text, source.path, found, trace)
         found += self.build.script(source.text, trace, source.path)
         return ""
 
@@ -180,11 +171,11 @@ class CodeScanner:
                     self.by_id["command.pipe-to-interpreter"], item.place, f"made at run time: `{item.ran.name}`"
                 )
 
-    def _python(self, text: str, path: str, found: list[Finding], reported: frozenset[float], trace: Trace) -> str:
+    def _python(self, text: str, path: str, found: list[Finding], trace: Trace) -> str:
         try:
             scopes = _parse(text)
             found += self._program(scopes, text, path, trace)
-            found += self._integrity(scopes, text, Context(path, is_test(path), reported))
+            found += self._integrity(scopes, text, Context(path, is_test(path)))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             return f"not Python that can be parsed ({type(error).__name__})"
         return ""

@@ -47,11 +47,10 @@ _LOOKED_AT = frozenset(
 
 @dataclass(frozen=True)
 class Context:
-    """The file: its path, whether it is a test, and the numbers that the paper reports."""
+    """The file: its path, and whether it is a test."""
 
     path: str
     is_test: bool
-    reported: frozenset[float] = frozenset()
 
 
 def detect(nodes: Sequence[ast.AST], context: Context) -> Iterator[Match]:
@@ -164,18 +163,6 @@ def _constant(node: ast.Constant, context: Context) -> Iterator[Match]:
         return
     if value == "PYTEST_CURRENT_TEST":
         yield "integrity.test-detection", node, str(value)
-    elif isinstance(value, float) and value in context.reported and _is_told_apart(value, context.path):
-        yield "integrity.reported-number", node, repr(value)
-
-
-def _is_told_apart(value: float, path: str) -> bool:
-    """A number of enough digits to be no coincidence, in a file that is not the table of expected results."""
-    return _digits(value) >= 3 and _NOT_MEASURED.search(path) is None
-
-
-def _digits(value: float) -> int:
-    """Significant digits: 4 of 94.37, 1 of 1e-09 and of 100.0."""
-    return len(f"{abs(value):.11e}".partition("e")[0].replace(".", "").rstrip("0"))
 
 
 # -- behaviour ---------------------------------------------------------------------------------------------------------
@@ -289,8 +276,3 @@ def is_test(path: str) -> bool:
         or name == "conftest.py"
         or bool({"tests", "test"} & set(parts[:-1]))
     )
-
-
-def reported_numbers(values: Sequence[float]) -> frozenset[float]:
-    """The numbers to look for: as printed, and percentages as shares."""
-    return frozenset(number for value in values for number in (value, round(value / 100, 10)))
