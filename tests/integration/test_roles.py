@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agentsys.core.artifacts import CHECKS, Check, Verdict
+from agentsys.core.artifacts import FIRST_DEMANDED, Check, ReviewFinding, Verdict
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.events import EventLog
 from agentsys.core.rundir import RunDir
@@ -72,8 +72,9 @@ async def test_the_reviewers_request_names_its_own_model(
         team = team_of(run, endpoint.url, **models)
         context = team.context
         context.git.commit("First version")
-        checks = tuple(Check(name=name, state="passed") for name in CHECKS)
-        context.rounds.write_verdict(Verdict(round=1, tree=context.ws.code_tree(), checks=checks, backend="fake"))
+        checks = tuple(Check(name=name, state="passed") for name in FIRST_DEMANDED)
+        verdict = Verdict(round=1, tree=context.ws.code_tree(), checks=checks, demanded=FIRST_DEMANDED, backend="fake")
+        context.rounds.write_verdict(verdict)
         reviewer = next(each for each in team.agents if "review" in each.steps)
         await reviewer.act("review")
         await team.close()
@@ -157,3 +158,66 @@ def test_the_doctor_names_the_one_model_that_does_not_answer(monkeypatch: pytest
     assert row is not None and row.status == "fail"
     assert "`claude-sonnet-4-5`: the connection" in row.detail and "`gpt-5`" not in row.detail
     assert endpoint.models == ["gpt-5"]
+
+
+CHEAT = {
+    "requirement": "R1",
+    "severity": "wrong",
+    "about": "check",
+    "file": "reproduce.sh",
+    "code": "python -m tiny.run",
+    "what": "the script runs something else than what is tested",
+}
+
+
+async def reviewed(folder: Path, finding: dict[str, str]) -> tuple[list[ReviewFinding], str]:
+    """What a review keeps of one finding, and what the reviewer was sent."""
+    run = verified_run(folder)
+    write_repo(run.repo, {"data/curve.csv": "1,2\n", "configs/full.yaml": "n: 2\n"})
+    async with serving(ok(json.dumps({"findings": [finding]}))) as endpoint:
+        team = team_of(run, endpoint.url)
+        context = team.context
+        context.git.commit("First version")
+        checks = tuple(Check(name=name, state="passed") for name in FIRST_DEMANDED)
+        verdict = Verdict(round=1, tree=context.ws.code_tree(), checks=checks, demanded=FIRST_DEMANDED, backend="fake")
+        context.rounds.write_verdict(verdict)
+        await next(each for each in team.agents if "review" in each.steps).act("review")
+        await team.close()
+    (request,) = endpoint.requests
+    return list(context.rounds.reviews()[1].findings), json.dumps(request.body)
+
+
+@pytest.mark.parametrize(
+    ("change", "severity", "path"),
+    [
+        ({}, "wrong", "reproduce.sh"),
+        ({"file": "tests/test_model.py", "code": "assert mean([1.0, 3.0]) == 2.0"}, "wrong", "tests/test_model.py"),
+        ({"code": "echo 1.935 > results/results.json"}, "doubt", "reproduce.sh"),
+        ({"file": "elsewhere.py"}, "doubt", "tiny/model.py"),
+        ({"about": "paper"}, "doubt", "reproduce.sh"),
+    ],
+)
+async def test_a_cheat_that_the_reviewer_can_point_to_is_a_finding_and_anything_less_is_a_doubt(
+    change: dict[str, str], severity: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    (row,), _ = await reviewed(tmp_path, CHEAT | change)
+    assert (row.severity, row.path) == (severity, path)
+    assert row.read_with == ("tiny/model.py" if path != "tiny/model.py" else "")
+
+
+async def test_the_reviewer_sees_script_configuration_tests_and_names_of_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    _, sent = await reviewed(tmp_path, CHEAT)
+    for words in (
+        "python -m tiny.run",
+        "n: 2",
+        "def test_mean",
+        "data/curve.csv (4 bytes)",
+        "look right without being",
+    ):
+        assert words in sent, words
+    # What is the same for every file of a review stands before what is not.
+    assert sent.index("reproduce.sh\\nset -eu") < sent.index("compare `tiny/model.py`")

@@ -146,3 +146,13 @@ def test_messages_are_data(git: GitRepo) -> None:
     git.commit("-m --amend\n\n# not a comment `id` $(id)")
     (git.path / "c.py").write_text("")
     assert git.commit("   ")
+
+
+def test_chosen_files_are_committed_and_what_lies_half_done_is_not(git: GitRepo) -> None:
+    first = git.commit("First")
+    (git.path / "a.py").write_text("x = 2  # half done\n")
+    (git.path / "status.json").write_text("{}\n")
+    second = git.commit_files(["status.json"], "Status")
+    assert second != first and git.files() == {"a.py": b"x = 1\n", "status.json": b"{}\n"}
+    assert (git.path / "a.py").read_text() == "x = 2  # half done\n"
+    assert git.commit_files(["status.json"], "Status") == second
