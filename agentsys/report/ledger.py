@@ -187,8 +187,8 @@ def _fate(data: ReportData, reviewed: int, row: ReviewFinding) -> str:
     after = [item for item in data.rounds if item.number > diagnosis.round]
     if not any(item.verdict is not None and item.verdict.passed for item in after):
         return "open"
-    read_as = row.read_with or row.path
-    looked = [item.review for item in after if item.review is not None and read_as in item.review.files]
+    file = row.read_with or row.path
+    looked = [item.review for item in after if item.review is not None and file in item.review.files]
     if any(fingerprint(row) == fingerprint(other) for review in looked for other in review.open):
         return "open"
     return f"repaired: {diagnosis.cause}" if looked else f"answered and not looked at again: {diagnosis.cause}"

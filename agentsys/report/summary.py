@@ -69,7 +69,7 @@ def number_words(row: MeasuredResult) -> str:
     if row.measured is not None:
         words = "the paper's scale" if is_full(row) else row.scale or "scale unknown"
         here = f"here {row.measured:g}{unit}, {row.grade} ({words})"
-    return clean_line(f"{item.metric} [{place}]: paper {claim_words(item)}, {here}", 110)
+    return clean_line(f"{item.metric} [{place}]: paper {claim_words(item)}, {here}", 140)
 
 
 def _hint(data: ReportData) -> str:
@@ -121,7 +121,8 @@ def _grades(done: Sequence[MeasuredResult]) -> str:
     """Return how many numbers have each grade, best first, apart by scale."""
     order = get_args(Grade)
     counts = Counter((not is_full(row), order.index(row.grade), grade_words(row)) for row in done)
-    return ", ".join(f"{counts[key]} {key[2]}" for key in sorted(counts))
+    said = {key: key[2].replace("agrees", "agree") if counts[key] > 1 else key[2] for key in counts}
+    return ", ".join(f"{counts[key]} {said[key]}" for key in sorted(counts))
 
 
 def _later(data: ReportData) -> str:
