@@ -108,6 +108,18 @@ def test_a_constant_expression_that_would_never_end_is_left(text: str) -> None:
     assert time.process_time() - began < 5
 
 
+LONG = ("1" * 10**6 + "abc", "1_" * 500_000 + "abc", "1,111" * 40_000, "a=" * 500_000, "%31" * 300_000, "''" * 500_000)
+
+
+@pytest.mark.parametrize("text", [*LONG, "\n" * 10**6, "import " + "test" * 250_000], ids=lambda text: repr(text[:8]))
+@pytest.mark.parametrize("name", ["a.txt", "a.py"])
+def test_a_line_of_a_megabyte_is_looked_through_in_seconds(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    began = time.process_time()
+    on_numbers(tmp_path)
+    assert time.process_time() - began < 15
+
+
 def test_a_table_padded_with_noise_tells_where_results_stand_together(tmp_path: Path) -> None:
     noise = "".join(f"{n * 7919 % 9973 / 1000}\n" for n in range(3000))
     planted = "-3.848\n-9.412\n0.2305\n1.935\n94.37\n"

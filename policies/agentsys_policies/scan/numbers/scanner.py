@@ -30,7 +30,8 @@ _ARRAYS = (".npy", ".npz")
 _RUNS = frozenset({".py", ".sh", ".ipynb", ".yaml", ".yml", ".json", ".mk", ""})
 _TEST_RUN = re.compile(rb"pytest[^\n;&|]*")
 _TEST_FOLDER = re.compile(
-    rb"^\s*(?:from|import)\s[^\n]*\b(?:tests?|test_\w+|\w+_test|conftest)\b|[\"'/]tests?[\"'/]|\btests?/\w|conftest",
+    rb"^[ \t]*(?:from|import)\s[^\n]{0,200}\b(?:tests?|test_\w+|\w{1,60}_test|conftest)\b"
+    rb"|[\"'/]tests?[\"'/]|\btests?/\w|conftest",
     re.MULTILINE,
 )
 _TABLES = (".safetensors", ".parquet")

@@ -14,10 +14,11 @@ from agentsys_policies.scan.numbers.mention import Mention
 MOST_NUMBERS = 200_000
 """Numbers of one file that are looked at."""
 _NUMBER = re.compile(
-    r"(?<![\w.])(?:(?P<hex>0[xX][0-9a-fA-F]{3,16})|(?P<number>(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d{1,3})?))"
-    r"(?!\.\d|[\w]{3,}|\d)"
+    r"(?<![\w.])(?:(?P<hex>0[xX][0-9a-fA-F]{3,16})"
+    r"|(?P<number>(?:\d[\d_]{0,400}(?:\.[\d_]{0,400})?|\.\d[\d_]{0,400})(?:[eE][+-]?\d{1,3})?))"
+    r"(?!\.\d|\w{3}|\d)"
 )
-_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w,])")
+_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3}){1,5}(?:\.\d{1,9})?(?![\w,])")
 _DECIMAL_COMMA = re.compile(r"(?<![\w.,])\d{1,6},\d{1,9}(?![\w,.])")
 _SUM = re.compile(
     r"(?<![\w./*])(?P<left>-?\d[\d.]{0,15}(?:e-?\d{1,3})?)(?P<sign>\s?[/*]\s?|\s[-+]\s)(?P<right>\d[\d.]{0,15}(?:e-?\d{1,3})?)"
