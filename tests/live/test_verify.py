@@ -65,6 +65,7 @@ async def test_a_broken_import_is_one_fault_in_all_checks(place: Place, tmp_path
     assert states(verdict) == dict.fromkeys(demanded(), "failed") | {
         "install": "passed",
         "results": "not_run",
+        "dependence": "not_run",
         "audit": "passed",
     }
     (found,) = verdict.diagnostics
