@@ -73,7 +73,7 @@ async def test_a_hostile_path_in_the_plan_is_refused_and_asked_again(tmp_path: P
         "reproduce.sh",
         "README.md",
     }
-    tooling = {"configs/full.yaml", "configs/smoke.yaml", "requirements.txt", ".gitignore"}
+    tooling = {"configs/full.yaml", "configs/smoke.yaml", "requirements.txt", ".gitignore", "status.json"}
     inside = {name.removeprefix(repo + "/") for name in written if name.startswith(repo + "/")}
     assert {name for name in inside if not name.startswith(".git/")} == wanted | tooling
     assert not Path("/tmp/agentsys-canary").exists()
