@@ -70,10 +70,13 @@ async def test_clean_removes_what_a_killed_run_left_and_leaves_a_living_one_alon
         "asyncio.run(main())\n"
     )
     async with engine_place.open() as living:
-        await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], cwd=tmp_path, timeout=120)
-        listed = agentsys("sandbox", "clean", "--dry-run", cwd=tmp_path)
+        for _ in range(5):  # a sandbox that another test opens in between may be the one that removes what is dead
+            await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], cwd=tmp_path, timeout=120)
+            listed = agentsys("sandbox", "clean", "--dry-run", cwd=tmp_path)
+            done = agentsys("sandbox", "clean", cwd=tmp_path)
+            if f"{engine_place.run}-dead" in done.stdout:
+                break
         assert f"{engine_place.run}-dead" in listed.stdout
-        done = agentsys("sandbox", "clean", cwd=tmp_path)
         assert f"{engine_place.run}-dead" in done.stdout
         assert f"run {engine_place.run}:" not in done.stdout
         assert await living.health()

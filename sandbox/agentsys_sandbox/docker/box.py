@@ -21,6 +21,7 @@ from agentsys_sandbox.spec import ExecResult, Outcome
 
 _HELPER_SECONDS = 60.0
 _PROBE_SECONDS = 15.0
+_END_SECONDS = 5.0
 _DU = ("/bin/sh", "-c", f"du -s -B1 {WORK}; du -s --inodes {WORK}")
 _MOST_FILES = 2_000_000
 """Files and folders in the work folder: empty ones take no bytes, but the host's file system runs out of entries."""
@@ -164,7 +165,8 @@ class DockerBox:
         if ended.stopped:
             return Observation(ended.exit_code, ended.stopped, timeout=limit)
         now = await self._tidy()
-        if now is None and not await self.alive():
+        # The engine learns of the first process's end a moment after the program's: ask for it, not for the state now.
+        if now is None and await self._threads.call(self._engine.ended, self._id, _END_SECONDS):
             return Observation(ended.exit_code, alive=False)
         if now is None:
             return Observation(ended.exit_code, counters_read=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -220,6 +220,13 @@ class Engine:
         labels: Any = found["Config"].get("Labels") or {}
         running = bool(state.get("Running")) and not state.get("Paused")
         return ContainerState(running, bool(state.get("OOMKilled")), labels)
+
+    def ended(self, container: str, seconds: float) -> bool:
+        """Wait until a container has ended; False where it still runs after that time."""
+        with suppress(*_errors()):  # out of time, or the engine itself is away: its answer below says which
+            self._api.wait(container, timeout=seconds)
+        state = self.state(container)
+        return state is None or not state.running
 
     def containers(self, label: str) -> list[Named]:
         """Containers that carry a label, stopped ones too."""
