@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from agentsys_sandbox import transfer
 from agentsys_sandbox.box import Box, Job, OnOutput
+from agentsys_sandbox.budget import Budget
 from agentsys_sandbox.cachedir import shared_dir
 from agentsys_sandbox.environment import run_environment
 from agentsys_sandbox.errors import ImageMissing, SandboxError, SandboxGone, Unavailable, WeakSandbox
@@ -219,16 +220,22 @@ class Sandbox(ABC):
         env: Mapping[str, str] | None = None,
         stdin: bytes = b"",
         timeout: float = 600.0,
+        budget: float | None = None,
         max_output: int = 8 << 20,
         on_output: OnOutput | None = None,
     ) -> ExecResult:
         """Run a program. `VENV/bin` is first on PATH.
 
+        It ends as `timeout` after that many seconds on the clock; with a `budget`, before that once all its processes
+        used so many CPU seconds for each processor, or have done nothing for long.
+
         Output beyond `max_output` bytes a stream is cut (head and tail kept); a flood ends as `output_limit`.
         """
         async with self._use() as box:
             environment = run_environment(box.cpus, box.path, env)
-            return await box.run(Job(tuple(argv), inside(cwd), environment, stdin, timeout, max_output, on_output))
+            allowed = None if budget is None else Budget(budget * box.cpus, budget)
+            job = Job(tuple(argv), inside(cwd), environment, stdin, timeout, max_output, on_output, budget=allowed)
+            return await box.run(job)
 
     async def provide(self, files: Mapping[str, bytes]) -> str:
         """Show files in `INSTRUMENTS`, which programs can read only, and return that folder.

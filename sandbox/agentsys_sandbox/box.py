@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from agentsys_sandbox.budget import Budget
 from agentsys_sandbox.spec import ExecResult
 
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
@@ -14,7 +15,7 @@ OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What to run. `limit` in seconds; `max_output` in bytes a stream."""
+    """What to run. `limit` in seconds on the clock; `max_output` in bytes a stream."""
 
     argv: Sequence[str]
     cwd: str
@@ -25,6 +26,8 @@ class Job:
     on_output: OnOutput | None = None
     flood: int | None = None
     """Bytes after which output is a flood; None derives it from `max_output`."""
+    budget: Budget | None = None
+    """What it may use of the processors; None bounds it by the clock alone."""
 
 
 @dataclass(frozen=True)

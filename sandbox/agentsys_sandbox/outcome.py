@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 from typing import Literal
 
+from agentsys_sandbox.budget import Meter
 from agentsys_sandbox.spec import Outcome
 
 Stopped = Literal["", "timeout", "output_limit", "disk_limit"]
@@ -27,6 +28,8 @@ class Observation:
     pids_refused: int = 0
     start_failed: bool = False
     timeout: float = 0.0
+    meter: Meter | None = None
+    """What it used of the processors, where that is bounded."""
 
 
 def decide(seen: Observation) -> tuple[Outcome, str]:
@@ -36,7 +39,7 @@ def decide(seen: Observation) -> tuple[Outcome, str]:
     counters; the exit code decides only between ok and nonzero, because a program can end with any code it likes.
     """
     if seen.stopped == "timeout":
-        return Outcome.TIMEOUT, f"stopped after {seen.timeout:g} s"
+        return Outcome.TIMEOUT, _overtime(seen)
     if seen.stopped == "output_limit":
         return Outcome.OUTPUT_LIMIT, "stopped because it flooded its output"
     if seen.stopped == "disk_limit":
@@ -46,6 +49,13 @@ def decide(seen: Observation) -> tuple[Outcome, str]:
     if seen.start_failed:
         return Outcome.START_FAILED, "the program could not be started: not found, not executable, or no such folder"
     return _ended(seen)
+
+
+def _overtime(seen: Observation) -> str:
+    said = f"stopped after {seen.timeout:g} s"
+    if seen.meter is None:
+        return said
+    return seen.meter.why or f"{said} on the clock, in which it got {seen.meter.used:.0f} CPU seconds"
 
 
 def _ended(seen: Observation) -> tuple[Outcome, str]:

@@ -90,6 +90,8 @@ class ExecResult:
     cut: int = 0
     """Bytes of output that were left out."""
     oom_kills: int = 0
+    cpu_seconds: float | None = None
+    """Of all processes together; None where they were not counted."""
     message: str = ""
     """Plain words for outcomes other than ok and nonzero."""
 

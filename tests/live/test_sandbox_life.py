@@ -262,3 +262,27 @@ async def test_four_at_once_all_work_and_leave_nothing(place: Place) -> None:
             return b"" if (await box.exec(["cat", "mark"], timeout=60)).stdout == mark else b"mixed up"
 
     assert await asyncio.gather(*(one(number) for number in range(4))) == [b""] * 4
+
+
+BURN = "while True: pass"
+
+
+async def test_a_program_is_stopped_by_the_cpu_seconds_that_all_its_processes_used(place: Place) -> None:
+    async with place.open() as box:
+        result = await box.exec(["sh", "-c", 'python3 -c "$0" & python3 -c "$0"; wait', BURN], timeout=300, budget=2)
+        assert result.outcome is Outcome.TIMEOUT, result
+        assert "CPU seconds (" in result.message
+        assert result.cpu_seconds is not None
+        assert result.cpu_seconds >= 2
+        after = await box.exec(["true"], budget=60)
+        assert after.ok
+        assert after.cpu_seconds is not None
+        assert after.cpu_seconds < 2
+
+
+async def test_a_program_that_waits_for_nothing_is_stopped_long_before_the_clock_limit(place: Place) -> None:
+    async with place.open() as box:
+        result = await box.exec(["sleep", "250"], timeout=200, budget=4)
+        assert result.outcome is Outcome.TIMEOUT, result
+        assert "it had done nothing for" in result.message
+        assert result.seconds < 200

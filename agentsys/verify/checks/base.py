@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ from agentsys_sandbox.spec import ExecResult, Outcome, Package
 
 MAX_LOG = 4 << 20
 """Characters of a stored log; longer ones are cut in the middle."""
+LOADED = 8
+"""Times the seconds of a command that the clock may show: what an idle machine does in time a busy one does too."""
 
 
 class Infrastructure(Exception):
@@ -80,7 +83,7 @@ class Job:
     plan: Plan
     events: EventLog
     timeout: float
-    """Seconds for each command."""
+    """Seconds for each command: of processor time, on each processor; the clock allows `LOADED` times as many."""
     round: int = 0
     """Number of the verification, from 1; 0 where it is none of a run's."""
     constraints: tuple[str, ...] = ()
@@ -214,9 +217,17 @@ class Bench:
         """
         limit = timeout or self.job.timeout
         result = await self.sandbox.exec(
-            argv, cwd=cwd, env=env, stdin=stdin, timeout=limit, on_output=self.job.on_output
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=stdin,
+            timeout=LOADED * limit,
+            budget=limit,
+            on_output=self.job.on_output,
         )
         self.report(check, argv, result)
+        if result.outcome is Outcome.TIMEOUT and result.seconds >= LOADED * limit and busy():
+            raise Infrastructure(f"{check}: {result.message}: this machine is too busy; `resume` where it is quieter")
         if result.outcome.is_infrastructure or result.outcome is Outcome.START_FAILED:
             raise Infrastructure(f"{check}: {result.message or result.outcome.value}")
         return result
@@ -269,6 +280,11 @@ class Bench:
         return Found(self.check(found.check, "failed", note or found.message, result=result, log=log), (found,))
 
 
+def busy() -> bool:
+    """True where more processes ask for a processor than this machine has."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1) + 1
+
+
 def probes() -> dict[str, bytes]:
     """Return our own programs that run in the sandbox, by name."""
     folder = resource_files("agentsys.verify").joinpath("probes")
@@ -299,7 +315,7 @@ def log_text(result: ExecResult) -> str:
 def outcome_diagnostic(check: str, result: ExecResult, what: str, *, path: str = "") -> Diagnostic | None:
     """Return the diagnostic of an execution that did not end by itself; None for ok and nonzero."""
     limits = {
-        Outcome.TIMEOUT: ("timeout", f"{what} did not end within {result.seconds:.0f} s"),
+        Outcome.TIMEOUT: ("timeout", f"{what} did not end in time: {result.message}"),
         Outcome.OOM: ("oom", f"{what} used more memory than the sandbox has"),
         Outcome.OUTPUT_LIMIT: ("output", f"{what} printed more than is allowed"),
         Outcome.DISK_LIMIT: ("runtime", f"{what} filled the sandbox's disk"),

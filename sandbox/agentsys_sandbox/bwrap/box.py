@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from agentsys_sandbox.box import HelperEnd, Job, OnOutput
+from agentsys_sandbox.budget import Meter
 from agentsys_sandbox.bwrap.cgroup import Cgroup
 from agentsys_sandbox.bwrap.command import Bubblewrap, Layout, launch
+from agentsys_sandbox.bwrap.memory import used_by
 from agentsys_sandbox.bwrap.process import Stopped, TooLong, Watch, attend, start
 from agentsys_sandbox.bwrap.watch import until_exceeded
 from agentsys_sandbox.capture import Capture, flood_limit
@@ -38,6 +40,7 @@ class _Ended:
     stderr: bytes
     cut: int
     seconds: float
+    meter: Meter | None
 
 
 class BwrapBox:
@@ -65,6 +68,7 @@ class BwrapBox:
             message = "the program could not be started: its arguments are longer than the kernel allows"
             return ExecResult(Outcome.START_FAILED, None, b"", b"", 0.0, message=message)
         added = self._counters().since(before)
+        used = added.cpu if added.cpu is not None else ended.meter.used if ended.meter else None
         if ended.stopped == "memory":
             return self._out_of_memory(ended)
         if ended.exit_code is None and not ended.stopped and not added.oom_kills:
@@ -76,6 +80,7 @@ class BwrapBox:
             pids_refused=added.pids_refused,
             start_failed=ended.start_failed,
             timeout=job.limit,
+            meter=ended.meter,
         )
         outcome, message = decide(seen)
         return ExecResult(
@@ -86,6 +91,7 @@ class BwrapBox:
             ended.seconds,
             cut=ended.cut,
             oom_kills=added.oom_kills,
+            cpu_seconds=used,
             message=message,
         )
 
@@ -139,7 +145,8 @@ class BwrapBox:
             os.set_blocking(read, False)
             capture = Capture(job.max_output, flood_limit(job.max_output) if job.flood is None else job.flood)
             stdin = command.mark_line + job.stdin
-            watched = self._watch(process.pid) if watch else None
+            meter = job.budget.meter() if job.budget else None
+            watched = self._watch(process.pid, meter) if watch else None
             try:
                 stopped = await attend(process, stdin, job.limit, capture, job.on_output, watched)
             finally:
@@ -155,11 +162,20 @@ class BwrapBox:
             stderr.removesuffix(command.mark),
             capture.cut,
             time.monotonic() - started,
+            meter,
         )
 
-    def _watch(self, pid: int) -> Watch:
+    def _watch(self, pid: int, meter: Meter | None) -> Watch:
+        before = self._counters().cpu
+
+        def spent() -> bool:
+            now = self._counters().cpu
+            return meter is not None and meter.over(used_by(pid) if now is None else now - (before or 0.0))
+
         grouped = self._cgroup is not None and "memory" in self._cgroup.folders
-        return until_exceeded(pid, self._layout.work, self._layout.limits, memory=not grouped)
+        return until_exceeded(
+            pid, self._layout.work, self._layout.limits, memory=not grouped, spent=spent if meter else None
+        )
 
     @contextmanager
     def _filter(self) -> Generator[int | None]:

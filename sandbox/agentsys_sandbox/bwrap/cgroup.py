@@ -19,7 +19,8 @@ from agentsys_sandbox.spec import Limits
 _PERIOD = 100_000
 OVERHEAD = 8
 """Processes of bubblewrap and the launcher themselves, which count against the limit."""
-_CONTROLLERS = ("memory", "pids", "cpu")
+_CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")
+"""`cpuacct` counts processor time in version 1; in version 2 every group does."""
 _ENTER = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 125; shift; done; shift; exec "$@"'
 
 
@@ -42,7 +43,15 @@ class Cgroup:
             kills = _field(memory / "memory.oom_control", "oom_kill") or _field(memory / "memory.events", "oom_kill")
         if pids:
             refused = _field(pids / "pids.events", "max")
-        return Counters(kills, refused)
+        return Counters(kills, refused, self._cpu())
+
+    def _cpu(self) -> float | None:
+        counting = self.folders.get("cpuacct")
+        if counting:
+            return _number(counting / "cpuacct.usage") / 1e9
+        files = [folder / "cpu.stat" for folder in self._unique() if (folder / "cpu.stat").is_file()]
+        found = next((_field(file, "usage_usec") for file in files), 0)
+        return found / 1e6 if found else None
 
     def seen(self) -> dict[str, int]:
         """The limits as the kernel has them now: bytes of memory, number of processes, processors in percent."""
@@ -138,7 +147,7 @@ def _set_v1(controller: str, folder: Path, limits: Limits) -> None:
             swap.write_text(str(limits.memory))
     elif controller == "pids":
         (folder / "pids.max").write_text(str(limits.pids + OVERHEAD))
-    else:
+    elif controller == "cpu":
         (folder / "cpu.cfs_period_us").write_text(str(_PERIOD))
         (folder / "cpu.cfs_quota_us").write_text(str(_quota(limits)))
 

@@ -1,4 +1,4 @@
-"""How much memory the processes of a sandbox hold together, for machines where no control group can be made."""
+"""What the processes of a sandbox use together, for machines where no control group can be made."""
 
 from __future__ import annotations
 
@@ -14,26 +14,40 @@ def held_by(root: int, proc: Path = Path("/proc")) -> int:
     count. Shared memory is left out: its file system has a size of its own. Sources: proc_pid_statm(5) and
     proc_pid_stat(5).
     """
+    return sum(_private(proc / str(pid)) for pid in _family(root, proc))
+
+
+def used_by(root: int, proc: Path = Path("/proc")) -> float:
+    """CPU seconds of a process and all of its descendants, those that were waited for included."""
+    ticks = 0
+    for pid in _family(root, proc):
+        fields = _fields(proc / str(pid))
+        ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _family(root: int, proc: Path) -> list[int]:
     children: defaultdict[int, list[int]] = defaultdict(list)
     for entry in os.scandir(proc):
         if entry.name.isdigit():
-            parent = _parent(proc / entry.name)
-            if parent is not None:
-                children[parent].append(int(entry.name))
-    total, waiting = 0, [root]
+            fields = _fields(proc / entry.name)
+            if fields:
+                children[int(fields[1])].append(int(entry.name))
+    found, waiting = list[int](), [root]
     while waiting:
         pid = waiting.pop()
-        total += _private(proc / str(pid))
+        found.append(pid)
         waiting += children[pid]
-    return total
+    return found
 
 
-def _parent(folder: Path) -> int | None:
+def _fields(folder: Path) -> list[str]:
+    """The fields after the name of proc_pid_stat(5); none where the process ended meanwhile."""
     try:
         # The name is in brackets and may hold anything, brackets too.
-        return int((folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return None  # it ended meanwhile
+        return (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def _private(folder: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from agentsys_sandbox.bwrap.identity import PATH
@@ -14,21 +15,27 @@ from agentsys_sandbox.spec import Limits
 
 _DISK_POLL = 3.0
 _MEMORY_POLL = 0.25
+_BUDGET_POLL = 1.0
 _MOST_FILES = 2_000_000
 """Files and folders: empty ones take no bytes, but the host's file system runs out of entries."""
 
 
-async def until_exceeded(pid: int, folder: Path, limits: Limits, *, memory: bool) -> Stopped:
+async def until_exceeded(
+    pid: int, folder: Path, limits: Limits, *, memory: bool, spent: Callable[[], bool] | None = None
+) -> Stopped:
     """Return once a limit is passed, and not before.
 
     Args:
         pid: bubblewrap's process id.
         folder: what counts against the limit on disk.
         memory: look at memory too, because no control group limits it.
+        spent: says whether the program is over its budget of processor time.
     """
     next_disk = time.monotonic() + _DISK_POLL
     while True:
-        await asyncio.sleep(_MEMORY_POLL if memory else _DISK_POLL)
+        await asyncio.sleep(_MEMORY_POLL if memory else _BUDGET_POLL if spent else _DISK_POLL)
+        if spent and spent():
+            return "timeout"
         if memory and held_by(pid) > limits.memory:
             return "memory"
         if time.monotonic() >= next_disk:

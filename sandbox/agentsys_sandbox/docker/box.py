@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from agentsys_sandbox import counters
 from agentsys_sandbox.blocking import Threads
 from agentsys_sandbox.box import HelperEnd, Job, OnOutput
+from agentsys_sandbox.budget import Meter
 from agentsys_sandbox.counters import Counters
 from agentsys_sandbox.docker.engine import Engine
 from agentsys_sandbox.docker.execution import Ended, Execution
@@ -91,17 +94,25 @@ class DockerBox:
         state = await self._threads.call(self._engine.state, self._id)
         return state is not None and state.running
 
+    async def _ended(self) -> bool:
+        """Whether the first process is dead: the engine learns of it a moment later than of the program's end."""
+        return await self._threads.call(self._engine.ended, self._id, _END_SECONDS)
+
     async def run(self, job: Job) -> ExecResult:
         """Run a program and name its outcome; afterwards nothing of it runs any more. Raises: Unavailable."""
+        meter = job.budget.meter() if job.budget else None
         try:
-            ended = await self._execution().run(job)
+            ended = await self._execution(meter=meter).run(job)
         except (SandboxGone, FrameError) as error:
             self.usable = False
             return ExecResult(Outcome.SANDBOX_DIED, None, b"", b"", 0.0, message=f"the sandbox ended: {error}")
         except Unavailable:
             self.usable = False  # nobody stopped the program: it ends with the container
             raise
-        seen = await self._observe(ended, job.limit)
+        before = self._counters.cpu or 0.0
+        seen = await self._observe(ended, job.limit, meter)
+        after = self._counters.cpu
+        used = after - before if after is not None and not ended.stopped else meter.used if meter else None
         outcome, message = decide(seen)
         if outcome not in (Outcome.OK, Outcome.NONZERO, Outcome.START_FAILED):
             self.usable = False
@@ -113,6 +124,7 @@ class DockerBox:
             ended.seconds,
             cut=ended.cut,
             oom_kills=seen.oom_kills,
+            cpu_seconds=used,
             message=message,
         )
 
@@ -150,7 +162,9 @@ class DockerBox:
         code = None if ended.stopped else ended.exit_code
         return HelperEnd(code, ended.stdout, ended.stderr, ended.cut)
 
-    def _execution(self, user: str = USER, *, helper: bool = False, beside: bool = False) -> Execution:
+    def _execution(
+        self, user: str = USER, *, helper: bool = False, beside: bool = False, meter: Meter | None = None
+    ) -> Execution:
         return Execution(
             self._engine,
             self._threads,
@@ -159,14 +173,14 @@ class DockerBox:
             kill=_leave if beside else self.kill,
             sweep=_leave if helper else self._sweep,
             over_disk=None if helper else self._over_disk,
+            spent=partial(self._over_budget, meter) if meter else None,
         )
 
-    async def _observe(self, ended: Ended, limit: float) -> Observation:
+    async def _observe(self, ended: Ended, limit: float, meter: Meter | None) -> Observation:
         if ended.stopped:
-            return Observation(ended.exit_code, ended.stopped, timeout=limit)
+            return Observation(ended.exit_code, ended.stopped, timeout=limit, meter=meter)
         now = await self._tidy()
-        # The engine learns of the first process's end a moment after the program's: ask for it, not for the state now.
-        if now is None and await self._threads.call(self._engine.ended, self._id, _END_SECONDS):
+        if now is None and await self._ended():
             return Observation(ended.exit_code, alive=False)
         if now is None:
             return Observation(ended.exit_code, counters_read=False)
@@ -190,12 +204,23 @@ class DockerBox:
             end = await self.helper(counters.READ, user=KEEPER, limit=_PROBE_SECONDS)
         except SandboxGone:
             return None
-        if end.exit_code == 137 and await self.alive():
-            return Counters(self._counters.oom_kills + 1, self._counters.pids_refused)
+        if end.exit_code == 137 and not await self._ended():
+            return replace(self._counters, oom_kills=self._counters.oom_kills + 1)
         return counters.parse(end.stdout) if end.exit_code == 0 else None
 
     async def _sweep(self) -> None:
         await self.helper(counters.SWEEP, limit=_PROBE_SECONDS)
+
+    async def _over_budget(self, meter: Meter) -> bool:
+        """Ask how much processor time was used; where the container does not answer, its other limits stand."""
+        try:
+            end = await self.helper(counters.READ, limit=_PROBE_SECONDS, beside=True)
+        except SandboxGone:
+            return False
+        found = counters.parse(end.stdout) if end.exit_code == 0 else None
+        if found is None:
+            return False
+        return meter.over(None if found.cpu is None else found.cpu - (self._counters.cpu or 0.0))
 
     async def _over_disk(self) -> bool:
         """Ask for the size of the work folder; the limit is a soft one, since plain volumes have no quota."""

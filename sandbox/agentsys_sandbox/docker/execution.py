@@ -53,7 +53,8 @@ class Execution:
     Args:
         kill: ends every process of the container; called at a limit and on cancellation.
         sweep: ends the processes of the code's user that outlive their program, and nothing else.
-        over_disk: says whether the work folder is over its limit; asked every `disk_poll` seconds.
+        over_disk: says whether the work folder is over its limit; asked every `poll` seconds.
+        spent: says whether the program is over its budget of processor time; asked as often.
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class Execution:
         kill: Callable[[], Awaitable[None]],
         sweep: Callable[[], Awaitable[None]],
         over_disk: Callable[[], Awaitable[bool]] | None = None,
-        disk_poll: float = 5.0,
+        spent: Callable[[], Awaitable[bool]] | None = None,
+        poll: float = 5.0,
     ) -> None:
         self._engine = engine
         self._threads = threads
@@ -75,7 +77,8 @@ class Execution:
         self._kill = kill
         self._sweep = sweep
         self._over_disk = over_disk
-        self._disk_poll = disk_poll
+        self._spent = spent
+        self._poll = poll
 
     async def run(self, job: Job) -> Ended:
         """Start it and stay until it ended, or was ended at a limit.
@@ -137,18 +140,18 @@ class Execution:
 
     async def _wait(self, pump: asyncio.Task[bool], job: Job, exec_id: str, start: float) -> Stopped:
         deadline = start + job.limit
-        next_disk = start + self._disk_poll
+        next_look = start + self._poll
         pause = _FIRST_POLL
         while not (pump.done() and (pump.result() or not await self._runs(exec_id))):
             now = time.monotonic()
             if now >= deadline:
                 await self._kill()
                 return "timeout"
-            if now >= next_disk:
-                next_disk = now + self._disk_poll
-                if self._over_disk and await self._over_disk():
+            if now >= next_look:
+                next_look = now + self._poll
+                if exceeded := await self._exceeded():
                     await self._kill()
-                    return "disk_limit"
+                    return exceeded
             if pump.done():
                 # It closed its output and goes on, or the engine has not written down the end yet.
                 await asyncio.sleep(min(pause, deadline - now))
@@ -159,6 +162,11 @@ class Execution:
                 await self._end_leftovers(pump)
                 return ""
         return ""
+
+    async def _exceeded(self) -> Stopped:
+        if self._over_disk and await self._over_disk():
+            return "disk_limit"
+        return "timeout" if self._spent and await self._spent() else ""
 
     async def _end_leftovers(self, pump: asyncio.Task[bool]) -> None:
         """The program ended, but something that it left behind holds its output open."""

@@ -152,7 +152,7 @@ async def test_a_smoke_run_later_replaces_nothing(later: Later) -> None:
     [
         (writes(FULL | STALLED), "did not move", ""),
         (writes({"mean": 1.5}), "neither a finite number nor a reason", ""),
-        (ends(Outcome.TIMEOUT), "did not end within", "--timeout"),
+        (ends(Outcome.TIMEOUT), "did not end in time", "--timeout"),
         (ends(Outcome.OOM), "more memory", "--set memory_mb"),
         (ends(Outcome.NONZERO, 1, b"socket.gaierror: [Errno -3] Temporary failure in name resolution\n"),
          "the full profile wants the network, which no run has here", "--data DIR"),
