@@ -1,0 +1,150 @@
+"""Trials: each plants one fault in the sandbox and runs tests against it; all of them in one process of ours.
+
+The process forks for each trial, with pytest and the third-party packages imported already, so that a trial costs what
+its tests cost. Where tests do not pass in a forked process, each trial is given a Python of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files as resource_files
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from agentsys.core.tree import is_test_path
+from agentsys.plan.repo_facts import RepoFacts
+from agentsys.plan.symbols import parse
+from agentsys.verify.checks.base import PROBES, Bench, log_text, read_lines
+from agentsys.verify.fidelity.faults import Fault
+from agentsys_sandbox.base import REPO, VENV
+
+Word = Literal["passed", "asserted", "crashed", "skipped"]
+"""How a test ended: `asserted` where it found a difference by itself, `crashed` where the code under it broke."""
+
+PARALLEL = 2
+TIMES = 3.0
+"""A trial may take this many times the CPU seconds that its tests take without a fault ..."""
+SPARE = 5.0
+"""... and these for importing the repository's modules."""
+OPTIONS = ("-q", "--tb=no", "--color=no", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", REPO)
+
+_PROBE, _WITH = "agentsys_faults.py", "agentsys_probe.py"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fault, or none, and the tests that are run against it."""
+
+    id: str
+    tests: tuple[str, ...]
+    path: str = ""
+    """File that holds the fault; empty plants none."""
+    fault: Fault | None = None
+    record: bool = False
+    """Note which functions each test executes."""
+    alone: bool = False
+    """Wait until all before it have ended."""
+
+
+class TestSeen(BaseModel):
+    """What one trial saw of one test."""
+
+    __test__ = False
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    word: Word
+    seconds: float = 0.0
+    functions: tuple[str, ...] = ()
+
+
+class TrialSeen(BaseModel):
+    """What came of one trial."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    id: str
+    ended: Literal["done", "time", "died"]
+    tests: dict[str, TestSeen] = {}
+    under_way: str = ""
+    collect: bool = False
+    """A test file could not be imported."""
+    seconds: float = 0.0
+
+
+@dataclass
+class Trials:
+    """Runs trials in an open sandbox whose environment is installed."""
+
+    bench: Bench
+    fork: bool = True
+    seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What each test takes without a fault."""
+    number: int = 0
+
+    async def run(self, trials: Sequence[Trial], limit: float) -> dict[str, TrialSeen]:
+        """Run trials and return what was seen, by id; those that the time did not allow are missing.
+
+        Args:
+            limit: seconds after which no further trial is started.
+
+        Raises: Infrastructure where the sandbox failed.
+        """
+        bench, self.number = self.bench, self.number + 1
+        await bench.place_repo()
+        out, name = f"{bench.inside}/faults-{self.number}.jsonl", f"faults-{self.number}.job.json"
+        with_probe = resource_files("agentsys.verify").joinpath("probes", _WITH).read_bytes()
+        await bench.sandbox.write_files({_WITH: with_probe}, root=PROBES)
+        await bench.place_probe(_PROBE, {name: self.job(trials, out, limit).encode()})
+        argv = [f"{VENV}/bin/python", "-B", f"{PROBES}/{_PROBE}", f"{bench.inside}/{name}"]
+        longest = max((self._cpu(trial) for trial in trials), default=0.0)
+        result = await bench.run("faults", argv, timeout=limit + 10 * longest + 60)
+        bench.log(f"faults-{self.number}.log", log_text(result))
+        lines = read_lines(await bench.sandbox.read_file(out, max_bytes=64 << 20), TrialSeen)
+        return {line.id: line for line in lines}
+
+    def job(self, trials: Sequence[Trial], out: str, limit: float) -> str:
+        """Return the job file of `probes/agentsys_faults.py`."""
+        bench = self.bench
+        methods = [path for path in bench.job.files if path.endswith(".py") and not is_test_path(path)]
+        return json.dumps(
+            {
+                "out": out,
+                "root": REPO,
+                "options": OPTIONS,
+                "preload": third_party(bench.job.files, bench.facts),
+                "methods": {f"{REPO}/{path}": path for path in methods},
+                "texts": {path: bench.text(path) for path in {trial.path for trial in trials} if path},
+                "fork": self.fork,
+                "parallel": PARALLEL,
+                "limit": limit,
+                "trials": [self._row(trial) for trial in trials],
+            }
+        )
+
+    def _row(self, trial: Trial) -> dict[str, object]:
+        fault = trial.fault
+        place = {"start": fault.start, "end": fault.end, "after": fault.after} if fault else {}
+        row = {"id": trial.id, "path": trial.path, "tests": trial.tests, "cpu": self._cpu(trial)}
+        return {**row, **place, "record": trial.record, "alone": trial.alone}
+
+    def _cpu(self, trial: Trial) -> float:
+        return TIMES * sum(self.seconds.get(test, 0.0) for test in trial.tests) + SPARE
+
+
+def third_party(files: Mapping[str, bytes], facts: RepoFacts) -> list[str]:
+    """Return the dotted names of modules that the code imports and neither Python nor the repository has."""
+    found: set[str] = set()
+    for path, data in files.items():
+        tree = parse(data.decode("utf-8", "replace")) if path.endswith(".py") else None
+        for node in ast.walk(tree) if tree else ():
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                found.add(node.module)
+    folders = {part for path in files for part in path.split("/")[:-1]}
+    stems = {path.rpartition("/")[2].removesuffix(".py") for path in files if path.endswith(".py")}
+    own = folders | stems | sys.stdlib_module_names
+    return sorted(name for name in found if not facts.is_own(name) and name.partition(".")[0] not in own)
