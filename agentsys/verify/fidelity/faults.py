@@ -54,6 +54,7 @@ _EXCHANGED = {"minimum": "maximum", "maximum": "minimum", "min": "max", "max": "
     "sum": "mean",
 }
 _STEPS = frozenset({"step", "backward", "zero_grad", "update", "clip_grad_norm_", "update_", "add_", "mul_", "sub_"})
+_SEEDED = frozenset({"default_rng", "RandomState", "Random", "SeedSequence", "seed"})
 _AXES = frozenset({"axis", "dim"})
 _SAID = frozenset({"print", "debug", "info", "warning", "warn", "error", "exception", "log_message", "write_text"})
 _PRESENTATION = (
@@ -122,7 +123,9 @@ class _Finder:
                     yield self._fault(node.value, "nothing returned", "None")
                     if not isinstance(node.value, ast.Tuple | ast.Dict):
                         yield self._fault(node.value, "value wrapped in a list", f"[{self._text(node.value)}]")
-                elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _called(node.value) not in _SAID:
+                elif (
+                    isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _called(node.value) not in _SAID
+                ):
                     yield self._fault(node, "call removed", "pass")
                 elif isinstance(node, ast.expr):
                     yield from self._form(node)
@@ -134,9 +137,11 @@ class _Finder:
             for key in node.keys:
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     yield self._fault(key, "key changed", repr(f"{key.value}_"))
-        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-            if isinstance(node.ctx, ast.Store) and isinstance(node.slice.value, str):
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
                 yield self._fault(node.slice, "key changed", repr(f"{node.slice.value}_"))
+        elif isinstance(node, ast.Call) and _called(node) in _SEEDED and node.args:
+            yield self._fault(node, "seed ignored", f"{self._text(node.func)}()")
 
     # -- statements ----------------------------------------------------------------------------------------------------
 

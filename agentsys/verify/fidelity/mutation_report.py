@@ -21,6 +21,7 @@ class TriedMutant(Mutant):
 
     state: MutantState = "not_run"
     by: str = Field(default="", description="the test that failed, or the limit that was passed")
+    noticed: tuple[str, ...] = Field(default=(), description="tests that noticed it, without their parameters")
     tests: int = Field(default=0, description="tests that were run against it")
     seconds: float = 0.0
     note: str = ""

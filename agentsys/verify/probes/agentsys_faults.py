@@ -63,7 +63,7 @@ class Watch:
         self.words: dict[str, str] = {}
         self.why: dict[str, str] = {}
         self.since = 0.0
-        self.recorder = recorder(job["methods"]) if trial.get("record") else None
+        self.recorder: Any = recorder(job["methods"]) if trial.get("record") else None
         self.item: Any = None
         self.fixtures: dict[int, set[str]] = {}
         self.modules: dict[str, set[str]] = {}
@@ -118,7 +118,7 @@ class Watch:
         if self.item is None:
             return set()
         found = set(self.modules.get(self.item.nodeid.partition("::")[0], ()))
-        for definitions in self.item._fixtureinfo.name2fixturedefs.values():  # noqa: SLF001 - pytest gives no other way
+        for definitions in self.item._fixtureinfo.name2fixturedefs.values():
             for definition in definitions:
                 found |= self.fixtures.get(id(definition), set())
         return found

@@ -1,0 +1,283 @@
+"""Which faults are planted, which tests are run against each, and what their outcomes say of tests and functions.
+
+A fault counts only where a test looked at a result and found a difference, or where every test that executes the
+function passed; one that merely breaks the code says nothing about the tests. Pure: nothing is run here.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal
+
+from agentsys.core.tree import is_test_path
+from agentsys.plan.symbols import FunctionNode, definitions, parse
+from agentsys.verify.fidelity.evidence import TestRecord
+from agentsys.verify.fidelity.faults import Fault, form_faults, function_faults, plant
+
+SPECIFIC = 8
+"""Tests that are run against a fault at first: those that execute least besides its function."""
+INSTANCES = 2
+"""Of a parametrised test that many instances at first."""
+MORE = 3
+"""Further faults of a statement that no test noticed."""
+LEAST_STATEMENT, LEAST_FUNCTION = 3, 2
+"""So many faults of a statement, or of a function, have to go unnoticed before it counts as untested."""
+LEAST_TEST, LEAST_VALUES = 6, 3
+"""So many faults, and so many that change a value among them, a test has to miss before it counts as no test."""
+MOST_TEST = 16
+"""Faults that are tried on one test that has noticed none."""
+ROUNDS = 5
+
+Judged = Literal["noticed", "missed", "broke", "open"]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A fault that can be planted."""
+
+    path: str
+    symbol: str
+    fault: Fault
+    value: bool
+    """It changes what is computed; others change what is checked, named or handed back."""
+    statement: int = 0
+    """Line of the statement that holds it."""
+
+    @property
+    def key(self) -> str:
+        """The same for the same fault in a file that was changed elsewhere."""
+        words = (self.path, self.symbol, self.fault.kind, self.fault.before, self.fault.after)
+        return sha256("\0".join(words).encode()).hexdigest()[:16]
+
+    @property
+    def function(self) -> tuple[str, str]:
+        """The function that holds it."""
+        return self.path, self.symbol
+
+
+def spots(files: Mapping[str, bytes]) -> dict[tuple[str, str], list[Spot]]:
+    """Return every fault of every function of the method, in an order that looks random and is always the same."""
+    found: dict[tuple[str, str], list[Spot]] = {}
+    for path in sorted(files):
+        if not path.endswith(".py") or is_test_path(path):
+            continue
+        for item in definitions(files[path].decode("utf-8", "replace")).values():
+            if isinstance(item.node, FunctionNode):
+                rows = _spots(path, item.name, files[path], item.node)
+                found[path, item.name] = sorted(rows.values(), key=lambda spot: spot.key)
+    return found
+
+
+def _spots(path: str, symbol: str, source: bytes, node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, Spot]:
+    lines = _statements(node)
+    rows = [(fault, True) for fault in function_faults(source, node)]
+    rows += [(fault, False) for fault in form_faults(source, node)]
+    found: dict[str, Spot] = {}
+    for fault, value in rows:
+        spot = Spot(path, symbol, fault, value, lines.get(fault.line, fault.line))
+        if parse(plant(source, fault).decode("utf-8", "replace")) is not None:
+            found.setdefault(spot.key, spot)
+    return found
+
+
+def _statements(function: ast.AST) -> dict[int, int]:
+    """Return, for each line of a function, the first line of its innermost statement."""
+    lines: dict[int, int] = {}
+    for node in ast.walk(function):  # outer ones first
+        if isinstance(node, ast.stmt) and node is not function:
+            lines |= dict.fromkeys(range(node.lineno, (node.end_lineno or node.lineno) + 1), node.lineno)
+    return lines
+
+
+def base(test: str) -> str:
+    """Return a test's name without its parameters."""
+    return test.partition("[")[0]
+
+
+@dataclass
+class Board:
+    """What is known so far: which tests execute a function, and how each ended against each fault."""
+
+    spots: dict[tuple[str, str], list[Spot]]
+    required: dict[tuple[str, str], tuple[str, ...]]
+    """Function -> ids of the requirements that it carries."""
+    tests: TestRecord = field(default_factory=TestRecord)
+    words: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict[str, dict[str, str]](dict))
+    """Key of a fault -> test -> how it ended."""
+    tried: dict[str, Spot] = field(default_factory=dict[str, Spot])
+    _by: dict[tuple[str, str], list[str]] = field(default_factory=dict[tuple[str, str], list[str]])
+
+    def learn(self, tests: TestRecord) -> None:
+        """Take over which functions each test executes; only tests that pass without a fault count."""
+        self.tests, self._by = tests, {}
+        for test in tests.passed():
+            for name in {name.partition(".<locals>")[0] for name in tests.functions.get(test, ())}:
+                path, _, symbol = name.partition(":")
+                self._by.setdefault((path, symbol), []).append(test)
+        for names in self._by.values():
+            names.sort(key=lambda test: (len(tests.functions.get(test, ())), tests.seconds.get(test, 0.0), test))
+
+    def executing(self, function: tuple[str, str]) -> list[str]:
+        """Return the passed tests that execute a function, those that execute least besides it first."""
+        return self._by.get(function, [])
+
+    def note(self, spot: Spot, words: Mapping[str, str]) -> None:
+        """Remember how tests ended against a fault."""
+        self.tried[spot.key] = spot
+        self.words[spot.key].update(words)
+
+    def noticed_by(self, spot: Spot) -> list[str]:
+        """Return the tests that found a difference."""
+        return [test for test, word in self.words.get(spot.key, {}).items() if word == "asserted"]
+
+    def judge(self, spot: Spot) -> Judged:
+        """Return what the tests say of a fault; it is `missed` where all that were run against it passed."""
+        words = set(self.words.get(spot.key, {}).values())
+        if "asserted" in words:
+            return "noticed"
+        if not words or words == {"skipped"}:
+            return "open"
+        return "broke" if words - {"passed", "skipped"} else "missed"
+
+    # -- what to try next ----------------------------------------------------------------------------------------------
+
+    def first(self, sample: Iterable[Spot]) -> dict[Spot, list[str]]:
+        """One fault for each statement of what carries requirements, and a sample of others."""
+        wanted: dict[Spot, list[str]] = {}
+        for function in self.required:
+            seen: set[int] = set()
+            for spot in self.values(function):
+                if spot.statement not in seen:
+                    seen.add(spot.statement)
+                    wanted[spot] = self.specific(function)
+        for spot in sample:
+            wanted.setdefault(spot, self.specific(spot.function))
+        return {spot: tests for spot, tests in wanted.items() if tests}
+
+    def following(self, number: int) -> dict[Spot, list[str]]:
+        """What is still open: statements without a fault that was noticed, tests that have noticed none."""
+        wanted: dict[Spot, list[str]] = {}
+        for function in self.required:
+            for rows in self._open_statements(function):
+                fresh = [spot for spot in rows if spot.key not in self.tried][: MORE if number == 2 else 1]
+                for spot in fresh:
+                    wanted[spot] = self.specific(function)
+                for spot in rows:
+                    rest = self._rest(spot) if number > 2 and self.judge(spot) == "missed" else []
+                    if rest:
+                        wanted[spot] = rest
+        for test in self.silent():
+            instances = self.instances(test)[: INSTANCES if number < ROUNDS else None]
+            for spot in self._for_test(test)[: number + 1]:
+                have = wanted.setdefault(spot, [])
+                have += [each for each in instances if each not in have]
+        return {spot: tests for spot, tests in wanted.items() if tests}
+
+    def values(self, function: tuple[str, str]) -> list[Spot]:
+        """Return the faults of a function that change what it computes."""
+        return [spot for spot in self.spots.get(function, ()) if spot.value]
+
+    def _open_statements(self, function: tuple[str, str]) -> list[list[Spot]]:
+        rows: dict[int, list[Spot]] = {}
+        for spot in self.values(function):
+            rows.setdefault(spot.statement, []).append(spot)
+        return [each for each in rows.values() if not any(self.judge(spot) == "noticed" for spot in each)]
+
+    def _rest(self, spot: Spot) -> list[str]:
+        return [test for test in self.executing(spot.function) if test not in self.words[spot.key]]
+
+    def specific(self, function: tuple[str, str]) -> list[str]:
+        """Return the tests that are run first against the faults of a function."""
+        chosen: dict[str, list[str]] = {}
+        for test in self.executing(function):
+            if base(test) in chosen or len(chosen) < SPECIFIC:
+                chosen.setdefault(base(test), []).append(test)
+        return [test for tests in chosen.values() for test in tests[:INSTANCES]]
+
+    def instances(self, test: str) -> list[str]:
+        """Return the passed instances of a test."""
+        return [each for each in self.tests.passed() if base(each) == test]
+
+    def silent(self) -> list[str]:
+        """Return the tests that have noticed no fault yet, of those that execute something of the method."""
+        heard = {base(test) for words in self.words.values() for test, word in words.items() if word == "asserted"}
+        names = dict.fromkeys(base(test) for test in self.tests.passed())
+        return [name for name in names if name not in heard and self._functions(name)]
+
+    def _functions(self, test: str) -> list[tuple[str, str]]:
+        """Return what a test executes and can be changed, what few other tests execute first."""
+        names = {name.partition(".<locals>")[0] for each in self.instances(test) for name in self.tests.functions[each]}
+        pairs = [(path, symbol) for path, _, symbol in (name.partition(":") for name in sorted(names))]
+        pairs = [pair for pair in pairs if self.spots.get(pair)]
+        return sorted(pairs, key=lambda pair: len({base(each) for each in self.executing(pair)}))
+
+    def seen_by(self, test: str) -> list[tuple[Spot, str]]:
+        """Return the faults that were tried on a test, and how it ended."""
+        found: list[tuple[Spot, str]] = []
+        for key, words in self.words.items():
+            mine = [word for name, word in words.items() if base(name) == test]
+            found += [(self.tried[key], "asserted" if "asserted" in mine else mine[0])] if mine else []
+        return found
+
+    def _for_test(self, test: str) -> list[Spot]:
+        """Return further faults for a test: those that others noticed first, then of every kind in turn."""
+        done = {spot.key for spot, _ in self.seen_by(test)}
+        if len(done) >= MOST_TEST:
+            return []
+        columns: list[list[Spot]] = []
+        for function in self._functions(test):
+            rows = [spot for spot in self.spots[function] if spot.key not in done]
+            rows.sort(key=lambda spot: self.judge(spot) != "noticed")
+            columns += [_kinds([row for row in rows if not row.value]), _kinds([row for row in rows if row.value])]
+        return _in_turn(columns)
+
+    # -- what it says --------------------------------------------------------------------------------------------------
+
+    def idle(self) -> list[tuple[str, list[Spot]]]:
+        """Return the tests that pass whatever the code does, each with the faults that it missed."""
+        found: list[tuple[str, list[Spot]]] = []
+        for test in self.silent():
+            missed = [spot for spot, word in self.seen_by(test) if word == "passed"]
+            if len(missed) >= LEAST_TEST and sum(spot.value for spot in missed) >= LEAST_VALUES:
+                found.append((test, missed))
+        return found
+
+    def not_judged(self) -> list[str]:
+        """Return the tests that nothing can be said about."""
+        idle = {test for test, _ in self.idle()}
+        heard = {base(test) for words in self.words.values() for test, word in words.items() if word == "asserted"}
+        return [name for name in dict.fromkeys(map(base, self.tests.passed())) if name not in idle | heard]
+
+    def untested(self) -> list[tuple[tuple[str, str], list[Spot]]]:
+        """Return the required functions, each with faults that no test noticed; none where no test executes it."""
+        found: list[tuple[tuple[str, str], list[Spot]]] = []
+        for function in self.required:
+            values = self.values(function)
+            if not values:
+                continue
+            missed = [spot for spot in values if self.judge(spot) == "missed"]
+            rows = [[spot for spot in each if spot in missed] for each in self._open_statements(function)]
+            blind = [spot for each in rows if len(each) >= LEAST_STATEMENT for spot in each]
+            noticed = any(self.judge(spot) == "noticed" for spot in values)
+            if not noticed and len(missed) >= LEAST_FUNCTION:
+                blind = missed
+            if blind or not self.executing(function):
+                found.append((function, blind))
+        return found
+
+
+def _kinds(rows: Sequence[Spot]) -> list[Spot]:
+    """Put one of each kind first."""
+    columns: dict[str, list[Spot]] = {}
+    for row in rows:
+        columns.setdefault(row.fault.kind, []).append(row)
+    return _in_turn(list(columns.values()))
+
+
+def _in_turn(columns: Sequence[Sequence[Spot]]) -> list[Spot]:
+    longest = max(map(len, columns), default=0)
+    return [column[row] for row in range(longest) for column in columns if row < len(column)]
