@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from agentsys.core.artifacts import Diagnostic
 from agentsys.core.files import write_atomic
 from agentsys.core.tree import tree_hash
+from agentsys.plan.symbols import definitions
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Target, plan_targets
 from agentsys.verify.fidelity.mutation_report import FILE, MutationReport, TriedMutant
 from agentsys.verify.fidelity.noticed import STANDING, NoticedFault, Standing, read_standing
-from agentsys.verify.fidelity.planting import ROUNDS, Board, Spot, base, spots
+from agentsys.verify.fidelity.planting import ROUNDS, Board, Spot, assembles, base, spots, test_texts
 from agentsys.verify.fidelity.trials import Trial, Trials, TrialSeen
 
 NAME = "faults"
@@ -62,7 +63,8 @@ class _Work:
         self.bench, self.until = bench, until
         evidence = gather(job.plan, job.files, tests)
         targets = plan_targets(job.plan, evidence, job.files)
-        self.board = Board(spots(job.files), {(row.path, row.symbol): row.requirements for row in targets})
+        required = {(row.path, row.symbol): row.requirements for row in targets}
+        self.board = Board(spots(job.files), required, _assembling(bench, required), texts=test_texts(job.files))
         self.board.learn(tests)
         self.trials = Trials(bench, seconds=tests.seconds)
         self.standing = read_standing(job.out.parent / STANDING)
@@ -115,6 +117,7 @@ class _Work:
                 for test, item in before.tests.items()
             }
             outcomes = {test: item.word for test, item in before.tests.items()}
+            board.calls = {test: item.calls for test, item in before.tests.items()}
             board.learn(TestRecord(outcomes=outcomes, functions=functions, seconds=board.tests.seconds))
         for spot in wanted:
             trial = seen.get(spot.key)
@@ -210,6 +213,16 @@ class _Work:
         return "\n".join(lines) + "\n"
 
 
+def _assembling(bench: Bench, required: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    keys = frozenset(row.result_key for row in bench.job.plan.expected if row.result_key)
+    found: set[tuple[str, str]] = set()
+    for path, symbol in required:
+        item = definitions(bench.text(path)).get(symbol)
+        if item is not None and assembles(item.node, keys):
+            found.add((path, symbol))
+    return frozenset(found)
+
+
 def _key(spot: Spot) -> str:
     return spot.key
 
@@ -264,4 +277,4 @@ def _diagnostic(message: str, **fields: object) -> Diagnostic:
     return Diagnostic.model_validate({"kind": "test", "check": NAME, "message": message, **fields})
 
 
-CHECK = CheckSpec(NAME, check_faults, needs=("pytest",))
+CHECK = CheckSpec(NAME, check_faults, needs=("pyright", "pytest"))

@@ -7,6 +7,7 @@ function passed; one that merely breaks the code says nothing about the tests. P
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import FunctionNode, definitions, parse
 from agentsys.verify.fidelity.evidence import TestRecord
 from agentsys.verify.fidelity.faults import Fault, form_faults, function_faults, plant
+from agentsys.verify.results_file import HEALTH, NOT_ATTEMPTED
 
-SPECIFIC = 8
+SPECIFIC = 4
 """Tests that are run against a fault at first: those that execute least besides its function."""
 INSTANCES = 2
 """Of a parametrised test that many instances at first."""
@@ -28,7 +30,7 @@ LEAST_STATEMENT, LEAST_FUNCTION = 3, 2
 """So many faults of a statement, or of a function, have to go unnoticed before it counts as untested."""
 LEAST_TEST, LEAST_VALUES = 6, 3
 """So many faults, and so many that change a value among them, a test has to miss before it counts as no test."""
-MOST_TEST = 16
+MOST_TEST = 30
 """Faults that are tried on one test that has noticed none."""
 ROUNDS = 5
 
@@ -93,6 +95,23 @@ def _statements(function: ast.AST) -> dict[int, int]:
     return lines
 
 
+def test_texts(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the source of each test function, by its node id without parameters."""
+    found: dict[str, str] = {}
+    for path, data in files.items():
+        if path.endswith(".py") and is_test_path(path):
+            for item in definitions(data.decode("utf-8", "replace")).values():
+                if item.kind == "function":
+                    found[f"{path}::{item.name.replace('.', '::')}"] = ast.unparse(item.node)
+    return found
+
+
+def assembles(node: ast.AST, keys: frozenset[str]) -> bool:
+    """True for a function that writes names of results, or of what stands beside them in the results file."""
+    words = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    return bool(words & {HEALTH, NOT_ATTEMPTED}) or len(words & keys) > 1
+
+
 def base(test: str) -> str:
     """Return a test's name without its parameters."""
     return test.partition("[")[0]
@@ -105,7 +124,13 @@ class Board:
     spots: dict[tuple[str, str], list[Spot]]
     required: dict[tuple[str, str], tuple[str, ...]]
     """Function -> ids of the requirements that it carries."""
+    whole: frozenset[tuple[str, str]] = frozenset()
+    """Functions that put results together: judged as a whole, not statement by statement."""
     tests: TestRecord = field(default_factory=TestRecord)
+    calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Test -> functions that its own body executes."""
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Test without parameters -> its source."""
     words: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict[str, dict[str, str]](dict))
     """Key of a fault -> test -> how it ended."""
     tried: dict[str, Spot] = field(default_factory=dict[str, Spot])
@@ -151,7 +176,7 @@ class Board:
         for function in self.required:
             seen: set[int] = set()
             for spot in self.values(function):
-                if spot.statement not in seen:
+                if spot.statement not in seen and (function not in self.whole or len(seen) < MORE):
                     seen.add(spot.statement)
                     wanted[spot] = self.specific(function)
         for spot in sample:
@@ -172,7 +197,7 @@ class Board:
                         wanted[spot] = rest
         for test in self.silent():
             instances = self.instances(test)[: INSTANCES if number < ROUNDS else None]
-            for spot in self._for_test(test)[: number + 1]:
+            for spot in self._for_test(test)[: 3 * number - 3]:
                 have = wanted.setdefault(spot, [])
                 have += [each for each in instances if each not in have]
         return {spot: tests for spot, tests in wanted.items() if tests}
@@ -184,7 +209,7 @@ class Board:
     def _open_statements(self, function: tuple[str, str]) -> list[list[Spot]]:
         rows: dict[int, list[Spot]] = {}
         for spot in self.values(function):
-            rows.setdefault(spot.statement, []).append(spot)
+            rows.setdefault(spot.statement if function not in self.whole else 0, []).append(spot)
         return [each for each in rows.values() if not any(self.judge(spot) == "noticed" for spot in each)]
 
     def _rest(self, spot: Spot) -> list[str]:
@@ -210,10 +235,14 @@ class Board:
 
     def _functions(self, test: str) -> list[tuple[str, str]]:
         """Return what a test executes and can be changed, what few other tests execute first."""
-        names = {name.partition(".<locals>")[0] for each in self.instances(test) for name in self.tests.functions[each]}
+        names = {name.partition(".<locals>")[0] for each in self.instances(test) for name in self.calls.get(each, ())}
         pairs = [(path, symbol) for path, _, symbol in (name.partition(":") for name in sorted(names))]
         pairs = [pair for pair in pairs if self.spots.get(pair)]
         return sorted(pairs, key=lambda pair: len({base(each) for each in self.executing(pair)}))
+
+    def _named(self, test: str, function: tuple[str, str]) -> bool:
+        word = function[1].removesuffix(".__init__").rpartition(".")[2]
+        return re.search(rf"\b{re.escape(word)}\b", self.texts.get(test, "")) is not None
 
     def seen_by(self, test: str) -> list[tuple[Spot, str]]:
         """Return the faults that were tried on a test, and how it ended."""
@@ -228,12 +257,14 @@ class Board:
         done = {spot.key for spot, _ in self.seen_by(test)}
         if len(done) >= MOST_TEST:
             return []
-        columns: list[list[Spot]] = []
+        named: list[list[Spot]] = []
+        others: list[list[Spot]] = []
         for function in self._functions(test):
             rows = [spot for spot in self.spots[function] if spot.key not in done]
             rows.sort(key=lambda spot: self.judge(spot) != "noticed")
+            columns = named if self._named(test, function) else others
             columns += [_kinds([row for row in rows if not row.value]), _kinds([row for row in rows if row.value])]
-        return _in_turn(columns)
+        return [*_in_turn(named), *_in_turn(others)]
 
     # -- what it says --------------------------------------------------------------------------------------------------
 

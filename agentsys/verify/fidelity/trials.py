@@ -59,6 +59,8 @@ class TestSeen(BaseModel):
     word: Word
     seconds: float = 0.0
     functions: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    """Those of them that its own body executed, not its fixtures."""
 
 
 class TrialSeen(BaseModel):
@@ -98,7 +100,7 @@ class Trials:
         with_probe = resource_files("agentsys.verify").joinpath("probes", _WITH).read_bytes()
         await bench.sandbox.write_files({_WITH: with_probe}, root=PROBES)
         await bench.place_probe(_PROBE, {name: self.job(trials, out, limit).encode()})
-        argv = [f"{VENV}/bin/python", "-B", f"{PROBES}/{_PROBE}", f"{bench.inside}/{name}"]
+        argv = [f"{VENV}/bin/python", f"{PROBES}/{_PROBE}", f"{bench.inside}/{name}"]
         longest = max((self._cpu(trial) for trial in trials), default=0.0)
         result = await bench.run("faults", argv, timeout=limit + 10 * longest + 60)
         bench.log(f"faults-{self.number}.log", log_text(result))

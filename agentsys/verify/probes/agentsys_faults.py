@@ -65,6 +65,7 @@ class Watch:
         self.since = 0.0
         self.recorder: Any = recorder(job["methods"]) if trial.get("record") else None
         self.item: Any = None
+        self.calls: list[str] = []
         self.fixtures: dict[int, set[str]] = {}
         self.modules: dict[str, set[str]] = {}
 
@@ -111,6 +112,7 @@ class Watch:
         line["seconds"] = round(time.monotonic() - self.since, 4)
         if self.recorder is not None:
             line["functions"] = sorted(set(self.recorder.stop()) | self.shared())
+            line["calls"], self.calls = self.calls, []
         self.write(line)
 
     def shared(self) -> set[str]:
@@ -137,11 +139,25 @@ def recording() -> type[Watch]:
     class Recording(Watch):
         @pytest.hookimpl(hookwrapper=True)
         def pytest_fixture_setup(self, fixturedef: Any) -> Any:
-            outer: set[str] = self.recorder.seen
-            self.recorder.seen = set()
+            outer = self.apart()
             yield
             self.fixtures[id(fixturedef)] = set(self.recorder.seen)
             self.recorder.seen |= outer
+
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_runtest_call(self, item: Any) -> Any:
+            outer = self.apart()
+            yield
+            self.calls = sorted(self.recorder.seen)
+            self.recorder.seen |= outer
+
+        def apart(self) -> set[str]:
+            """Note what follows by itself, and return what was noted so far."""
+            outer: set[str] = self.recorder.seen
+            self.recorder.seen = set()
+            if hasattr(sys, "monitoring"):
+                self.recorder.monitoring.restart_events()
+            return outer
 
         @pytest.hookimpl(hookwrapper=True)
         def pytest_make_collect_report(self, collector: Any) -> Any:
