@@ -246,8 +246,8 @@ def _mutant(number: int, board: Board, spot: Spot, by: list[str]) -> TriedMutant
             "symbol": spot.symbol,
             "line": spot.fault.line,
             "fault": spot.fault.kind,
-            "before": _short(spot.fault.before),
-            "after": _short(spot.fault.after),
+            "before": _short(spot.text[0]),
+            "after": _short(spot.text[1]),
             "requirements": board.required.get(spot.function, ()),
             "state": states.get(judged, "not_run"),
             "by": by[0] if by else "",
@@ -264,12 +264,17 @@ def _short(text: str) -> str:
 
 
 def _line(spot: Spot) -> str:
-    fault = spot.fault
-    return f"line {fault.line}, {fault.kind}: `{_short(fault.before)}` -> `{_short(fault.after)}`"
+    return f"line {spot.fault.line}, {spot.fault.kind}" + ("" if spot.all else f": {_change(spot)}")
+
+
+def _change(spot: Spot) -> str:
+    if spot.all:
+        return f"{spot.fault.kind} (`{spot.symbol}`)"
+    return f"`{_short(spot.text[0])}` -> `{_short(spot.text[1])}`"
 
 
 def _words(rows: list[Spot]) -> str:
-    shown = ", ".join(f"`{_short(row.fault.before)}` -> `{_short(row.fault.after)}`" for row in rows[:_SHOWN])
+    shown = ", ".join(map(_change, rows[:_SHOWN]))
     return shown + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
 
 

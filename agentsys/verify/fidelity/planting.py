@@ -18,6 +18,7 @@ from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import FunctionNode, definitions, parse
 from agentsys.verify.fidelity.evidence import TestRecord
 from agentsys.verify.fidelity.faults import Fault, form_faults, function_faults, plant
+from agentsys.verify.fidelity.wrongvalues import wrong_values
 from agentsys.verify.results_file import HEALTH, NOT_ATTEMPTED
 
 SPECIFIC = 4
@@ -28,9 +29,10 @@ MORE = 3
 """Further faults of a statement that no test noticed."""
 LEAST_STATEMENT, LEAST_FUNCTION = 3, 2
 """So many faults of a statement, or of a function, have to go unnoticed before it counts as untested."""
-LEAST_TEST, LEAST_VALUES = 6, 3
-"""So many faults, and so many that change a value among them, a test has to miss before it counts as no test."""
-MOST_TEST = 30
+LEAST_TEST, LEAST_PLAIN = 3, 2
+"""So many faults a test has to miss before it counts as no test: among them so many where everything is wrong that a
+function hands back which the test names."""
+MOST_TEST = 18
 """Faults that are tried on one test that has noticed none."""
 ROUNDS = 5
 
@@ -48,12 +50,19 @@ class Spot:
     """It changes what is computed; others change what is checked, named or handed back."""
     statement: int = 0
     """Line of the statement that holds it."""
+    all: bool = False
+    """All that the function returns is wrong."""
 
     @property
     def key(self) -> str:
         """The same for the same fault in a file that was changed elsewhere."""
-        words = (self.path, self.symbol, self.fault.kind, self.fault.before, self.fault.after)
+        words = (self.path, self.symbol, self.fault.kind, *self.text)
         return sha256("\0".join(words).encode()).hexdigest()[:16]
+
+    @property
+    def text(self) -> tuple[str, str]:
+        """What stood there before and after; nothing for a fault of the whole function."""
+        return ("", "") if self.all else (self.fault.before, self.fault.after)
 
     @property
     def function(self) -> tuple[str, str]:
@@ -83,6 +92,9 @@ def _spots(path: str, symbol: str, source: bytes, node: ast.FunctionDef | ast.As
         spot = Spot(path, symbol, fault, value, lines.get(fault.line, fault.line))
         if parse(plant(source, fault).decode("utf-8", "replace")) is not None:
             found.setdefault(spot.key, spot)
+    for fault in wrong_values(source, node):
+        spot = Spot(path, symbol, fault, value=False, all=True)
+        found[spot.key] = spot
     return found
 
 
@@ -197,7 +209,7 @@ class Board:
                         wanted[spot] = rest
         for test in self.silent():
             instances = self.instances(test)[: INSTANCES if number < ROUNDS else None]
-            for spot in self._for_test(test)[: 3 * number - 3]:
+            for spot in self._for_test(test)[: 4 if number == 2 else 3]:
                 have = wanted.setdefault(spot, [])
                 have += [each for each in instances if each not in have]
         return {spot: tests for spot, tests in wanted.items() if tests}
@@ -257,14 +269,16 @@ class Board:
         done = {spot.key for spot, _ in self.seen_by(test)}
         if len(done) >= MOST_TEST:
             return []
-        named: list[list[Spot]] = []
+        plain: list[list[Spot]] = []
         others: list[list[Spot]] = []
-        for function in self._functions(test):
+        for function in sorted(self._functions(test), key=lambda pair: not self._named(test, pair)):
             rows = [spot for spot in self.spots[function] if spot.key not in done]
             rows.sort(key=lambda spot: self.judge(spot) != "noticed")
-            columns = named if self._named(test, function) else others
-            columns += [_kinds([row for row in rows if not row.value]), _kinds([row for row in rows if row.value])]
-        return [*_in_turn(named), *_in_turn(others)]
+            if self._named(test, function):
+                plain.append([row for row in rows if row.all])
+            rows = [row for row in rows if not row.all]
+            others += [_kinds([row for row in rows if not row.value]), _kinds([row for row in rows if row.value])]
+        return [*_in_turn(plain), *_in_turn(others)]
 
     # -- what it says --------------------------------------------------------------------------------------------------
 
@@ -273,8 +287,9 @@ class Board:
         found: list[tuple[str, list[Spot]]] = []
         for test in self.silent():
             missed = [spot for spot, word in self.seen_by(test) if word == "passed"]
-            if len(missed) >= LEAST_TEST and sum(spot.value for spot in missed) >= LEAST_VALUES:
-                found.append((test, missed))
+            plain = [spot for spot in missed if spot.all and self._named(test, spot.function)]
+            if len(missed) >= LEAST_TEST and len(plain) >= LEAST_PLAIN:
+                found.append((test, [*plain, *(spot for spot in missed if spot not in plain)]))
         return found
 
     def not_judged(self) -> list[str]:
