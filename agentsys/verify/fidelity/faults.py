@@ -54,6 +54,7 @@ _EXCHANGED = {"minimum": "maximum", "maximum": "minimum", "min": "max", "max": "
     "sum": "mean",
 }
 _STEPS = frozenset({"step", "backward", "zero_grad", "update", "clip_grad_norm_", "update_", "add_", "mul_", "sub_"})
+RAISE = "raise removed"
 _SEEDED = frozenset({"default_rng", "RandomState", "Random", "SeedSequence", "seed"})
 _AXES = frozenset({"axis", "dim"})
 _SAID = frozenset({"print", "debug", "info", "warning", "warn", "error", "exception", "log_message", "write_text"})
@@ -118,7 +119,7 @@ class _Finder:
         for top in _body(self._function):
             for node in ast.walk(top):
                 if isinstance(node, ast.Raise):
-                    yield self._fault(node, "raise removed", "pass")
+                    yield self._fault(node, RAISE, "pass")
                 elif isinstance(node, ast.Return) and node.value is not None and not _is_constant(node.value, None):
                     yield self._fault(node.value, "nothing returned", "None")
                     if not isinstance(node.value, ast.Tuple | ast.Dict):

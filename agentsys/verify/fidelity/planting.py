@@ -17,7 +17,7 @@ from typing import Literal
 from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import FunctionNode, definitions, parse
 from agentsys.verify.fidelity.evidence import TestRecord
-from agentsys.verify.fidelity.faults import Fault, form_faults, function_faults, plant
+from agentsys.verify.fidelity.faults import RAISE, Fault, form_faults, function_faults, plant
 from agentsys.verify.fidelity.wrongvalues import wrong_values
 from agentsys.verify.results_file import HEALTH, NOT_ATTEMPTED
 
@@ -32,9 +32,11 @@ LEAST_STATEMENT, LEAST_FUNCTION = 3, 2
 LEAST_TEST, LEAST_PLAIN = 3, 2
 """So many faults a test has to miss before it counts as no test: among them so many where everything is wrong that a
 function hands back which the test names."""
-MOST_TEST = 18
+MOST_TEST = 24
 """Faults that are tried on one test that has noticed none."""
 ROUNDS = 5
+GO = 6
+"""Faults that are tried in one go on such a test."""
 
 Judged = Literal["noticed", "missed", "broke", "open"]
 
@@ -209,7 +211,7 @@ class Board:
                         wanted[spot] = rest
         for test in self.silent():
             instances = self.instances(test)[: INSTANCES if number < ROUNDS else None]
-            for spot in self._for_test(test)[: 4 if number == 2 else 3]:
+            for spot in self._for_test(test)[:GO]:
                 have = wanted.setdefault(spot, [])
                 have += [each for each in instances if each not in have]
         return {spot: tests for spot, tests in wanted.items() if tests}
@@ -270,6 +272,7 @@ class Board:
         if len(done) >= MOST_TEST:
             return []
         plain: list[list[Spot]] = []
+        refused: list[list[Spot]] = []
         others: list[list[Spot]] = []
         for function in sorted(self._functions(test), key=lambda pair: not self._named(test, pair)):
             rows = [spot for spot in self.spots[function] if spot.key not in done]
@@ -277,8 +280,9 @@ class Board:
             if self._named(test, function):
                 plain.append([row for row in rows if row.all])
             rows = [row for row in rows if not row.all]
+            refused.append([row for row in rows if row.fault.kind == RAISE])
             others += [_kinds([row for row in rows if not row.value]), _kinds([row for row in rows if row.value])]
-        return [*_in_turn(plain), *_in_turn(others)]
+        return list(dict.fromkeys([*_in_turn(plain), *_in_turn(refused), *_in_turn(others)]))
 
     # -- what it says --------------------------------------------------------------------------------------------------
 

@@ -8,33 +8,46 @@ from collections.abc import Iterator
 from agentsys.plan.symbols import FunctionNode
 from agentsys.verify.fidelity.faults import Fault
 
-KINDS = ("all values that it returns changed", "form of what it returns changed", "all that it returns infinite")
+KINDS = (
+    "all values that it returns changed",
+    "form of what it returns changed",
+    "all that it returns infinite",
+    "other values at each call",
+)
 _HELPER = """
 
 
-def agentsys_wrong_(value, form, depth=0):
+def agentsys_wrong_(value, form, depth=0, calls=[0]):
+    calls[0] += 1
+    shift = calls[0] if form == 3 else 1.3
     if depth > 4:
         return value
     if value is None:
         return 0
     if isinstance(value, bool):
-        return not value
-    if isinstance(value, int):
-        return value + 7
-    if isinstance(value, (float, complex)):
-        return value + float("inf") if form == 2 else value * 1.7 + 1.3
+        return not value if form != 3 else bool(calls[0] % 2)
+    if isinstance(value, (int, float, complex)):
+        if form == 1:
+            return [value]
+        if form == 2:
+            return value + float("inf")
+        return value + 7 + calls[0] * (form == 3) if isinstance(value, int) else value * (1.7 + 0.3 * value) + shift
     if isinstance(value, str):
-        return value + "_"
+        return value + "_" * (calls[0] if form == 3 else 1)
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        wrong = value + float("inf") if form == 2 else value * 1.7 + 1.3
-        return wrong.reshape(-1)[:-1] if form == 1 else wrong
+        wrong = value + float("inf") if form == 2 else value * (1.7 + 0.3 * value) + shift
+        if form != 1:
+            return wrong
+        wrong = wrong.reshape(-1)[:-1]
+        return wrong.astype("float32") if hasattr(wrong, "astype") else wrong
     if isinstance(value, dict):
-        return {(f"{key}_" if form == 1 else key): agentsys_wrong_(item, form, depth + 1) for key, item in value.items()}
+        end = "_" if form == 1 else ""
+        return {f"{key}{end}" if end else key: agentsys_wrong_(item, form, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        items = [agentsys_wrong_(item, form, depth + 1) for item in value]
+        items = [agentsys_wrong_(item, 0 if form == 1 else form, depth + 1) for item in value]
         if hasattr(value, "_fields"):
             return type(value)(*items)
-        return type(value)(items[:-1] if form == 1 and len(items) != 1 else items)
+        return type(value)(items[:-1] if form == 1 else items)
     if hasattr(value, "__dict__"):
         import copy
 
@@ -47,7 +60,7 @@ def agentsys_wrong_(value, form, depth=0):
 
 
 def wrong_values(source: bytes, function: ast.AST) -> list[Fault]:
-    """Return three faults: what a function returns has other numbers, another form, or no finite number.
+    """Return faults of one function: it returns other numbers, another form, no finite number, or never the same.
 
     Each replaces the whole file. Functions that return nothing have none.
     """
