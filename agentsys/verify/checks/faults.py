@@ -17,7 +17,7 @@ from agentsys.plan.symbols import definitions
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Target, plan_targets
-from agentsys.verify.fidelity.mutation_report import FILE, MutationReport, TriedMutant
+from agentsys.verify.fidelity.mutation_report import FAULTS_FILE, FILE, MutationReport, TriedMutant
 from agentsys.verify.fidelity.noticed import STANDING, NoticedFault, Standing, read_standing
 from agentsys.verify.fidelity.planting import ROUNDS, Board, Spot, assembles, base, spots, test_texts
 from agentsys.verify.fidelity.trials import Trial, Trials, TrialSeen
@@ -199,7 +199,7 @@ class _Work:
             seconds=round(seconds, 1),
             note="; ".join(self.notes),
         )
-        self.bench.log("faults.json", report.model_dump_json(indent=1) + "\n")
+        self.bench.log(FAULTS_FILE, report.model_dump_json(indent=1) + "\n")
         write_atomic(job.out.parent / FILE, report.model_dump_json(indent=1) + "\n")
         write_atomic(job.out.parent / STANDING, Standing(faults=faults).model_dump_json(indent=1) + "\n")
 

@@ -12,6 +12,8 @@ from agentsys.verify.fidelity.mutants import Mutant
 
 FILE = "mutation.json"
 """Name of the report below `rounds/`."""
+FAULTS_FILE = "faults.json"
+"""Name of the same report below `rounds/NN/`."""
 
 MutantState = Literal["caught", "survived", "not_run"]
 
@@ -52,6 +54,15 @@ class MutationReport(Artifact):
     def survivors(self) -> tuple[TriedMutant, ...]:
         """The faults that no test noticed."""
         return tuple(item for item in self.mutants if item.state == "survived")
+
+
+def noticed_faults(report: MutationReport | None) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the tests that noticed a fault in each function, for `agentsys.verify.fidelity.evidence.Proof`."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for item in report.mutants if report is not None else ():
+        if item.state == "caught":
+            found.setdefault((item.path, item.symbol), set()).update(item.noticed or (item.by.partition("[")[0],))
+    return {place: tuple(sorted(tests)) for place, tests in found.items()}
 
 
 def read_report(path: Path) -> MutationReport | None:

@@ -30,7 +30,7 @@ from typing import Any, TextIO
 
 WALL = 6.0  # so many times its CPU seconds a trial may take on the clock: the machine may be busy
 POLL = 0.05
-ASSERTED = (AssertionError, LookupError, OSError)  # what a test raises that looks at a result
+ASSERTED = (AssertionError, KeyError, OSError)  # what a test raises that looks at a result
 
 
 # -- the process of one trial ------------------------------------------------------------------------------------------
