@@ -17,7 +17,7 @@ from agentsys.plan.symbols import definitions
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Target, plan_targets
-from agentsys.verify.fidelity.mutation_report import FAULTS_FILE, FILE, MutationReport, TriedMutant
+from agentsys.verify.fidelity.mutation_report import FAULTS_FILE, FILE, MutationReport, TriedMutant, read_report
 from agentsys.verify.fidelity.noticed import STANDING, NoticedFault, Standing, read_standing
 from agentsys.verify.fidelity.planting import ROUNDS, Board, Spot, assembles, base, spots, test_texts
 from agentsys.verify.fidelity.trials import Trial, Trials, TrialSeen
@@ -25,6 +25,8 @@ from agentsys.verify.fidelity.trials import Trial, Trials, TrialSeen
 NAME = "faults"
 MOST_SECONDS = 900.0
 """After this time no further fault is tried."""
+AGAIN = 8
+"""Faults that a replay plants once more."""
 _SHOWN = 4
 _BEFORE, _AFTER = "before", "after"
 
@@ -44,11 +46,12 @@ async def check_faults(bench: Bench) -> Found:
     judged = [board.judge(spot) for spot in board.tried.values()]
     noticed, missed = judged.count("noticed"), judged.count("missed")
     note = f"the tests noticed {noticed} of {noticed + missed} planted faults"
-    idle = board.not_judged()
+    idle = [] if work.again else board.not_judged()
     note += f"; {len(idle)} tests not judged" if idle else ""
+    note += "; all were judged in the round that is replayed" if work.again else ""
     note += f"; {lost}" if lost else ""
     seconds = time.monotonic() - since
-    work.store(seconds)
+    work.store(seconds, passed=not found)
     log = bench.log("faults.log", work.log())
     counts = {"noticed": noticed, "missed": missed, "broke": judged.count("broke"), "not_judged": len(idle)}
     check = bench.check(NAME, "failed" if found else "passed", note, log=log, counts=counts)
@@ -70,18 +73,29 @@ class _Work:
         self.standing = read_standing(job.out.parent / STANDING)
         self.notes: list[str] = []
         self.unfinished = False
+        self.steady: set[str] = set()
+        """Tests that passed without a fault, before the first faults and after them."""
+        report = read_report(job.out.parent / FILE)
+        tree = job.tree or tree_hash(job.files)
+        self.again = job.stage == "replay" and report is not None and report.passed and report.tree == tree
+        """A round has judged these files: here a few of the faults are planted once more."""
         self._sample = self._chosen(targets)
 
     def _chosen(self, targets: list[Target]) -> list[Spot]:
         """Return what the tests noticed before, and a sample over the whole method."""
         every = {spot.key: spot for rows in self.board.spots.values() for spot in rows}
         before = [every[key] for key in self.standing.faults if key in every]
+        if self.again:
+            return random.Random(0).sample(before, min(AGAIN, len(before)))
         pool = sorted((spot for row in targets for spot in self.board.values((row.path, row.symbol))), key=_key)
         count = min(self.bench.job.mutants, len(pool))
         return list(dict.fromkeys([*before, *random.Random(0).sample(pool, count)]))
 
     async def run(self) -> None:
         """Try faults in a few goes; each takes what the one before left open."""
+        if self.again:
+            await self._go({spot: self.board.specific(spot.function) for spot in self._sample}, first=True)
+            return
         await self._go(self.board.first(self._sample), first=True)
         for number in range(2, ROUNDS + 1):
             wanted = self.board.following(number)
@@ -92,11 +106,9 @@ class _Work:
     async def _go(self, wanted: Mapping[Spot, list[str]], *, first: bool = False) -> None:
         board = self.board
         passed = tuple(board.tests.passed())
-        involved = passed if first else tuple(dict.fromkeys(test for tests in wanted.values() for test in tests))
         rows = [Trial(spot.key, tuple(tests), spot.path, spot.fault) for spot, tests in wanted.items()]
         if first:
-            rows.insert(0, Trial(_BEFORE, passed, record=True))
-        rows.append(Trial(_AFTER, involved, alone=True))
+            rows = [Trial(_BEFORE, passed, record=True), *rows, Trial(_AFTER, passed, alone=True)]
         seen = await self.trials.run(rows, max(self.until - time.monotonic(), 0.0))
         if first and not _sound(seen.get(_BEFORE), passed) and self.trials.fork:
             self.trials.fork = False
@@ -110,7 +122,8 @@ class _Work:
 
     def _take(self, wanted: Mapping[Spot, list[str]], seen: Mapping[str, TrialSeen], *, first: bool) -> None:
         board, before, after = self.board, seen.get(_BEFORE), seen.get(_AFTER)
-        steady = {test for test, item in (after.tests.items() if after else ()) if item.word == "passed"}
+        if first:
+            self.steady = {test for test, item in (after.tests.items() if after else ()) if item.word == "passed"}
         if first and before is not None:
             functions = {
                 test: tuple(dict.fromkeys((*board.tests.functions.get(test, ()), *item.functions)))
@@ -124,18 +137,18 @@ class _Work:
             if trial is None:
                 self.unfinished = True
                 continue
-            words = {test: item.word for test, item in trial.tests.items() if test in steady}
+            words = {test: item.word for test, item in trial.tests.items() if test in self.steady}
             if trial.ended != "done" and trial.under_way:
                 words[trial.under_way] = "crashed"
             board.note(spot, words or {"": "crashed"})
-        if after is None or (first and before is None):
+        if first and (before is None or after is None):
             self.unfinished = True
 
     # -- what it says --------------------------------------------------------------------------------------------------
 
     def found(self) -> list[Diagnostic]:
         """Return a diagnostic for each test that notices nothing, each untested function, each test that got weaker."""
-        rows = [*self._weaker(), *self._untested(), *self._idle()]
+        rows = self._weaker() if self.again else [*self._weaker(), *self._untested(), *self._idle()]
         if self.unfinished:
             message = (
                 f"not all planted faults could be tried within {MOST_SECONDS:.0f} s: make the tests quicker, with "
@@ -182,8 +195,8 @@ class _Work:
 
     # -- what is kept --------------------------------------------------------------------------------------------------
 
-    def store(self, seconds: float) -> None:
-        """Write the report, and what the tests notice for the rounds that follow."""
+    def store(self, seconds: float, *, passed: bool) -> None:
+        """Write the report, and what the tests notice for the rounds that follow; a replay leaves both as they are."""
         job, board = self.bench.job, self.board
         rows: list[TriedMutant] = []
         faults = dict(self.standing.faults)
@@ -198,8 +211,11 @@ class _Work:
             mutants=tuple(rows),
             seconds=round(seconds, 1),
             note="; ".join(self.notes),
+            passed=passed,
         )
         self.bench.log(FAULTS_FILE, report.model_dump_json(indent=1) + "\n")
+        if self.again:
+            return
         write_atomic(job.out.parent / FILE, report.model_dump_json(indent=1) + "\n")
         write_atomic(job.out.parent / STANDING, Standing(faults=faults).model_dump_json(indent=1) + "\n")
 

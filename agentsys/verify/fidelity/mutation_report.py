@@ -38,6 +38,7 @@ class MutationReport(Artifact):
     backend: str = ""
     mutants: tuple[TriedMutant, ...] = ()
     seconds: float = 0.0
+    passed: bool = Field(default=False, description="the check `faults` passed with them")
     note: str = Field(default="", description="why faults were not tried: no target, a limit, a fault of the sandbox")
 
     def count(self, state: MutantState) -> int:

@@ -35,8 +35,8 @@ function hands back which the test names."""
 MOST_TEST = 24
 """Faults that are tried on one test that has noticed none."""
 ROUNDS = 5
-GO = 6
-"""Faults that are tried in one go on such a test."""
+FIRST_GO, GO = 4, 5
+"""Faults that are tried in one go on such a test: at first the plainest alone."""
 
 Judged = Literal["noticed", "missed", "broke", "open"]
 
@@ -211,7 +211,7 @@ class Board:
                         wanted[spot] = rest
         for test in self.silent():
             instances = self.instances(test)[: INSTANCES if number < ROUNDS else None]
-            for spot in self._for_test(test)[:GO]:
+            for spot in self._for_test(test)[: FIRST_GO if number == 2 else GO]:
                 have = wanted.setdefault(spot, [])
                 have += [each for each in instances if each not in have]
         return {spot: tests for spot, tests in wanted.items() if tests}
