@@ -7,11 +7,9 @@ its tests cost. Where tests do not pass in a forked process, each trial is given
 from __future__ import annotations
 
 import ast
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files as resource_files
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -19,9 +17,10 @@ from pydantic import BaseModel, ConfigDict
 from agentsys.core.tree import is_test_path
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.symbols import parse
-from agentsys.verify.checks.base import PROBES, Bench, log_text, read_lines
+from agentsys.verify.checks.base import Bench, log_text, read_lines
+from agentsys.verify.checks.pytests import allowed_plugins, our_options
 from agentsys.verify.fidelity.faults import Fault
-from agentsys_sandbox.base import REPO, VENV
+from agentsys_sandbox.base import REPO
 
 Word = Literal["passed", "asserted", "crashed", "skipped"]
 """How a test ended: `asserted` where it found a difference by itself, `crashed` where the code under it broke."""
@@ -31,9 +30,8 @@ TIMES = 3.0
 """A trial may take this many times the CPU seconds that its tests take without a fault ..."""
 SPARE = 5.0
 """... and these for importing the repository's modules."""
-OPTIONS = ("-q", "--tb=no", "--color=no", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", REPO)
 
-_PROBE, _WITH = "agentsys_faults.py", "agentsys_probe.py"
+_PROBE = "agentsys_faults.py"
 
 
 @dataclass(frozen=True)
@@ -96,35 +94,31 @@ class Trials:
         """
         bench, self.number = self.bench, self.number + 1
         await bench.place_repo()
-        out, name = f"{bench.inside}/faults-{self.number}.jsonl", f"faults-{self.number}.job.json"
-        with_probe = resource_files("agentsys.verify").joinpath("probes", _WITH).read_bytes()
-        await bench.sandbox.write_files({_WITH: with_probe}, root=PROBES)
-        await bench.place_probe(_PROBE, {name: self.job(trials, out, limit).encode()})
-        argv = [f"{VENV}/bin/python", f"{PROBES}/{_PROBE}", f"{bench.inside}/{name}"]
+        out = f"{bench.inside}/faults-{self.number}.jsonl"
         longest = max((self._cpu(trial) for trial in trials), default=0.0)
-        result = await bench.run("faults", argv, timeout=limit + 10 * longest + 60)
+        job = self.job(trials, out, limit)
+        result = await bench.run_probe("faults", _PROBE, job, timeout=limit + 10 * longest + 60)
         bench.log(f"faults-{self.number}.log", log_text(result))
         lines = read_lines(await bench.sandbox.read_file(out, max_bytes=64 << 20), TrialSeen)
         return {line.id: line for line in lines}
 
-    def job(self, trials: Sequence[Trial], out: str, limit: float) -> str:
-        """Return the job file of `probes/agentsys_faults.py`."""
+    def job(self, trials: Sequence[Trial], out: str, limit: float) -> dict[str, object]:
+        """Return the job of `probes/agentsys_faults.py`."""
         bench = self.bench
         methods = [path for path in bench.job.files if path.endswith(".py") and not is_test_path(path)]
-        return json.dumps(
-            {
-                "out": out,
-                "root": REPO,
-                "options": OPTIONS,
-                "preload": third_party(bench.job.files, bench.facts),
-                "methods": {f"{REPO}/{path}": path for path in methods},
-                "texts": {path: bench.text(path) for path in {trial.path for trial in trials} if path},
-                "fork": self.fork,
-                "parallel": PARALLEL,
-                "limit": limit,
-                "trials": [self._row(trial) for trial in trials],
-            }
-        )
+        return {
+            "out": out,
+            "root": REPO,
+            "options": [*our_options(bench), "-q", "--tb=no"],
+            "plugins": allowed_plugins(bench),
+            "preload": third_party(bench.job.files, bench.facts),
+            "methods": {f"{REPO}/{path}": path for path in methods},
+            "texts": {path: bench.text(path) for path in {trial.path for trial in trials} if path},
+            "fork": self.fork,
+            "parallel": PARALLEL,
+            "limit": limit,
+            "trials": [self._row(trial) for trial in trials],
+        }
 
     def _row(self, trial: Trial) -> dict[str, object]:
         fault = trial.fault

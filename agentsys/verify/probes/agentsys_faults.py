@@ -1,8 +1,8 @@
 """Runs inside the sandbox: plants faults in the repository's files, one process each, and tells what its tests say.
 
-Usage: `python agentsys_faults.py JOB`, where JOB is a JSON file
-{"out": path, "root": path, "options": [pytest options], "preload": [modules], "methods": {absolute path: relative},
- "texts": {relative: source}, "fork": bool, "parallel": int, "limit": seconds,
+Usage: `python agentsys_faults.py`, with a JSON object on the standard input:
+{"out": path, "root": path, "options": [pytest options], "plugins": [distributions], "preload": [modules],
+ "methods": {absolute path: relative}, "texts": {relative: source}, "fork": bool, "parallel": int, "limit": seconds,
  "trials": [{"id", "path", "start", "end", "after", "tests": [node ids], "cpu": seconds, "record": bool,
              "alone": bool}]}.
 This process imports pytest and the modules named, never the repository's own, and forks for each trial; with `fork`
@@ -176,8 +176,6 @@ def walk(tb: Any) -> Any:
 
 def attempt(job: dict[str, Any], trial: dict[str, Any], pipe: int) -> None:
     """Run the tests of one trial in this process, which has nothing else to do."""
-    os.chdir(job["root"])
-    sys.path.insert(0, job["root"])
     cpu = max(int(trial["cpu"]), 1)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 2))
     if trial["path"]:
@@ -189,8 +187,10 @@ def attempt(job: dict[str, Any], trial: dict[str, Any], pipe: int) -> None:
     job["texts"], job["trials"] = {}, []  # the code under test need not find them
     files = sorted({name.partition("::")[0] for name in trial["tests"]})
     import pytest
+    from agentsys_pytest import plugin_modules
 
-    out.write(json.dumps({"finish": int(pytest.main([*job["options"], *files], plugins=[watch]))}) + "\n")
+    plugins = [watch, *plugin_modules(job["plugins"])]
+    out.write(json.dumps({"finish": int(pytest.main([*job["options"], *files], plugins=plugins))}) + "\n")
     out.flush()
 
 
@@ -258,7 +258,7 @@ def fork(job: dict[str, Any], trial: dict[str, Any], pipe: int) -> int:
     try:
         os.setsid()
         quiet()
-        sys.path[:] = job["path"]
+        sys.path += job["inside"]
         attempt(job, trial, pipe)
         code = 0
     finally:
@@ -273,7 +273,7 @@ def quiet() -> None:
 
 def start(job: dict[str, Any], trial: dict[str, Any], pipe: int) -> int:
     words = json.dumps({**job, "trials": [trial]}).encode()
-    argv = [sys.executable, "-B", __file__, "--one", str(pipe)]
+    argv = [sys.executable, "-s", __file__, "--one", str(pipe)]
     process = subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(pipe,),
         start_new_session=True,
@@ -307,27 +307,40 @@ def serve(job: dict[str, Any], out: TextIO) -> None:
                 out.flush()
 
 
-def preload(names: list[str], root: str) -> None:
+def outside(root: str) -> list[str]:
+    """Take what lies in the repository off the module search path, and return it."""
+    inside = [item for item in sys.path if (item + "/").startswith(root + "/")]
+    sys.path[:] = [item for item in sys.path if item not in inside]
+    return inside
+
+
+def preload(job: dict[str, Any]) -> None:
     """Import what is not the repository's; what cannot be imported now is imported, or fails, in the trials."""
-    sys.path[:] = [name for name in sys.path if not os.path.realpath(name or ".").startswith(root)]
-    for name in ["pytest", *names]:
+    from agentsys_pytest import plugin_modules
+
+    importlib.import_module("pytest")
+    plugin_modules(job["plugins"])
+    for name in ["agentsys_probe", *job["preload"]]:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
 
 
 def main() -> None:
-    if sys.argv[1] == "--one":
-        job = json.load(sys.stdin)
+    job = json.load(sys.stdin)
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    job["inside"] = outside(job["root"])
+    if "--one" in sys.argv:
         quiet()
+        preload({**job, "preload": []})
+        sys.path += job["inside"]
         attempt(job, job["trials"][0], int(sys.argv[2]))
         return
-    place = Path(sys.argv[1])
-    job = json.loads(place.read_text(encoding="utf-8"))
-    place.unlink()
-    job["path"] = list(sys.path)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     with Path(job["out"]).open("a", encoding="utf-8") as out:
         if job["fork"]:
-            preload(job["preload"], job["root"])
+            preload(job)
             gc.collect()
             gc.freeze()
         serve(job, out)
