@@ -78,6 +78,8 @@ def mutants_words(data: ReportData) -> str:
     words = f"the tests noticed {caught} of {plural(caught + survived, 'planted fault')}"
     if not caught + survived:
         words = "no planted fault was tried"
+    if broke := report.count("broke"):
+        words += f"; {broke} more broke the code by themselves"
     if left:
         words += f"; {left} not tried"
     return f"{words}: {clean_line(report.note, 120)}" if report.note else words
@@ -141,7 +143,7 @@ def _fault(item: TriedMutant) -> str:
 def _outcome(item: TriedMutant) -> str:
     if item.state == "caught":
         return f"noticed by {item.by}"
-    words = "not noticed" if item.state == "survived" else "not tried"
+    words = {"survived": "not noticed", "broke": "the code broke by itself"}.get(item.state, "not tried")
     return f"{words}: {item.note}" if item.note else words
 
 

@@ -71,6 +71,7 @@ class _Work:
         self.board.learn(tests)
         self.trials = Trials(bench, seconds=tests.seconds)
         self.standing = read_standing(job.out.parent / STANDING)
+        self.board.standing = {key: row.tests for key, row in self.standing.faults.items()}
         self.notes: list[str] = []
         self.unfinished = False
         self.steady: set[str] = set()
@@ -94,7 +95,7 @@ class _Work:
     async def run(self) -> None:
         """Try faults in a few goes; each takes what the one before left open."""
         if self.again:
-            await self._go({spot: self.board.specific(spot.function) for spot in self._sample}, first=True)
+            await self._go({spot: self.board.before(spot) for spot in self._sample}, first=True)
             return
         await self._go(self.board.first(self._sample), first=True)
         for number in range(2, ROUNDS + 1):
@@ -184,7 +185,7 @@ class _Work:
         rows: list[Diagnostic] = []
         for key, before in self.standing.faults.items():
             spot = self.board.tried.get(key)
-            if spot is not None and self.board.judge(spot) == "missed":
+            if spot is not None and self.board.passing(spot):
                 names = ", ".join(f"`{name}`" for name in before.tests[:_SHOWN])
                 message = (
                     f"{names} noticed {_words([spot])} in round {before.round}, and no test does now: a repair may not "
@@ -200,7 +201,8 @@ class _Work:
         job, board = self.bench.job, self.board
         rows: list[TriedMutant] = []
         faults = dict(self.standing.faults)
-        for number, spot in enumerate(board.tried.values(), 1):
+        closed = [spot for spot in board.tried.values() if board.judge(spot) != "open"]
+        for number, spot in enumerate(closed, 1):
             by = sorted(dict.fromkeys(map(base, board.noticed_by(spot))))
             if by:
                 faults[spot.key] = NoticedFault(path=spot.path, symbol=spot.symbol, tests=tuple(by), round=job.round)
@@ -252,9 +254,8 @@ def _sound(seen: TrialSeen | None, passed: tuple[str, ...]) -> bool:
 
 
 def _mutant(number: int, board: Board, spot: Spot, by: list[str]) -> TriedMutant:
-    states = {"noticed": "caught", "missed": "survived"}
+    states = {"noticed": "caught", "missed": "survived", "broke": "broke"}
     judged = board.judge(spot)
-    note = "the code broke by itself" if judged == "broke" else ""
     return TriedMutant.model_validate(
         {
             "number": number,
@@ -265,11 +266,10 @@ def _mutant(number: int, board: Board, spot: Spot, by: list[str]) -> TriedMutant
             "before": _short(spot.text[0]),
             "after": _short(spot.text[1]),
             "requirements": board.required.get(spot.function, ()),
-            "state": states.get(judged, "not_run"),
+            "state": states[judged],
             "by": by[0] if by else "",
             "noticed": by,
             "tests": len(board.words[spot.key]),
-            "note": note,
         }
     )
 

@@ -15,7 +15,8 @@ FILE = "mutation.json"
 FAULTS_FILE = "faults.json"
 """Name of the same report below `rounds/NN/`."""
 
-MutantState = Literal["caught", "survived", "not_run"]
+MutantState = Literal["caught", "survived", "broke", "not_run"]
+"""`broke`: the code ended by itself, which says nothing about the tests."""
 
 
 class TriedMutant(Mutant):

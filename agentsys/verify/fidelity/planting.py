@@ -140,6 +140,8 @@ class Board:
     """Function -> ids of the requirements that it carries."""
     whole: frozenset[tuple[str, str]] = frozenset()
     """Functions that put results together: judged as a whole, not statement by statement."""
+    standing: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Keys of faults that tests noticed in an earlier round -> those tests."""
     tests: TestRecord = field(default_factory=TestRecord)
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Test -> functions that its own body executes."""
@@ -174,13 +176,17 @@ class Board:
         return [test for test, word in self.words.get(spot.key, {}).items() if word == "asserted"]
 
     def judge(self, spot: Spot) -> Judged:
-        """Return what the tests say of a fault; it is `missed` where all that were run against it passed."""
+        """Return what the tests say of a fault; it is `missed` where all tests that execute its function passed."""
         words = set(self.words.get(spot.key, {}).values())
         if "asserted" in words:
             return "noticed"
-        if not words or words == {"skipped"}:
-            return "open"
-        return "broke" if words - {"passed", "skipped"} else "missed"
+        if words - {"passed", "skipped"}:
+            return "broke"
+        return "missed" if "passed" in words and not self._rest(spot) else "open"
+
+    def passing(self, spot: Spot) -> bool:
+        """True where no test that was run against a fault has failed so far."""
+        return "passed" in self.words.get(spot.key, {}).values() and self.judge(spot) in ("missed", "open")
 
     # -- what to try next ----------------------------------------------------------------------------------------------
 
@@ -194,8 +200,13 @@ class Board:
                     seen.add(spot.statement)
                     wanted[spot] = self.specific(function)
         for spot in sample:
-            wanted.setdefault(spot, self.specific(spot.function))
+            wanted.setdefault(spot, self.before(spot) or self.specific(spot.function))
         return {spot: tests for spot, tests in wanted.items() if tests}
+
+    def before(self, spot: Spot) -> list[str]:
+        """Return the passed tests that noticed a fault in an earlier round."""
+        names = self.standing.get(spot.key, ())
+        return [test for name in names[:SPECIFIC] for test in self.instances(name)]
 
     def following(self, number: int) -> dict[Spot, list[str]]:
         """What is still open: statements without a fault that was noticed, tests that have noticed none."""
@@ -206,9 +217,11 @@ class Board:
                 for spot in fresh:
                     wanted[spot] = self.specific(function)
                 for spot in rows:
-                    rest = self._rest(spot) if number > 2 and self.judge(spot) == "missed" else []
-                    if rest:
-                        wanted[spot] = rest
+                    if number > 2 and self.passing(spot):
+                        wanted[spot] = self._rest(spot)
+        for spot in self.tried.values():
+            if spot.key in self.standing and self.passing(spot):
+                wanted[spot] = self._rest(spot)
         for test in self.silent():
             instances = self.instances(test)[: INSTANCES if number < ROUNDS else None]
             for spot in self._for_test(test)[: FIRST_GO if number == 2 else GO]:
@@ -227,7 +240,13 @@ class Board:
         return [each for each in rows.values() if not any(self.judge(spot) == "noticed" for spot in each)]
 
     def _rest(self, spot: Spot) -> list[str]:
-        return [test for test in self.executing(spot.function) if test not in self.words[spot.key]]
+        """Return the tests that execute its function and were not run against it, a few instances of each."""
+        asked = {base(test) for test in self.words.get(spot.key, ())}
+        chosen: dict[str, list[str]] = {}
+        for test in self.executing(spot.function):
+            if base(test) not in asked:
+                chosen.setdefault(base(test), []).append(test)
+        return [test for tests in chosen.values() for test in tests[:INSTANCES]]
 
     def specific(self, function: tuple[str, str]) -> list[str]:
         """Return the tests that are run first against the faults of a function."""
