@@ -107,9 +107,15 @@ class _Work:
     async def _go(self, wanted: Mapping[Spot, list[str]], *, first: bool = False) -> None:
         board = self.board
         passed = tuple(board.tests.passed())
-        rows = [Trial(spot.key, tuple(tests), spot.path, spot.fault) for spot, tests in wanted.items()]
+        silent = set(board.silent())
+        rows = [
+            Trial(
+                spot.key, tuple(tests), spot.path, spot.fault, first=not first and silent.isdisjoint(map(base, tests))
+            )
+            for spot, tests in wanted.items()
+        ]
         if first:
-            rows = [Trial(_BEFORE, passed, record=True), *rows, Trial(_AFTER, passed, alone=True)]
+            rows = [Trial(_BEFORE, passed, record=True), *rows, Trial(_AFTER, passed)]
         seen = await self.trials.run(rows, max(self.until - time.monotonic(), 0.0))
         if first and not _sound(seen.get(_BEFORE), passed) and self.trials.fork:
             self.trials.fork = False
@@ -142,13 +148,19 @@ class _Work:
             if trial.ended != "done" and trial.under_way:
                 words[trial.under_way] = "crashed"
             board.note(spot, words or {"": "crashed"})
-        if first and (before is None or after is None):
+        if first and not all(trial is not None and trial.ended == "done" for trial in (before, after)):
             self.unfinished = True
 
     # -- what it says --------------------------------------------------------------------------------------------------
 
     def found(self) -> list[Diagnostic]:
         """Return a diagnostic for each test that notices nothing, each untested function, each test that got weaker."""
+        if not self.steady and not self.unfinished:
+            message = (
+                "the tests passed in one process and none of them passes when it is run again: let no test depend on "
+                "what another left behind, or on how the process was started"
+            )
+            return [_diagnostic(message, symbol=NAME)]
         rows = self._weaker() if self.again else [*self._weaker(), *self._untested(), *self._idle()]
         if self.unfinished:
             message = (

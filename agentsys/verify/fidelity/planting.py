@@ -21,7 +21,9 @@ from agentsys.verify.fidelity.faults import RAISE, Fault, form_faults, function_
 from agentsys.verify.fidelity.wrongvalues import wrong_values
 from agentsys.verify.results_file import HEALTH, NOT_ATTEMPTED
 
-SPECIFIC = 4
+SLOW = 0.2
+"""Seconds; slower tests are run last against a fault."""
+SPECIFIC = 3
 """Tests that are run against a fault at first: those that execute least besides its function."""
 INSTANCES = 2
 """Of a parametrised test that many instances at first."""
@@ -35,7 +37,7 @@ function hands back which the test names."""
 MOST_TEST = 24
 """Faults that are tried on one test that has noticed none."""
 ROUNDS = 5
-FIRST_GO, GO = 4, 5
+FIRST_GO, GO = 2, 4
 """Faults that are tried in one go on such a test: at first the plainest alone."""
 
 Judged = Literal["noticed", "missed", "broke", "open"]
@@ -160,7 +162,12 @@ class Board:
                 path, _, symbol = name.partition(":")
                 self._by.setdefault((path, symbol), []).append(test)
         for names in self._by.values():
-            names.sort(key=lambda test: (len(tests.functions.get(test, ())), tests.seconds.get(test, 0.0), test))
+            names.sort(key=self._cost)
+
+    def _cost(self, test: str) -> tuple[bool, int, float, str]:
+        """Slow tests come last, and before them those that execute much."""
+        seconds = self.tests.seconds.get(test, 0.0)
+        return seconds > SLOW, len(self.tests.functions.get(test, ())), seconds, test
 
     def executing(self, function: tuple[str, str]) -> list[str]:
         """Return the passed tests that execute a function, those that execute least besides it first."""

@@ -28,8 +28,8 @@ Word = Literal["passed", "asserted", "crashed", "skipped"]
 PARALLEL = 2
 TIMES = 3.0
 """A trial may take this many times the CPU seconds that its tests take without a fault ..."""
-SPARE = 5.0
-"""... and these for importing the repository's modules."""
+SPARE, SPARE_ALONE = 2.0, 20.0
+"""... and these for importing the repository's modules, or for a whole Python of its own."""
 
 _PROBE = "agentsys_faults.py"
 
@@ -45,8 +45,8 @@ class Trial:
     fault: Fault | None = None
     record: bool = False
     """Note which functions each test executes."""
-    alone: bool = False
-    """Wait until all before it have ended."""
+    first: bool = False
+    """One test that notices the fault is enough."""
 
 
 class TestSeen(BaseModel):
@@ -124,10 +124,12 @@ class Trials:
         fault = trial.fault
         place = {"start": fault.start, "end": fault.end, "after": fault.after} if fault else {}
         row = {"id": trial.id, "path": trial.path, "tests": trial.tests, "cpu": self._cpu(trial)}
-        return {**row, **place, "record": trial.record, "alone": trial.alone}
+        return {**row, **place, "record": trial.record, "first": trial.first}
 
     def _cpu(self, trial: Trial) -> float:
-        return TIMES * sum(self.seconds.get(test, 0.0) for test in trial.tests) + SPARE
+        return TIMES * sum(self.seconds.get(test, 0.0) for test in trial.tests) + (
+            SPARE if self.fork and trial.path else SPARE_ALONE
+        )
 
 
 def third_party(files: Mapping[str, bytes], facts: RepoFacts) -> list[str]:

@@ -4,10 +4,10 @@ Usage: `python agentsys_faults.py`, with a JSON object on the standard input:
 {"out": path, "root": path, "options": [pytest options], "plugins": [distributions], "preload": [modules],
  "methods": {absolute path: relative}, "texts": {relative: source}, "fork": bool, "parallel": int, "limit": seconds,
  "trials": [{"id", "path", "start", "end", "after", "tests": [node ids], "cpu": seconds, "record": bool,
-             "alone": bool}]}.
+             "first": bool}]}.
 This process imports pytest and the modules named, never the repository's own, and forks for each trial; with `fork`
-false it starts a new Python instead. A trial without a path plants nothing; one that is `alone` waits for all before
-it. OUT gets a JSON line for each trial. All outcomes of a trial come through a pipe that only its process has.
+false it starts a new Python instead. A trial without a path plants nothing; one that asks for the `first` ends with the
+first test that notices. OUT gets a JSON line for each trial. All outcomes of a trial come through a pipe that only its process has.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class Watch:
         self.root = job["root"] + "/"
         self.words: dict[str, str] = {}
         self.why: dict[str, str] = {}
+        self.first = bool(trial.get("first"))
+        self.session: Any = None
         self.since = 0.0
         self.recorder: Any = recorder(job["methods"]) if trial.get("record") else None
         self.item: Any = None
@@ -73,7 +75,8 @@ class Watch:
         self.out.write(json.dumps(line) + "\n")
         self.out.flush()
 
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+    def pytest_collection_modifyitems(self, session: Any, items: list[Any]) -> None:
+        self.session = session
         items[:] = [item for item in items if item.nodeid in self.wanted]
 
     def pytest_collectreport(self, report: Any) -> None:
@@ -114,6 +117,8 @@ class Watch:
             line["functions"] = sorted(set(self.recorder.stop()) | self.shared())
             line["calls"], self.calls = self.calls, []
         self.write(line)
+        if self.first and line["word"] == "asserted":
+            self.session.shouldstop = "noticed"
 
     def shared(self) -> set[str]:
         """What fixtures of a wider scope, and the test's module, executed once for all their tests."""
@@ -293,8 +298,6 @@ def serve(job: dict[str, Any], out: TextIO) -> None:
     until = time.monotonic() + job["limit"]
     while waiting or running:
         while waiting and len(running) < job["parallel"] and time.monotonic() < until:
-            if running and (waiting[0].get("alone") or running[-1].trial.get("alone")):
-                break
             running.append(Child(job, waiting.popleft()))
         if not running:
             return
