@@ -7,7 +7,8 @@ Usage: `python agentsys_faults.py`, with a JSON object on the standard input:
              "first": bool}]}.
 This process imports pytest and the modules named, never the repository's own, and forks for each trial; with `fork`
 false it starts a new Python instead. A trial without a path plants nothing; one that asks for the `first` ends with the
-first test that notices. OUT gets a JSON line for each trial. All outcomes of a trial come through a pipe that only its process has.
+first test that notices. OUT gets a JSON line for each trial. All outcomes of a trial come through a pipe that only its
+process has.
 """
 
 from __future__ import annotations
