@@ -154,7 +154,9 @@ def shared_cases(folder: Path) -> Iterator[Case]:
         sys.path.remove(str(folder))
     make = cast("Callable[[], tuple[dict[str, str], Plan]]", gen.honest)
     paper, pins = folder / "paper.md", str(gen.ENV)
-    yield Case("shared", "honest", True, "the faithful repository of the shared folder", paper, *_swapped(make()), pins)
+    yield Case(
+        "shared_honest", "honest", True, "the faithful repository of the shared folder", paper, *_swapped(make()), pins
+    )
     changes = cast("dict[str, Callable[[dict[str, str], Plan], None]]", cheats.CH)
     for name, change in changes.items():
         files, plan = make()

@@ -27,7 +27,7 @@ TEMPLATE = """\
 # budget = 5.0             # US dollars
 # time_limit = "2h"
 # round_timeout = "20m"
-# mutants = 12             # faults planted to see whether the tests notice; 0 plants none
+# mutants = 12             # faults planted beyond those that the check `faults` needs
 
 # [model_params]           # handed to the provider as they are
 # temperature = 0.2

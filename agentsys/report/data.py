@@ -21,9 +21,9 @@ from agentsys.plan.scale import configuration, expected_seconds, is_paper_scale
 from agentsys.report.reading import Problems, read_bytes, read_json, read_model, read_text, walk_files
 from agentsys.verify.compare import compare, larger_scale
 from agentsys.verify.fidelity.dodged import Dodge, find_dodges
-from agentsys.verify.fidelity.evidence import Evidence, gather, read_results, read_tests
+from agentsys.verify.fidelity.evidence import Evidence, Proof, gather, read_computed, read_results, read_tests
+from agentsys.verify.fidelity.mutation_report import FAULTS_FILE, MutationReport, noticed_faults
 from agentsys.verify.fidelity.mutation_report import FILE as MUTATION_FILE
-from agentsys.verify.fidelity.mutation_report import MutationReport
 from agentsys.verify.reproduction import FILE, Reproduction
 from agentsys.verify.results_file import ResultsError, parse_results
 
@@ -232,7 +232,7 @@ def _evidence(run: RunDir, plan: Plan | None, rounds: Sequence[RoundData], probl
     tests = read_tests(read_bytes(tested, problems, TESTS_LIMIT)) if tested is not None else None
     results = read_results(read_bytes(measured, problems)) if measured is not None else None
     try:
-        return gather(plan, read_tree(run.repo), tests, results)
+        return gather(plan, read_tree(run.repo), tests, results, _proof(run, rounds, problems))
     except InternalError as error:
         problems.append(f"no evidence was looked for: {error.message}")
         return None
@@ -255,6 +255,13 @@ def _configurations(run: RunDir, plan: Plan | None) -> tuple[dict[str, object], 
 def _smoke_seconds(best: RoundData | None) -> float:
     checks = best.verdict.checks if best is not None and best.verdict is not None else ()
     return next((check.seconds for check in checks if check.name == "smoke"), 0.0)
+
+
+def _proof(run: RunDir, rounds: Sequence[RoundData], problems: Problems) -> Proof:
+    planted, moved = _seen(run, rounds, FAULTS_FILE), _seen(run, rounds, "dependence.json")
+    report = read_model(planted, MutationReport, problems) if planted is not None else None
+    computed = read_computed(read_bytes(moved, problems)) if moved is not None else frozenset[str]()
+    return Proof(noticed_faults(report), computed)
 
 
 def _mutation(run: RunDir, best: RoundData | None, problems: Problems) -> MutationReport | None:

@@ -12,7 +12,7 @@ from agentsys.verify.checks.review import fingerprint, last_answer
 from agentsys.verify.fidelity.dodged import DodgeKind
 from agentsys.verify.fidelity.evidence import UNNAMED, Evidence, EvidenceState, RequirementEvidence
 from agentsys.verify.fidelity.mutation_report import MutationReport, TriedMutant
-from agentsys.verify.fidelity.papermap import STATE_WORDS, open_ends
+from agentsys.verify.fidelity.papermap import SHOWN_MEANS, STATE_WORDS, open_ends
 
 MUTANTS_HEAD = ("fault", "place", "before", "after", "outcome", "seconds")
 REVIEW_HEAD = ("requirement", "place", "what differs", "the paper", "what became of it")
@@ -23,17 +23,18 @@ _DODGED: tuple[tuple[DodgeKind, str], ...] = (
 )
 _OPEN: tuple[tuple[EvidenceState, str], ...] = (
     ("not_done", "not done"),
+    ("executed", "executed only"),
     ("written", "no evidence"),
     ("not_attempted", "not attempted"),
 )
 
 
 def evidence_words(data: ReportData) -> str:
-    """Return `27 of 31 requirements shown by tests or results; not done: R7, R12`; empty without a plan."""
+    """Return `27 of 31 requirements shown by a fault noticed or a result; not done: R7, ...`; empty without a plan."""
     seen = data.evidence
     if seen is None:
         return ""
-    words = [f"{len(seen.ids('shown'))} of {len(seen.requirements)} requirements shown by tests or results"]
+    words = [f"{len(seen.ids('shown'))} of {len(seen.requirements)} requirements shown by a fault noticed or a result"]
     if not seen.looked_at_tests:
         words[0] += " (no record of tests)"
     elif data.verdict is None or not data.verdict.passed:
@@ -44,6 +45,7 @@ def evidence_words(data: ReportData) -> str:
     unnamed = unnamed_count(seen)
     if unnamed:
         words.append(f"{unnamed} counted by any public function of the owner file: the plan names no symbols")
+    words.append(SHOWN_MEANS)
     return "; ".join(words)
 
 
@@ -76,6 +78,8 @@ def mutants_words(data: ReportData) -> str:
     words = f"the tests noticed {caught} of {plural(caught + survived, 'planted fault')}"
     if not caught + survived:
         words = "no planted fault was tried"
+    if broke := report.count("broke"):
+        words += f"; {broke} more broke the code by themselves"
     if left:
         words += f"; {left} not tried"
     return f"{words}: {clean_line(report.note, 120)}" if report.note else words
@@ -139,7 +143,7 @@ def _fault(item: TriedMutant) -> str:
 def _outcome(item: TriedMutant) -> str:
     if item.state == "caught":
         return f"noticed by {item.by}"
-    words = "not noticed" if item.state == "survived" else "not tried"
+    words = {"survived": "not noticed", "broke": "the code broke by itself"}.get(item.state, "not tried")
     return f"{words}: {item.note}" if item.note else words
 
 

@@ -12,7 +12,8 @@ from agentsys.core.tree import read_tree
 from agentsys.plan.context import Context
 from agentsys.verify.checks.install import LOCK
 from agentsys.verify.checks.results import keep_results
-from agentsys.verify.fidelity.evidence import gather, read_results, read_tests
+from agentsys.verify.fidelity.evidence import Proof, gather, read_computed, read_results, read_tests
+from agentsys.verify.fidelity.mutation_report import FAULTS_FILE, MutationReport, noticed_faults
 from agentsys.verify.fidelity.papermap import map_faults, paper_map
 
 
@@ -41,9 +42,12 @@ def _map(context: Context, current: Round | None) -> tuple[str, str]:
     ws = context.ws
     tests = read_tests(_stored(context, current, "tests.json"))
     results = read_results(_stored(context, current, "results.json"))
+    planted = _stored(context, current, FAULTS_FILE)
+    report = MutationReport.model_validate_json(planted) if planted is not None else None
+    proof = Proof(noticed_faults(report), read_computed(_stored(context, current, "dependence.json")))
     files = read_tree(ws.run.repo)
     plan = ws.require_plan()
-    table, data = paper_map(plan, gather(plan, files, tests, results), files)
+    table, data = paper_map(plan, gather(plan, files, tests, results, proof), files)
     if faults := map_faults(data, files, tests, results):
         raise InternalError(f"the map of the paper is not true: {faults[0]}")
     return table, data

@@ -20,14 +20,9 @@ from agentsys.verify.checks.table import Seen, make_verdict
 from agentsys.verify.deliver import deliver
 from agentsys.verify.dependence.report import FILE as FILE_OF_DEPENDENCE
 from agentsys.verify.environment import screen_packages
-from agentsys.verify.fidelity.mutation import mutation_check
-from agentsys.verify.fidelity.mutation_report import FILE, read_report
 from agentsys.verify.run import replay, verify
 from agentsys_policies.schema import Decision
 from agentsys_sandbox.base import SandboxError
-
-MUTATION_SECONDS = 900.0
-"""After this time no further planted fault is tried."""
 
 
 class Verifier(Agent):
@@ -64,6 +59,7 @@ class Verifier(Agent):
             round=number,
             constraints=context.constraints,
             tree=tree,
+            mutants=context.settings.mutants,
             keep_in=context.ws.run.repo,
             screen=partial(screen_packages, context),
         )
@@ -111,7 +107,6 @@ class Verifier(Agent):
         """Run the delivered repository once more, from its own files and pins, in a brand-new sandbox."""
         context = self._context
         audit, may_run = self._audit()
-        noticed = await self._plant_faults(job) if may_run else ""
         deliver(context)
         if may_run:
             verdict = await replay(job, context.ws.run.repo, context.open_sandbox, audit)
@@ -126,27 +121,7 @@ class Verifier(Agent):
             write_atomic(context.ws.run.round(following) / "commit", context.git.head() + "\n")
             context.rounds.write_verdict(verdict.model_copy(update={"round": following}))
         context.git.commit("Results of the replay in a fresh sandbox")
-        return f"replayed in a fresh sandbox: {'passed' if verdict.passed else 'failed'}{noticed}"
-
-    async def _plant_faults(self, job: Job) -> str:
-        """See once for each tree whether the tests notice small faults. It tells, and never changes the verdict."""
-        context = self._context
-        rounds = context.ws.run.rounds
-        stored = read_report(rounds / FILE)
-        if context.settings.mutants == 0 or (stored is not None and stored.tree == job.tree):
-            return ""
-        report = await mutation_check(
-            job,
-            context.open_sandbox,
-            rounds,
-            count=context.settings.mutants,
-            limit=min(job.timeout, MUTATION_SECONDS),
-        )
-        if report.note:
-            message = f"planted faults: {report.note}"
-            context.events.emit("warning", stage="verify", message=message)
-        tried = report.count("caught") + report.count("survived")
-        return f"; the tests noticed {report.count('caught')} of {tried} planted faults" if tried else ""
+        return f"replayed in a fresh sandbox: {'passed' if verdict.passed else 'failed'}"
 
     def _audit(self) -> tuple[Found, bool]:
         """Return the audit of this tree as a check, and whether the tree may be run."""

@@ -39,6 +39,7 @@ PROCESS_STARTERS = {
     "agentsys.paper.pdf.process": "reads a PDF, or formulas with nougat, in a child process with limits",
     "agentsys.core.gitrepo": "runs git in the generated repository, with hooks and filters off",
     "agentsys.debug.textcheck": "asks `bash -n` whether a script parses; nothing of it is executed",
+    "agentsys.verify.probes.agentsys_faults": "runs inside the sandbox, never on this machine",
     "agentsys.verify.probes.agentsys_imports": "runs inside the sandbox, never on this machine",
     "agentsys_sandbox.bwrap.command": "asks which of its options the installed bubblewrap knows",
     "agentsys_sandbox.bwrap.process": "starts bubblewrap",

@@ -92,6 +92,8 @@ class Job:
     """The repository's requirements.lock: exactly that set is installed. Without hashes its rows are only pins."""
     profile: str = "smoke"
     stage: Stage = "verify"
+    mutants: int = 0
+    """Planted faults beyond those that the check `faults` needs."""
     tree: str = ""
     """Name of the tree for the verdict; empty takes the hash of `files`."""
     earlier: Path | None = None

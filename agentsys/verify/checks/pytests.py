@@ -114,7 +114,7 @@ async def run_tests(bench: Bench, out: str, options: Sequence[str], *, timeout: 
 
     Raises: Infrastructure.
     """
-    plugins = [item.name for item in bench.packages if normal_name(item.name) in PLUGINS]
+    plugins = allowed_plugins(bench)
     job = {
         "out": out,
         "repo": REPO,
@@ -123,16 +123,22 @@ async def run_tests(bench: Bench, out: str, options: Sequence[str], *, timeout: 
         "owners": sorted({row.owner for row in bench.job.plan.requirements}),
         "plugins": plugins,
     }
-    ours = _options(bench, plugins)
+    ours = our_options(bench)
     return await bench.run_probe("pytest", _LAUNCHER, job, [*ours, *options], flags=["-s", "-B"], timeout=timeout)
 
 
-def _options(bench: Bench, plugins: Sequence[str]) -> list[str]:
+def allowed_plugins(bench: Bench) -> list[str]:
+    """Return the installed distributions whose plugins tests may use."""
+    return [item.name for item in bench.packages if normal_name(item.name) in PLUGINS]
+
+
+def our_options(bench: Bench) -> list[str]:
+    """Return the options of every run of pytest."""
     found = ["-c", f"{INSTRUMENTS}/{_CONFIG}", "--rootdir", REPO, "--confcutdir", REPO]
     found += ["-p", "no:cacheprovider", "--color=no"]
     if same_module_names(bench.job.files):
         found.append("--import-mode=importlib")
-    if any(normal_name(name) == "pytest-asyncio" for name in plugins):
+    if any(normal_name(name) == "pytest-asyncio" for name in allowed_plugins(bench)):
         found += ["-o", "asyncio_mode=auto"]
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from agentsys.core.artifacts import Check, Verdict
 from agentsys.core.errors import InternalError
 from agentsys.core.tree import tree_hash
-from agentsys.verify.checks import audit, dependence, imports, install, pyright, pytests, results, review, smoke
+from agentsys.verify.checks import audit, dependence, faults, imports, install, pyright, pytests, results, review, smoke
 from agentsys.verify.checks.base import Bench, CheckSpec, Found, Job, Screened
 from agentsys.verify.logs.diagnostics import order_and_merge
 
@@ -17,6 +17,7 @@ TABLE: tuple[CheckSpec, ...] = (
     imports.CHECK,
     pyright.CHECK,
     pytests.CHECK,
+    faults.CHECK,
     smoke.CHECK,
     results.CHECK,
     dependence.CHECK,

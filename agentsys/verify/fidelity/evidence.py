@@ -1,7 +1,8 @@
 """Evidence for each requirement of the ledger: what carries it, which tests executed that, which results were measured.
 
-A pure function of plan, repository files, `rounds/NN/tests.json` and `rounds/NN/results.json`. Nothing is claimed that
-is not seen there: a symbol is found in the syntax tree, a test counts if it passed and executed the symbol.
+A pure function of plan, repository files and what a round stored. Nothing is claimed that is not seen there. A
+requirement is *shown* if a test noticed a fault that was planted in what carries it, or if a result was measured that
+moves with the method; *executed only* if passed tests ran it, or a result was measured, and nothing more is known.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from agentsys.plan.symbols import Definition, clean_symbol, covers, definitions,
 from agentsys.plan.traceability import has_key
 from agentsys.verify.results_file import Results, ResultsError, parse_results
 
-EvidenceState = Literal["shown", "written", "not_done", "not_attempted"]
+EvidenceState = Literal["shown", "executed", "written", "not_done", "not_attempted"]
 SymbolKind = Literal["function", "class", "value", "config", "result"]
 CONFIG_FILE = "configs/full.yaml"
 MOST_TESTS = 12
@@ -37,11 +38,18 @@ class SymbolEvidence(Artifact):
     line: int | None = Field(default=None, description="line in the file, counted from 1")
     tests: tuple[str, ...] = Field(default=(), description="the first passed tests that executed it, by node id")
     tests_total: int = Field(default=0, description="how many passed tests executed it")
+    noticed: tuple[str, ...] = Field(default=(), description="the first tests that noticed a fault planted in it")
     value: float | None = Field(default=None, description="measured value of a result")
+    computed: bool = Field(default=False, description="the value moves where the method is changed")
     reason: str = Field(default="", description="why a result was not attempted, in the run's words")
 
     @property
     def shown(self) -> bool:
+        """True if a test noticed a fault planted in it, or its result was measured and moves with the method."""
+        return self.found and (bool(self.noticed) or (self.value is not None and self.computed))
+
+    @property
+    def executed(self) -> bool:
         """True if a passed test executed it, or its result was measured."""
         return self.found and (bool(self.tests) or self.value is not None)
 
@@ -102,6 +110,41 @@ class TestRecord(BaseModel):
 
 
 @dataclass(frozen=True)
+class Proof:
+    """What shows more than that code was executed."""
+
+    noticed: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict[tuple[str, str], tuple[str, ...]])
+    """(file, function) -> tests that noticed a fault planted there, without their parameters."""
+    computed: frozenset[str] = frozenset()
+    """Keys of results that move where the method is changed."""
+
+    def tests(self, path: str, symbol: str) -> tuple[str, ...]:
+        """Return the tests that noticed a fault in a function, or in a method of a class."""
+        rows = [names for (file, name), names in self.noticed.items() if file == path and covers(symbol, name)]
+        return tuple(sorted({test for names in rows for test in names}))
+
+
+class _Key(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    key: str
+    state: str
+
+
+class _Keys(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    keys: tuple[_Key, ...] = ()
+
+
+def read_computed(raw: bytes | None) -> frozenset[str]:
+    """Read which results a stored dependence.json found to be computed by the method; none where it is absent."""
+    try:
+        rows = _Keys.model_validate_json(raw).keys if raw is not None else ()
+    except ValidationError:
+        return frozenset()
+    return frozenset(row.key for row in rows if row.state == "computed")
+
+
+@dataclass(frozen=True)
 class _Seen:
     """What the requirements are compared with."""
 
@@ -110,6 +153,7 @@ class _Seen:
     tests: TestRecord | None
     results: Results | None
     config: object = None
+    proof: Proof = field(default_factory=Proof)
     defined: dict[str, dict[str, Definition]] = field(default_factory=dict[str, dict[str, Definition]])
 
     def symbols_of(self, path: str) -> dict[str, Definition]:
@@ -120,7 +164,11 @@ class _Seen:
 
 
 def gather(
-    plan: Plan, files: Mapping[str, bytes], tests: TestRecord | None = None, results: Results | None = None
+    plan: Plan,
+    files: Mapping[str, bytes],
+    tests: TestRecord | None = None,
+    results: Results | None = None,
+    proof: Proof | None = None,
 ) -> Evidence:
     """Return the evidence for every requirement of the plan.
 
@@ -128,8 +176,9 @@ def gather(
         files: the delivered repository, POSIX path to content.
         tests: what the verification of these files recorded; None if there is no record.
         results: what the run of these files measured; None if there is no sound results file.
+        proof: what planted faults and changed methods showed of these files; without it nothing is shown.
     """
-    seen = _Seen(plan, files, tests, results, _config(files))
+    seen = _Seen(plan, files, tests, results, _config(files), proof or Proof())
     rows = tuple(_requirement(seen, row) for row in plan.requirements)
     return Evidence(requirements=rows, looked_at_tests=tests is not None, looked_at_results=results is not None)
 
@@ -183,7 +232,13 @@ def _look(seen: _Seen, spec: FileSpec, text: str) -> SymbolEvidence:
         reason = seen.results.reason(key) if seen.results and value is None else ""
         found = value is not None or bool(reason)
         return SymbolEvidence(
-            path="results/results.json", symbol=key, kind="result", found=found, value=value, reason=reason
+            path="results/results.json",
+            symbol=key,
+            kind="result",
+            found=found,
+            value=value,
+            reason=reason,
+            computed=key in seen.proof.computed,
         )
     return _code(seen, spec.path, _without_module(clean_symbol(text), spec.path))
 
@@ -208,6 +263,7 @@ def _code(seen: _Seen, path: str, symbol: str) -> SymbolEvidence:
         line=item.line,
         tests=tests[:MOST_TESTS],
         tests_total=len(tests),
+        noticed=_noticed(seen, path, item, tests)[:MOST_TESTS],
     )
 
 
@@ -219,6 +275,14 @@ def _tests(seen: _Seen, path: str, item: Definition) -> tuple[str, ...]:
         node = f"{path}::{item.name.replace('.', '::')}"
         return tuple(test for test in seen.tests.passed() if test == node or test.startswith((f"{node}[", f"{node}::")))
     return seen.tests.executed(path, item.name)
+
+
+def _noticed(seen: _Seen, path: str, item: Definition, tests: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tests that noticed a fault in a definition; a test function counts if it noticed one anywhere."""
+    if not is_test_path(path):
+        return seen.proof.tests(path, item.name)
+    heard = {test for names in seen.proof.noticed.values() for test in names}
+    return tuple(dict.fromkeys(test.partition("[")[0] for test in tests if test.partition("[")[0] in heard))
 
 
 def _state(
@@ -237,6 +301,8 @@ def _state(
     reasons = list(dict.fromkeys(item.reason for item in symbols if item.reason))
     if reasons:
         return "not_attempted", "; ".join(reasons)
+    if any(item.executed for item in symbols):
+        return "executed", gone or said
     return "written", gone or _why_written(symbols, said)
 
 

@@ -54,6 +54,8 @@ _EXCHANGED = {"minimum": "maximum", "maximum": "minimum", "min": "max", "max": "
     "sum": "mean",
 }
 _STEPS = frozenset({"step", "backward", "zero_grad", "update", "clip_grad_norm_", "update_", "add_", "mul_", "sub_"})
+RAISE = "raise removed"
+_SEEDED = frozenset({"default_rng", "RandomState", "Random", "SeedSequence", "seed"})
 _AXES = frozenset({"axis", "dim"})
 _SAID = frozenset({"print", "debug", "info", "warning", "warn", "error", "exception", "log_message", "write_text"})
 _PRESENTATION = (
@@ -79,6 +81,18 @@ def function_faults(source: bytes, function: ast.AST) -> list[Fault]:
     return sorted(unique.values(), key=lambda item: (item.start, item.end, item.after))
 
 
+def form_faults(source: bytes, function: ast.AST) -> list[Fault]:
+    """Return faults in what a function checks, names and hands back rather than in what it computes.
+
+    Tests of a shape, of a file that is written or of an error that is raised notice these.
+    """
+    if not isinstance(function, FunctionNode):
+        return []
+    found = [item for item in _Finder(source, function).forms() if item.before != item.after]
+    unique = {(item.start, item.end, item.after): item for item in found}
+    return sorted(unique.values(), key=lambda item: (item.start, item.end, item.after))
+
+
 def plant(source: bytes, fault: Fault) -> bytes:
     """Return the source with the fault in it."""
     return source[: fault.start] + fault.after.encode() + source[fault.end :]
@@ -99,6 +113,36 @@ class _Finder:
         yield from self._early_return()
         for node in _body(self._function):
             yield from self._statement(node)
+
+    def forms(self) -> Iterator[Fault]:
+        """Faults in errors raised, values handed back, calls made for their effect, sizes and words."""
+        for top in _body(self._function):
+            for node in ast.walk(top):
+                if isinstance(node, ast.Raise):
+                    yield self._fault(node, RAISE, "pass")
+                elif isinstance(node, ast.Return) and node.value is not None and not _is_constant(node.value, None):
+                    yield self._fault(node.value, "nothing returned", "None")
+                    if not isinstance(node.value, ast.Tuple | ast.Dict):
+                        yield self._fault(node.value, "value wrapped in a list", f"[{self._text(node.value)}]")
+                elif (
+                    isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _called(node.value) not in _SAID
+                ):
+                    yield self._fault(node, "call removed", "pass")
+                elif isinstance(node, ast.expr):
+                    yield from self._form(node)
+
+    def _form(self, node: ast.expr) -> Iterator[Fault]:
+        if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+            yield self._fault(node, f"{node.value} became {not node.value}", repr(not node.value))
+        elif isinstance(node, ast.Dict):
+            for key in node.keys:
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    yield self._fault(key, "key changed", repr(f"{key.value}_"))
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+                yield self._fault(node.slice, "key changed", repr(f"{node.slice.value}_"))
+        elif isinstance(node, ast.Call) and _called(node) in _SEEDED and node.args:
+            yield self._fault(node, "seed ignored", f"{self._text(node.func)}()")
 
     # -- statements ----------------------------------------------------------------------------------------------------
 
@@ -248,6 +292,9 @@ class _Finder:
             changed = _EXCHANGED[name]
             text = self._text(node.func)
             yield self._fault(node.func, f"{name} became {changed}", text[: len(text) - len(name)] + changed)
+        elif name in ("range", "arange") and node.args and not any(isinstance(a, ast.Starred) for a in node.args):
+            stop = node.args[min(1, len(node.args) - 1)]
+            yield self._fault(stop, "one step too many", f"({self._text(stop)}) + 1")
         for keyword in node.keywords:
             axis = _number(keyword.value)
             if keyword.arg in _AXES and axis is not None:
@@ -323,6 +370,10 @@ def _number(node: ast.expr) -> int | None:
 
 def _is_number(node: ast.expr, value: float) -> bool:
     return isinstance(node, ast.Constant) and not isinstance(node.value, bool) and node.value == value
+
+
+def _is_constant(node: ast.expr, value: object) -> bool:
+    return isinstance(node, ast.Constant) and node.value is value
 
 
 def _neutral(node: ast.BinOp) -> bool:

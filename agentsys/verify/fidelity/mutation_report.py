@@ -12,8 +12,11 @@ from agentsys.verify.fidelity.mutants import Mutant
 
 FILE = "mutation.json"
 """Name of the report below `rounds/`."""
+FAULTS_FILE = "faults.json"
+"""Name of the same report below `rounds/NN/`."""
 
-MutantState = Literal["caught", "survived", "not_run"]
+MutantState = Literal["caught", "survived", "broke", "not_run"]
+"""`broke`: the code ended by itself, which says nothing about the tests."""
 
 
 class TriedMutant(Mutant):
@@ -21,6 +24,7 @@ class TriedMutant(Mutant):
 
     state: MutantState = "not_run"
     by: str = Field(default="", description="the test that failed, or the limit that was passed")
+    noticed: tuple[str, ...] = Field(default=(), description="tests that noticed it, without their parameters")
     tests: int = Field(default=0, description="tests that were run against it")
     seconds: float = 0.0
     note: str = ""
@@ -35,6 +39,7 @@ class MutationReport(Artifact):
     backend: str = ""
     mutants: tuple[TriedMutant, ...] = ()
     seconds: float = 0.0
+    passed: bool = Field(default=False, description="the check `faults` passed with them")
     note: str = Field(default="", description="why faults were not tried: no target, a limit, a fault of the sandbox")
 
     def count(self, state: MutantState) -> int:
@@ -51,6 +56,15 @@ class MutationReport(Artifact):
     def survivors(self) -> tuple[TriedMutant, ...]:
         """The faults that no test noticed."""
         return tuple(item for item in self.mutants if item.state == "survived")
+
+
+def noticed_faults(report: MutationReport | None) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the tests that noticed a fault in each function, for `agentsys.verify.fidelity.evidence.Proof`."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for item in report.mutants if report is not None else ():
+        if item.state == "caught":
+            found.setdefault((item.path, item.symbol), set()).update(item.noticed or (item.by.partition("[")[0],))
+    return {place: tuple(sorted(tests)) for place, tests in found.items()}
 
 
 def read_report(path: Path) -> MutationReport | None:

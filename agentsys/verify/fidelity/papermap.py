@@ -16,10 +16,15 @@ from agentsys.verify.results_file import Results
 
 STATE_WORDS: dict[EvidenceState, str] = {
     "shown": "shown",
+    "executed": "executed only",
     "written": "written, not shown",
     "not_done": "not done",
     "not_attempted": "not attempted",
 }
+SHOWN_MEANS = (
+    "shown: a test noticed a fault planted in the code that carries it, or a result was measured that moves with the "
+    "method; executed only: passed tests ran the code, or a result was measured, and nothing more is known"
+)
 _TESTS_SHOWN = 3
 
 
@@ -92,7 +97,7 @@ def map_faults(raw: str, files: Mapping[str, bytes], tests: TestRecord | None, r
             faults.append(f"{row.id}: `{row.owner}` is not there")
         found = [item for item in row.symbols if item.found]
         if row.evidence == "shown" and not any(item.shown for item in found):
-            faults.append(f"{row.id}: counted as shown without a test or a result")
+            faults.append(f"{row.id}: counted as shown without a fault noticed or a result")
         for item in found:
             faults += [f"{row.id}: {words}" for words in _symbol_faults(item, files, tests, results)]
         claimed = {test for item in found for test in item.tests}
@@ -119,11 +124,12 @@ def _symbol_faults(
 
 def _page(rows: list[MapRow], evidence: Evidence) -> str:
     shown = sum(1 for row in rows if row.evidence == "shown")
+    executed = sum(1 for row in rows if row.evidence == "executed")
     lines = [
         "# Where the paper is in the code",
         "",
-        f"{shown} of {len(rows)} requirements are shown: a test that passed executed the code, or the run measured the "
-        "result. `paper_map.json` names more tests.",
+        f"{shown} of {len(rows)} requirements are shown, {executed} executed only ({SHOWN_MEANS}). `paper_map.json` "
+        "names more tests.",
     ]
     if not evidence.looked_at_tests:
         lines += ["", "This code was not tested: no record of executed tests is there."]

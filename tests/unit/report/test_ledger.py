@@ -13,6 +13,7 @@ from agentsys.report.markdown import markdown
 from agentsys.report.pages import as_json, html
 from agentsys.report.summary import MAX_LINES, summary
 from agentsys.verify.fidelity.mutation_report import MutationReport, TriedMutant
+from agentsys.verify.fidelity.papermap import SHOWN_MEANS
 
 from .made import make, plan, write_json
 
@@ -36,6 +37,9 @@ def named_run(folder: Path) -> RunDir:
         "functions": {"tests/test_core.py::test_update": ["made/core.py:update"]},
     }
     write_json(run.round(2) / "tests.json", tests)
+    base = {"path": "made/core.py", "symbol": "update", "line": 2, "before": "x", "after": "-x", "fault": "sign"}
+    row = TriedMutant.model_validate({**base, "number": 1, "state": "caught", "by": "tests/test_core.py::test_update"})
+    write_json(run.round(2) / "faults.json", MutationReport(tree="0" * 32, mutants=(row,)))
     return run
 
 
@@ -56,7 +60,15 @@ def look(run: RunDir) -> ReportData:
 def test_summary_says_how_many_are_shown_and_names_the_others(tmp_path: Path) -> None:
     text = summary(look(named_run(tmp_path)))
     (line,) = [line for line in text.splitlines() if line.startswith("  evidence")]
-    assert line.split(maxsplit=1)[1] == ("1 of 3 requirements shown by tests or results; not done: R3; no evidence: R2")
+    words = "1 of 3 requirements shown by a fault noticed or a result; not done: R3; no evidence: R2; "
+    assert line.split(maxsplit=1)[1] == words + SHOWN_MEANS
+
+
+def test_what_is_executed_and_no_more_has_its_own_word_and_counts_as_not_shown(tmp_path: Path) -> None:
+    run = named_run(tmp_path)
+    (run.round(2) / "faults.json").unlink()
+    text = summary(look(run))
+    assert "0 of 3 requirements shown" in text and "executed only: R1" in text and SHOWN_MEANS in text
 
 
 @pytest.mark.parametrize("form", ["md", "html"])

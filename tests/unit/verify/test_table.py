@@ -123,7 +123,7 @@ async def test_imports_that_hang_spare_the_sandbox_what_would_hang_as_well(tmp_p
     hung = scripted({"imports": ends(Outcome.TIMEOUT)})
     verdict = await verify(job(repo, tmp_path / "rounds/01"), lambda: hung, AUDIT)
     notes = {check.name: check.note for check in verdict.checks if check.state == "not_run"}
-    assert notes == dict.fromkeys(("pytest", "smoke", "results", "dependence"), "imports failed")
+    assert notes == dict.fromkeys(("pytest", "faults", "smoke", "results", "dependence"), "imports failed")
 
 
 async def test_the_numbers_of_a_note_are_stored_as_numbers(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from agentsys.core.artifacts import ExpectedResult, Experiment, FileSpec, PaperPlace, Plan, Requirement
-from agentsys.verify.fidelity.evidence import TestRecord, read_tests
+from agentsys.verify.fidelity.evidence import Proof, TestRecord, read_tests
 from agentsys.verify.results_file import Results
 
 PLACE = PaperPlace(section="3.1", label="Eq. (2)", page=4, quote="we divide by the square root of d")
@@ -98,4 +98,9 @@ def record(**changes: object) -> TestRecord:
     return tests
 
 
+PROOF = Proof(
+    {("made/core.py", "scale"): ("tests/test_core.py::test_scale",), ("made/core.py", "Model.__init__"): ("t::m",)},
+    frozenset({"table.loss"}),
+)
+"""What planted faults and changed methods showed."""
 RESULTS = Results({"table": {"loss": 0.5}, "not_attempted": {"large": "needs the full data"}})

@@ -6,13 +6,13 @@ import pytest
 
 from agentsys.verify.fidelity.evidence import UNNAMED, RequirementEvidence, gather, read_results, read_tests
 
-from .made import FILES, RESULTS, plan, record
+from .made import FILES, PROOF, RESULTS, plan, record
 
 
 def look(*symbols: str, **changes: object) -> RequirementEvidence:
     """Evidence for one requirement that these symbols carry."""
     files = {**FILES, **changes.pop("files", {})}  # type: ignore[dict-item]
-    seen = gather(plan({"R1": symbols}, **changes), files, record(), RESULTS)  # type: ignore[arg-type]
+    seen = gather(plan({"R1": symbols}, **changes), files, record(), RESULTS, PROOF)  # type: ignore[arg-type]
     return seen.requirements[0]
 
 
@@ -46,6 +46,12 @@ def test_state_follows_from_what_was_seen(symbols: tuple[str, ...], state: str, 
     assert (row.state, [name.rpartition("::")[2] for name in row.tests]) == (state, tests), row
 
 
+@pytest.mark.parametrize("symbol", ["scale", "Model", "result:table.loss"])
+def test_what_was_executed_or_measured_and_no_more_is_not_shown(symbol: str) -> None:
+    seen = gather(plan({"R1": (symbol,)}), FILES, record(), RESULTS)
+    assert seen.ids("executed") == ["R1"] and seen.ids("shown") == []
+
+
 def test_missing_symbols_are_named_even_where_others_are_shown() -> None:
     assert "`absent`" in look("scale", "absent").note
 
@@ -72,7 +78,7 @@ def test_without_names_every_public_function_of_the_owner_counts_and_it_is_said(
 
 def test_a_test_file_that_owns_a_requirement_is_shown_by_its_own_passed_tests() -> None:
     made = plan({"R1": ()}, owners={"R1": "tests/test_core.py"})
-    seen = gather(made, FILES, record(), None)
+    seen = gather(made, FILES, record(), None, PROOF)
     assert seen.requirements[0].state == "shown" and seen.requirements[0].tests == ("tests/test_core.py::test_scale",)
 
 

@@ -10,13 +10,13 @@ import pytest
 from agentsys.verify.fidelity.evidence import gather
 from agentsys.verify.fidelity.papermap import map_faults, paper_map
 
-from .made import FILES, RESULTS, plan, record
+from .made import FILES, PROOF, RESULTS, plan, record
 
 PLAN = plan({"R1": ("scale", "result:table.loss"), "R2": ("unused",), "R3": ("absent",), "R4": ("result:large",)})
 
 
 def made() -> tuple[str, str]:
-    return paper_map(PLAN, gather(PLAN, FILES, record(), RESULTS), FILES)
+    return paper_map(PLAN, gather(PLAN, FILES, record(), RESULTS, PROOF), FILES)
 
 
 def test_map_holds_place_code_tests_and_evidence() -> None:
@@ -97,6 +97,6 @@ def test_something_that_is_no_map_is_a_fault() -> None:
 
 def test_a_test_that_owns_a_requirement_must_have_passed() -> None:
     own = plan({"R1": ()}, owners={"R1": "tests/test_core.py"})
-    _, raw = paper_map(own, gather(own, FILES, record(), None), FILES)
+    _, raw = paper_map(own, gather(own, FILES, record(), None, PROOF), FILES)
     failed = record(outcomes={"tests/test_core.py::test_scale": "failed"})
     assert map_faults(raw, FILES, record(), None) == [] and map_faults(raw, FILES, failed, None)

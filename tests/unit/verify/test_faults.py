@@ -1,0 +1,159 @@
+"""Planted faults as a check: each test must be able to fail, and each function of the method must be tested."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agentsys.core.artifacts import Verdict
+from agentsys.verify.fidelity.mutation_report import FILE, read_report
+from agentsys.verify.fidelity.noticed import STANDING, read_standing
+from agentsys.verify.fidelity.planting import Board, Spot, spots
+from agentsys.verify.run import verify
+from agentsys_sandbox.fake import Call, Files, passed
+from agentsys_sandbox.spec import ExecResult
+from unit.verify.scripted import put_trials, scripted
+from unit.verify.test_probes import PROBES, run_probe
+from unit.verify.test_table import AUDIT
+from unit.verify.tiny import GREEN, PLAN, job, write_repo
+
+MODEL, TESTS = "tiny/model.py", "tests/test_model.py"
+CORE = PLAN.model_copy(
+    update={"requirements": tuple(row.model_copy(update={"kind": "loss"}) for row in PLAN.requirements)}
+)
+HEAD = "from tiny.model import mean\n\n\n"
+
+
+def planted(root: Path, test: str, *, fork: bool = True) -> dict[str, list[str]]:
+    """Plant every fault of `mean` for real and return how `test` ended against each: kind -> words."""
+    repo = write_repo(root / "repo", {**GREEN, TESTS: HEAD + test})
+    files = {MODEL: GREEN[MODEL].encode()}
+    name = f"{TESTS}::test_it"
+    rows: list[dict[str, object]] = [{"id": "none", "path": "", "tests": [name], "cpu": 20, "record": True}]
+    for spot in spots(files)[MODEL, "mean"]:
+        place = {"start": spot.fault.start, "end": spot.fault.end, "after": spot.fault.after}
+        rows.append({"id": spot.fault.kind, "path": MODEL, "tests": [name], "cpu": 20, **place})
+    options = ["-c", str(PROBES / "agentsys_pytest.ini"), "--rootdir", str(repo), "-o", f"pythonpath={repo}", "-q"]
+    options += ["-p", "no:cacheprovider"]
+    order = {"root": str(repo), "options": options, "plugins": [], "preload": [], "fork": fork, "parallel": 2}
+    order |= {"methods": {str(repo / MODEL): MODEL}, "texts": {MODEL: GREEN[MODEL]}, "limit": 60, "trials": rows}
+    found: dict[str, list[str]] = {}
+    for line in run_probe(root, "agentsys_faults.py", order):
+        tests: dict[str, dict[str, object]] = line["tests"]  # type: ignore[assignment]
+        found.setdefault(str(line["id"]), []).append(str(tests.get(name, {}).get("word", line["ended"])))
+        if line["id"] == "none":
+            assert tests[name]["calls"] == [f"{MODEL}:mean"] and (repo / MODEL).read_text() == GREEN[MODEL]
+    assert found.pop("none") == ["passed"]
+    return found
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_a_test_of_values_notices_a_wrong_value(tmp_path: Path, fork: bool) -> None:
+    words = planted(tmp_path, "def test_it():\n    assert mean([1.0, 3.0]) == 2.0\n", fork=fork)
+    assert words["/ became *"] == words["divisor dropped"] == ["asserted"]
+    assert words["all values that it returns changed"] == ["asserted"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    try:\n        assert mean([1.0, 3.0]) == 2.0\n    except AssertionError:\n        print('differs')\n",
+        "    print(mean([1.0, 3.0]) == 2.0)\n",
+        "    (x == 1 for x in [mean([1.0])])\n",
+        "    if mean([1.0, 3.0]) == 2.0:\n        return\n",
+    ],
+)
+def test_a_test_that_cannot_fail_notices_nothing(tmp_path: Path, body: str) -> None:
+    words = planted(tmp_path, f"def test_it():\n{body}")
+    assert {word for each in words.values() for word in each} <= {"passed", "crashed"}
+
+
+def test_a_comparison_with_itself_notices_no_wrong_value(tmp_path: Path) -> None:
+    words = planted(tmp_path, "def test_it():\n    assert mean([1.0, 3.0]) == mean([1.0, 3.0])\n")
+    assert words["/ became *"] == words["all values that it returns changed"] == ["passed"]
+    assert words["other values at each call"] == ["asserted"]  # it is a test of determinism
+
+
+def test_code_that_breaks_by_itself_is_told_from_a_test_that_looks(tmp_path: Path) -> None:
+    words = planted(tmp_path, "def test_it():\n    assert sum([mean([1.0]), mean([3.0])]) == 4.0\n")
+    assert words["nothing returned"] == ["crashed"]
+
+
+# -- what is made of it ------------------------------------------------------------------------------------------------
+
+
+async def judged(tmp_path: Path, word: str, number: int = 1, **changes: object) -> Verdict:
+    """Verify the tiny repository where its one test ends with `word` against each fault."""
+
+    def faults(call: Call, files: Files) -> ExecResult:
+        put_trials(call, files, word)
+        return passed()
+
+    repo = tmp_path / "repo"
+    repo = repo if repo.is_dir() else write_repo(repo, GREEN)
+    out = tmp_path / "rounds" / ("replay" if changes.get("stage") == "replay" else f"{number:02d}")
+    work = replace(job(repo, out, plan=CORE), round=number, **changes)  # type: ignore[arg-type]
+    return await verify(work, lambda: scripted({"faults": faults}), AUDIT)
+
+
+async def test_a_function_whose_faults_are_noticed_is_tested(tmp_path: Path) -> None:
+    verdict = await judged(tmp_path, "asserted")
+    assert verdict.passed and "faults" in verdict.demanded
+    report = read_report(tmp_path / "rounds" / FILE)
+    assert report is not None and report.passed and report.share == 1.0
+    assert read_standing(tmp_path / "rounds" / STANDING).faults
+
+
+async def test_a_required_function_whose_faults_nobody_notices_is_untested(tmp_path: Path) -> None:
+    verdict = await judged(tmp_path, "passed")
+    untested, idle = sorted(verdict.diagnostics, key=lambda item: item.path != MODEL)
+    assert not verdict.passed and {item.check for item in verdict.diagnostics} == {"faults"}
+    assert "`mean` carries R1 and is untested" in untested.message and untested.path == MODEL
+    assert f"`{TESTS}::test_mean` passes whatever the code does" in idle.message and idle.path == TESTS
+
+
+async def test_faults_that_only_break_the_code_blame_no_test_and_show_nothing(tmp_path: Path) -> None:
+    verdict = await judged(tmp_path, "crashed")
+    report = read_report(tmp_path / "rounds" / FILE)
+    assert verdict.passed and report is not None and report.share is None
+
+
+async def test_a_repair_that_weakens_a_test_is_named_with_the_test(tmp_path: Path) -> None:
+    await judged(tmp_path, "asserted")
+    verdict = await judged(tmp_path, "passed", number=2)
+    messages = [item.message for item in verdict.diagnostics]
+    assert any("test_mean` noticed" in text and "in round 1, and no test does now" in text for text in messages)
+
+
+async def test_a_replay_plants_a_few_again_and_fails_where_they_go_unnoticed(tmp_path: Path) -> None:
+    first = await judged(tmp_path, "asserted")
+    again = {"stage": "replay", "tree": first.tree}
+    same = await judged(tmp_path, "asserted", **again)
+    note = next(check.note for check in same.checks if check.name == "faults")
+    assert same.passed and "judged in the round that is replayed" in note
+    assert not (await judged(tmp_path, "passed", **again)).passed
+
+
+async def test_the_sample_only_adds_to_what_the_check_needs(tmp_path: Path) -> None:
+    assert not (await judged(tmp_path, "passed", mutants=0)).passed
+
+
+def test_a_fault_is_the_same_in_a_file_that_changed_elsewhere() -> None:
+    def keys(text: str) -> set[str]:
+        return {spot.key for spot in spots({MODEL: text.encode()})[MODEL, "mean"]}
+
+    assert keys(GREEN[MODEL]) == keys("import math\n\n\n" + GREEN[MODEL])
+    assert keys(GREEN[MODEL]) != keys(GREEN[MODEL].replace("len(x)", "max(len(x), 1)"))
+
+
+def test_a_fault_without_an_outcome_is_open_not_missed() -> None:
+    every = spots({MODEL: GREEN[MODEL].encode()})
+    board = Board(every, {(MODEL, "mean"): ("R1",)})
+    (first, *_) = [spot for spot in every[MODEL, "mean"] if spot.value]
+    assert isinstance(first, Spot) and board.judge(first) == "open"
+    board.note(first, {"t::a": "passed"})
+    assert board.judge(first) == "missed"
+    board.note(first, {"t::b": "asserted"})
+    assert board.judge(first) == "noticed"
