@@ -22,6 +22,9 @@ class Artifact(BaseModel):
 # -- plan --------------------------------------------------------------------------------------------------------------
 
 RequirementKind = Literal["model", "loss", "algorithm", "data", "training", "evaluation", "hyperparameter", "other"]
+CENTRAL: frozenset[RequirementKind] = frozenset({"model", "loss", "algorithm"})
+"""Kinds of requirements of which a paper's method consists. Data, training and evaluation may have to be left out; a
+repository without these implements another paper."""
 RequirementStatus = Literal["paper", "inferred", "unresolved"]
 FileKind = Literal["source", "test", "config", "script", "doc", "requirements"]
 
@@ -139,6 +142,8 @@ class Plan(Artifact):
     expected: tuple[ExpectedResult, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     questions: tuple[OpenQuestion, ...] = ()
+    central: tuple[str, ...] = Field(default=(), description="ids of the requirements that carry the contribution")
+    left_out: tuple[str, ...] = Field(default=(), description="what the paper contributes and no requirement carries")
 
 
 # -- verification ------------------------------------------------------------------------------------------------------

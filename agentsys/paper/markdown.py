@@ -10,6 +10,8 @@ from agentsys.paper.model import Code, Equation, Figure, ListBlock, Paper, Refer
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
 _NUMBER = re.compile(r"^(?:Appendix\s+)?(\d{1,2}(?:\.\d{1,2})*|[A-Z](?:\.\d{1,2})*|[IVX]+(?=\.))[.:]?\s+(?=\S)")
+_DISPLAY = re.compile(r"\$\$(?P<latex>.+?)\$\$\s*(?P<number>\([^()\s]{1,12}\))?[.,;]?", re.S)
+"""A display formula, with its number inside or behind it."""
 _CAPTION = re.compile(r"^\W*(?P<kind>Figure|Fig\.?|Table)\s*(?P<label>\d+|[IVX]+|[A-Z]\.?\d+)\s*[:.|]", re.I)
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _IMAGE = re.compile(r"^!\[(?P<alt>[^\]]*)\]\((?P<target>[^)]*)\)\s*$")
@@ -48,13 +50,13 @@ def chunks(text: str) -> Iterator[str]:
         stripped = line.strip()
         if fence:
             lines.append(line)
-            if stripped.endswith(fence):
+            if stripped.endswith(fence) or (fence == "$$" and _DISPLAY.fullmatch("\n".join(lines).strip())):
                 fence = ""
                 yield "\n".join(lines)
                 lines = []
             continue
         opens = "```" if stripped.startswith("```") else "$$" if stripped.startswith("$$") else ""
-        closed = opens == "$$" and len(stripped) > 3 and stripped.endswith("$$")
+        closed = opens == "$$" and _DISPLAY.fullmatch(stripped) is not None
         if (opens or _HEADING.match(line) or not stripped) and lines:
             yield "\n".join(lines)
             lines = []
@@ -91,10 +93,12 @@ def _add_block(builder: SectionBuilder, chunk: str) -> None:
     if stripped.startswith("```"):
         builder.add(Code, text=rest.removesuffix("```").rstrip(), language=first[3:].strip())
     elif stripped.startswith("$$"):
-        latex = stripped.strip("$").strip()
+        display = _DISPLAY.fullmatch(stripped)
+        latex = (display["latex"] if display else stripped.strip("$")).strip()
         tag = _TAG.search(latex)
         body = _TAG.sub("", latex).strip()
-        builder.add(Equation, text=body, latex=body, number=tag["number"].strip("() ") if tag else "")
+        number = tag["number"] if tag else (display and display["number"]) or ""
+        builder.add(Equation, text=body, latex=body, number=number.strip("() "))
     elif image or (caption and caption["kind"].lower().startswith("fig")):
         words = rest.strip() if image else stripped
         label = _CAPTION.match(words)

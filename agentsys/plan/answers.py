@@ -34,11 +34,19 @@ class LedgerRow(Answer):
     status: RequirementStatus = "paper"
 
 
+class Contribution(Answer):
+    """Something that the paper itself contributes, in its abstract's words, and the requirements that carry it."""
+
+    words: str = Field(min_length=1, max_length=400)
+    requirements: tuple[str, ...] = ()
+
+
 class RequirementsAnswer(Answer):
     """Step 1, first half: what must be built."""
 
     title: str = ""
     requirements: tuple[LedgerRow, ...] = Field(min_length=1)
+    contributions: tuple[Contribution, ...] = ()
 
 
 class EvaluationAnswer(Answer):
@@ -54,6 +62,8 @@ class Ledger(Answer):
     """Both halves of step 1 together."""
 
     requirements: tuple[LedgerRow, ...]
+    central: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     summary: str
     experiments: tuple[Experiment, ...]
     expected: tuple[ExpectedResult, ...] = ()
@@ -120,6 +130,8 @@ def compose(ledger: Ledger, design: DesignAnswer, config: ConfigAnswer) -> Plan:
         expected=ledger.expected,
         dependencies=design.dependencies,
         questions=ledger.questions,
+        central=ledger.central,
+        left_out=ledger.left_out,
     )
 
 

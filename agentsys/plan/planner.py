@@ -28,6 +28,7 @@ from agentsys.plan.answers import (
     compose,
 )
 from agentsys.plan.context import Agent, both
+from agentsys.plan.contribution import compared, contribution_problems
 from agentsys.plan.files import save_plan
 from agentsys.plan.prompt_text import diagnosis_text, diagnostics_text
 from agentsys.plan.references import main_figures, with_figures, with_pages
@@ -99,16 +100,26 @@ class Planner(Agent):
         request = context.ws.request
         asked = render("plan/requirements", request=request), render("plan/evaluation", request=request)
         requirements, evaluation = await both(
-            self._ask("requirements", RequirementsAnswer, requirements_problems, asked[0]),
+            self._ask("requirements", RequirementsAnswer, self._requirements_problems, asked[0]),
             self._ask("evaluation", EvaluationAnswer, evaluation_problems, asked[1]),
         )
+        seen = await compared(context, requirements, evaluation.expected, "contribution")
+        if seen.left_out and context.settings.replay is None:
+            task = asked[0] + render("plan/left_out", words=seen.left_out, fence=context.fence)
+            requirements = await self._ask("requirements-2", RequirementsAnswer, self._requirements_problems, task)
+            seen = await compared(context, requirements, evaluation.expected, "contribution-2")
         return Ledger(
             requirements=with_pages(requirements.requirements, context.ws.paper),
+            central=seen.central,
+            left_out=seen.left_out,
             summary=evaluation.summary,
             experiments=evaluation.experiments,
             expected=with_pages(evaluation.expected, context.ws.paper),
             questions=evaluation.questions,
         )
+
+    def _requirements_problems(self, answer: RequirementsAnswer) -> list[str]:
+        return [*requirements_problems(answer), *contribution_problems(self._context.ws.paper, answer)]
 
     async def _ask(self, item: str, model: type[M], problems: Callable[[M], list[str]], task: str) -> M:
         context = self._context

@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackageRequirement
 
-from agentsys.core.artifacts import Dependency, FileSpec, Plan
+from agentsys.core.artifacts import CENTRAL, Dependency, FileSpec, Plan
 from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
 from agentsys.core.tree import is_source
@@ -37,8 +37,13 @@ WRITTEN_BY_TOOLING = GENERATED_BY_TOOLING | {"requirements.lock", "AUDIT.md"}
 
 
 def requirements_problems(answer: RequirementsAnswer) -> list[str]:
-    """Check the ledger: unique ids."""
-    return [f"requirement id {name} stands twice" for name in _twice(row.id for row in answer.requirements)]
+    """Check the ledger: unique ids, and a method."""
+    problems = [f"requirement id {name} stands twice" for name in _twice(row.id for row in answer.requirements)]
+    if not any(row.kind in CENTRAL for row in answer.requirements):
+        problems.append(
+            f"no requirement is of the kinds {', '.join(sorted(CENTRAL))}: what does the paper's method do?"
+        )
+    return problems
 
 
 def evaluation_problems(answer: EvaluationAnswer) -> list[str]:

@@ -48,4 +48,6 @@ class Reporter(Agent):
 
     def _missing(self) -> tuple[str, ...]:
         ws = self._context.ws
-        return tuple(row.requirement for row in central_missing(ws.require_plan(), read_tree(ws.run.repo)))
+        return tuple(
+            row.requirement or f"`{row.what}`" for row in central_missing(ws.require_plan(), read_tree(ws.run.repo))
+        )

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agentsys.core.artifacts import Artifact, Diagnostic, Plan, Requirement
+from agentsys.core.artifacts import CENTRAL, Artifact, Diagnostic, Plan, Requirement
 from agentsys.verify.fidelity.evidence import Evidence, gather
-
-CENTRAL = frozenset({"model", "loss", "algorithm"})
-"""Kinds of requirements of which a paper's method consists. Data, training and evaluation may have to be left out; a
-repository without these implements another paper."""
 
 
 class Missing(Artifact):
@@ -22,17 +18,18 @@ class Missing(Artifact):
 
 
 def central_missing(plan: Plan, files: Mapping[str, bytes]) -> tuple[Missing, ...]:
-    """Return the requirements of the method that are declared unresolved, or that no function carries.
+    """Return what is missing of the method.
+
+    That is contributions that the ledger leaves out, and requirements that are declared unresolved or that no function
+    carries.
 
     Args:
         files: the repository, POSIX path to content.
     """
-    if not any(row.kind in CENTRAL for row in plan.requirements):
-        return ()
     seen = gather(plan, files)
-    found: list[Missing] = []
+    found = [Missing(requirement="", what=words, owner="", why="is in no requirement") for words in plan.left_out]
     for row in plan.requirements:
-        why = _why(row, seen) if row.kind in CENTRAL else ""
+        why = _why(row, seen) if row.kind in CENTRAL or row.id in plan.central else ""
         if why:
             found.append(Missing(requirement=row.id, what=row.what, owner=row.owner, why=why))
     return tuple(found)
@@ -40,19 +37,25 @@ def central_missing(plan: Plan, files: Mapping[str, bytes]) -> tuple[Missing, ..
 
 def central_diagnostics(plan: Plan, files: Mapping[str, bytes], check: str) -> list[Diagnostic]:
     """Return a diagnostic of `check` for each of them, with what has to be done."""
-    return [
-        Diagnostic(
-            kind="result",
-            check=check,
-            path=row.owner,
-            symbol=row.requirement,
-            message=f"{row.requirement} belongs to the paper's own method and {row.why}: write it as a function, test "
-            "it and let the run use it; where the paper is silent take the usual reading, with the status `inferred` "
-            f"and an open question: {row.what}",
-            requirements=(row.requirement,),
+    return [_diagnostic(row, check) for row in central_missing(plan, files)]
+
+
+def _diagnostic(row: Missing, check: str) -> Diagnostic:
+    if not row.requirement:
+        message = (
+            f"the paper's own contribution is in no requirement of the plan, so nothing here shows it: `{row.what}`"
         )
-        for row in central_missing(plan, files)
-    ]
+        return Diagnostic(kind="result", check=check, symbol="contribution", message=message)
+    return Diagnostic(
+        kind="result",
+        check=check,
+        path=row.owner,
+        symbol=row.requirement,
+        message=f"{row.requirement} belongs to the paper's own method and {row.why}: write it as a function, test "
+        "it and let the run use it; where the paper is silent take the usual reading, with the status `inferred` "
+        f"and an open question: {row.what}",
+        requirements=(row.requirement,),
+    )
 
 
 def _why(row: Requirement, seen: Evidence) -> str:
