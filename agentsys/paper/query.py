@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from agentsys.paper.model import Paper, Paragraph, Section
+from agentsys.paper.model import ListBlock, Paper, Paragraph, Section
 
 
 def find_section(paper: Paper, ref: str) -> Section | None:
@@ -20,11 +20,11 @@ def find_section(paper: Paper, ref: str) -> Section | None:
         for section in paper.sections:
             if candidate and section.number.lower() == candidate.lower():
                 return section
-    title = _plain(re.sub(r"^[\d.]+\s+", "", bare))
+    title = plain(re.sub(r"^[\d.]+\s+", "", bare))
     if not title:
         return None
-    exact = [section for section in paper.sections if _plain(section.title) == title]
-    part = [section for section in paper.sections if len(title) >= 4 and title in _plain(section.title)]
+    exact = [section for section in paper.sections if plain(section.title) == title]
+    part = [section for section in paper.sections if len(title) >= 4 and title in plain(section.title)]
     return (exact or part or [None])[0]
 
 
@@ -37,8 +37,16 @@ def with_children(paper: Paper, wanted: Collection[str]) -> set[str]:
     return inside
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return the letters and digits of a text in small ASCII letters, words apart by one space: to find words again."""
     return re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
+
+
+def words_of(paper: Paper) -> str:
+    """Return title, abstract, and the paragraphs and lists of the whole paper."""
+    blocks = [block for section in paper.sections for block in section.blocks]
+    kept = (each.text for each in blocks if isinstance(each, Paragraph | ListBlock))
+    return "\n".join([paper.title, paper.abstract, *kept])
 
 
 def excerpt(paper: Paper, chars: int) -> str:

@@ -7,7 +7,6 @@ occur in the ledger.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,8 @@ from agentsys.core.prompts import render
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
-from agentsys.paper.model import Paper, Paragraph, Table
+from agentsys.paper.model import Paper, Table
+from agentsys.paper.query import plain, words_of
 from agentsys.plan.answers import Answer, Contribution, LedgerRow, RequirementsAnswer
 from agentsys.plan.context import Context
 
@@ -95,10 +95,10 @@ def contribution_problems(paper: Paper, answer: RequirementsAnswer) -> list[str]
 
 def quote_problems(paper: Paper, rows: Iterable[Contribution], known: Iterable[str]) -> list[str]:
     """Return contributions whose words the paper does not have, or whose requirements the ledger does not have."""
-    text, ids = f" {_plain(_text(paper))} ", set(known)
+    text, ids = f" {plain(words_of(paper))} ", set(known)
     problems: list[str] = []
     for row in rows:
-        if f" {_plain(row.words)} " not in text:
+        if f" {plain(row.words)} " not in text:
             problems.append(f"the words `{row.words}` do not stand in the paper: copy them from its abstract")
         problems += [
             f"`{row.words}` names {rid}, which the ledger does not have" for rid in set(row.requirements) - ids
@@ -108,11 +108,11 @@ def quote_problems(paper: Paper, rows: Iterable[Contribution], known: Iterable[s
 
 def left_out(paper: Paper, rows: Iterable[LedgerRow], expected: Iterable[ExpectedResult]) -> list[str]:
     """Return the names that title or abstract share with the rows of a table, and the plan does not have."""
-    said = {_stem(word) for text in _said(rows, expected) for word in _plain(text).split()}
-    front = {_stem(word) for word in _plain(f"{paper.title} {paper.abstract}").split()}
+    said = {_stem(word) for text in _said(rows, expected) for word in plain(text).split()}
+    front = {_stem(word) for word in plain(f"{paper.title} {paper.abstract}").split()}
     found: list[str] = []
     for name in _names(paper):
-        words = {_stem(word) for word in _plain(name).split() if len(word) > 2 and not word.isdigit()}
+        words = {_stem(word) for word in plain(name).split() if len(word) > 2 and not word.isdigit()}
         if words and words <= front and not words & said:
             found.append(name)
     return list(dict.fromkeys(found))
@@ -130,15 +130,6 @@ def _names(paper: Paper) -> Iterator[str]:
         for block in section.blocks:
             if isinstance(block, Table) and len(block.rows) <= _MOST:
                 yield from (row[0] for row in block.rows[1:] if row)
-
-
-def _text(paper: Paper) -> str:
-    blocks = [block for section in paper.sections for block in section.blocks]
-    return "\n".join([paper.title, paper.abstract, *(each.text for each in blocks if isinstance(each, Paragraph))])
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", text.lower()))
 
 
 def _stem(word: str) -> str:

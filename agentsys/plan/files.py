@@ -16,6 +16,7 @@ from agentsys.core.errors import UsageError
 from agentsys.core.files import write_atomic, write_json
 from agentsys.plan.rules import plan_problems
 
+LEDGER = ("requirements", "central", "left_out", "questions", "dependencies")
 PARTS = ("overview.md", "architecture.md", "requirements.json", "files.json", "config.yaml", "expected.json")
 
 
@@ -25,7 +26,7 @@ def save_plan(folder: Path, plan: Plan) -> None:
     data = plan.model_dump(mode="json")
     write_atomic(folder / "overview.md", plan.summary.strip() + "\n")
     write_atomic(folder / "architecture.md", plan.architecture.strip() + "\n")
-    write_json(folder / "requirements.json", {k: data[k] for k in ("requirements", "questions", "dependencies")})
+    write_json(folder / "requirements.json", {key: data[key] for key in LEDGER})
     write_json(folder / "files.json", {"package": plan.package, "files": data["files"]})
     config = {"full": data["config_full"], "smoke": data["config_smoke"]}
     write_atomic(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))

@@ -27,6 +27,7 @@ from agentsys.plan.answers import (
     clean_design,
     compose,
 )
+from agentsys.plan.bounds import stated
 from agentsys.plan.context import Agent, both
 from agentsys.plan.contribution import compared, contribution_problems
 from agentsys.plan.files import save_plan
@@ -114,7 +115,7 @@ class Planner(Agent):
             left_out=seen.left_out,
             summary=evaluation.summary,
             experiments=evaluation.experiments,
-            expected=with_pages(evaluation.expected, context.ws.paper),
+            expected=with_pages(stated(evaluation.expected, context.ws.paper), context.ws.paper),
             questions=evaluation.questions,
         )
 

@@ -48,6 +48,8 @@ class Sign:
     words: str
     """The numbers in plain words: `from 0.693 to 0.31`."""
     fault: str = ""
+    bounded: bool = False
+    """It compares a value with bounds, which may be out of reach; the other forms compare the run with itself."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ def _judge(row: object, number: int, names: set[str]) -> Sign:
         words, fault = judge(table)
     except _FormError as error:
         return _wrong(experiment, quantity, f"{experiment}: {quantity}: {error}; a row is {FORMS}")
-    return Sign(experiment, quantity, words, f"{experiment}: {quantity} {words}: {fault}" if fault else "")
+    said = f"{experiment}: {quantity} {words}: {fault}" if fault else ""
+    return Sign(experiment, quantity, words, said, bounded="value" in table)
 
 
 class _FormError(ValueError):

@@ -8,17 +8,20 @@ but the repository's own text. Every line keeps its content: decorators and a bl
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files as resource_files
-from typing import Literal
+from typing import Literal, cast
+
+import yaml
 
 from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import FunctionNode, parse
 from agentsys.verify.dependence.functions import Function
 
-Mode = Literal["raise", "perturb", "arguments"]
+Mode = Literal["raise", "perturb", "arguments", "scale"]
 Insertion = tuple[int, int, str]
 """Line from 0, byte in the line, and the text that goes there."""
 
@@ -50,6 +53,7 @@ def variant(
     *,
     strength: float = 0.0,
     other_seed: bool = False,
+    config_seed: str = "",
 ) -> dict[str, bytes]:
     """Return the files of a variant; those that are not changed are the same objects.
 
@@ -58,11 +62,14 @@ def variant(
         log: file inside the sandbox in which each function that was called is noted, as `path:name`.
         strength: relative size of a perturbation.
         other_seed: every seed that is handed to a generator of random numbers becomes another one.
+        config_seed: path of a configuration whose seeds become others.
     """
     calls: dict[str, dict[str, str]] = defaultdict(dict)
     for item, mode in modes.items():
         calls[item.path][item.name] = f"_agentsys_wrap({item.key!r}, {mode!r}, {strength!r}, {log!r}, {item.alters!r})"
     changed = dict(files)
+    if config_seed:
+        changed[config_seed] = with_other_seeds(files[config_seed])
     for path, data in files.items():
         if path.endswith(".py") and not is_test_path(path) and (other_seed or path in calls):
             text = _decoded(data)
@@ -75,6 +82,29 @@ def variant(
             if found:
                 changed[path] = _inserted(lines, [*found, _definitions(tree)])
     return changed
+
+
+def with_other_seeds(data: bytes) -> bytes:
+    """Return a YAML configuration with another number in each key that is called a seed; as it is where it has none."""
+    try:
+        config = cast("object", yaml.safe_load(data))
+    except yaml.YAMLError:
+        return data
+    other = _reseeded(config, seed=False)
+    return data if other == config else yaml.safe_dump(other, sort_keys=False).encode()
+
+
+def _reseeded(value: object, *, seed: bool) -> object:
+    if isinstance(value, dict):
+        table = cast("dict[object, object]", value)
+        return {key: _reseeded(item, seed=_is_seed(key)) for key, item in table.items()}
+    if isinstance(value, list):
+        return [_reseeded(item, seed=seed) for item in cast("list[object]", value)]
+    return value + 7919 if seed and isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _is_seed(key: object) -> bool:
+    return isinstance(key, str) and re.fullmatch(r"(?i)(?:.*_)?(?:seeds?|random_state)", key) is not None
 
 
 def takes_seed(files: Mapping[str, bytes]) -> bool:

@@ -64,7 +64,8 @@ def faults(seen: Examined, found: Dependence, plan: Plan, places: Mapping[str, s
     """
     swallowed = _swallowed(seen, plan)
     lost = [] if swallowed else [_not_computed(row, found, places) for row in found.keys if row.state == "not_computed"]
-    return [*swallowed, *lost, *_other_structure(seen, plan), *_beside_the_paper(found, plan, places)]
+    beside = _beside_the_paper(found, plan, places)
+    return [*swallowed, *lost, *_cannot_fail(seen, plan), *_seed_ignored(seen), *_other_structure(seen, plan), *beside]
 
 
 def _fault(message: str, symbol: str, path: str = SCRIPT, detail: str = "") -> Diagnostic:
@@ -99,6 +100,32 @@ def _swallowed(seen: Examined, plan: Plan) -> list[Diagnostic]:
         )
         return [_fault(message, "health").model_copy(update={"kind": "health"})]
     return []
+
+
+def _cannot_fail(seen: Examined, plan: Plan) -> list[Diagnostic]:
+    """A sign of health that holds whatever the method returns."""
+    return [
+        _fault(
+            f"`{sign.experiment}: {sign.quantity} {sign.words}` holds whatever the method returns, a million times "
+            "as much or its opposite: give this sign of health a bound that a broken method would violate",
+            "health",
+        ).model_copy(update={"kind": "health"})
+        for sign in seen.vacuous(plan)
+    ]
+
+
+def _seed_ignored(seen: Examined) -> list[Diagnostic]:
+    """The code draws random numbers, and not from the seed of the configuration."""
+    if seen.ignored is None or seen.seeded is None or seen.seeded.results is None:
+        return []
+    moved = [key for key, value in seen.values.items() if seen.seeded.moved(key, value)]
+    if not moved:
+        return []
+    message = (
+        f"{_keys(moved)} rest on random numbers, and no number moves with the seed of the configuration: seed every "
+        "generator from it, so that other seeds can be run"
+    )
+    return [_fault(message, "seed")]
 
 
 def _keys(keys: Sequence[str]) -> str:

@@ -11,8 +11,9 @@ from agentsys.core.artifacts import Plan
 from agentsys.verify.checks.base import Bench, log_text
 from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT, time_limit
 from agentsys.verify.dependence.functions import Function, MethodFunctions
-from agentsys.verify.dependence.instrument import Mode, takes_seed, variant
+from agentsys.verify.dependence.instrument import Mode, takes_seed, variant, with_other_seeds
 from agentsys.verify.dependence.report import VariantRun
+from agentsys.verify.health import Sign, judge_health
 from agentsys.verify.results_file import Results, ResultsError, parse_results
 from agentsys_sandbox.base import REPO, WORK
 
@@ -21,6 +22,9 @@ SAME = 2e-6
 """Relative difference up to which two numbers are one: above what a replay may differ by."""
 SLIGHT, STRONG = 0.03, 0.3
 """Relative sizes of a perturbation: the second for numbers that move in steps, such as counts and error rates."""
+ENORMOUS = 1e6
+SHORT_BUDGET = 5.0
+"""Seconds that a run may take at least whose numbers are nothing or enormous: it may never end by itself."""
 LEAST_BUDGET = 30.0
 """Seconds that perturbing one function at a time may take at least."""
 
@@ -33,6 +37,7 @@ class Variant:
     modes: Mapping[Function, Mode]
     strength: float = 0.0
     other_seed: bool = False
+    config_seed: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,22 @@ class Examined:
     """What was run, and which runs each number moved in."""
 
     values: dict[str, float]
+    measured: Results
     raised: Ran | None = None
     seeded: Ran | None = None
+    ignored: Ran | None = None
+    """Nothing moved with the seeds of the configuration; `seeded` changed those in the code."""
+    broken: list[Ran] = field(default_factory=list[Ran])
+    """What the method returns is enormous, or nothing: for signs of health that held so far."""
     perturbed: list[Ran] = field(default_factory=list[Ran])
     moved_by: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
     def runs(self) -> list[Ran]:
         """Everything that was run."""
-        return [item for item in (self.raised, *self.perturbed, self.seeded) if item is not None]
+        return [
+            item for item in (self.raised, *self.perturbed, self.ignored, self.seeded, *self.broken) if item is not None
+        ]
 
     @property
     def called(self) -> set[str]:
@@ -75,6 +87,23 @@ class Examined:
     def open(self) -> list[str]:
         """Numbers that have not moved yet."""
         return [key for key in self.values if key not in self.moved_by]
+
+    def unbroken(self, plan: Plan) -> list[Sign]:
+        """Return the signs with bounds that held in every run in which the method was changed."""
+        holding = _signs(self.measured, plan)
+        for ran in (self.raised, *self.perturbed, *self.broken):
+            if ran is not None and ran.results is not None:
+                held = _signs(ran.results, plan)
+                holding = {key: sign for key, sign in holding.items() if key in held}
+        return list(holding.values())
+
+    def vacuous(self, plan: Plan) -> list[Sign]:
+        """Return the unbroken signs whose numbers moved with what the method returns, in either direction."""
+        found: list[Sign] = []
+        for sign in self.unbroken(plan):
+            moved = {ran.run.strength > 0 for ran in self.broken if ran.results and _moved(ran.results, sign, plan)}
+            found += [sign] if moved == {True, False} else []
+        return found
 
     def take(self, ran: Ran, but: Collection[str] = ()) -> Ran:
         """Note which numbers moved; those named in `but` are not counted."""
@@ -105,13 +134,55 @@ async def examine(bench: Bench, functions: MethodFunctions, results: Results, co
 
     Raises: Infrastructure where the sandbox failed.
     """
-    seen = Examined(measured(results, bench.job.plan))
+    seen = Examined(measured(results, bench.job.plan), results)
     seen.raised = await _run(bench, Variant("all fail", dict.fromkeys(functions.named, "raise")))
     if seen.raised.results is None or any(seen.raised.moved(*item) for item in seen.values.items()):
         await _perturb(bench, seen, functions, copied)
-        if takes_seed(bench.job.files):
-            seen.seeded = await _run(bench, Variant("another seed", {}, other_seed=True))
+        await _break(bench, seen, functions)
+        await _reseed(bench, seen)
     return seen  # where nothing that the method does matters, no further run can show more
+
+
+async def _break(bench: Bench, seen: Examined, functions: MethodFunctions) -> None:
+    """Let the method return the enormous, its opposite, and nothing, as long as a sign of health held in every run.
+
+    First all functions at once, then each alone: where much is broken at once a run may end early, and says nothing.
+    """
+    deadline = time.monotonic() + max(LEAST_BUDGET, 3 * bench.run_seconds)
+    mode: Mode = "scale"
+    together: dict[Function, Mode] = dict.fromkeys(functions.named, mode)
+    alone: list[dict[Function, Mode]] = [{item: mode} for item in together]
+    for modes in (together, *alone):
+        for factor in (ENORMOUS, -ENORMOUS, 0.0):
+            if not seen.unbroken(bench.job.plan) or time.monotonic() > deadline:
+                return
+            name = "all" if len(modes) > 1 else next(iter(modes)).key
+            ran = await _run(bench, Variant(f"{name}, times {factor:g}", modes, factor), patience=SHORT_BUDGET)
+            seen.broken.append(ran)
+
+
+def _moved(results: Results, sign: Sign, plan: Plan) -> bool:
+    now = _signs(results, plan).get((sign.experiment, sign.quantity))
+    return now is not None and now.words != sign.words
+
+
+def _signs(results: Results, plan: Plan) -> dict[tuple[str, str], Sign]:
+    """Return the signs of health with bounds that hold, by experiment and quantity."""
+    signs = judge_health(results, plan).signs
+    return {(sign.experiment, sign.quantity): sign for sign in signs if sign.bounded and not sign.fault}
+
+
+async def _reseed(bench: Bench, seen: Examined) -> None:
+    """Change the seeds of the configuration; where nothing at all moves with them, those in the code."""
+    config, files = f"configs/{bench.job.profile}.yaml", bench.job.files
+    if config in files and with_other_seeds(files[config]) != files[config]:
+        ran = await _run(bench, Variant("another seed in the configuration", {}, config_seed=config))
+        if ran.results is None or any(ran.results.value(key) != value for key, value in seen.values.items()):
+            seen.seeded = ran
+            return
+        seen.ignored = ran
+    if takes_seed(files):
+        seen.seeded = await _run(bench, Variant("another seed", {}, other_seed=True))
 
 
 async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, copied: Collection[str]) -> None:
@@ -152,14 +223,21 @@ async def _one_by_one(bench: Bench, seen: Examined, step: Variant, but: Collecti
         seen.take(await _run(bench, single), but if mode == "arguments" else ())
 
 
-async def _run(bench: Bench, wanted: Variant) -> Ran:
+async def _run(bench: Bench, wanted: Variant, patience: float = LEAST_BUDGET) -> Ran:
     """Put a variant in the repository's place, run the profile, and read what it wrote."""
     folder = f"agentsys-{secrets.token_hex(8)}"
     log = f"{WORK}/{folder}/called"
-    files = variant(bench.job.files, wanted.modes, log, strength=wanted.strength, other_seed=wanted.other_seed)
+    files = variant(
+        bench.job.files,
+        wanted.modes,
+        log,
+        strength=wanted.strength,
+        other_seed=wanted.other_seed,
+        config_seed=wanted.config_seed,
+    )
     await bench.place_repo(files)
     await bench.sandbox.write_files({".keep": b""}, root=f"{WORK}/{folder}")
-    limit = min(time_limit(bench), max(LEAST_BUDGET, 3 * bench.run_seconds))
+    limit = min(time_limit(bench), max(patience, 3 * bench.run_seconds))
     result = await bench.run(CHECK_NAME, ["bash", SCRIPT, bench.job.profile], timeout=limit)
     raw = await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) if result.ok else None
     called = await bench.sandbox.read_file(log, max_bytes=4 << 20)

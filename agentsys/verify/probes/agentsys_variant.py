@@ -20,11 +20,11 @@ def _agentsys_wrap(key: str, mode: str, strength: float, log: str, alters: bool 
     """Decorate a function: note its first call in `log`, then fail (`raise`), or change what it gives or is given.
 
     Args:
-        mode: `raise`, `perturb` (what it returns or yields), `arguments` (what it is called with).
-        strength: relative size of a change.
+        mode: `raise`, `perturb` or `scale` (what it returns or yields), `arguments` (what it is called with).
+        strength: relative size of a change; the factor of `scale`.
         alters: it returns nothing: what it changes in its arguments is changed further.
     """
-    change = _AgentsysChange(strength, values_only=mode == "arguments")
+    change = _AgentsysScale(strength) if mode == "scale" else _AgentsysChange(strength, mode == "arguments")
     said: list[str] = []
     method = 1 if "." in key.rpartition(":")[2] else 0
 
@@ -40,10 +40,10 @@ def _agentsys_wrap(key: str, mode: str, strength: float, log: str, alters: bool 
         return args, kwargs
 
     def after(result: _AgentsysAny) -> _AgentsysAny:
-        return change.of(result) if mode == "perturb" else result
+        return change.of(result) if mode in ("perturb", "scale") else result
 
     def decorate(function: _AgentsysAny) -> _AgentsysAny:
-        in_place = change if mode == "perturb" and alters else None
+        in_place = change if mode in ("perturb", "scale") and alters else None
         return _agentsys_decorated(function, before, after, in_place, bool(method))
 
     return decorate
@@ -145,6 +145,7 @@ class _AgentsysChange:
 
     def __init__(self, strength: float, values_only: bool = False) -> None:
         self.strength = strength
+        self.factor = 1.0 + strength
         self.strong = strength > _AGENTSYS_STRONG
         self.values_only = values_only and not self.strong
         self.plain: _AgentsysAny = None
@@ -205,7 +206,7 @@ class _AgentsysChange:
                         object.__setattr__(made, name, self.of(item, place + at, depth + 1))
                 return made
             if hasattr(value, "__mul__") and (hasattr(value, "dtype") or hasattr(value, "dtypes")):
-                return value * (1.0 + self.strength)
+                return value * self.factor
         except Exception:  # noqa: BLE001 - it cannot be copied, or is no table of numbers
             return value
         return value
@@ -266,6 +267,33 @@ class _AgentsysChange:
                     object.__setattr__(holder, key, changed)
             except Exception:  # noqa: BLE001 - it may not be written
                 continue
+
+
+class _AgentsysScale(_AgentsysChange):
+    """Multiplies every number; whole ones, which may be sizes and counts, only by nothing."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__(1.0)
+        self.factor = factor
+
+    def number(self, value: _AgentsysAny, place: int) -> _AgentsysAny:
+        if _agentsys_is(value, bool) or (_agentsys_is(value, int) and self.factor):
+            return value
+        return type(value)(value * self.factor)
+
+    def array(self, numpy: _AgentsysAny, value: _AgentsysAny, place: int) -> _AgentsysAny:
+        if value.dtype.kind not in "fc" and (self.factor or value.dtype.kind not in "iu"):
+            return value
+        return value * value.dtype.type(self.factor)
+
+    def tensor(self, torch: _AgentsysAny, value: _AgentsysAny, place: int) -> _AgentsysAny:
+        if value.layout is not torch.strided or not value.is_floating_point():
+            return value
+        if value.is_leaf and value.requires_grad:  # parameters: others hold this very object
+            with torch.no_grad():
+                value.mul_(self.factor)
+            return value
+        return value * self.factor
 
 
 def _agentsys_rebuilt(value: _AgentsysAny, items: _AgentsysAny) -> _AgentsysAny:

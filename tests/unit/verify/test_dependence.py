@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,15 @@ def test_where_only_what_writes_results_is_named_the_public_functions_of_the_met
     assert "loss" in {item.name for item in found.named} and "build" not in {item.name for item in found.named}
 
 
-def writes(raise_: object = None, perturb: object = None, seed: object = None, arguments: object = None) -> Twist:
+def writes(
+    raise_: object = None,
+    perturb: object = None,
+    seed: object = None,
+    arguments: object = None,
+    scaled: Mapping[int, object] | None = None,
+) -> Twist:
     """Results of each variant; an exit code stands for a run that fails with it."""
+    scale = scaled or {}
 
     def twist(call: Call, files: Files) -> ExecResult | None:
         text = files.get(f"{REPO}/tiny/model.py", b"") + files.get(f"{REPO}/tiny/run.py", b"")
@@ -83,6 +91,9 @@ def writes(raise_: object = None, perturb: object = None, seed: object = None, a
             ("'perturb', ", perturb),
             ("'arguments', ", arguments or perturb),
             ("_agentsys_seed(3", seed),
+            ("'scale', 1000000.0", scale.get(1)),
+            ("'scale', -1000000.0", scale.get(-1)),
+            ("'scale', 0.0", scale.get(0)),
         )
         for mark, answer in marks:
             if mark.encode() in text:
@@ -164,6 +175,32 @@ async def test_a_number_counts_where_every_change_ends_the_run_and_the_method_wa
     assert [item.symbol for item in found] == ["mean"] and report.called == ()
 
 
+def spread(value: float, *, above: float = -1.0) -> dict[str, object]:
+    return told(1.6, health=[{"experiment": "mean", "quantity": "spread", "value": value, "above": above}])
+
+
+async def signs(root: Path, above: float, scaled: dict[int, object]) -> list[Diagnostic]:
+    measured = {RESULTS: json.dumps({**spread(0.2, above=above), "mean": 1.5}).encode()}
+    twist = writes(1, spread(0.21, above=above), scaled=scaled)
+
+    def first(call: Call, files: Files) -> ExecResult:
+        return twist(call, files) or (files.update(measured), passed())[1]
+
+    found, _ = await judged(root, first)
+    return found
+
+
+async def test_a_bound_that_holds_whatever_the_method_returns_is_no_sign_of_health(tmp_path: Path) -> None:
+    (fault,) = await signs(tmp_path / "a", -1.0, {1: spread(2e5), -1: spread(2e5), 0: spread(0.0)})
+    assert fault.kind == "health" and "`mean: spread is 0.2, must lie above -1` holds whatever" in fault.message
+    below = spread(-2e5, above=0.1)
+    assert await signs(tmp_path / "b", 0.1, {1: spread(2e5, above=0.1), -1: below}) == []
+
+
+async def test_a_bound_is_not_judged_by_runs_that_end_early(tmp_path: Path) -> None:
+    assert await signs(tmp_path, -1.0, {1: spread(2e5), -1: 1, 0: 1}) == []
+
+
 SEEDED = {"tiny/run.py": "import random\nrandom.seed(3)\n" + GREEN["tiny/run.py"]}
 
 
@@ -175,6 +212,25 @@ async def test_another_seed_must_measure_the_same_things(tmp_path: Path) -> None
     assert "with another seed the run does not give `mean`" in fault.message
     (fault,), _ = await judged(tmp_path / "c", writes(1, told(1.6), 1), SEEDED)
     assert "with another seed `reproduce.sh` does not end well" in fault.message
+
+
+CONFIGURED = {**SEEDED, "configs/smoke.yaml": "seed: 1\n"}
+
+
+async def test_random_numbers_that_the_configured_seed_does_not_move_are_seeded_elsewhere(tmp_path: Path) -> None:
+    (fault,), _ = await judged(tmp_path / "a", writes(1, told(1.6), told(1.7)), CONFIGURED)
+    assert "`mean` rest on random numbers, and no number moves with the seed of the configuration" in fault.message
+    found, report = await judged(tmp_path / "b", writes(1, told(1.6), told(1.5)), CONFIGURED)
+    assert not found and not report.keys[0].random
+
+    def moves(call: Call, files: Files) -> ExecResult | None:
+        if b"7920" not in files.get(f"{REPO}/configs/smoke.yaml", b""):
+            return writes(1, told(1.6), 1)(call, files)
+        files[RESULTS] = json.dumps(told(1.7)).encode()
+        return passed()
+
+    found, report = await judged(tmp_path / "c", moves, CONFIGURED)
+    assert not found and report.keys[0].random and report.keys[0].other_seed == 1.7
 
 
 SCALE = PLAN.model_copy(update={"config_full": {"d": 4, "scale": "x"}, "config_smoke": {"d": 4, "scale": "y"}})

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from agentsys.verify.dependence.functions import Function
-from agentsys.verify.dependence.instrument import Mode, takes_seed, variant
+from agentsys.verify.dependence.instrument import Mode, takes_seed, variant, with_other_seeds
 
 CORE = '''"""The method."""
 
@@ -257,3 +258,35 @@ def test_files_that_hold_no_wanted_function_stay_what_they_are() -> None:
     files = {**REPO, "notes.md": b"x", "pkg/broken.py": b"def f(:\n", "tests/test_core.py": CORE.encode()}
     changed = variant(files, {HERE: "raise"}, "/x")
     assert {name for name in files if changed[name] != files[name]} == {"pkg/run.py"}
+
+
+def test_what_the_method_returns_can_be_made_nothing_or_enormous(tmp_path: Path) -> None:
+    nothing = numbers(tmp_path / "a", dict.fromkeys(FUNCTIONS, "scale"), strength=0.0)
+    enormous = numbers(tmp_path / "b", dict.fromkeys(FUNCTIONS, "scale"), strength=1e6)
+    assert (nothing["plain"], nothing["curve"], nothing["pair"], nothing["fill"]) == (
+        0.0,
+        [0.0] * 3,
+        [0.0, 0],
+        [0.0, 0.0],
+    )
+    assert (enormous["plain"], enormous["pair"], enormous["fill"]) == (2e6, [2e6, 3], [1e6, 2e6])
+
+
+@pytest.mark.parametrize(
+    ("config", "other"),
+    [
+        (b"seed: 3\nsteps: 3\n", {"seed": 7922, "steps": 3}),
+        (b"run: {seeds: [1, 2], data_seed: 4}\n", {"run": {"seeds": [7920, 7921], "data_seed": 7923}}),
+        (
+            b"torch: {random_state: 0}\nseeded: true\nseed: null\n",
+            {"torch": {"random_state": 7919}, "seeded": True, "seed": None},
+        ),
+    ],
+)
+def test_other_seeds_are_put_in_a_configuration_and_nothing_else_changes(config: bytes, other: object) -> None:
+    assert yaml.safe_load(with_other_seeds(config)) == other
+
+
+def test_a_configuration_without_seeds_stays_as_it_is() -> None:
+    assert with_other_seeds(b"steps: 3  # all\n") == b"steps: 3  # all\n"
+    assert with_other_seeds(b"a: [\n") == b"a: [\n"
