@@ -97,14 +97,17 @@ def with_other_seeds(data: bytes) -> bytes:
 def _reseeded(value: object, *, seed: bool) -> object:
     if isinstance(value, dict):
         table = cast("dict[object, object]", value)
-        return {key: _reseeded(item, seed=_is_seed(key)) for key, item in table.items()}
+        return {key: _reseeded(item, seed=_is_seed(key, item)) for key, item in table.items()}
     if isinstance(value, list):
         return [_reseeded(item, seed=seed) for item in cast("list[object]", value)]
     return value + 7919 if seed and isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _is_seed(key: object) -> bool:
-    return isinstance(key, str) and re.fullmatch(r"(?i)(?:.*_)?(?:seeds?|random_state)", key) is not None
+def _is_seed(key: object, value: object) -> bool:
+    """`seeds: 20` is a number of seeds, and so is `n_seed`."""
+    name = key.lower() if isinstance(key, str) else ""
+    plural = "seeds?" if isinstance(value, list) else "seed"
+    return re.fullmatch(rf"(?!n_|num_|number_)(?:.*_)?(?:{plural}|random_state)", name) is not None
 
 
 def takes_seed(files: Mapping[str, bytes]) -> bool:

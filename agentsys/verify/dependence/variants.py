@@ -177,10 +177,10 @@ async def _reseed(bench: Bench, seen: Examined) -> None:
     config, files = f"configs/{bench.job.profile}.yaml", bench.job.files
     if config in files and with_other_seeds(files[config]) != files[config]:
         ran = await _run(bench, Variant("another seed in the configuration", {}, config_seed=config))
-        if ran.results is None or any(ran.results.value(key) != value for key, value in seen.values.items()):
+        if ran.results is not None and any(ran.results.value(key) != value for key, value in seen.values.items()):
             seen.seeded = ran
             return
-        seen.ignored = ran
+        seen.ignored = ran if ran.results is not None else None
     if takes_seed(files):
         seen.seeded = await _run(bench, Variant("another seed", {}, other_seed=True))
 

@@ -290,3 +290,8 @@ def test_other_seeds_are_put_in_a_configuration_and_nothing_else_changes(config:
 def test_a_configuration_without_seeds_stays_as_it_is() -> None:
     assert with_other_seeds(b"steps: 3  # all\n") == b"steps: 3  # all\n"
     assert with_other_seeds(b"a: [\n") == b"a: [\n"
+
+
+def test_a_number_of_seeds_is_no_seed() -> None:
+    for config in (b"seeds: 20\n", b"n_seed: 5\n", b"num_seeds: [3]\n"):
+        assert with_other_seeds(config) == config
