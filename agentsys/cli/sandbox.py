@@ -70,7 +70,7 @@ def clean(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
 ) -> None:
-    """Remove containers, networks, volumes and folders that dead runs left behind, and list them."""
+    """Remove containers, volumes and folders that dead runs left behind, and list them."""
     from agentsys_sandbox.reap import clean_up
 
     with sandbox_errors():

@@ -29,7 +29,8 @@ from agentsys_sandbox.errors import SandboxGone, Unavailable
 from agentsys_sandbox.image import engine_image
 from agentsys_sandbox.image.engine_image import ensure_image
 from agentsys_sandbox.labels import CPUS, GPU, MEMORY, RUN, SANDBOX, Leftover, labels
-from agentsys_sandbox.packages.environment import link_new, link_tree, pack
+from agentsys_sandbox.packages.environment import pack
+from agentsys_sandbox.packages.mounted import MountedCopy
 from agentsys_sandbox.packages.scratch import scratch
 from agentsys_sandbox.paths import INSTRUMENTS, REPO, VENV, WORK
 from agentsys_sandbox.selfcheck import Checked, Expected, check
@@ -66,7 +67,7 @@ class DockerSandbox(Backend):
         self._name = name or f"agentsys-{spec.run}-{secrets.token_hex(4)}"
         self._volumes = {WORK: self._name, INSTRUMENTS: f"{self._name}-instruments"}
         self._stack = ExitStack()
-        self._mounted: Path | None = None
+        self._mounted: MountedCopy | None = None
         """Folder of this machine that the containers have as environment; None where the engine sees none of ours."""
         self._environments = 0
         self._labels = {
@@ -113,7 +114,7 @@ class DockerSandbox(Backend):
 
     @classmethod
     def leftovers(cls, *, everything: bool = False) -> AbstractContextManager[list[Leftover]]:
-        """Containers, networks, volumes and images of this machine's engine that may go."""
+        """Containers, volumes and images of this machine's engine that may go."""
         return leftovers.leftovers(cls.connect, everything=everything)
 
     async def _open(self) -> None:
@@ -283,8 +284,10 @@ class DockerSandbox(Backend):
             await self._share_nothing()
             return
         place = self._packages().mounts
-        self._mounted = await self._threads.call(self._stack.enter_context, scratch(place))
-        (self._mounted / _MARK).touch()
+        folder = await self._threads.call(self._stack.enter_context, scratch(place))
+        self._mounted = MountedCopy(folder)
+        self._stack.callback(self._mounted.hand_on)
+        (folder / _MARK).touch()
 
     async def _sees_folder(self, box: DockerBox) -> bool:
         return (await box.helper(("/bin/sh", "-c", f"test -f {VENV}/{_MARK}"))).exit_code == 0
@@ -303,11 +306,11 @@ class DockerSandbox(Backend):
         return name
 
     def _mounts(self) -> _Mounts:
-        return _Mounts() if self._mounted is None else _Mounts(binds={str(self._mounted): VENV})
+        return _Mounts() if self._mounted is None else _Mounts(binds={str(self._mounted.folder): VENV})
 
     async def _show(self, environment: Path) -> None:
         if self._mounted is not None:
-            await self._threads.call(link_tree, environment, self._mounted)
+            await self._threads.call(self._mounted.hold, environment)
             return
         old, self._volumes[VENV] = self._volumes[VENV], await self._copied(environment)
         if self._box is not None:
@@ -317,7 +320,7 @@ class DockerSandbox(Backend):
 
     def _complete(self, environment: Path) -> None:
         if self._mounted is not None:
-            link_new(environment, self._mounted)
+            self._mounted.complete(environment)
 
     @asynccontextmanager
     async def _box_with(self, environment: Path) -> AsyncGenerator[Box]:

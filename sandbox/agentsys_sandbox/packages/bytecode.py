@@ -39,7 +39,7 @@ class Bytecode:
             then: called in a thread once it is done.
         """
         idle = self._task is None or self._task.done()
-        if idle and target.python == platform.python_version() and not _mark(folder).exists():
+        if idle and target.python == platform.python_version() and not is_compiled(folder):
             self._task = asyncio.get_running_loop().create_task(self._compile(folder, then))
 
     async def wait(self) -> None:
@@ -92,6 +92,11 @@ class Bytecode:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+
+
+def is_compiled(folder: Path) -> bool:
+    """True if an environment has its bytecode."""
+    return _mark(folder).exists()
 
 
 def _mark(folder: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tarfile
 import time
 from collections.abc import Sequence
@@ -68,33 +67,6 @@ async def make_environment(
             if not folder.is_dir():  # else another sandbox was first, and made the same
                 raise
     return Environment(replace(result, seconds=time.monotonic() - start), folder)
-
-
-def link_tree(source: Path, target: Path) -> None:
-    """Make `target` hold what `source` holds, by hard links; what else it holds goes. Blocks."""
-    for name in os.listdir(target):  # noqa: PTH208
-        path = target / name
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    link_new(source, target)
-
-
-def link_new(source: Path, target: Path) -> None:
-    """Add what `target` lacks of `source`. Each file appears at once and whole. Blocks."""
-    for folder, folders, names in os.walk(source):
-        place = os.path.join(target, os.path.relpath(folder, source))  # noqa: PTH118
-        os.makedirs(place, mode=0o755, exist_ok=True)  # noqa: PTH103
-        os.chmod(place, 0o755)  # noqa: PTH101 -- whatever the umask
-        for name in (*names, *(each for each in folders if os.path.islink(os.path.join(folder, each)))):  # noqa: PTH114, PTH118
-            _link(os.path.join(folder, name), os.path.join(place, name))  # noqa: PTH118
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except FileExistsError:
-        return
-    except OSError:  # another file system, or more links than a file may have
-        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def pack(folder: Path, out: BinaryIO) -> None:
