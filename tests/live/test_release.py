@@ -14,6 +14,8 @@ from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord
 from agentsys_policies.engine import Policy
 from agentsys_policies.record import AuditRecord
+from benchmarks.truth import run_case
+from benchmarks.truth_cases import honest_cases
 
 pytestmark = [pytest.mark.docker, pytest.mark.index]
 
@@ -165,3 +167,22 @@ async def test_the_release_of_the_examples_run_does_its_smoke_run_under_compose(
     code, text = up(out)
     assert code == 0, text
     assert "dcsvrg" in text and "exited with code 0" in text
+
+
+@pytest.mark.slow
+@pytest.mark.index
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", [case.name for case in honest_cases()])
+def test_what_is_verified_can_be_released_and_does_its_smoke_run_from_the_release_alone(
+    name: str, base: str, tmp_path: Path
+) -> None:
+    case = next(case for case in honest_cases() if case.name == name)
+    assert run_case(case, tmp_path, "docker").code == 0
+    out = tmp_path / "release"
+    latest = tmp_path / "runs" / "latest"
+    with pytest.raises(SystemExit) as end:
+        main(["release", str(latest), "--release-dir", str(out), "--wheels", "--base", base])
+    assert not end.value.code
+    code, text = up(out)
+    assert code == 0, text
+    assert "exited with code 0" in text
