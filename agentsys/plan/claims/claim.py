@@ -91,6 +91,9 @@ class Claims(Artifact):
     paper: str = Field(description="SHA-256 of the document")
     title: str = ""
     claims: tuple[Claim, ...]
+    unfounded: tuple[Claim, ...] = Field(
+        default=(), description="claims of the model whose words stand nowhere: not used"
+    )
     left_out: tuple[LeftOut, ...] = ()
     examined: int = Field(default=0, description="passages that were held against the claims for contradictions")
     dropped: int = Field(default=0, description="contradictions of the model that its own quotations do not show")

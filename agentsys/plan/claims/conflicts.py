@@ -1,0 +1,167 @@
+"""Passages that state something else than a claim: found by words and numbers, shown to a model, kept by quotation."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from agentsys.paper.query import letters
+from agentsys.plan.claims.claim import Claim, Contradiction, Quote
+from agentsys.plan.claims.numerals import Numeral, numerals, same
+from agentsys.plan.claims.passages import Line, Passage, Passages
+
+PER_CLAIM = 5
+"""Passages that are shown for one claim."""
+IN_ALL = 30
+_SHOWN = 600
+"""Characters of one passage that are shown."""
+_ALIKE = 0.45
+"""Share of a statement's words, weighed by how rare they are, that a passage about the same thing has."""
+_SAME_QUANTITY = 0.15
+"""The same, where the passage gives the same unit, noun or symbol another number."""
+_STEM = 6
+"""Letters by which two words count as one: `dataset`, `datasets`."""
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_COUNTED = re.compile(r"\s*[-\u2013]?\s*([^\W\d_]{2,})")
+_SYMBOL = re.compile(r"([^\W\d_]\w*(?:_\{?\w+\}?)?)\s*(?:=|\\in|≤|≥|<|>|\\leq?|\\geq?)\s*$")
+_DENIES = re.compile(r"(?i)\b(?:not?|non|without|never|cannot|neither|nor|fails?|violat\w+|unlike|except)\b")
+_OPPOSITES = (
+    ("increas", "decreas"),
+    ("faster", "slower"),
+    ("higher", "lower"),
+    ("better", "worse"),
+    ("outper", "underp"),
+    ("larger", "smalle"),
+    ("convex", "noncon"),
+    ("linear", "sublin"),
+    ("upper", "lower"),
+    ("best", "worst"),
+    ("forwar", "revers"),
+    ("positi", "negati"),
+    ("maximi", "minimi"),
+)
+_LINKS = frozenset({"and", "or", "of", "in", "on", "for", "to", "the", "with", "is", "are", "at", "by", "as", "times"})
+"""Words behind a number that are not what it counts."""
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """A passage that is held against a claim."""
+
+    id: str
+    claim: str
+    passage: Passage
+    line: Line
+
+    @property
+    def shown(self) -> str:
+        """The line as a model sees it: a row of a table with caption and head."""
+        text = f"{self.line.about}: {self.line.text}" if self.line.about else self.line.text
+        return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 3]} … {text[-2 * _SHOWN // 3 :]}"
+
+
+def doubtful(claims: Sequence[Claim], source: Passages) -> list[Doubtful]:
+    """Return the passages of the whole paper that may say something else than the claims and their assumptions do."""
+    lines = [(passage, line, _stems(f"{line.about} {line.text}")) for passage, line in source.lines()]
+    known = Counter(stem for _, _, stems in lines for stem in stems)
+    rare = {stem: math.log(1 + len(lines) / count) for stem, count in known.items()}
+    found: list[Doubtful] = []
+    for claim in claims:
+        scored: dict[tuple[str, str], tuple[float, Passage, Line]] = {}
+        for statement in _statements(claim):
+            for passage, line, stems in lines:
+                score = _score(statement, line, stems, rare)
+                key = passage.id, line.text
+                if score and not _is_own(claim, line) and score > scored.get(key, (0.0,))[0]:
+                    scored[key] = score, passage, line
+        best = sorted(scored.values(), key=lambda row: -row[0])[:PER_CLAIM]
+        found += [Doubtful("", claim.id, passage, line) for _, passage, line in best]
+    return [Doubtful(f"P{n}", row.claim, row.passage, row.line) for n, row in enumerate(found[:IN_ALL], 1)]
+
+
+def kept(first: Quote, second: Quote, what: str, source: Passages) -> Contradiction | None:
+    """Return a contradiction whose two quotations stand in the paper, at two places, and do not say the same."""
+    one, other = source.quote(first.place, first.words), source.quote(second.place, second.words)
+    if one is None or other is None or not what.strip():
+        return None
+    a, b = letters(one.words), letters(other.words)
+    if a in b or b in a:
+        return None
+    if _one_line(one, other, source):
+        return None
+    numbers = numerals(one.words), numerals(other.words)
+    if all(numbers) and not (_new(numbers[0], numbers[1]) or _new(numbers[1], numbers[0])):
+        return None
+    return Contradiction(what=" ".join(what.split())[:600], first=one, second=other)
+
+
+def _one_line(one: Quote, other: Quote, source: Passages) -> bool:
+    """True where both quotations are parts of one sentence or row."""
+    a, b = letters(one.words), letters(other.words)
+    return any(a in text and b in text for _, line in source.lines() if (text := letters(line.text)))
+
+
+def _new(numbers: Iterable[Numeral], others: Sequence[Numeral]) -> bool:
+    return any(not any(same(number, other) for other in others) for number in numbers)
+
+
+def _statements(claim: Claim) -> Iterator[str]:
+    yield claim.text
+    for quote in (*claim.places, *claim.assumptions):
+        yield quote.words
+
+
+def _is_own(claim: Claim, line: Line) -> bool:
+    text = letters(line.text)
+    own = [letters(quote.words) for quote in (*claim.places, *claim.assumptions)]
+    return any(words in text or (len(text) > 20 and text in words) for words in own)
+
+
+def _score(statement: str, line: Line, stems: frozenset[str], rare: dict[str, float]) -> float:
+    """Return how likely a line speaks of a statement's quantity and says another thing; 0 where it does not."""
+    wanted = _stems(statement)
+    total = sum(rare.get(stem, 0.0) for stem in wanted)
+    alike = sum(rare[stem] for stem in wanted & stems) / total if total else 0.0
+    if alike < _SAME_QUANTITY:
+        return 0.0
+    mine, theirs = numerals(statement), numerals(line.text)
+    other = _new(theirs, mine) and _new(mine, theirs)
+    if other and _same_quantity(statement, mine, line.text, theirs):
+        return alike + 0.5
+    if alike < _ALIKE:
+        return 0.0
+    return alike if other else alike + 0.2 if _opposed(statement, line.text) else 0.0
+
+
+def _same_quantity(one: str, mine: Sequence[Numeral], other: str, theirs: Sequence[Numeral]) -> bool:
+    """True where one noun or symbol has a number in each text, and not the same."""
+    first, second = _counted(one, mine), _counted(other, theirs)
+    return any(
+        name in second and not any(same(number, row) for number in numbers for row in second[name])
+        for name, numbers in first.items()
+    )
+
+
+def _counted(text: str, numbers: Sequence[Numeral]) -> dict[str, list[Numeral]]:
+    found: dict[str, list[Numeral]] = {}
+    for number in numbers:
+        behind = _COUNTED.match(text, number.end)
+        before = _SYMBOL.search(text[max(number.start - 30, 0) : number.start])
+        for match in (behind, before):
+            if match is not None and match[1].casefold() not in _LINKS:
+                found.setdefault(match[1].casefold()[:_STEM], []).append(number)
+    return found
+
+
+def _opposed(one: str, other: str) -> bool:
+    if bool(_DENIES.search(one)) != bool(_DENIES.search(other)):
+        return True
+    first, second = _stems(one), _stems(other)
+    return any((a in first and b in second) or (b in first and a in second) for a, b in _OPPOSITES)
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(word[:_STEM] for word in _WORD.findall(text.casefold()))
