@@ -75,7 +75,7 @@ def doubtful(claims: Sequence[Claim], source: Passages) -> list[Doubtful]:
             for passage, line, stems in lines:
                 score = _score(statement, line, stems, rare)
                 key = passage.id, line.text
-                if score and not _is_own(claim, line) and score > scored.get(key, (0.0,))[0]:
+                if score and not _is_own(claim, passage, line) and score > scored.get(key, (0.0,))[0]:
                     scored[key] = score, passage, line
         best = sorted(scored.values(), key=lambda row: -row[0])[:PER_CLAIM]
         found += [Doubtful("", claim.id, passage, line) for _, passage, line in best]
@@ -114,7 +114,10 @@ def _statements(claim: Claim) -> Iterator[str]:
         yield quote.words
 
 
-def _is_own(claim: Claim, line: Line) -> bool:
+def _is_own(claim: Claim, passage: Passage, line: Line) -> bool:
+    """True for what the claim quotes, and for the other rows of a table of which it quotes one."""
+    if passage.place.startswith("Table") and any(quote.place == passage.place for quote in claim.places):
+        return True
     text = letters(line.text)
     own = [letters(quote.words) for quote in (*claim.places, *claim.assumptions)]
     return any(words in text or (len(text) > 20 and text in words) for words in own)

@@ -128,7 +128,7 @@ async def claims_of(
     else:
         task = render("plan/claims/claims", least=LEAST, most=MOST, request=request)
     await model.ask(ROLE, "claims", Prompt(prefix=prefix, body=(Part("task", task),)), reading.take)
-    passages = doubtful(reading.claims, reading.source)
+    passages = doubtful([claim for claim in reading.claims if claim.found], reading.source)
     if passages:
         prompt = Prompt(prefix=(), body=(Part("task", _conflict_task(paper, reading.claims, passages, fence)),))
         await model.ask(ROLE, "contradictions", prompt, _compared(reading, passages))

@@ -170,7 +170,8 @@ def _section_name(section: Section) -> str:
     if section.kind == "abstract":
         return "Abstract"
     if section.number:
-        return f"{'Appendix' if section.kind == 'appendix' else 'Section'} {section.number}"
+        lettered = section.kind == "appendix" or re.match(r"[A-HJ-UWYZ](?:\.|$)", section.number)
+        return f"{'Appendix' if lettered else 'Section'} {section.number}"
     return section.title or "Front matter"
 
 
@@ -178,9 +179,8 @@ def _content(block: Block) -> tuple[tuple[Line, ...], str]:
     match block:
         case Table() | Figure() if block.rows:
             lines = (*_sentences(block.caption), *_rows(block.rows, block.caption))
-            raw = "\n".join(block.raw_lines) if isinstance(block, Table) else ""
             cells = "\n".join(" | ".join(row) for row in block.rows)
-            return lines, "\n".join(part for part in (block.caption, cells, raw, block.text) if part)
+            return lines, f"{block.caption}\n{cells}"
         case Table() | Figure():
             lines = (*_sentences(block.caption), *(Line(row, block.caption) for row in block.text.splitlines() if row))
             return lines, f"{block.caption}\n{block.text}"
