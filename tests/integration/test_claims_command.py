@@ -85,7 +85,7 @@ def test_a_bad_file_of_claims_ends_with_2_before_anything_is_written(
 
 def test_a_paper_that_the_policy_refuses_ends_with_6_and_no_claims(tmp_path: Path, paper: Path) -> None:
     answer = json.loads(purpose_answer(paper))
-    answer |= {"verdict": "block", "category": "malware", "real_target": True, "uplift": "operational"}
+    answer |= {"verdict": "block", "category": "malware_intrusion", "real_target": True, "uplift": "operational"}
     answers = {("auditor", f"purpose-{judge}"): json.dumps(answer) for judge in (1, 2)}
     recording = write_recording(tmp_path / "recording", paper, answers)
     assert call("claims", str(paper), "--replay", str(recording), "--out", "found") == 6
