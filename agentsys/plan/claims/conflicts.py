@@ -22,11 +22,15 @@ _ALIKE = 0.45
 """Share of a statement's words, weighed by how rare they are, that a passage about the same thing has."""
 _SAME_QUANTITY = 0.15
 """The same, where the passage gives the same unit, noun or symbol another number."""
+_FEWEST = 3
+"""Stems that must be shared where no number is of the same kind."""
 _STEM = 6
 """Letters by which two words count as one: `dataset`, `datasets`."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _COUNTED = re.compile(r"\s*[-\u2013]?\s*([^\W\d_]{2,})")
-_SYMBOL = re.compile(r"([^\W\d_]\w*(?:_\{?\w+\}?)?)\s*(?:=|\\in|≤|≥|<|>|\\leq?|\\geq?)\s*$")
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+# The index of a sum (`\sum_{i=1}`) is no quantity.
+_SYMBOL = re.compile(r"(?<![_{\w\\])([^\W\d_]\w*(?:_\{?\w+\}?)?)\s*(?:=|\\in|≤|≥|<|>|\\leq?|\\geq?)\s*$")
 _DENIES = re.compile(r"(?i)\b(?:not?|non|without|never|cannot|neither|nor|fails?|violat\w+|unlike|except)\b")
 _OPPOSITES = (
     ("increas", "decreas"),
@@ -43,6 +47,7 @@ _OPPOSITES = (
     ("positi", "negati"),
     ("maximi", "minimi"),
 )
+_FORMULA = re.compile(r"[=^_\\<>≤≥]")
 _LINKS = frozenset({"and", "or", "of", "in", "on", "for", "to", "the", "with", "is", "are", "at", "by", "as", "times"})
 """Words behind a number that are not what it counts."""
 
@@ -58,9 +63,9 @@ class Doubtful:
 
     @property
     def shown(self) -> str:
-        """The line as a model sees it: a row of a table with caption and head."""
-        text = f"{self.line.about}: {self.line.text}" if self.line.about else self.line.text
-        return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 3]} … {text[-2 * _SHOWN // 3 :]}"
+        """The line as a model sees it: a row of a table with the head."""
+        head = f"{self.line.head}: " if self.line.head else ""
+        return f"{head}{self.line.text}"[:_SHOWN]
 
 
 def doubtful(claims: Sequence[Claim], source: Passages) -> list[Doubtful]:
@@ -68,7 +73,7 @@ def doubtful(claims: Sequence[Claim], source: Passages) -> list[Doubtful]:
     lines = [(passage, line, _stems(f"{line.about} {line.text}")) for passage, line in source.lines()]
     known = Counter(stem for _, _, stems in lines for stem in stems)
     rare = {stem: math.log(1 + len(lines) / count) for stem, count in known.items()}
-    found: list[Doubtful] = []
+    found: list[tuple[int, str, Passage, Line]] = []
     for claim in claims:
         scored: dict[tuple[str, str], tuple[float, Passage, Line]] = {}
         for statement in _statements(claim):
@@ -78,8 +83,10 @@ def doubtful(claims: Sequence[Claim], source: Passages) -> list[Doubtful]:
                 if score and not _is_own(claim, passage, line) and score > scored.get(key, (0.0,))[0]:
                     scored[key] = score, passage, line
         best = sorted(scored.values(), key=lambda row: -row[0])[:PER_CLAIM]
-        found += [Doubtful("", claim.id, passage, line) for _, passage, line in best]
-    return [Doubtful(f"P{n}", row.claim, row.passage, row.line) for n, row in enumerate(found[:IN_ALL], 1)]
+        found += [(rank, claim.id, passage, line) for rank, (_, passage, line) in enumerate(best)]
+    # Where there are too many, each claim loses its least likely ones.
+    chosen = sorted(sorted(found, key=lambda row: row[0])[:IN_ALL], key=lambda row: int(row[1][1:]))
+    return [Doubtful(f"P{n}", claim, passage, line) for n, (_, claim, passage, line) in enumerate(chosen, 1)]
 
 
 def kept(first: Quote, second: Quote, what: str, source: Passages) -> Contradiction | None:
@@ -93,7 +100,8 @@ def kept(first: Quote, second: Quote, what: str, source: Passages) -> Contradict
     if _one_line(one, other, source):
         return None
     numbers = numerals(one.words), numerals(other.words)
-    if all(numbers) and not (_new(numbers[0], numbers[1]) or _new(numbers[1], numbers[0])):
+    alike = all(numbers) and not (_new(numbers[0], numbers[1]) or _new(numbers[1], numbers[0]))
+    if alike and not _FORMULA.search(one.words + other.words) and not _opposed(one.words, other.words):
         return None
     return Contradiction(what=" ".join(what.split())[:600], first=one, second=other)
 
@@ -128,13 +136,13 @@ def _score(statement: str, line: Line, stems: frozenset[str], rare: dict[str, fl
     wanted = _stems(statement)
     total = sum(rare.get(stem, 0.0) for stem in wanted)
     alike = sum(rare[stem] for stem in wanted & stems) / total if total else 0.0
-    if alike < _SAME_QUANTITY:
+    if alike < _SAME_QUANTITY or not wanted & _stems(line.text):  # a caption alone says nothing about its rows
         return 0.0
     mine, theirs = numerals(statement), numerals(line.text)
     other = _new(theirs, mine) and _new(mine, theirs)
     if other and _same_quantity(statement, mine, line.text, theirs):
         return alike + 0.5
-    if alike < _ALIKE:
+    if alike < _ALIKE or len(wanted & stems) < _FEWEST:
         return 0.0
     return alike if other else alike + 0.2 if _opposed(statement, line.text) else 0.0
 
@@ -167,4 +175,4 @@ def _opposed(one: str, other: str) -> bool:
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(word[:_STEM] for word in _WORD.findall(text.casefold()))
+    return frozenset(word[:_STEM] for word in _WORD.findall(_COMMAND.sub(" ", text).casefold()))

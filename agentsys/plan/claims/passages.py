@@ -37,6 +37,8 @@ class Line:
 
     text: str
     about: str
+    head: str = ""
+    """First row of the table."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def _content(block: Block) -> tuple[tuple[Line, ...], str]:
 def _rows(rows: Sequence[Sequence[str]], caption: str) -> Iterator[Line]:
     head = " | ".join(rows[0])
     for row in rows[1:] or rows:
-        yield Line(" | ".join(row), f"{caption} {head}")
+        yield Line(" | ".join(row), f"{caption} {head}", head)
 
 
 def _sentences(text: str) -> tuple[Line, ...]:
