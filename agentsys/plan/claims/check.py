@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from agentsys.paper.query import letters
 from agentsys.plan.claims.align import nearest
 from agentsys.plan.claims.claim import Claim, Correction, Quote, Target
-from agentsys.plan.claims.numerals import Numeral, numerals, same, states
+from agentsys.plan.claims.numerals import Numeral, numerals, same, size, states
 from agentsys.plan.claims.passages import Passage, Passages
 
 Misquote = tuple[str, str]
@@ -145,9 +145,10 @@ def _told(work: _Audit, number: Numeral) -> Numeral | None:
 
 
 def _stated(work: _Audit, number: Numeral, targets: Iterable[Target]) -> bool:
-    if any(same(number, other, rounded=True) for other in work.there):
+    # `falls by 0.13` stands in a table as -0.13.
+    if any(same(size(number), size(other), rounded=True) for other in work.there):
         return True
-    return any(states(row.value, [number]) for row in targets) or _named_so(work, number)
+    return any(states(abs(row.value), [size(number)]) for row in targets) or _named_so(work, number)
 
 
 def _named_so(work: _Audit, number: Numeral) -> bool:

@@ -218,7 +218,7 @@ def _kept(row: ConflictAnswer, passages: dict[str, Doubtful], reading: _Reading)
 def _says(claim: Claim, number: Numeral) -> bool:
     if any(states(target.value, [number]) for target in claim.targets):
         return True
-    texts = [claim.text, *(quote.words for quote in claim.places)]
+    texts = [claim.text, *(quote.words for quote in (*claim.places, *claim.assumptions))]
     return any(same(row, number, rounded=True) or same(number, row, rounded=True) for t in texts for row in numerals(t))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _MINUS = r"[-\u2212\u2013]"
 _DIGITS = r"(?:\d{1,3}(?:(?:,|\{,\}|\u2009|\\,)\d{3})+|\d+)(?:\.\d+)?|\.\d+"
@@ -79,6 +79,11 @@ def _ascii(text: str) -> str:
 
 def _times(value: float, power: int) -> float:
     return float(f"{value!r}e{power}") if "e" not in repr(value) else value * 10.0**power
+
+
+def size(number: Numeral) -> Numeral:
+    """Return a number without its sign."""
+    return replace(number, value=abs(number.value))
 
 
 def same(one: Numeral, other: Numeral, *, rounded: bool = False) -> bool:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from agentsys.paper import read_paper
 from agentsys.plan.claims.check import audit
 from agentsys.plan.claims.claim import Claim, Quote, Target
 from agentsys.plan.claims.passages import Passages
-from unit.plan.claims.papers import latex_paper, markdown_paper
+from unit.plan.claims.papers import latex_paper, markdown_paper, written
 
 ROW = "Averaged gradients | 69.86 | 0.35"
 
@@ -137,3 +138,12 @@ def test_tables_and_formulas_of_a_latex_source_are_places_too(tmp_path: Path) ->
     assert findings == []
     assert checked.text == "The exponent is 1.49 for the low start (Table 1)."
     assert [row.place for row in checked.places] == ["Table 1", "Eq. (1)"]
+
+
+def test_a_fall_may_be_told_without_the_sign_that_the_table_has(tmp_path: Path) -> None:
+    table = "Table 1: Change of the rate.\n\n| Size | Change |\n| --- | --- |\n| small | -0.135 |\n"
+    source = Passages(read_paper(written(tmp_path, f"# T\n\n## 1 Results\n\n{table}\nIt is small.\n")))
+    said = claim("It lowers the rate by 0.135 (Table 1).", ("Table 1", "small | -0.135"), targets=(target(-0.135),))
+    assert audit(said, source)[1] == []
+    wrong = claim("It changes by this (Table 1).", ("Table 1", "small | -0.135"), targets=(target(0.135),))
+    assert len(audit(wrong, source)[1]) == 1
