@@ -22,6 +22,8 @@ _ALIKE = 0.45
 """Share of a statement's words, weighed by how rare they are, that a passage about the same thing has."""
 _SAME_QUANTITY = 0.15
 """The same, where the passage gives the same unit, noun or symbol another number."""
+_SHARES = 0.3
+"""The same, where both give a share in per cent."""
 _FEWEST = 3
 """Stems that must be shared where no number is of the same kind."""
 _STEM = 6
@@ -31,7 +33,7 @@ _COUNTED = re.compile(r"\s*[-\u2013]?\s*([^\W\d_]{2,})")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 # The index of a sum (`\sum_{i=1}`) is no quantity.
 _SYMBOL = re.compile(r"(?<![_{\w\\])([^\W\d_]\w*(?:_\{?\w+\}?)?)\s*(?:=|\\in|≤|≥|<|>|\\leq?|\\geq?)\s*$")
-_DENIES = re.compile(r"(?i)\b(?:not?|non|without|never|cannot|neither|nor|fails?|violat\w+|unlike|except)\b")
+_DENIES = re.compile(r"(?i)\b(?:not?|non|without|never|cannot|neither|nor|violat\w+|unlike|except)\b")
 _OPPOSITES = (
     ("increas", "decreas"),
     ("faster", "slower"),
@@ -113,7 +115,12 @@ def _one_line(one: Quote, other: Quote, source: Passages) -> bool:
 
 
 def _new(numbers: Iterable[Numeral], others: Sequence[Numeral]) -> bool:
-    return any(not any(same(number, other) for other in others) for number in numbers)
+    return any(not any(_alike(number, other) for other in others) for number in numbers)
+
+
+def _alike(one: Numeral, other: Numeral) -> bool:
+    """True for one number in two ways to print it; 43 % is no other number than 43.1 %."""
+    return same(one, other, rounded=True) or same(other, one, rounded=True)
 
 
 def _statements(claim: Claim) -> Iterator[str]:
@@ -142,16 +149,20 @@ def _score(statement: str, line: Line, stems: frozenset[str], rare: dict[str, fl
     other = _new(theirs, mine) and _new(mine, theirs)
     if other and _same_quantity(statement, mine, line.text, theirs):
         return alike + 0.5
+    if other and alike >= _SHARES and any(row.percent for row in mine) and any(row.percent for row in theirs):
+        return alike + 0.1
     if alike < _ALIKE or len(wanted & stems) < _FEWEST:
         return 0.0
-    return alike if other else alike + 0.2 if _opposed(statement, line.text) else 0.0
+    if other:
+        return alike
+    return alike + 0.2 if _opposed(statement, line.text, denied=not (mine and theirs)) else 0.0
 
 
 def _same_quantity(one: str, mine: Sequence[Numeral], other: str, theirs: Sequence[Numeral]) -> bool:
     """True where one noun or symbol has a number in each text, and not the same."""
     first, second = _counted(one, mine), _counted(other, theirs)
     return any(
-        name in second and not any(same(number, row) for number in numbers for row in second[name])
+        name in second and not any(_alike(number, row) for number in numbers for row in second[name])
         for name, numbers in first.items()
     )
 
@@ -167,8 +178,9 @@ def _counted(text: str, numbers: Sequence[Numeral]) -> dict[str, list[Numeral]]:
     return found
 
 
-def _opposed(one: str, other: str) -> bool:
-    if bool(_DENIES.search(one)) != bool(_DENIES.search(other)):
+def _opposed(one: str, other: str, *, denied: bool = True) -> bool:
+    """True where one text has the opposite of a word of the other, or, with `denied`, only one of them denies."""
+    if denied and bool(_DENIES.search(one)) != bool(_DENIES.search(other)):
         return True
     first, second = _stems(one), _stems(other)
     return any((a in first and b in second) or (b in first and a in second) for a, b in _OPPOSITES)
