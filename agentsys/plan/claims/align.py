@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -13,6 +14,8 @@ from agentsys.plan.claims.passages import Line, Passage
 _TOKEN = re.compile(r"\d[\d.,]*\d|\w+|%")
 _ENOUGH = 0.75
 """Share of a quotation's words that a line must have, in their order and numbers aside, to be what was meant."""
+_LONGEST = 4000
+"""Characters of a line that is no sentence any more."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,11 @@ def swapped(said: str, meant: str) -> tuple[tuple[Numeral, Numeral], ...]:
 
 
 def _match(wanted: list[tuple[str, str]], passage: Passage, line: Line) -> _Match | None:
+    if len(line.text) > _LONGEST:
+        return None
     there = [(_mask(match[0]), match[0], match.span()) for match in _TOKEN.finditer(line.text)]
-    words = {token for token, _ in wanted}
-    if not words & {token for token, _, _ in there} - {"#"}:
+    common = Counter(token for token, _ in wanted) & Counter(token for token, _, _ in there)
+    if common.total() < _ENOUGH * len(wanted):
         return None
     matcher = SequenceMatcher(None, [token for token, _ in wanted], [token for token, _, _ in there], autojunk=False)
     blocks = [block for block in matcher.get_matching_blocks() if block.size]

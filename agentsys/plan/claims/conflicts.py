@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 
 from agentsys.paper.query import letters
 from agentsys.plan.claims.claim import Claim, Contradiction, Quote
@@ -29,7 +30,7 @@ _FEWEST = 3
 _STEM = 6
 """Letters by which two words count as one: `dataset`, `datasets`."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_COUNTED = re.compile(r"\s*[-\u2013]?\s*([^\W\d_]{2,})")
+_COUNTED = re.compile(r"\s{0,2}[-\u2013]?\s?([^\W\d_]{2,})")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 # The index of a sum (`\sum_{i=1}`) is no quantity.
 _SYMBOL = re.compile(r"(?<![_{\w\\])([^\W\d_]\w*(?:_\{?\w+\}?)?)\s*(?:=|\\in|≤|≥|<|>|\\leq?|\\geq?)\s*$")
@@ -70,25 +71,78 @@ class Doubtful:
         return f"{head}{self.line.text}"[:_SHOWN]
 
 
+@dataclass(frozen=True)
+class _Text:
+    """A statement or a line, with what it is compared by."""
+
+    text: str
+    about: str = ""
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return _stems(f"{self.about} {self.text}")
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        return _stems(self.text)
+
+    @cached_property
+    def numbers(self) -> list[Numeral]:
+        return numerals(self.text)
+
+    @cached_property
+    def counted(self) -> dict[str, list[Numeral]]:
+        return _counted(self.text, self.numbers)
+
+
+class _Lines:
+    """Every line of a paper, found by the words in it."""
+
+    def __init__(self, source: Passages) -> None:
+        self.rows = [(passage, line, _Text(line.text, line.about)) for passage, line in source.lines()]
+        self._holding: dict[str, list[int]] = {}
+        for number, (_, _, text) in enumerate(self.rows):
+            for stem in text.stems:
+                self._holding.setdefault(stem, []).append(number)
+
+    def alike(self, statement: _Text) -> dict[int, float]:
+        """Return the share of a statement's words, weighed by how rare they are, that lines have; by their numbers."""
+        rare = {
+            stem: math.log(1 + len(self.rows) / len(self._holding[stem]))
+            for stem in statement.stems
+            if stem in self._holding
+        }
+        total = sum(rare.values())
+        found: dict[int, float] = {}
+        for stem, weight in rare.items():
+            for number in self._holding[stem]:
+                found[number] = found.get(number, 0.0) + weight / total
+        return found
+
+
 def doubtful(claims: Sequence[Claim], source: Passages) -> list[Doubtful]:
     """Return the passages of the whole paper that may say something else than the claims and their assumptions do."""
-    lines = [(passage, line, _stems(f"{line.about} {line.text}")) for passage, line in source.lines()]
-    known = Counter(stem for _, _, stems in lines for stem in stems)
-    rare = {stem: math.log(1 + len(lines) / count) for stem, count in known.items()}
-    found: list[tuple[int, str, Passage, Line]] = []
-    for claim in claims:
-        scored: dict[tuple[str, str], tuple[float, Passage, Line]] = {}
-        for statement in _statements(claim):
-            for passage, line, stems in lines:
-                score = _score(statement, line, stems, rare)
-                key = passage.id, line.text
-                if score and not _is_own(claim, passage, line) and score > scored.get(key, (0.0,))[0]:
-                    scored[key] = score, passage, line
-        best = sorted(scored.values(), key=lambda row: -row[0])[:PER_CLAIM]
-        found += [(rank, claim.id, passage, line) for rank, (_, passage, line) in enumerate(best)]
+    lines = _Lines(source)
+    found = [row for claim in claims for row in enumerate(_against(claim, lines))]
     # Where there are too many, each claim loses its least likely ones.
-    chosen = sorted(sorted(found, key=lambda row: row[0])[:IN_ALL], key=lambda row: int(row[1][1:]))
-    return [Doubtful(f"P{n}", claim, passage, line) for n, (_, claim, passage, line) in enumerate(chosen, 1)]
+    chosen = sorted(found, key=lambda row: row[0])[:IN_ALL]
+    order = {claim.id: number for number, claim in enumerate(claims)}
+    rows = sorted((row for _, row in chosen), key=lambda row: order[row.claim])
+    return [replace(row, id=f"P{number}") for number, row in enumerate(rows, 1)]
+
+
+def _against(claim: Claim, lines: _Lines) -> list[Doubtful]:
+    scored: dict[int, float] = {}
+    for words in _statements(claim):
+        statement = _Text(words)
+        for number, alike in lines.alike(statement).items():
+            if alike >= _SAME_QUANTITY:
+                score = _score(statement, lines.rows[number][2], alike)
+                scored[number] = max(score, scored.get(number, 0.0))
+    best = sorted((number for number, score in scored.items() if score), key=lambda number: -scored[number])
+    rows = (lines.rows[number] for number in best)
+    other = (Doubtful("", claim.id, passage, line) for passage, line, _ in rows if not _is_own(claim, passage, line))
+    return list(islice(other, PER_CLAIM))
 
 
 def kept(first: Quote, second: Quote, what: str, source: Passages) -> Contradiction | None:
@@ -138,29 +192,25 @@ def _is_own(claim: Claim, passage: Passage, line: Line) -> bool:
     return any(words in text or (len(text) > 20 and text in words) for words in own)
 
 
-def _score(statement: str, line: Line, stems: frozenset[str], rare: dict[str, float]) -> float:
+def _score(statement: _Text, line: _Text, alike: float) -> float:
     """Return how likely a line speaks of a statement's quantity and says another thing; 0 where it does not."""
-    wanted = _stems(statement)
-    total = sum(rare.get(stem, 0.0) for stem in wanted)
-    alike = sum(rare[stem] for stem in wanted & stems) / total if total else 0.0
-    if alike < _SAME_QUANTITY or not wanted & _stems(line.text):  # a caption alone says nothing about its rows
+    if not statement.stems & line.own:  # a caption alone says nothing about its rows
         return 0.0
-    mine, theirs = numerals(statement), numerals(line.text)
+    mine, theirs = statement.numbers, line.numbers
     other = _new(theirs, mine) and _new(mine, theirs)
-    if other and _same_quantity(statement, mine, line.text, theirs):
+    if other and _same_quantity(statement.counted, line.counted):
         return alike + 0.5
     if other and alike >= _SHARES and any(row.percent for row in mine) and any(row.percent for row in theirs):
         return alike + 0.1
-    if alike < _ALIKE or len(wanted & stems) < _FEWEST:
+    if alike < _ALIKE or len(statement.stems & line.stems) < _FEWEST:
         return 0.0
     if other:
         return alike
-    return alike + 0.2 if _opposed(statement, line.text, denied=not (mine and theirs)) else 0.0
+    return alike + 0.2 if _opposed(statement.text, line.text, denied=not (mine and theirs)) else 0.0
 
 
-def _same_quantity(one: str, mine: Sequence[Numeral], other: str, theirs: Sequence[Numeral]) -> bool:
+def _same_quantity(first: dict[str, list[Numeral]], second: dict[str, list[Numeral]]) -> bool:
     """True where one noun or symbol has a number in each text, and not the same."""
-    first, second = _counted(one, mine), _counted(other, theirs)
     return any(
         name in second and not any(_alike(number, row) for number in numbers for row in second[name])
         for name, numbers in first.items()

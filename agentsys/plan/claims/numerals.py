@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
 _MINUS = r"[-\u2212\u2013]"
 _DIGITS = r"(?:\d{1,3}(?:(?:,|\{,\}|\u2009|\\,)\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 _POWER = (
-    rf"(?:\s*(?:×|·|\\times|\\cdot|x)\s*10\s*\^\s*\{{?\s*(?P<power>{_MINUS}?\d{{1,3}})\}}?"
+    rf"(?:\s{{0,3}}(?:×|·|\\times|\\cdot|x)\s{{0,3}}10\s?\^\s?\{{?\s?(?P<power>{_MINUS}?\d{{1,3}})\}}?"
     rf"|[eE](?P<exponent>[-+]?\d{{1,3}})(?![\w.]))?"
 )
 _NUMBER = re.compile(
@@ -16,12 +17,12 @@ _NUMBER = re.compile(
     rf"(?<![\w.\\])(?<![A-Za-z][-_\u2013/])(?<!_)(?<!_\{{)(?P<sign>(?<![\d.)\]\}}\w]){_MINUS}\s?)?(?P<digits>{_DIGITS}){_POWER}"
     rf"(?P<unit>\s?\\?%|\s?(?:per ?cent|percent)\b|\s?[kKMB](?!\w)|[x×](?!\w))?(?!\w)"
 )
-_BARE_POWER = re.compile(rf"(?<![\w.])10\s*\^\s*\{{?\s*({_MINUS}?\d{{1,3}})\}}?(?!\w)")
+_BARE_POWER = re.compile(rf"(?<![\w.])10\s?\^\s?\{{?\s?({_MINUS}?\d{{1,3}})\}}?(?!\w)")
 _REFERENCE = re.compile(
     r"(?:\b(?:eqs?|equations?|eqn|tables?|tab|figures?|figs?|algorithms?|alg|sections?|sec|appendix|theorems?|thm|lemmas?"
     r"|propositions?|prop|corollar(?:y|ies)|definitions?|assumptions?|remarks?|chapters?|pages?"
-    r"|footnotes?|lines?)|§)\s*\.?~?\s*\(?(?:[A-Z]\.?)?\d+(?:\.\d+)*[a-z]?\)?(?:\s*(?:,|and|&|to|[-\u2013])\s*\(?\d+(?:\.\d+)*\)?)*"
-    r"|\[\d+(?:\s*[,;\u2013-]\s*\d+)*\]",
+    r"|footnotes?|lines?)|§)\s{0,3}\.?~?\s{0,3}\(?(?:[A-Z]\.?)?\d+(?:\.\d+)*[a-z]?\)?(?:\s?(?:,|and|&|to|[-\u2013])\s?\(?\d+(?:\.\d+)*\)?)*"
+    r"|\[\d+(?:\s?[,;\u2013-]\s?\d+)*\]",
     re.IGNORECASE,
 )
 _SCALE = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9}
@@ -55,30 +56,26 @@ def numerals(text: str) -> list[Numeral]:
             break
         at = match.start("digits")
         if (not found or at >= found[-1].end) and not any(start <= at < end for start, end in skipped):
-            found.append(_numeral(match, text))
+            number = _numeral(match, text)
+            if math.isfinite(number.value):
+                found.append(number)
     return found
 
 
 def _numeral(match: re.Match[str], text: str) -> Numeral:
     if bare := _BARE_POWER.match(text, match.start("digits")):
-        power = int(_ascii(bare[1]))
-        return Numeral(_times(1.0, power), bare[0], bare.start(), bare.end())
-    value = float(re.sub(r"[^\d.]", "", match["digits"]))
-    exponent = match["power"] or match["exponent"]
-    value = _times(value, int(_ascii(exponent))) if exponent else value
+        return Numeral(float(f"1e{_ascii(bare[1])}"), bare[0], bare.start(), bare.end())
+    digits = re.sub(r"[^\d.]", "", match["digits"])
+    value = float(f"{digits}e{_ascii(match['power'] or match['exponent'] or '0')}")
     unit = (match["unit"] or "").strip()
     end = match.start("unit") if match["unit"] else match.end()
     start = match.start("sign") if match["sign"] else match.start("digits")
-    signed = -value if match["sign"] else value
-    return Numeral(signed * _SCALE.get(unit, 1.0), text[start:end].strip(), start, end, unit.endswith(("%", "cent")))
+    value = (-value if match["sign"] else value) * _SCALE.get(unit, 1.0)
+    return Numeral(value, text[start:end].strip(), start, end, unit.endswith(("%", "cent")))
 
 
 def _ascii(text: str) -> str:
     return re.sub(_MINUS, "-", text)
-
-
-def _times(value: float, power: int) -> float:
-    return float(f"{value!r}e{power}") if "e" not in repr(value) else value * 10.0**power
 
 
 def size(number: Numeral) -> Numeral:
@@ -106,7 +103,7 @@ def states(value: float, numbers: list[Numeral]) -> bool:
 
 def _close(one: Numeral, other: float, scale: float, rounded: bool) -> bool:
     value = one.value * scale
-    if abs(value - other) <= 1e-9 * max(abs(value), abs(other)):
+    if math.isclose(value, other, rel_tol=1e-9):
         return True
     digits = len(re.sub(r"\D", "", one.text).lstrip("0"))
     half = 0.5 * 10.0**-one.decimals * scale

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from agentsys.plan.claims.numerals import numerals, same, states
@@ -43,3 +45,16 @@ def test_a_value_is_stated_as_printed_or_in_per_cent() -> None:
     assert states(69.86, numerals("69.86 %"))
     assert states(0.6986, numerals("69.86 %"))
     assert not states(69.85, numerals("69.86 %"))
+
+
+def test_numbers_beyond_all_bounds_are_none_and_match_nothing() -> None:
+    assert numerals("9" * 400 + " and 5e999 and 1,000 × 10^{999}") == []
+    assert not states(1.5e308, numerals("7 %"))
+
+
+def test_long_runs_of_blanks_and_digits_take_time_in_proportion() -> None:
+    texts = ["Table" + " " * 50_000, "1x10^" + " " * 50_000, "1," * 50_000, "[1" + ", 1" * 50_000]
+    started = time.process_time()
+    for text in texts:
+        numerals(text)
+    assert time.process_time() - started < 2.0
