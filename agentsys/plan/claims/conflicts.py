@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import nlargest
 from itertools import islice
 
 from agentsys.paper.query import letters
@@ -17,6 +18,8 @@ from agentsys.plan.claims.passages import Line, Passage, Passages
 PER_CLAIM = 5
 """Passages that are shown for one claim."""
 IN_ALL = 30
+_LOOKED_AT = 500
+"""Lines whose numbers are compared with one statement: more than most papers have."""
 _SHOWN = 600
 """Characters of one passage that are shown."""
 _ALIKE = 0.45
@@ -135,7 +138,7 @@ def _against(claim: Claim, lines: _Lines) -> list[Doubtful]:
     scored: dict[int, float] = {}
     for words in _statements(claim):
         statement = _Text(words)
-        for number, alike in lines.alike(statement).items():
+        for number, alike in nlargest(_LOOKED_AT, lines.alike(statement).items(), key=lambda row: row[1]):
             if alike >= _SAME_QUANTITY:
                 score = _score(statement, lines.rows[number][2], alike)
                 scored[number] = max(score, scored.get(number, 0.0))
