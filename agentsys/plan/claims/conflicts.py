@@ -18,8 +18,8 @@ from agentsys.plan.claims.passages import Line, Passage, Passages
 PER_CLAIM = 5
 """Passages that are shown for one claim."""
 IN_ALL = 30
-_LOOKED_AT = 500
-"""Lines whose numbers are compared with one statement: more than most papers have."""
+_LOOKED_AT = 200
+"""Lines whose numbers are compared with one statement, those with most words in common."""
 _SHOWN = 600
 """Characters of one passage that are shown."""
 _ALIKE = 0.45

@@ -105,6 +105,8 @@ def _close(one: Numeral, other: float, scale: float, rounded: bool) -> bool:
     value = one.value * scale
     if math.isclose(value, other, rel_tol=1e-9):
         return True
+    if not rounded or scale != 1.0 or abs(value - other) > 0.5:
+        return False
     digits = len(re.sub(r"\D", "", one.text).lstrip("0"))
-    half = 0.5 * 10.0**-one.decimals * scale
-    return rounded and scale == 1.0 and digits >= 2 and abs(value) < 1e6 and abs(value - other) <= half * (1 + 1e-9)
+    half = 0.5 * 10.0**-one.decimals
+    return digits >= 2 and abs(value) < 1e6 and abs(value - other) <= half * (1 + 1e-9)
