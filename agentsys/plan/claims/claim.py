@@ -12,6 +12,8 @@ from pydantic import Field, field_validator
 from agentsys.core.artifacts import Artifact
 
 ClaimKind = Literal["number", "comparison", "trend", "rate", "identity", "bound", "existence", "qualitative"]
+MIN_TEXT = 10
+"""Characters below which a text states nothing."""
 MAX_WORDS = 400
 """Characters of a quotation that are kept."""
 

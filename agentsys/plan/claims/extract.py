@@ -12,7 +12,7 @@ from agentsys.llm.types import Part, Prompt
 from agentsys.paper.model import Paper
 from agentsys.plan.claims.answers import ClaimAnswer, ClaimsAnswer, ConflictAnswer, ConflictsAnswer
 from agentsys.plan.claims.check import audit
-from agentsys.plan.claims.claim import Claim, Claims, Contradiction, LeftOut, Quote, Target
+from agentsys.plan.claims.claim import MIN_TEXT, Claim, Claims, Contradiction, LeftOut, Quote, Target
 from agentsys.plan.claims.conflicts import Doubtful, doubtful, kept
 from agentsys.plan.claims.numerals import Numeral, numerals, same, states
 from agentsys.plan.claims.passages import Passages
@@ -62,7 +62,7 @@ class _Reading:
         if not self.given:
             if len(answer.claims) > MOST:
                 raise AnswerError(f"{len(answer.claims)} claims are too many: give the {MOST} that carry the paper")
-            if missing := [n for n, row in enumerate(answer.claims, 1) if not row.text.strip()]:
+            if missing := [n for n, row in enumerate(answer.claims, 1) if len(row.text.strip()) < MIN_TEXT]:
                 raise AnswerError(f"claim {missing[0]} has no `text`")
         elif [row.id for row in answer.claims] != [f"C{n}" for n in range(1, len(self.given) + 1)]:
             raise AnswerError(f"give one entry for each claim C1 to C{len(self.given)}, in this order, with its `id`")

@@ -11,6 +11,7 @@ import yaml
 
 from agentsys.core.errors import UsageError
 from agentsys.core.text import clean_line
+from agentsys.plan.claims.claim import MIN_TEXT
 from agentsys_policies.rulebook import UniqueLoader
 
 MAX_BYTES = 5_000_000
@@ -98,6 +99,10 @@ def _text(row: object, number: int, file: Path) -> str:
     if not isinstance(found, str) or not found.strip():
         raise UsageError(f"claim {number} of `{file}` has no text", _HINT)
     text = clean_line(found, MAX_TEXT + 1)
+    if len(text) < MIN_TEXT:
+        raise UsageError(
+            f"claim {number} of `{file}` is no sentence: “{text}”", "state what the paper claims, with its place"
+        )
     if len(text) > MAX_TEXT:
         raise UsageError(
             f"claim {number} of `{file}` is longer than {MAX_TEXT} characters", "state it in a sentence or two"

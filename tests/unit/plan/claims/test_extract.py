@@ -188,7 +188,7 @@ async def test_a_given_claim_that_the_paper_does_not_make_stays_and_says_so(tmp_
 async def test_given_claims_are_answered_one_by_one_in_their_order(tmp_path: Path) -> None:
     row = {"id": "C2", "kind": "number", "places": TABLE["places"]}
     with pytest.raises(NoUsableAnswer, match="C1 to C2"):
-        await Asked(tmp_path, *[answer(row, {**row, "id": "C1"})] * 3).claims("One.", "Two.")
+        await Asked(tmp_path, *[answer(row, {**row, "id": "C1"})] * 3).claims("This is one claim.", "This is another.")
 
 
 @pytest.mark.parametrize(
