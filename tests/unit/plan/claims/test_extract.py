@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from unit.plan.claims.papers import markdown_paper
 ROW = "Averaged gradients | 69.86 | 0.35"
 WINDOW = {"place": "Section 2", "words": "The average runs over the last k = 5 gradients in all experiments"}
 LARGER = "The average runs over the last k = 10 gradients in all experiments"
-TABLE = {
+TABLE: dict[str, Any] = {
     "text": "Averaged gradients reach 69.86 % on 11 data sets, plain descent 66.20 % (Table 1).",
     "kind": "comparison",
     "headline": True,
@@ -35,12 +36,12 @@ TABLE = {
     "targets": [{"quantity": "accuracy", "value": 69.86, "unit": "%", "spread": 0.35, "where": "Table 1"}],
     "assumptions": [WINDOW],
 }
-BOUND = {
+BOUND: dict[str, Any] = {
     "text": "The error is at most 4 L / n for every n (Theorem 1).",
     "kind": "bound",
     "places": [{"place": "Theorem 1", "words": "is at most 4 L / n for every n at least 1"}],
 }
-RATE = {
+RATE: dict[str, Any] = {
     "text": "The error falls like O(1/n) (Abstract).",
     "kind": "rate",
     "places": [{"place": "Abstract", "words": "The error falls like $O(1/n)$ in the number of steps"}],
@@ -73,7 +74,7 @@ class Asked:
         return [fault for _, rounds in self.provider.asked for _, fault in rounds]
 
 
-def answer(*claims: dict[str, object], **more: object) -> str:
+def answer(*claims: dict[str, Any], **more: object) -> str:
     return json.dumps({"claims": claims, **more})
 
 
@@ -105,7 +106,7 @@ async def test_findings_go_back_once_and_what_is_left_is_said(tmp_path: Path) ->
 
 
 async def test_every_number_of_the_abstract_is_in_a_claim_or_named_as_left_out(tmp_path: Path) -> None:
-    short = {**TABLE, "text": "Averaged gradients win on 11 data sets (Table 1).", "places": [TABLE["places"][0]]}  # type: ignore[index]
+    short = {**TABLE, "text": "Averaged gradients win on 11 data sets (Table 1).", "places": [TABLE["places"][0]]}
     again = answer(short, BOUND, RATE, left_out=[{"number": "11", "why": "a count"}])
     asked = Asked(tmp_path, answer(short, BOUND, RATE), again, NONE)
     found = await asked.claims()
@@ -169,8 +170,8 @@ async def test_a_contradiction_that_the_reading_itself_names_is_checked_too(tmp_
 
 async def test_a_given_claim_keeps_its_words_but_for_what_the_paper_corrects(tmp_path: Path) -> None:
     given = "Averaged gradients reach 68.73 % on 10 data sets (Table 1)."
-    places = [TABLE["places"][0], {"place": "Section 3", "words": "We compare on 11 data sets of the collection"}]  # type: ignore[index]
-    row = {"id": "C1", "kind": "number", "text": "something else", "places": places}
+    places = [TABLE["places"][0], {"place": "Section 3", "words": "We compare on 11 data sets of the collection"}]
+    row: dict[str, Any] = {"id": "C1", "kind": "number", "text": "something else", "places": places}
     row["misquotes"] = [{"said": "68.73", "paper": "69.86"}]
     (claim,) = (await Asked(tmp_path, answer(row), NONE).claims(given)).claims
     assert claim.text == "Averaged gradients reach 69.86 % on 11 data sets (Table 1)."
@@ -186,7 +187,7 @@ async def test_a_given_claim_that_the_paper_does_not_make_stays_and_says_so(tmp_
 
 
 async def test_given_claims_are_answered_one_by_one_in_their_order(tmp_path: Path) -> None:
-    row = {"id": "C2", "kind": "number", "places": TABLE["places"]}
+    row: dict[str, Any] = {"id": "C2", "kind": "number", "places": TABLE["places"]}
     with pytest.raises(NoUsableAnswer, match="C1 to C2"):
         await Asked(tmp_path, *[answer(row, {**row, "id": "C1"})] * 3).claims("This is one claim.", "This is another.")
 
