@@ -119,10 +119,10 @@ def test_an_assumption_that_the_paper_does_not_make_is_dropped(source: Passages)
     assert len(findings) == 1
 
 
-def test_the_formula_behind_a_theorem_belongs_to_it(source: Passages) -> None:
-    said = claim(
-        "The error is at most 4 L / n (Theorem 1).", ("Theorem 1", "the error after n steps ... at most 4 L / n")
-    )
+def test_the_formula_behind_a_theorem_belongs_to_it(tmp_path: Path) -> None:
+    theorem = "Theorem 1 Let f be convex. Then for every n\n\n$$ f_n \\le 37 / n $$\n\nProof. By induction.\n"
+    source = Passages(read_paper(written(tmp_path, f"# T\n\n## 1 Results\n\nWe say more.\n\n{theorem}")))
+    said = claim("The error is at most 37 / n (Theorem 1).", ("Theorem 1", "Let f be convex. Then for every n"))
     assert audit(said, source)[1] == []
 
 

@@ -138,10 +138,19 @@ async def test_a_contradiction_is_kept_with_both_quotations(tmp_path: Path) -> N
     [
         {"second": "The average runs over the last k = 50 gradients in all experiments"},
         {"first": "The average runs over the last k = 7 gradients in all experiments"},
+        {"second": "Batches hold 32 examples"},
+        {"first": "The learning rate was 0.01 for all methods"},
         {"passage": "P99"},
         {"claim": "C9"},
     ],
-    ids=["second words", "first words", "passage", "claim"],
+    ids=[
+        "second words",
+        "first words",
+        "words of another passage",
+        "words of no place of the claim",
+        "passage",
+        "claim",
+    ],
 )
 async def test_an_invented_contradiction_is_dropped_and_counted(tmp_path: Path, change: dict[str, str]) -> None:
     first = Asked(tmp_path, answer(TABLE, BOUND, RATE), NONE)
