@@ -88,10 +88,10 @@ def _check_quote(work: _Audit, quote: Quote) -> None:
 
 
 def _named(work: _Audit) -> tuple[Passage, ...]:
-    """Return the tables, figures, formulas and theorems that the claim names: a whole section would hold any number."""
+    """Return the tables, figures, formulas and theorems that the claim names."""
     names = [work.claim.text, *(target.where for target in work.claim.targets)]
-    found = [passage for name in names for passage in work.source.at(name)]
-    return tuple(row for row in dict.fromkeys(found) if not row.place.startswith(("Section", "Appendix")))
+    found = (passage for name in names for passage in work.source.at(name, sections=False))
+    return tuple(dict.fromkeys(found))
 
 
 def _target(work: _Audit, target: Target) -> Target | None:

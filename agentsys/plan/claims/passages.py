@@ -68,23 +68,27 @@ class Passages:
         self._paper = paper
         self.all: tuple[Passage, ...] = tuple(_passages(paper))
 
-    def at(self, place: str) -> tuple[Passage, ...]:
-        """Return the passages that a place names (`Table 2`, `Section 4.1, Eq. (3)`, `Abstract`, a title)."""
+    def at(self, place: str, *, sections: bool = True) -> tuple[Passage, ...]:
+        """Return the passages that a place names (`Table 2`, `Section 4.1, Eq. (3)`, `Abstract`, a title).
+
+        Args:
+            sections: False leaves out what only a section says: a whole one holds any number.
+        """
         blocks = {block.id for block in named_blocks(self._paper, place)}
         starts = [f"{kind} {number}".casefold() for kind, number in _STATEMENT.findall(place)]
         refs = self._sections(place)
         if not (blocks or starts or refs):
             refs = [place]
         named = [section.id for ref in refs if (section := find_section(self._paper, ref)) is not None]
-        sections = with_children(self._paper, named)
+        within = with_children(self._paper, named) if sections else set[str]()
         rest = 0
         found: list[Passage] = []
         for passage in self.all:
             # The formulas of a theorem are blocks of their own behind its first words.
             begins = passage.place.casefold() in starts
             rest = _BEHIND if begins else rest - 1 if _goes_on(passage) else 0
-            exact = passage.place.casefold() == place.casefold()
-            if exact or rest > 0 or passage.id in blocks or passage.section in sections:
+            exact = sections and passage.place.casefold() == place.casefold()
+            if exact or rest > 0 or passage.id in blocks or passage.section in within:
                 found.append(passage)
         return tuple(found)
 
