@@ -18,6 +18,10 @@ from agentsys.plan.claims.passages import Passage, Passages
 
 Misquote = tuple[str, str]
 """A number as a claim says it, and as the model read it in the paper."""
+_PLACE = re.compile(
+    r"\(((?:Tables?|Figures?|Fig\.|Eqs?\.|Equations?|Algorithms?|Theorems?|Lemmas?|Propositions?|Sections?|Appendix)\s[^()]*"
+    r"(?:\([^()]*\)[^()]*)?)\)\s*\.?$"
+)
 _NEAR = 1.25
 """Times by which a misquoted number may differ from what it is taken for."""
 
@@ -52,7 +56,7 @@ def audit(claim: Claim, source: Passages, misquotes: Sequence[Misquote] = ()) ->
         _check_quote(work, quote)
     work.there += _numbers(_named(work))
     targets = tuple(kept for target in claim.targets if (kept := _target(work, target)) is not None)
-    text = _text(work, targets)
+    text = _with_place(work, _text(work, targets))
     assumptions = tuple(kept for quote in claim.assumptions if (kept := _assumption(work, quote)) is not None)
     checked = claim.model_copy(
         update={
@@ -131,6 +135,21 @@ def _text(work: _Audit, targets: Sequence[Target]) -> str:
         work.corrections.append(Correction(what="number", said=number.text, paper=meant.text, where=where))
         text = text[: number.start] + meant.text + text[number.end :]
     return text
+
+
+def _with_place(work: _Audit, text: str) -> str:
+    """Return the sentence with the place at its end put right, where none of its quotations stands there."""
+    found = _PLACE.search(text)
+    if found is None or not work.places:
+        return text
+    named = work.source.at(found[1])
+    if any(work.source.holding(quote.words, named) for quote in work.places):
+        return text
+    kind = found[1].split()[0]
+    places = [quote.place for quote in work.places]
+    place = next((row for row in places if row.startswith(kind)), places[0])
+    work.corrections.append(Correction(what="place", said=found[1], paper=place, where=place))
+    return f"{text[: found.start(1)]}{place}{text[found.end(1) :]}"
 
 
 def _told(work: _Audit, number: Numeral) -> Numeral | None:
