@@ -27,8 +27,8 @@ class TargetAnswer(Target):
 class MisquoteAnswer(Answer):
     """A number as a given claim says it, and as the paper does."""
 
-    said: str
-    paper: str
+    said: str = Field(max_length=200)
+    paper: str = Field(max_length=200)
 
 
 class ContradictionAnswer(Answer):
@@ -49,14 +49,14 @@ class ClaimAnswer(Answer):
     places: tuple[QuoteAnswer, ...] = Field(default=(), max_length=6)
     targets: tuple[TargetAnswer, ...] = Field(default=(), max_length=20)
     assumptions: tuple[QuoteAnswer, ...] = Field(default=(), max_length=8)
-    misquotes: tuple[MisquoteAnswer, ...] = ()
+    misquotes: tuple[MisquoteAnswer, ...] = Field(default=(), max_length=20)
     contradictions: tuple[ContradictionAnswer, ...] = Field(default=(), max_length=8)
 
 
 class LeftOutAnswer(Answer):
     """A number of the abstract that the model puts into no claim."""
 
-    number: str
+    number: str = Field(max_length=200)
     why: str = Field(default="", max_length=400)
 
 
@@ -64,7 +64,7 @@ class ClaimsAnswer(Answer):
     """The claims as a model states them, nothing of them checked."""
 
     claims: tuple[ClaimAnswer, ...] = Field(min_length=1)
-    left_out: tuple[LeftOutAnswer, ...] = ()
+    left_out: tuple[LeftOutAnswer, ...] = Field(default=(), max_length=60)
 
 
 class ConflictAnswer(Answer):
@@ -80,4 +80,4 @@ class ConflictAnswer(Answer):
 class ConflictsAnswer(Answer):
     """Contradictions as a model sees them, nothing of them checked."""
 
-    contradictions: tuple[ConflictAnswer, ...]
+    contradictions: tuple[ConflictAnswer, ...] = Field(max_length=60)
