@@ -40,6 +40,11 @@ class Target(Artifact):
     spread: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="reported spread, in the unit")
     where: str = Field(description="table, figure or section that states it")
 
+    @field_validator("quantity", "unit", "where")
+    @classmethod
+    def _short(cls, text: str) -> str:
+        return " ".join(text.split())[:MAX_WORDS]
+
 
 class Correction(Artifact):
     """Where a claim did not say what the paper says, and what it says now."""

@@ -25,6 +25,11 @@ _BEHIND = 4
 _SECTION = re.compile(
     r"(?:\b(?:[Ss]ections?|[Ss]ec\.?|[Aa]ppendix|[Aa]pp\.)|§)\s*~?(?:\d+(?:\.\d+)*|[A-Z](?:\.\d+)*\b|[IVX]+\b)"
 )
+_LABEL = re.compile(r"[A-Z]?\.?\d+(?:\.\d+)*")
+_SEVERAL = re.compile(
+    r"\b(Tables?|Figures?|Sections?|Theorems?|Lemmas?|Equations?|Algorithms?)\s(\(?[A-Z]?\.?\d[\d.]*\)?(?:(?:,\s?|\s?&\s?|,?\sand\s)"
+    r"\(?[A-Z]?\.?\d[\d.]*\)?)+)"
+)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\[\"“])")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:e\.g|i\.e|cf|al|Fig|Figs|Eq|Eqs|Sec|Tab|Alg|resp|vs|approx|Thm|Prop|no)|\b[A-Z])\.$"
@@ -74,6 +79,7 @@ class Passages:
         Args:
             sections: False leaves out what only a section says: a whole one holds any number.
         """
+        place = _single(place)
         blocks = {block.id for block in named_blocks(self._paper, place)}
         starts = [f"{kind} {number}".casefold() for kind, number in _STATEMENT.findall(place)]
         refs = self._sections(place)
@@ -125,6 +131,15 @@ class Passages:
         found: list[str] = _SECTION.findall(place)
         names = [section.title for section in self._paper.sections if section.kind == "abstract"]
         return found + (names or ["abstract"] if re.search(r"(?i)\babstract\b", place) else [])
+
+
+def _single(place: str) -> str:
+    """Return a place without parts of figures, each with its kind: `Table 2, Table 3` for `Tables 2 and 3a`."""
+
+    def each(found: re.Match[str]) -> str:
+        return ", ".join(f"{found[1].removesuffix('s')} {number}" for number in _LABEL.findall(found[2]))
+
+    return _SEVERAL.sub(each, re.sub(r"(\d)(?:[a-z]|\s?\([a-z]\))(?!\w)", r"\1", place))
 
 
 def _goes_on(passage: Passage) -> bool:

@@ -84,14 +84,27 @@ def test_a_wrong_place_is_corrected_to_where_the_words_stand(source: Passages) -
     ]
 
 
-@pytest.mark.parametrize("named", ["Table 2", "Section 2", "Table 7, Section 9", "Eq. (3)"])
+@pytest.mark.parametrize("named", ["Table 2", "Tables 2 and 3", "Section 2", "Table 7, Section 9", "Eq. (3)"])
 def test_a_wrong_place_in_the_sentence_itself_is_corrected_and_said(source: Passages, named: str) -> None:
     checked, findings = audit(claim(f"They reach 69.86 % ({named}).", ("Table 1", ROW)), source)
     assert (checked.text, findings) == ("They reach 69.86 % (Table 1).", [])
     assert [(row.what, row.said, row.paper) for row in checked.corrections] == [("place", named, "Table 1")]
 
 
-@pytest.mark.parametrize("named", ["Table 1", "Section 3", "Section 3, Table 1", "of the last kind"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        "Table 1",
+        "Table 1a",
+        "Table 1(b)",
+        "Tables 1 and 2",
+        "Tables 3, 2 and 1",
+        "Section 3",
+        "Sections 2 & 3",
+        "Section 3, Table 1",
+        "of the last kind",
+    ],
+)
 def test_a_right_place_in_the_sentence_is_left_as_it_is(source: Passages, named: str) -> None:
     said = claim(f"They reach 69.86 % ({named}).", ("Table 1", ROW))
     assert audit(said, source) == (said, [])
