@@ -143,13 +143,19 @@ def _with_place(work: _Audit, text: str) -> str:
     if found is None or not work.places:
         return text
     named = work.source.at(found[1])
-    if any(work.source.holding(quote.words, named) for quote in work.places):
+    if any(work.source.holding(quote.words, named) or _speaks_of(work, quote, named) for quote in work.places):
         return text
     kind = found[1].split()[0]
     places = [quote.place for quote in work.places]
     place = next((row for row in places if row.startswith(kind)), places[0])
     work.corrections.append(Correction(what="place", said=found[1], paper=place, where=place))
     return f"{text[: found.start(1)]}{place}{text[found.end(1) :]}"
+
+
+def _speaks_of(work: _Audit, quote: Quote, named: Sequence[Passage]) -> bool:
+    """True where the passage that is quoted refers to a place, as the text about a table does."""
+    around = work.source.holding(quote.words, work.source.at(quote.place)) or work.source.holding(quote.words)
+    return any(row in named for passage in around for row in work.source.at(passage.text, sections=False))
 
 
 def _told(work: _Audit, number: Numeral) -> Numeral | None:

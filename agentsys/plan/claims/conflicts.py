@@ -34,6 +34,7 @@ _STEM = 6
 """Letters by which two words count as one: `dataset`, `datasets`."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _COUNTED = re.compile(r"\s{0,2}[-\u2013]?\s?([^\W\d_]{2,})")
+_MEASURED = re.compile(r"([^\W\d_]{3,})\s(?:of|is|was|are|were|at|to|by|reaches)\s(?:about\s|only\s|over\s)?$")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 # The index of a sum (`\sum_{i=1}`) is no quantity.
 _SYMBOL = re.compile(r"(?<![_{\w\\])([^\W\d_]\w*(?:_\{?\w+\}?)?)\s*(?:=|\\in|≤|≥|<|>|\\leq?|\\geq?)\s*$")
@@ -224,8 +225,8 @@ def _counted(text: str, numbers: Sequence[Numeral]) -> dict[str, list[Numeral]]:
     found: dict[str, list[Numeral]] = {}
     for number in numbers:
         behind = _COUNTED.match(text, number.end)
-        before = _SYMBOL.search(text[max(number.start - 30, 0) : number.start])
-        for match in (behind, before):
+        before = text[max(number.start - 30, 0) : number.start]
+        for match in (behind, _SYMBOL.search(before), _MEASURED.search(before)):
             if match is not None and match[1].casefold() not in _LINKS:
                 found.setdefault(match[1].casefold()[:_STEM], []).append(number)
     return found

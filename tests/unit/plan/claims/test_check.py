@@ -110,6 +110,11 @@ def test_a_right_place_in_the_sentence_is_left_as_it_is(source: Passages, named:
     assert audit(said, source) == (said, [])
 
 
+def test_a_place_that_the_quoted_text_speaks_of_is_right_too(source: Passages) -> None:
+    said = claim("It is the best of all methods (Table 1).", ("Section 3", "the best of all methods. Table 1 holds"))
+    assert audit(said, source) == (said, [])
+
+
 def test_words_that_stand_nowhere_are_not_kept_and_the_claim_counts_as_not_found(source: Passages) -> None:
     checked, findings = audit(claim("X.", ("Section 2", "the method needs no tuning at all, as we prove")), source)
     assert not checked.found

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from agentsys.paper import read_paper
 from agentsys.plan.claims.claim import Claim, Quote
 from agentsys.plan.claims.conflicts import doubtful, kept
 from agentsys.plan.claims.passages import Passages
-from unit.plan.claims.papers import latex_paper, markdown_paper
+from unit.plan.claims.papers import latex_paper, markdown_paper, written
 
 WINDOW = Quote(place="Section 2", words="The average runs over the last k = 5 gradients in all experiments")
 OTHER = Quote(place="Appendix A", words="The average runs over the last k = 10 gradients in all experiments")
@@ -36,6 +37,17 @@ def test_a_sentence_that_gives_the_quantity_of_a_table_another_number_is_found(t
         places=(Quote(place="Table 1", words="low | 1.49 | 0.02"),),
     )
     assert any("exponent of 1.3 of the error" in row.line.text for row in doubtful([claim], source))
+
+
+def test_a_score_is_known_by_the_word_before_its_number(tmp_path: Path) -> None:
+    text = "Our model sets a score of 41.8 on the French task.\n\nMany other words stand here.\n\n"
+    text += (
+        "For the other pair, the large network, cheaper than everything published, has a score of 41.0, above others."
+    )
+    source = Passages(read_paper(written(tmp_path, f"# T\n\n## 1 Results\n\n{text}\n")))
+    words = "Our model sets a score of 41.8 on the French task"
+    claim = Claim(id="C1", text=f"{words} (Section 1).", kind="number", places=(Quote(place="Section 1", words=words),))
+    assert [row.line.text[-29:] for row in doubtful([claim], source)] == ["a score of 41.0, above others."[-29:]]
 
 
 def test_what_the_claim_itself_quotes_is_not_held_against_it(source: Passages) -> None:
