@@ -1,8 +1,8 @@
 """Rules as data: the typed statistics by which a claim is accepted or falsified.
 
 A rule holds, fails or stays undecided on raw rows; `agentsys.verify.claims` evaluates it. Bounds are in `unit`, the
-unit of the quantity; slopes and ratios have none. `TIGHTER` says of each number of a rule in which direction it asks for
-more (+1 larger, -1 smaller): what is not named there may not change once results were seen.
+unit of the quantity; slopes and ratios have none. `TIGHTER` says of each number of a rule in which direction it asks
+for more (+1 larger, -1 smaller): what is not named there may not change once results were seen.
 """
 
 from __future__ import annotations

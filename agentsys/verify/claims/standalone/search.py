@@ -1,0 +1,149 @@
+"""Statements about every instance: searches for a counterexample or a witness, and equality in exact arithmetic."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .frame import Document, Frame, Sample, axis_value, frame
+from .outcome import FAILS, HOLDS, UNDECIDED, Outcome
+from .rows import Floats
+from .statistics import Undecided, remaining_change
+
+_ROUNDING = 1e-9
+"""A float that misses a bound by less than this share of it says nothing."""
+
+
+def no_counterexample(sample: Sample, rule: Document) -> Outcome:
+    """Every instance keeps the bound; along an axis the margin must not go on shrinking towards it."""
+    found = frame(sample, rule).of(rule["method"])
+    _unique(found)
+    margin = _margin(found.value, rule)
+    worst = int(np.argmin(margin))
+    value, n = float(found.value[worst]), len(margin)
+    slack = 0.0 if bool(sample.rows.exact[found.index[worst]]) else _ROUNDING * max(1.0, abs(rule["bound"]))
+    strict = rule["relation"] in ("below", "above")
+    if margin[worst] < -slack:
+        return Outcome(FAILS, (), value, None, None, n, f"broken at {_place(found, worst)}")
+    if abs(margin[worst]) <= slack and (strict or slack) and margin[worst] <= 0:
+        return _touching(found, worst, margin, rule, strict, slack)
+    if n < rule["tried"]:
+        return Outcome(UNDECIDED, ("search_short",), value, None, None, n, f"{n} instances, {rule['tried']} are asked")
+    if rule["axis"] and (detail := _shrinking(found, margin, rule["axis"])):
+        return Outcome(UNDECIDED, ("drift",), value, None, None, n, detail)
+    return Outcome(HOLDS, (), value, None, None, n)
+
+
+def _touching(found: Frame, worst: int, margin: Floats, rule: Document, strict: bool, slack: float) -> Outcome:
+    """A value on the bound: equality is allowed unless the relation is strict; a rounding below it is open."""
+    value, n = float(found.value[worst]), len(margin)
+    if margin[worst] == 0 and strict and not slack:
+        return Outcome(FAILS, (), value, None, None, n, f"on the bound at {_place(found, worst)}")
+    if margin[worst] == 0 and not strict and n >= rule["tried"]:
+        return Outcome(HOLDS, (), value, None, None, n, f"on the bound at {_place(found, worst)}")
+    return Outcome(UNDECIDED, ("rounding",), value, None, None, n, "within rounding of the bound: compute it exactly")
+
+
+def witness(sample: Sample, rule: Document) -> Outcome:
+    """Some instance keeps the relation, confirmed in exact arithmetic."""
+    whole = frame(sample, rule)
+    found = whole.of(rule["method"])
+    _unique(found)
+    margin, n = _margin(found.value, rule), len(found.index)
+    strict = rule["relation"] in ("below", "above")
+    there = np.flatnonzero(margin > 0 if strict else margin >= 0)
+    confirmed = _exact_values(whole, rule["confirmed_by"])
+    bound = Fraction(str(rule["bound"]))
+    for place in there:
+        key = (int(found.seed[place]), int(found.setting[place]))
+        if key in confirmed and _keeps(confirmed[key], rule["relation"], bound):
+            detail = f"confirmed at {_place(found, int(place))}"
+            return Outcome(HOLDS, (), float(found.value[place]), None, None, n, detail)
+    best = float(found.value[int(np.argmax(margin))])
+    if len(there):
+        return Outcome(UNDECIDED, ("unconfirmed",), best, None, None, n, "found in floats, not confirmed exactly")
+    if n < rule["tried"]:
+        return Outcome(UNDECIDED, ("search_short",), best, None, None, n, f"{n} instances, {rule['tried']} are asked")
+    return Outcome(FAILS, (), best, None, None, n)
+
+
+def exact(sample: Sample, rule: Document) -> Outcome:
+    """Both methods give the same exact value in every seed and setting."""
+    whole = frame(sample, rule)
+    ours, theirs = _exact_values(whole, rule["method"]), _exact_values(whole, rule["reference"])
+    if not ours:
+        raise Undecided("not_exact", "no value is an integer or a fraction")
+    if ours.keys() != theirs.keys():
+        raise Undecided("unpaired", "methods have exact values on different seeds or settings")
+    for method in (rule["method"], rule["reference"]):
+        if not bool(sample.rows.exact[whole.of(method).index].all()):
+            raise Undecided("not_exact", f"a value of {method} is a rounded number")
+    wrong = sum(1 for key in ours if ours[key] != theirs[key])
+    return Outcome(FAILS if wrong else HOLDS, (), wrong, None, None, len(ours), f"{wrong} of {len(ours)} differ")
+
+
+def _exact_values(whole: Frame, method: str) -> dict[tuple[int, int], Fraction]:
+    """Exact values by seed and setting; a unit must be the rule's own, since a conversion would round."""
+    try:
+        part = whole.of(method)
+    except Undecided:
+        return {}
+    rows = whole.sample.rows
+    _unique(part)
+    if bool(np.any(part.value != rows.value[part.index])):
+        raise Undecided("units_differ", "exact values must be written in the rule's unit")
+    return {
+        (int(rows.seed[row]), int(rows.setting[row])): rows.fraction(int(row))
+        for row in part.index
+        if bool(rows.exact[row])
+    }
+
+
+def _keeps(value: Fraction, relation: str, bound: Fraction) -> bool:
+    return {"at_most": value <= bound, "at_least": value >= bound, "below": value < bound, "above": value > bound}[
+        relation
+    ]
+
+
+def _margin(values: Floats, rule: Document) -> Floats:
+    """How far values lie on the right side of the bound. Raises: Undecided where one is not a number."""
+    if bool(np.isnan(values).any()):
+        raise Undecided("not_finite", "a value is not a number")
+    return rule["bound"] - values if rule["relation"] in ("at_most", "below") else values - rule["bound"]
+
+
+def _unique(part: Frame) -> None:
+    order = np.lexsort((part.setting, part.seed))
+    seed, setting = part.seed[order], part.setting[order]
+    if bool(np.any((np.diff(seed) == 0) & (np.diff(setting) == 0))):
+        raise Undecided("duplicate_rows", "a seed and setting stand there twice")
+
+
+def _place(part: Frame, number: int) -> str:
+    rows, row = part.sample.rows, int(part.index[number])
+    words = ";".join(f"{key}={value}" for key, value in sorted(rows.settings[int(rows.setting[row])].items()))
+    return f"seed {int(rows.seed[row])}, {words or 'no setting'}"
+
+
+def _shrinking(part: Frame, margin: Floats, axis: str) -> str:
+    """Say how the margin goes on shrinking along an axis, if it may run out; compares the last three doublings."""
+    settings = part.sample.rows.settings
+    used, inverse = np.unique(part.setting, return_inverse=True)
+    x = np.array([axis_value(settings[int(number)], axis) for number in used])[inverse]
+    end = float(x.max())
+    least = [_least(margin, (x > end / 2 ** (step + 1)) & (x <= end / 2**step)) for step in (2, 1, 0)]
+    first, second = least[1] - least[0], least[2] - least[1]
+    if second >= -1e-12 * max(1.0, abs(least[2])):
+        return ""
+    rest = remaining_change(first, second)
+    if least[2] + rest >= -0.1 * abs(least[0]):
+        return ""
+    return f"the margin shrank from {least[1]:.3g} to {least[2]:.3g} when {axis} doubled, and goes on shrinking"
+
+
+def _least(margin: Floats, chosen: NDArray[np.bool_]) -> float:
+    if not bool(chosen.any()):
+        raise Undecided("horizon_short", "a doubling of the axis holds no instance")
+    return float(margin[chosen].min())
