@@ -17,11 +17,13 @@ from agentsys.plan.claims.rule import (
     Limit,
     Mean,
     Name,
+    NoCounterexample,
     Ratio,
     Region,
     Rule,
     SettingValue,
     Slope,
+    Test,
     parts,
 )
 
@@ -148,13 +150,15 @@ def problems(contract: Contract) -> tuple[str, ...]:
     """Return what is wrong with a contract, each with its remedy; pydantic raises them as one `ValidationError`."""
     if contract.accept is None or contract.falsify is None:
         return _without_rules(contract)
-    found = [*_regions(contract, contract.accept, contract.falsify), *_references(contract)]
+    found = [*_regions(contract, contract.accept, contract.falsify), *_references(contract), *_falsification(contract)]
     if contract.control is None:
         found.append(
             "`control` is missing: name a broken variant or a setting outside the condition where `accept` fails"
         )
     if contract.kind in ("number", "rate") and contract.target is None:
         found.append(f"a claim of kind {contract.kind} needs `target`: the number that the paper reports")
+    if contract.kind in ("identity", "bound", "existence") and not contract.domain:
+        found.append(f"a claim of kind {contract.kind} needs `domain`: for which inputs the paper states it")
     if not contract.toy_below:
         found.append("`toy_below` is empty: say from which scale on (a key of the settings, or `seeds`) it is no toy")
     if not contract.deterministic and contract.seeds < 3:
@@ -210,6 +214,20 @@ def _inside(rule: Region, value: float) -> bool:
 def _overlap(one: Region, other: Region) -> bool:
     (low, high), (other_low, other_high) = _ends(one), _ends(other)
     return max(low, other_low) < min(high, other_high)
+
+
+def _falsification(contract: Contract) -> list[str]:
+    """Failures that are too weak to refute a claim."""
+    inner = contract.falsify.rule if isinstance(contract.falsify, Fails) else None
+    if isinstance(inner, NoCounterexample):
+        return [
+            "`falsify` needs a counterexample confirmed in exact arithmetic: use a `witness` of the opposite relation"
+        ]
+    if isinstance(inner, Test):
+        return [
+            "a test that finds no significance refutes nothing: state under `falsify` an interval, e.g. `difference`"
+        ]
+    return []
 
 
 def _references(contract: Contract) -> list[str]:

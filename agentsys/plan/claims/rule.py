@@ -7,6 +7,7 @@ for more (+1 larger, -1 smaller): what is not named there may not change once re
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -63,6 +64,14 @@ class Region(BaseRule):
         return (self.method,)
 
 
+def _settles(rule: Region, settle: float) -> None:
+    width = math.inf if rule.low is None or rule.high is None else rule.high - rule.low
+    if settle > width:
+        raise ValueError(
+            f"`settle` ({settle:g}) is wider than [low, high]: a value that still drifts through would pass"
+        )
+
+
 class Mean(Region):
     """Mean over seeds of a method's quantity."""
 
@@ -111,6 +120,11 @@ class Slope(Region):
     scale: Literal["loglog", "semilog", "linear"] = "loglog"
     settle: float = Field(gt=0, allow_inf_nan=False, description="largest difference of slopes inside the tail")
 
+    @model_validator(mode="after")
+    def _settled(self) -> Self:
+        _settles(self, self.settle)
+        return self
+
     @property
     def axis_named(self) -> str:
         return self.axis
@@ -124,6 +138,11 @@ class Limit(Region):
     type: Literal["limit"] = "limit"
     axis: Name
     settle: float = Field(gt=0, allow_inf_nan=False, description="largest change when the axis doubles, in `unit`")
+
+    @model_validator(mode="after")
+    def _settled(self) -> Self:
+        _settles(self, self.settle)
+        return self
 
     @property
     def axis_named(self) -> str:
