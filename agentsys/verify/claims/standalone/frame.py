@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows import Floats, Ints, Rows, setting_text
+from .rows import Floats, Ints, Rows, distinct, setting_text
 from .statistics import Undecided
 
-CASE = "case"
 MAIN = ""
 CONTROL = "control"
 DEGENERATE = "degenerate"
@@ -83,20 +82,20 @@ def frame(sample: Sample, rule: Document) -> Frame:
 
 def of_case(rows: Rows, index: Ints, case: str, where: Mapping[str, str]) -> Ints:
     """Return those of `index` whose setting belongs to a case and has the values of `where`."""
-    used, inverse = np.unique(rows.setting[index], return_inverse=True)
+    found = rows.in_case(index, case)
+    if not where:
+        return found
+    used, inverse = distinct(rows.setting[found])
     settings = [rows.settings[int(number)] for number in used]
-    kept = [
-        each.get(CASE, MAIN) == case and all(each.get(key) == value for key, value in where.items())
-        for each in settings
-    ]
-    return index[np.array(kept, dtype=np.bool_)[inverse]] if len(index) else index
+    kept = [all(each.get(key) == value for key, value in where.items()) for each in settings]
+    return found[np.array(kept, dtype=np.bool_)[inverse]] if len(found) else found
 
 
 def converted(rows: Rows, index: Ints, unit: str, conversions: Conversions) -> Floats:
     """Return the values of rows in a unit. Raises: Undecided where a row's unit does not compare with it."""
     values = rows.value[index].copy()
     codes = rows.unit[index]
-    for code in np.unique(codes):
+    for code in distinct(codes)[0]:
         name = rows.units[int(code)]
         if name == unit:
             continue
@@ -113,8 +112,8 @@ def table(part: Frame) -> Table:
 
     Raises: Undecided where a cell is missing or stands there twice, or a value is not finite.
     """
-    seeds, row = np.unique(part.seed, return_inverse=True)
-    cells, column = np.unique(part.setting, return_inverse=True)
+    seeds, row = distinct(part.seed)
+    cells, column = distinct(part.setting)
     if not bool(np.isfinite(part.value).all()):
         raise Undecided("not_finite", "a value is not finite")
     filled = np.bincount(row * len(cells) + column, minlength=len(seeds) * len(cells))
@@ -148,7 +147,7 @@ def by_axis(part: Frame, axis: str) -> tuple[Floats, NDArray[np.float64]]:
     settings = [part.sample.rows.settings[int(number)] for number in whole.cells]
     curves: dict[str, dict[float, int]] = {}
     for column, each in enumerate(settings):
-        rest = setting_text({key: value for key, value in each.items() if key != axis})
+        rest = setting_text({key: value for key, value in each.items() if key != axis}) if len(each) > 1 else ""
         curves.setdefault(rest, {})[axis_value(each, axis)] = column
     points = sorted(next(iter(curves.values())))
     if any(sorted(curve) != points for curve in curves.values()):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .frame import Document, Frame, Sample, axis_value, frame
 from .outcome import FAILS, HOLDS, UNDECIDED, Outcome
-from .rows import Floats
+from .rows import Floats, Ints, distinct
 from .statistics import Undecided, remaining_change
 
 _ROUNDING = 1e-9
@@ -54,7 +54,7 @@ def witness(sample: Sample, rule: Document) -> Outcome:
     margin, n = _margin(found.value, rule), len(found.index)
     strict = rule["relation"] in ("below", "above")
     there = np.flatnonzero(margin > 0 if strict else margin >= 0)
-    confirmed = _exact_values(whole, rule["confirmed_by"])
+    confirmed = _confirming(whole, rule["confirmed_by"]) if len(there) else {}
     bound = Fraction(str(rule["bound"]))
     for place in there:
         key = (int(found.seed[place]), int(found.setting[place]))
@@ -72,33 +72,42 @@ def witness(sample: Sample, rule: Document) -> Outcome:
 def exact(sample: Sample, rule: Document) -> Outcome:
     """Both methods give the same exact value in every seed and setting."""
     whole = frame(sample, rule)
-    ours, theirs = _exact_values(whole, rule["method"]), _exact_values(whole, rule["reference"])
-    if not ours:
-        raise Undecided("not_exact", "no value is an integer or a fraction")
-    if ours.keys() != theirs.keys():
-        raise Undecided("unpaired", "methods have exact values on different seeds or settings")
-    for method in (rule["method"], rule["reference"]):
-        if not bool(sample.rows.exact[whole.of(method).index].all()):
-            raise Undecided("not_exact", f"a value of {method} is a rounded number")
-    wrong = sum(1 for key in ours if ours[key] != theirs[key])
+    rows = sample.rows
+    ours, theirs = (_exact_rows(whole, rule[key]) for key in ("method", "reference"))
+    same_cells = len(ours) == len(theirs) and all(
+        np.array_equal(column[ours], column[theirs]) for column in (rows.seed, rows.setting)
+    )
+    if not same_cells:
+        raise Undecided("unpaired", "methods have values on different seeds or settings")
+    differ = rows.value[ours] != rows.value[theirs]
+    if rows.texts:  # floats of these are rounded
+        for place in np.flatnonzero(np.isin(ours, list(rows.texts)) | np.isin(theirs, list(rows.texts))):
+            differ[place] = rows.fraction(int(ours[place])) != rows.fraction(int(theirs[place]))
+    wrong = int(differ.sum())
     return Outcome(FAILS if wrong else HOLDS, (), wrong, None, None, len(ours), f"{wrong} of {len(ours)} differ")
 
 
-def _exact_values(whole: Frame, method: str) -> dict[tuple[int, int], Fraction]:
-    """Exact values by seed and setting; a unit must be the rule's own, since a conversion would round."""
-    try:
-        part = whole.of(method)
-    except Undecided:
-        return {}
-    rows = whole.sample.rows
+def _exact_rows(whole: Frame, method: str) -> Ints:
+    """Numbers of a method's rows by seed and setting, all of them exact and in the rule's own unit."""
+    part, rows = whole.of(method), whole.sample.rows
     _unique(part)
     if bool(np.any(part.value != rows.value[part.index])):
-        raise Undecided("units_differ", "exact values must be written in the rule's unit")
-    return {
-        (int(rows.seed[row]), int(rows.setting[row])): rows.fraction(int(row))
-        for row in part.index
-        if bool(rows.exact[row])
-    }
+        raise Undecided("units_differ", "exact values must be written in the rule's unit: a conversion would round")
+    if not bool(rows.exact[part.index].all()):
+        raise Undecided("not_exact", f"a value of {method} is a rounded number")
+    return part.index[np.lexsort((part.setting, part.seed))]
+
+
+def _confirming(whole: Frame, method: str) -> dict[tuple[int, int], Fraction]:
+    """Exact values by seed and setting; none where the method has no rows."""
+    try:
+        index = _exact_rows(whole, method)
+    except Undecided as error:
+        if error.code == "no_rows":
+            return {}
+        raise
+    rows = whole.sample.rows
+    return {(int(rows.seed[row]), int(rows.setting[row])): rows.fraction(int(row)) for row in index}
 
 
 def _keeps(value: Fraction, relation: str, bound: Fraction) -> bool:
@@ -115,9 +124,9 @@ def _margin(values: Floats, rule: Document) -> Floats:
 
 
 def _unique(part: Frame) -> None:
-    order = np.lexsort((part.setting, part.seed))
-    seed, setting = part.seed[order], part.setting[order]
-    if bool(np.any((np.diff(seed) == 0) & (np.diff(setting) == 0))):
+    seed = distinct(part.seed)[1]
+    cells, setting = distinct(part.setting)
+    if len(distinct(seed * len(cells) + setting)[0]) < len(part.index):
         raise Undecided("duplicate_rows", "a seed and setting stand there twice")
 
 
@@ -130,7 +139,7 @@ def _place(part: Frame, number: int) -> str:
 def _shrinking(part: Frame, margin: Floats, axis: str) -> str:
     """Say how the margin goes on shrinking along an axis, if it may run out; compares the last three doublings."""
     settings = part.sample.rows.settings
-    used, inverse = np.unique(part.setting, return_inverse=True)
+    used, inverse = distinct(part.setting)
     x = np.array([axis_value(settings[int(number)], axis) for number in used])[inverse]
     end = float(x.max())
     least = [_least(margin, (x > end / 2 ** (step + 1)) & (x <= end / 2**step)) for step in (2, 1, 0)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy import special, stats
@@ -164,7 +165,16 @@ def remaining_change(first: float, second: float) -> float:
 
 
 def kendall_tau(values: Floats) -> Floats:
-    """Return Kendall's tau (a) of each row of `values` against its order, shape (seeds,)."""
+    """Return Kendall's tau (a) of each row of `values` against its order, shape (seeds,); pairs that tie count as 0."""
     points = values.shape[1]
-    earlier, later = np.triu_indices(points, 1)
-    return np.sign(values[:, later] - values[:, earlier]).mean(axis=1)
+    pairs = points * (points - 1) / 2
+    found = np.zeros(len(values))
+    for number in range(len(values)):
+        row: Floats = values[number]
+        counts = np.unique(row, return_counts=True)[1]
+        untied = pairs - float((counts * (counts - 1) / 2).sum())
+        if untied:
+            # scipy's tau (b) divides by the pairs without ties.
+            tau = cast("float", stats.kendalltau(np.arange(points), row).statistic)
+            found[number] = tau * math.sqrt(untied / pairs)
+    return found
