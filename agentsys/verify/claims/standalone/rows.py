@@ -27,9 +27,10 @@ _CLAIM = re.compile(r"C[0-9]{1,3}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,63}")
 _SETTING_VALUE = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 _SEED = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,20})?")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?|[+-]?(nan|inf)")
 _EXACT = re.compile(r"[+-]?[0-9]{1,4000}(/[0-9]{1,4000})?")
-_UNIT = re.compile(r"[A-Za-z0-9%µΩ°._*/^ ()-]{0,80}")
+_UNIT = re.compile(r"|[A-Za-z0-9%µΩ°._*/^()-]([A-Za-z0-9%µΩ°._*/^ ()-]{0,78}[A-Za-z0-9%µΩ°._*/^()-])?")
 _LARGEST_EXACT_FLOAT = 2**53
 
 Ints = NDArray[np.int64]
@@ -202,14 +203,16 @@ class _Builder:
         self.columns["setting"].append(self.settings.code(setting))
         self.columns["method"].append(self.methods.code(method))
         self.columns["quantity"].append(self.quantities.code(quantity))
-        self.columns["unit"].append(self.units.code(unit.strip()))
+        self.columns["unit"].append(self.units.code(unit))
         self.seeds.append(int(seed))
 
     def _add_value(self, text: str) -> None:
-        exact = _EXACT.fullmatch(text) is not None
-        if exact and ("/" in text or len(text) > 15):
+        # Most values are plain decimals, of which one look is enough.
+        if plain := _DECIMAL.fullmatch(text):
+            number, exact = float(text), plain[1] is None
+        elif exact := _EXACT.fullmatch(text) is not None:
             number = self._fraction(text)
-        elif exact or _NUMBER.fullmatch(text):
+        elif _NUMBER.fullmatch(text):
             number = float(text)
         else:
             raise RowsError(f"value {text[:60]!r} is neither a number nor a fraction such as -3/7")

@@ -168,6 +168,7 @@ def kendall_tau(values: Floats) -> Floats:
     """Return Kendall's tau (a) of each row of `values` against its order, shape (seeds,); pairs that tie count as 0."""
     points = values.shape[1]
     pairs = points * (points - 1) / 2
+    order: Floats = np.arange(points, dtype=np.float64)
     found = np.zeros(len(values))
     for number in range(len(values)):
         row: Floats = values[number]
@@ -175,6 +176,6 @@ def kendall_tau(values: Floats) -> Floats:
         untied = pairs - float((counts * (counts - 1) / 2).sum())
         if untied:
             # scipy's tau (b) divides by the pairs without ties.
-            tau = cast("float", stats.kendalltau(np.arange(points), row).statistic)
+            tau = cast("float", stats.kendalltau(order, row).statistic)
             found[number] = tau * math.sqrt(untied / pairs)
     return found
