@@ -30,6 +30,14 @@ from agentsys.plan.claims.rule import (
 ClaimKind = Literal["number", "comparison", "trend", "rate", "identity", "bound", "existence", "qualitative"]
 ClaimId = Annotated[str, Field(pattern=r"^C\d{1,3}$")]
 
+_SHOWN_BY: dict[ClaimKind, tuple[str, ...]] = {
+    "comparison": ("difference", "ratio", "ordering", "test"),
+    "trend": ("trend", "slope"),
+    "rate": ("slope",),
+    "identity": ("exact", "max_error"),
+    "existence": ("witness",),
+}
+"""What `accept` of a kind needs one of; other kinds take any statistic."""
 CASE = "case"
 """Key of a setting that marks rows which are no evidence for the claim: `case=control`, `case=degenerate`."""
 SEEDS = "seeds"
@@ -151,6 +159,9 @@ def problems(contract: Contract) -> tuple[str, ...]:
     if contract.accept is None or contract.falsify is None:
         return _without_rules(contract)
     found = [*_regions(contract, contract.accept, contract.falsify), *_references(contract), *_falsification(contract)]
+    shown_by = _SHOWN_BY.get(contract.kind, ())
+    if shown_by and not any(one.type in shown_by for one in parts(contract.accept)):
+        found.append(f"`accept` of a claim of kind {contract.kind} needs one of: {', '.join(shown_by)}")
     if contract.control is None:
         found.append(
             "`control` is missing: name a broken variant or a setting outside the condition where `accept` fails"

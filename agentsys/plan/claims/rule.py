@@ -344,7 +344,7 @@ Rule = Annotated[
 ]
 
 
-def parts(rule: Rule) -> tuple[BaseRule, ...]:
+def parts(rule: Rule) -> tuple[StatisticRule, ...]:
     """Return the statistics that a rule is made of."""
     if isinstance(rule, AllOf):
         return rule.rules

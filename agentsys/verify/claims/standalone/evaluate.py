@@ -151,8 +151,9 @@ def _small(contract: Document, rows: Rows, main: Ints, scale: Mapping[str, float
     if any(scale.get(key, 0.0) < least for key, least in contract["toy_below"].items()):
         yield "below_scale"
     settings = [rows.settings[int(number)] for number in np.unique(rows.setting[_used(contract, rows, main)])]
+    pinned = {key for rule in statistics_of(contract["accept"]) for key in rule["where"]}
     for key, values in contract["grid"].items():
-        if not set(values) <= {each.get(key) for each in settings}:
+        if key not in pinned and not set(values) <= {each.get(key) for each in settings}:
             yield "grid_incomplete"
             return
 

@@ -12,6 +12,7 @@ from .outcome import FAILS, HOLDS, UNDECIDED, Outcome
 from .rows import Floats, Ints, distinct
 from .statistics import Undecided, remaining_change
 
+_STRICT = ("below", "above")
 _ROUNDING = 1e-9
 """A float that misses a bound by less than this share of it says nothing."""
 
@@ -22,13 +23,13 @@ def no_counterexample(sample: Sample, rule: Document) -> Outcome:
     _unique(found)
     margin = _margin(found.value, rule)
     worst = int(np.argmin(margin))
-    value, n = float(found.value[worst]), len(margin)
-    slack = 0.0 if bool(sample.rows.exact[found.index[worst]]) else _ROUNDING * max(1.0, abs(rule["bound"]))
-    strict = rule["relation"] in ("below", "above")
-    if margin[worst] < -slack:
+    value, n, least = float(found.value[worst]), len(margin), float(margin[worst])
+    slack = float(_slack(found, rule)[worst])
+    strict = rule["relation"] in _STRICT
+    if least < -slack or (strict and not slack and least == 0):
         return Outcome(FAILS, (), value, None, None, n, f"broken at {_place(found, worst)}")
-    if abs(margin[worst]) <= slack and (strict or slack) and margin[worst] <= 0:
-        return _touching(found, worst, margin, rule, strict, slack)
+    if slack and (least < 0 or (strict and least <= slack)):
+        return Outcome(UNDECIDED, ("rounding",), value, None, None, n, f"compute {_place(found, worst)} exactly")
     if n < rule["tried"]:
         return Outcome(UNDECIDED, ("search_short",), value, None, None, n, f"{n} instances, {rule['tried']} are asked")
     if rule["axis"] and (detail := _shrinking(found, margin, rule["axis"])):
@@ -36,24 +37,14 @@ def no_counterexample(sample: Sample, rule: Document) -> Outcome:
     return Outcome(HOLDS, (), value, None, None, n)
 
 
-def _touching(found: Frame, worst: int, margin: Floats, rule: Document, strict: bool, slack: float) -> Outcome:
-    """A value on the bound: equality is allowed unless the relation is strict; a rounding below it is open."""
-    value, n = float(found.value[worst]), len(margin)
-    if margin[worst] == 0 and strict and not slack:
-        return Outcome(FAILS, (), value, None, None, n, f"on the bound at {_place(found, worst)}")
-    if margin[worst] == 0 and not strict and n >= rule["tried"]:
-        return Outcome(HOLDS, (), value, None, None, n, f"on the bound at {_place(found, worst)}")
-    return Outcome(UNDECIDED, ("rounding",), value, None, None, n, "within rounding of the bound: compute it exactly")
-
-
 def witness(sample: Sample, rule: Document) -> Outcome:
     """Some instance keeps the relation, confirmed in exact arithmetic."""
     whole = frame(sample, rule)
     found = whole.of(rule["method"])
     _unique(found)
-    margin, n = _margin(found.value, rule), len(found.index)
-    strict = rule["relation"] in ("below", "above")
-    there = np.flatnonzero(margin > 0 if strict else margin >= 0)
+    margin, slack, n = _margin(found.value, rule), _slack(found, rule), len(found.index)
+    near = (margin >= -slack) & ((margin != 0) | (slack > 0) | (rule["relation"] not in _STRICT))
+    there = np.flatnonzero(near)
     confirmed = _confirming(whole, rule["confirmed_by"]) if len(there) else {}
     bound = Fraction(str(rule["bound"]))
     for place in there:
@@ -121,6 +112,12 @@ def _margin(values: Floats, rule: Document) -> Floats:
     if bool(np.isnan(values).any()):
         raise Undecided("not_finite", "a value is not a number")
     return rule["bound"] - values if rule["relation"] in ("at_most", "below") else values - rule["bound"]
+
+
+def _slack(part: Frame, rule: Document) -> Floats:
+    """What rounding may make of each value: nothing where it is exact."""
+    exact = part.sample.rows.exact[part.index]
+    return np.where(exact, 0.0, _ROUNDING * max(1.0, abs(rule["bound"])))
 
 
 def _unique(part: Frame) -> None:
