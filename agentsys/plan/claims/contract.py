@@ -110,14 +110,14 @@ class Contract(Artifact):
     """One claim's contract."""
 
     claim: ClaimId
-    text: str = Field(min_length=10, max_length=1200, description="the claim in the paper's words")
+    text: str = Field(min_length=10, max_length=2000, description="the claim in the paper's words")
     place: PaperPlace
     kind: ClaimKind
     target: Target | None = None
     domain: str = Field(default="", max_length=600, description="for which inputs the paper states it, its own words")
     grid: dict[Name, tuple[SettingValue, ...]] = Field(default={}, description="key of a setting -> the paper's values")
     datasets: tuple[Dataset, ...] = ()
-    seeds: int = Field(default=1, ge=1, le=10_000)
+    seeds: int = Field(default=1, ge=1, le=10_000, description="number of seeds; they are 0, 1, 2, ...")
     deterministic: bool = Field(default=False, description="no chance in it: one seed is enough, all seeds must agree")
     horizon: Horizon | None = None
     accept: Rule | None = None

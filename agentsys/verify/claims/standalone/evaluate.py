@@ -163,6 +163,9 @@ def _flaws(
 ) -> Iterator[str]:
     if scale.get(SEEDS, 0.0) < contract["seeds"]:
         yield "seeds_missing"
+    seeds = np.unique(rows.seed[_used(contract, rows, main)])
+    if not np.array_equal(seeds, np.arange(len(seeds))):
+        yield "seeds_chosen"
     horizon = contract["horizon"]
     if horizon and scale.get(horizon["axis"], 0.0) < horizon["at_least"]:
         yield "horizon_short"

@@ -24,6 +24,7 @@ REASONS = {
     "degenerate_missing": "there are no rows of the degenerate case",
     "degenerate_fails": "the degenerate case does not hold exactly",
     "seeds_missing": "fewer seeds than the contract asks",
+    "seeds_chosen": "seeds are not 0, 1, 2, ...: some may have been left out",
     "horizon_short": "the axis was not swept far enough",
     "units_differ": "rows are in a unit that does not compare with the rule's",
     "baseline_off": "a baseline misses the number that the paper reports for it",

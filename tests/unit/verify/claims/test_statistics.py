@@ -111,6 +111,15 @@ def test_ordering_counts_cells_and_asks_for_the_papers_number_of_them(tmp_path: 
     assert outcome(tmp_path, {**rule, "of": 4}, lines).reasons == ("cells_missing",)
 
 
+def test_many_cells_of_equal_methods_do_not_fail_an_ordering_by_chance(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    lines: list[Line] = [
+        (seed, f"n={n}", method, float(chance.normal())) for n in range(60) for seed in range(10) for method in "ab"
+    ]
+    rule = {"type": "ordering", "methods": ["a", "b"], "better": "higher", "at_least": 60, "of": 60}
+    assert outcome(tmp_path, rule, lines).reasons == ("cells_open",)
+
+
 def test_kendalls_tau_counts_ties_as_nothing() -> None:
     table = np.array([[1.0, 2.0, 3.0, 4.0], [4.0, 3.0, 2.0, 1.0], [1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 2.0, 2.0]])
     assert kendall_tau(table) == pytest.approx([1.0, -1.0, 0.0, 4 / 6])

@@ -227,6 +227,11 @@ def test_a_reduced_scale_is_toy_whatever_it_shows(tmp_path: Path) -> None:
     assert judged(tmp_path, contract(), compared(-1.0, n=99)).decision.reasons == ("contradicts", "below_scale")
 
 
+def test_one_run_at_full_size_does_not_lift_the_small_ones(tmp_path: Path) -> None:
+    lines = [*compared(n=50), *[line for line in compared() if "control" not in line[1]]]
+    assert judged(tmp_path, contract(), lines).decision.reasons == ("supports", "below_scale")
+
+
 def test_rows_that_do_not_say_their_size_are_toy(tmp_path: Path) -> None:
     lines = [(seed, setting.replace("n=100", ""), method, value) for seed, setting, method, value in compared()]
     assert judged(tmp_path, contract(), lines).decision.verdict == "toy"
@@ -239,6 +244,22 @@ def test_part_of_the_papers_grid_is_toy(tmp_path: Path) -> None:
 
 def test_fewer_seeds_than_agreed_settle_nothing(tmp_path: Path) -> None:
     assert judged(tmp_path, contract(), compared(seeds=4)).decision.reasons == ("seeds_missing",)
+
+
+def test_seeds_that_were_chosen_settle_nothing(tmp_path: Path) -> None:
+    best = [(line[0] + (line[0] > 2) * 7, *line[1:]) for line in compared()]
+    assert judged(tmp_path, contract(), best).decision.reasons == ("seeds_chosen",)
+
+
+def test_rows_of_methods_that_the_rule_does_not_name_change_nothing(tmp_path: Path) -> None:
+    assert judged(tmp_path, contract(), [*compared(), (0, "n=1", "c", 3.0)]).decision.reasons == ("supports",)
+
+
+def test_a_rule_for_one_value_of_the_grid_needs_only_that_value(tmp_path: Path) -> None:
+    rule = {"type": "difference", "quantity": "v", "method": "a", "baseline": "b", "low": 0.5, "where": {"n": "100"}}
+    agreed = contract(grid={"n": ("100", "200")}, accept=rule)
+    lines = [line if "n=" in line[1] else (line[0], f"{line[1]};n=100", *line[2:]) for line in compared()]
+    assert judged(tmp_path, agreed, lines).decision.verdict == "verified"
 
 
 # -- the paper ---------------------------------------------------------------------------------------------------------
