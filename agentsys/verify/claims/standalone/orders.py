@@ -83,6 +83,8 @@ def max_error(sample: Sample, rule: Document) -> Outcome:
     error = np.abs(gap.mean(axis=0)) / scale
     noise = _noise(sample, ours, gap) / scale
     top, bottom = float(np.max(error + noise)), float(np.max(error - noise))
+    if not math.isfinite(top):
+        raise Undecided("not_finite", "the error overflows")
     state, reasons = UNDECIDED, ("interval_astride",)
     if top <= rule["at_most"]:
         state, reasons = HOLDS, ()

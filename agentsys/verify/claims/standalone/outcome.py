@@ -44,6 +44,8 @@ def in_region(estimate: Estimate, low: float | None, high: float | None, effect:
     Args:
         effect: the effect that the paper claims; an interval that is wider has no power.
     """
+    if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+        return Outcome(UNDECIDED, ("not_finite",), n=estimate.n, detail="the statistic overflows")
     bottom = -math.inf if low is None else low
     top = math.inf if high is None else high
     state, reasons = UNDECIDED, ("interval_astride",)

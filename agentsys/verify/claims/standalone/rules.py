@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .frame import Document, Sample
 from .orders import max_error, ordering, significance, trend
 from .outcome import Outcome, all_of, negated, undecided
@@ -35,7 +37,9 @@ def evaluate_rule(sample: Sample, rule: Document) -> Outcome:
     if rule["type"] == "all_of":
         return all_of([evaluate_rule(sample, each) for each in rule["rules"]])
     try:
-        return STATISTICS[rule["type"]](sample, rule)
+        # What overflows shows as a result that is not finite, and is undecided.
+        with np.errstate(all="ignore"):
+            return STATISTICS[rule["type"]](sample, rule)
     except Undecided as error:
         return undecided(error)
 

@@ -16,6 +16,7 @@ from agentsys.verify.claims.standalone.statistics import (
     ratio_estimate,
     t_estimate,
 )
+from benchmarks.claims_rules import KINDS
 from unit.verify.claims.judging import Line, outcome
 
 MEAN: dict[str, Any] = {"type": "mean", "method": "a"}
@@ -166,3 +167,22 @@ def test_the_failure_of_an_undecided_rule_is_undecided(tmp_path: Path) -> None:
     inner = {"quantity": "v", **MEAN, "low": 10.0}
     assert outcome(tmp_path, {"type": "fails", "rule": inner}, seeds(NORMAL)).state == "undecided"
     assert outcome(tmp_path, {"type": "fails", "rule": {**inner, "low": 50.0}}, seeds(NORMAL)).state == "holds"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind['type']}-{kind.get('interval', 't')}")
+@pytest.mark.parametrize("sure", [False, True])
+def test_no_rule_breaks_or_decides_on_values_that_overflow(tmp_path: Path, kind: dict[str, Any], sure: bool) -> None:
+    odd = ["0", "-0.0", "1e-320", "1e308", "-1e308", "5", "1/3", "9" * 400]
+    chance = np.random.default_rng(1)
+    for _ in range(20):
+        chosen = chance.choice(odd, size=(10, 8, 2))
+        lines: list[Line] = [
+            (seed, f"n={2**k}", method, str(chosen[seed, k, number]))
+            for seed in range(10)
+            for k in range(8)
+            for number, method in enumerate("ab")
+        ]
+        found = outcome(tmp_path, {**kind, "quantity": "v"}, lines, sure=sure)
+        assert found.state in ("holds", "fails", "undecided")
+        if kind["type"] in ("mean", "difference", "ratio", "slope", "limit"):
+            assert found.state == "undecided" or math.isfinite(found.low or 0.0)
