@@ -17,6 +17,10 @@ from agentsys.plan.claims.amendment import freeze
 from agentsys.verify.claims.record import write_record
 from benchmarks.claims_cases import certain, noisy
 from benchmarks.claims_cases.case import Case
+from benchmarks.claims_cases.repeats import verdicts
+
+REPEATED = ((1.2, 1.2, "t"), (1.2, 0.0, "t"), (1.2, 0.0, "bootstrap"), (1.2, -1.2, "t"), (0.4, 0.1, "t"))
+"""Claimed gap, true gap and interval of comparisons that are made again and again."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,12 @@ def main() -> int:
     for row in rows:
         note = "" if row.right else f" (deserved: {row.case.verdict})"
         print(f"| {row.case.name} | {row.case.truth} | {row.verdict}{note} | {', '.join(row.reasons)} |")
+    print("\n| claimed gap | true gap | interval | verified | falsified | inconclusive |\n|" + " --- |" * 6)
+    for claimed, true, interval in REPEATED:
+        with tempfile.TemporaryDirectory() as name:
+            found = verdicts(Path(name), claimed, true, interval)
+        counts = " | ".join(str(found[each]) for each in ("verified", "falsified", "inconclusive"))
+        print(f"| {claimed} | {true} | {interval} | {counts} |")
     right, false = sum(row.right for row in rows), sum(row.false for row in rows)
     print(f"\n{right} of {len(rows)} settled rightly, {false} false verdicts")
     return 0 if right >= 0.9 * len(rows) and not false else 1
