@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -159,6 +160,7 @@ def problems(contract: Contract) -> tuple[str, ...]:
     if contract.accept is None or contract.falsify is None:
         return _without_rules(contract)
     found = [*_regions(contract, contract.accept, contract.falsify), *_references(contract), *_falsification(contract)]
+    found += _scales(contract)
     shown_by = _SHOWN_BY.get(contract.kind, ())
     if shown_by and not any(one.type in shown_by for one in parts(contract.accept)):
         found.append(f"`accept` of a claim of kind {contract.kind} needs one of: {', '.join(shown_by)}")
@@ -194,8 +196,15 @@ def _regions(contract: Contract, accept: Rule, falsify: Rule) -> list[str]:
         aimed = target is not None and target.unit == (one.unit if isinstance(one, Mean | Difference | Limit) else "")
         if target is not None and aimed and not isinstance(accept, Fails) and not _inside(one, target.value):
             found.append(f"the paper's own value {target.value:g} lies outside `accept`: widen it, or correct `target`")
+        if isinstance(falsify, Fails):
+            inner = falsify.rule
+            if isinstance(inner, Region) and _same_statistic(one, inner) and not _covers(inner, one):
+                found.append(
+                    "`falsify` fails inside of `accept`: the rule under `fails` must cover the bounds of `accept`"
+                )
+            continue
         for other in parts(falsify):
-            if isinstance(falsify, Fails) or not isinstance(other, Region) or not _same_statistic(one, other):
+            if not isinstance(other, Region) or not _same_statistic(one, other):
                 continue
             if target is not None and aimed and _inside(other, target.value):
                 found.append(f"the paper's own value {target.value:g} would meet `falsify`: move its bounds")
@@ -239,6 +248,30 @@ def _falsification(contract: Contract) -> list[str]:
             "a test that finds no significance refutes nothing: state under `falsify` an interval, e.g. `difference`"
         ]
     return []
+
+
+def _covers(wide: Region, narrow: Region) -> bool:
+    (low, high), (inner_low, inner_high) = _ends(wide), _ends(narrow)
+    return low <= inner_low and inner_high <= high
+
+
+def _scales(contract: Contract) -> list[str]:
+    """Toy scales that the contract's own grid or seeds never reach."""
+    found: list[str] = []
+    for key, least in contract.toy_below.items():
+        reached = [float(contract.seeds)] if key == SEEDS else [_number(value) for value in contract.grid.get(key, ())]
+        if reached and max(reached) < least:
+            found.append(
+                f"`toy_below` asks {key} >= {least:g} and the contract reaches {max(reached):g}: adapt one of them"
+            )
+    return found
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.inf
 
 
 def _references(contract: Contract) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .evaluate import Judged, judge
-from .rows import Rows, RowsError, read_rows
+from .rows import Rows, read_rows
 
 CONTRACTS, FINDINGS, UNITS, VERDICTS, ROWS = "contracts.json", "findings.json", "units.json", "verdicts.json", "rows"
 _CLOSE = 1e-6
@@ -25,7 +25,7 @@ def main(folder: Path) -> int:
         stored = _load(folder / VERDICTS)
         judged = judge_all(_load(folder / CONTRACTS), _rows(folder), _load(folder / FINDINGS), _load(folder / UNITS))
         faults = [*_altered(folder, stored), *_frozen(_load(folder / CONTRACTS)), *_different(judged, stored)]
-    except (OSError, ValueError, KeyError, TypeError, RowsError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         sys.stderr.write(f"this record cannot be evaluated: {type(error).__name__}: {error}\n")
         return 2
     for each in judged:

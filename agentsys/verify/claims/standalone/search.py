@@ -32,6 +32,8 @@ def no_counterexample(sample: Sample, rule: Document) -> Outcome:
         return Outcome(UNDECIDED, ("rounding",), value, None, None, n, f"compute {_place(found, worst)} exactly")
     if n < rule["tried"]:
         return Outcome(UNDECIDED, ("search_short",), value, None, None, n, f"{n} instances, {rule['tried']} are asked")
+    if float(margin.max()) <= _ROUNDING * max(1.0, abs(rule["bound"])):
+        return Outcome(UNDECIDED, ("on_the_bound",), value, None, None, n, "no instance lies off the bound")
     if rule["axis"] and (detail := _shrinking(found, margin, rule["axis"])):
         return Outcome(UNDECIDED, ("drift",), value, None, None, n, detail)
     return Outcome(HOLDS, (), value, None, None, n)

@@ -55,6 +55,7 @@ REASONS = {
     "not_exact": "a value is not an integer or a fraction",
     "baseline_near_zero": "a baseline is too near 0 for a ratio",
     "search_short": "fewer instances were searched than the rule asks",
+    "on_the_bound": "every instance attains the bound: it holds by construction",
     "rounding": "within rounding of the bound",
     "unconfirmed": "not confirmed in exact arithmetic",
 }

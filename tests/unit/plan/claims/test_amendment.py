@@ -36,7 +36,7 @@ def test_an_amendment_keeps_what_was_before_it() -> None:
         {"seeds": 20},
         {"horizon": {"axis": "n", "at_least": 1e5}},
         {"grid": {"n": ["100", "200"], "d": ["3"]}},
-        {"toy_below": {"n": 200, "seeds": 5}},
+        {"toy_below": {"n": 100, "seeds": 5}},
         {"accept": {**DIFFERENCE, "low": 0.6, "high": 3.0}},
         {"accept": {**DIFFERENCE, "low": 0.5, "level": 0.99}},
         {"padded": True},

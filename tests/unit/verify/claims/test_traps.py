@@ -135,6 +135,12 @@ def test_a_rule_that_also_holds_on_the_control_shows_nothing(tmp_path: Path) -> 
     assert judged(tmp_path, contract(), compared(control=1.0)).decision.reasons == ("control_holds",)
 
 
+def test_a_bound_that_every_instance_attains_is_not_tested(tmp_path: Path) -> None:
+    rule = {**BOUND, "axis": None}
+    assert outcome(tmp_path, rule, steps(lambda n: 1, 60), sure=True).reasons == ("on_the_bound",)
+    assert outcome(tmp_path, rule, steps(lambda n: 1 if n == 5 else 0.5, 60), sure=True).state == "holds"
+
+
 def test_a_claim_without_its_control_is_not_settled(tmp_path: Path) -> None:
     lines = [line for line in compared() if "control" not in line[1]]
     assert judged(tmp_path, contract(), lines).decision.reasons == ("control_missing",)
