@@ -25,6 +25,9 @@ def claims(
     paper_id: Annotated[
         str, typer.Option("--paper-id", help="Whose claims to take, where the file has several papers.", metavar="ID")
     ] = "",
+    contracts: Annotated[
+        bool, typer.Option("--contracts", help="Also draft what would show and what would refute each claim.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for claims.json and the answers.", metavar="DIR")
     ] = None,
@@ -74,10 +77,12 @@ def claims(
         texts = read_claims(given, paper, paper_id) if given is not None else ()
         check_prerequisites(settings)
         shown = [] if quiet or json else [_progress]
-        found, folder, usage = asyncio.run(
-            read_claims_of(paper, settings, out=out, given=texts, password=password, subscribers=shown)
+        found, drafted, folder, usage = asyncio.run(
+            read_claims_of(
+                paper, settings, out=out, given=texts, password=password, contracts=contracts, subscribers=shown
+            )
         )
-    typer.echo(found.model_dump_json(indent=1) if json else "\n".join(lines(found)))
+    typer.echo(found.model_dump_json(indent=1) if json else "\n".join(lines(found, drafted)))
     used = f"{usage.calls} calls, {usage.prompt} prompt tokens ({usage.cached} cached), {usage.completion} answered"
     typer.echo(f"written to {folder / 'claims.json'}; {used}", err=True)
 

@@ -20,7 +20,9 @@ from agentsys.core.settings import Settings
 from agentsys.llm.client import Model
 from agentsys.llm.factory import build_model
 from agentsys.paper.model import Paper
+from agentsys.plan.claims.amendment import Contracts, freeze
 from agentsys.plan.claims.claim import Claims
+from agentsys.plan.claims.drafting import contracts_of
 from agentsys.plan.claims.extract import claims_of
 from agentsys.plan.prompt_text import fence_of, paper_part, rules_part
 from agentsys.run.pipeline import read_as_set, store_paper
@@ -28,6 +30,7 @@ from agentsys_policies.errors import PolicyError
 from agentsys_policies.record import AuditRecord
 
 FILE = "claims.json"
+CONTRACTS = "contracts.json"
 
 
 async def read_claims_of(
@@ -37,15 +40,17 @@ async def read_claims_of(
     out: Path | None = None,
     given: Sequence[str] = (),
     password: str = "",
+    contracts: bool = False,
     subscribers: Sequence[Subscriber] = (),
-) -> tuple[Claims, Path, UsageRecord]:
-    """Read a paper and write its claims to `claims.json`; return them, the folder, and what the model used.
+) -> tuple[Claims, Contracts | None, Path, UsageRecord]:
+    """Read a paper and write its claims to `claims.json`; return them, contracts, the folder, and what the model used.
 
     Answers lie in the folder's `llm`, paper and decisions of the policy beside: the same call asks nothing again.
 
     Args:
         out: the folder; by default one named after the paper, in the current one.
         given: texts of claims that were handed in.
+        contracts: draft a contract for each claim too, and write them to `contracts.json`.
 
     Raises: PaperError, UsageError, PrerequisiteError, ProviderError, BlockedError, LimitReached.
     """
@@ -64,27 +69,34 @@ async def read_claims_of(
     model = build_model(settings, folder / "llm", events, deadline=deadline)
     try:
         async with asyncio.timeout(settings.time_limit):
-            claims = await _claims(read, settings, folder, model, given)
+            claims, drafted = await _claims(read, settings, folder, model, given, contracts)
     except TimeoutError as error:
         hint = "the same command with a larger `--time-limit` goes on"
         raise LimitReached(f"the time limit of {settings.time_limit:g} s is used up", hint, "time") from error
     finally:
         await model.close()
         events.close()
-    write_json(folder / FILE, claims)
     total = model.usage
     usage = UsageRecord(
         calls=model.calls, prompt=total.prompt, cached=total.cached, completion=total.completion, cost=model.cost
     )
-    return claims, folder, usage
+    return claims, drafted, folder, usage
 
 
-async def _claims(paper: Paper, settings: Settings, folder: Path, model: Model, given: Sequence[str]) -> Claims:
+async def _claims(
+    paper: Paper, settings: Settings, folder: Path, model: Model, given: Sequence[str], contracts: bool
+) -> tuple[Claims, Contracts | None]:
     # What is given steers what will be built, like a request of the user.
     await _screen(paper, settings, folder, model, "\n".join(given))
     python = ".".join(platform.python_version_tuple()[:2])
     prefix = rules_part(settings, python, fence_of(paper)), paper_part(paper)
-    return await claims_of(paper, model, prefix, given=given)
+    claims = await claims_of(paper, model, prefix, given=given)
+    write_json(folder / FILE, claims)
+    if not contracts:
+        return claims, None
+    drafted = freeze(await contracts_of(claims.claims, paper, model, prefix))
+    write_json(folder / CONTRACTS, drafted)
+    return claims, drafted
 
 
 async def _screen(paper: Paper, settings: Settings, folder: Path, model: Model, request: str) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from agentsys.core.artifacts import Artifact, PaperPlace
+from agentsys.plan.claims.claim import ClaimKind
 from agentsys.plan.claims.rule import (
     AllOf,
     BaseRule,
@@ -28,7 +29,6 @@ from agentsys.plan.claims.rule import (
     parts,
 )
 
-ClaimKind = Literal["number", "comparison", "trend", "rate", "identity", "bound", "existence", "qualitative"]
 ClaimId = Annotated[str, Field(pattern=r"^C\d{1,3}$")]
 
 _SHOWN_BY: dict[ClaimKind, tuple[str, ...]] = {

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from pydantic import Field, ValidationError
 
@@ -70,14 +69,12 @@ class _Drafting:
     def _contract(self, claim: Claim, row: dict[str, object]) -> Contract:
         drafted = {name: value for name, value in row.items() if name not in _OURS}
         drafted["target"] = self._target(claim, row.get("target"))
-        if isinstance(places := row.get("baselines"), list):
-            drafted["baselines"] = cast("list[object]", places)
         return Contract.model_validate({**drafted, **self._given(claim)})
 
     def _given(self, claim: Claim) -> dict[str, object]:
         first = claim.places[0] if claim.places else None
         place = self._place(first.place, first.words) if first is not None else PaperPlace(section="-")
-        return {"claim": claim.id, "text": f"{claim.text:10}"[:1200], "place": place, "kind": claim.kind}
+        return {"claim": claim.id, "text": claim.text[:1200], "place": place, "kind": claim.kind}
 
     def _target(self, claim: Claim, number: object) -> dict[str, object] | None:
         if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= len(claim.targets):

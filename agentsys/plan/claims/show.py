@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 from agentsys.core.numbers import plural
 from agentsys.core.text import clean_line
+from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.claim import Claim, Claims, Quote, Target
+from agentsys.plan.claims.contract import Contract
 
 _LONG = 2000
 
 
-def lines(found: Claims) -> Iterator[str]:
-    """Yield the list: a summary, then each claim with its places, numbers, corrections and contradictions."""
+def lines(found: Claims, contracts: Contracts | None = None) -> Iterator[str]:
+    """Yield the list: a summary, then each claim with its places, numbers, corrections, contradictions and contract."""
     corrected = sum(bool(claim.corrections) for claim in found.claims)
     against = sum(bool(claim.contradictions) for claim in found.claims)
     silent = sum(not claim.found for claim in found.claims)
@@ -23,6 +25,8 @@ def lines(found: Claims) -> Iterator[str]:
     for claim in found.claims:
         yield ""
         yield from _claim(claim)
+        if contracts is not None:
+            yield from _contract(contracts.current(claim.id))
     yield ""
     for row in found.left_out:
         reason = clean_line(row.why, 200) or "no reason given"
@@ -57,6 +61,19 @@ def _claim(claim: Claim) -> Iterator[str]:
         yield f"        {_quote(row.second)}"
     for doubt in claim.doubts:
         yield f"    in doubt: {clean_line(doubt, 400)}"
+
+
+def _contract(contract: Contract) -> Iterator[str]:
+    for name, rule in (("accept", contract.accept), ("falsify", contract.falsify)):
+        if rule is not None:
+            yield f"    {name}: {clean_line(rule.model_dump_json(exclude_none=True), 400)}"
+    if contract.control is not None:
+        yield f"    control: {clean_line(contract.control.what, 300)}"
+    for missing in contract.missing:
+        yield f"    missing {missing.kind}: {clean_line(missing.what, 300)}"
+    for silent in contract.silent:
+        yield f"    the paper does not say: {clean_line(silent, 300)}"
+    yield f"    contract {contract.hash[:12]}"
 
 
 def _quote(quote: Quote) -> str:
