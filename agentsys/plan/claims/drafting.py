@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import cast
 
 from pydantic import Field, ValidationError
 
@@ -20,12 +22,13 @@ from agentsys.plan.answers import Answer
 from agentsys.plan.claims.claim import Claim
 from agentsys.plan.claims.contract import Contract, Missing
 from agentsys.plan.claims.extract import ROLE
-from agentsys.plan.claims.numerals import numerals, states
+from agentsys.plan.claims.numerals import states
 from agentsys.plan.claims.passages import Passages
 from agentsys.plan.claims.rule import Test, parts
 from agentsys.plan.prompt_text import fence_of, quoted
 
 _OURS = ("claim", "text", "place", "kind")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?")
 _MAX_FAULTS = 12
 _LABELLED = ("Table", "Figure", "Eq.", "Algorithm", "Theorem", "Lemma", "Proposition", "Corollary")
 
@@ -77,11 +80,14 @@ class _Drafting:
         return {"claim": claim.id, "text": claim.text[:1200], "place": place, "kind": claim.kind}
 
     def _target(self, claim: Claim, number: object) -> dict[str, object] | None:
-        if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= len(claim.targets):
-            return None
-        row = claim.targets[number - 1]
-        place = self._place(row.where, "")
-        return {"value": row.value, "unit": row.unit, "spread": row.spread, "where": place}
+        if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= len(claim.targets):
+            row = claim.targets[number - 1]
+            place = self._place(row.where, "")
+            return {"value": row.value, "unit": row.unit, "spread": row.spread, "where": place}
+        if claim.kind == "rate" and isinstance(number, dict):  # an exponent is read off a formula, not printed alone
+            read = cast("dict[str, object]", number)
+            return {"value": read.get("value"), "where": self._given(claim)["place"]}
+        return None
 
     def _place(self, name: str, words: str) -> PaperPlace:
         there = self.source.at(name)
@@ -147,7 +153,9 @@ def _not_in_paper(contract: Contract, source: Passages) -> Iterator[str]:
         yield f"the words of `domain` “{contract.domain[:80]}” stand nowhere in the paper: copy them"
     for key, values in contract.grid.items():
         for value in values:
-            if not (states(float(value), numbers) if _is_number(value) else letters(value) in whole):
+            number = float(value) if _NUMBER.fullmatch(value) else None
+            stands = letters(value) in whole if number is None else states(number, numbers) or _fraction(number, source)
+            if not stands:
                 yield f"{value} of the grid of `{key}` stands nowhere in the paper: an axis of your own is a `horizon`"
     for row in contract.datasets:
         if letters(row.name) not in whole:
@@ -170,5 +178,12 @@ def _silent(contract: Contract, found: Sequence[str]) -> Contract:
     return contract.model_copy(update={"silent": (*contract.silent, *reasons)})
 
 
-def _is_number(text: str) -> bool:
-    return bool(numerals(text)) and re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", text) is not None
+def _fraction(value: float, source: Passages) -> bool:
+    """True where the paper prints a value as a fraction of small numbers, `1/2`."""
+    near = Fraction(value).limit_denominator(50)
+    printed = f"{abs(near.numerator)}/{near.denominator}", f"\\frac{{{abs(near.numerator)}}}{{{near.denominator}}}"
+    return (
+        near.denominator > 1
+        and float(near) == value
+        and any(form in row.text for row in source.all for form in printed)
+    )
