@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentsys.cli.app import main
+from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.claim import Claims
 from scripted.recording import purpose_answer, write_recording
 from unit.plan.claims.papers import MARKDOWN, written
@@ -21,6 +22,7 @@ ROW = {
         {"place": "Abstract", "words": "On 11 data sets it reaches"},
         {"place": "Table 1", "words": "Plain descent | 66.20 | 0.41"},
     ],
+    "targets": [{"quantity": "accuracy", "value": 69.86, "where": "Table 1"}],
 }
 THREE = [ROW, ROW, ROW]
 NONE = json.dumps({"contradictions": []})
@@ -70,6 +72,33 @@ def test_given_claims_are_screened_as_a_request_is(
     data = json.loads(capsys.readouterr().out)
     assert [(row["given"], row["text"]) for row in data["claims"]] == [(given, given.replace("69.83", "69.86"))]
     assert json.loads(Path("found/audit/request.json").read_text())["request"] == given
+
+
+def test_contracts_lie_beside_the_claims_frozen_and_in_their_words(
+    tmp_path: Path, paper: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = recorded(tmp_path, paper, THREE)
+    mean = {"type": "mean", "method": "ours", "quantity": "accuracy"}
+    drafts = [
+        {
+            "claim": f"C{number}",
+            "target": 1,
+            "seeds": 20,
+            "accept": {**mean, "low": 68.8, "high": 70.9},
+            "falsify": {**mean, "high": 68.1},
+            "control": {"what": "the average of a single gradient"},
+            "toy_below": {"seeds": 5},
+        }
+        for number in (1, 2, 3)
+    ]
+    answers = {("planner", "contracts"): json.dumps({"contracts": drafts})}
+    write_recording(tmp_path / "recording", paper, answers)
+    assert call("claims", str(paper), "--contracts", "--replay", recording, "--out", "found") == 0
+    contracts = Contracts.model_validate_json(Path("found/contracts.json").read_bytes())
+    assert [contracts.current(f"C{n}").text for n in (1, 2, 3)] == [str(ROW["text"]).replace("69.83", "69.86")] * 3
+    shown = capsys.readouterr().out
+    assert "accept: mean quantity accuracy, method ours, low 68.8, high 70.9" in shown
+    assert f"contract {contracts.current('C1').hash[:12]}" in shown
 
 
 @pytest.mark.parametrize("text", ["[]", "[", "{}"])

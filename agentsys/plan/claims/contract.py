@@ -31,7 +31,7 @@ from agentsys.plan.claims.rule import (
 
 ClaimId = Annotated[str, Field(pattern=r"^C\d{1,3}$")]
 
-_SHOWN_BY: dict[ClaimKind, tuple[str, ...]] = {
+SHOWN_BY: dict[ClaimKind, tuple[str, ...]] = {
     "comparison": ("difference", "ratio", "ordering", "test"),
     "trend": ("trend", "slope"),
     "rate": ("slope",),
@@ -161,7 +161,7 @@ def problems(contract: Contract) -> tuple[str, ...]:
         return _without_rules(contract)
     found = [*_regions(contract, contract.accept, contract.falsify), *_references(contract), *_falsification(contract)]
     found += _scales(contract)
-    shown_by = _SHOWN_BY.get(contract.kind, ())
+    shown_by = SHOWN_BY.get(contract.kind, ())
     if shown_by and not any(one.type in shown_by for one in parts(contract.accept)):
         found.append(f"`accept` of a claim of kind {contract.kind} needs one of: {', '.join(shown_by)}")
     if contract.control is None:

@@ -20,7 +20,7 @@ from agentsys.paper.model import Paper
 from agentsys.paper.query import find_section, letters
 from agentsys.plan.answers import Answer
 from agentsys.plan.claims.claim import Claim
-from agentsys.plan.claims.contract import Contract, Missing
+from agentsys.plan.claims.contract import SHOWN_BY, Contract, Missing
 from agentsys.plan.claims.extract import ROLE
 from agentsys.plan.claims.numerals import states
 from agentsys.plan.claims.passages import Passages
@@ -115,7 +115,9 @@ async def contracts_of(
     found = [claim for claim in claims if claim.found]
     drafting = _Drafting(paper, Passages(paper), found)
     if found:
-        task = render("plan/claims/contracts", claims=[_shown(claim, paper) for claim in found], fence=fence_of(paper))
+        kinds = "; ".join(f"`{kind}` {' or '.join(rules)}" for kind, rules in SHOWN_BY.items())
+        shown = [_shown(claim, paper) for claim in found]
+        task = render("plan/claims/contracts", claims=shown, shown_by=kinds, fence=fence_of(paper))
         await model.ask(ROLE, "contracts", Prompt(prefix=prefix, body=(Part("task", task),)), drafting.take)
     drafted = {contract.claim: contract for contract in drafting.contracts}
     return tuple(drafted.get(claim.id) or drafting.blocked(claim) for claim in claims)
