@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from agentsys.audit.auditor import EXCERPT_CHARS
+from agentsys.audit.screening import EXCERPT_CHARS
 from agentsys.llm.store import Recording, Store
 from agentsys.paper import excerpt, read_paper
 from agentsys_policies.purpose import marker_of

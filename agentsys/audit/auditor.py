@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from agentsys.audit.record import audited_tree, record_decision, refusal
 from agentsys.audit.reported import reported_numbers
-from agentsys.audit.screening import intake_facts, judge_purpose
+from agentsys.audit.screening import screen
 from agentsys.core.blocks import clear_status
 from agentsys.core.errors import BlockedError
 from agentsys.core.events import Step
 from agentsys.core.files import write_json
 from agentsys.core.tree import read_tree
-from agentsys.paper.query import excerpt
 from agentsys.plan.context import Agent
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.requirements import project_requirements, read_requirements
 from agentsys_policies.errors import PolicyError
-
-EXCERPT_CHARS = 6000
 
 
 class Auditor(Agent):
@@ -33,13 +30,7 @@ class Auditor(Agent):
 
     async def _screen(self) -> str:
         ws = self._context.ws
-        intake = self._context.policy.screen_intake(intake_facts(ws.paper, ws.run.paper))
-        decisions = [intake]
-        if intake.allows:
-            words, seed = excerpt(ws.paper, EXCERPT_CHARS), ws.paper.sha256
-            decisions.append(
-                await judge_purpose(self._context.policy, self._context.model, ws.request, words, seed=seed)
-            )
+        decisions = await screen(self._context.policy, self._context.model, ws.paper, ws.run.paper, ws.request)
         for decision in decisions:
             record_decision(self._context, decision, "screen")
         go_on = all(decision.allows for decision in decisions)

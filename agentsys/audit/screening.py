@@ -7,8 +7,26 @@ from pathlib import Path
 from agentsys.llm.client import AnswerError, Model
 from agentsys.llm.types import Part, Prompt
 from agentsys.paper.model import Paper
+from agentsys.paper.query import excerpt
 from agentsys_policies.engine import Policy
 from agentsys_policies.schema import Decision, HiddenText, IntakeFacts
+
+EXCERPT_CHARS = 6000
+
+
+async def screen(policy: Policy, model: Model, paper: Paper, folder: Path, request: str) -> list[Decision]:
+    """Return the decisions on a document and on what it is for; the second is asked for only where the first allows.
+
+    Args:
+        folder: holds the document that was read.
+
+    Raises: ProviderError, LimitReached: without usable answers there is no decision.
+    """
+    intake = policy.screen_intake(intake_facts(paper, folder))
+    if not intake.allows:
+        return [intake]
+    words = excerpt(paper, EXCERPT_CHARS)
+    return [intake, await judge_purpose(policy, model, request, words, seed=paper.sha256)]
 
 
 async def judge_purpose(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agentsys.cli.audit import audit
+from agentsys.cli.claims import claims
 from agentsys.cli.config import config
 from agentsys.cli.doctor.command import doctor
 from agentsys.cli.evaluate import evaluate
@@ -70,6 +71,7 @@ def root(
 
 for _command, _words in (
     (implement, "Turn a paper into a verified repository."),
+    (claims, "List what a paper claims, checked against its words."),
     (resume, "Go on with a run that stopped."),
     (report, "Show the report of a run."),
     (reproduce, "Run the full profile of a delivered repository."),

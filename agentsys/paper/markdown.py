@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from agentsys.paper.builder import SectionBuilder
-from agentsys.paper.model import Code, Equation, Figure, ListBlock, Paper, Reference, Table
+from agentsys.paper.model import Code, Equation, Figure, ListBlock, Paper, Paragraph, Reference, Table
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
 _NUMBER = re.compile(r"^(?:Appendix\s+)?(\d{1,2}(?:\.\d{1,2})*|[A-Z](?:\.\d{1,2})*|[IVX]+(?=\.))[.:]?\s+(?=\S)")
@@ -106,12 +106,24 @@ def _add_block(builder: SectionBuilder, chunk: str) -> None:
         builder.add(Figure, label=label["label"] if label else "", caption=words or alt)
     elif stripped.startswith("|") or stripped.lower().startswith(("<table", "<html><body><table")):
         rows = _pipe_rows(stripped) if stripped.startswith("|") else html_rows(stripped)
-        builder.add(Table, rows=rows, raw_lines=tuple(stripped.splitlines()), text=stripped)
+        label, caption = _caption_before(builder)
+        raw = tuple(stripped.splitlines())
+        builder.add(Table, label=label, caption=caption, rows=rows, raw_lines=raw, text=stripped)
     elif _ITEM.match(stripped):
         items = tuple(_ITEM.sub("", item) for item in re.split(r"\n(?=\s*(?:[-*+•]|\d{1,2}[.)])\s+)", stripped))
         builder.add(ListBlock, items=items, ordered=stripped[:1].isdigit(), text=stripped)
     else:
         builder.paragraph(re.sub(r"\s*\n\s*", " ", stripped))
+
+
+def _caption_before(builder: SectionBuilder) -> tuple[str, str]:
+    """Take the paragraph before a table as its caption, where it is one; return label and caption."""
+    last = builder.blocks[-1] if builder.blocks else None
+    found = _CAPTION.match(last.text) if isinstance(last, Paragraph) else None
+    if last is None or found is None or not found["kind"].lower().startswith("tab"):
+        return "", ""
+    builder.blocks.pop()
+    return found["label"], last.text
 
 
 def _pipe_rows(text: str) -> tuple[tuple[str, ...], ...]:

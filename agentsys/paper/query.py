@@ -7,6 +7,9 @@ from collections.abc import Collection
 
 from agentsys.paper.model import ListBlock, Paper, Paragraph, Section
 
+SHORTEST_QUOTE = 12
+"""Letters and digits below which a quote could be found anywhere."""
+
 
 def find_section(paper: Paper, ref: str) -> Section | None:
     """Find a section by id, number or title (`3.2`, `Section 3.2`, `§3.2`, `attention`), or None."""
@@ -47,6 +50,23 @@ def words_of(paper: Paper) -> str:
     blocks = [block for section in paper.sections for block in section.blocks]
     kept = (each.text for each in blocks if isinstance(each, Paragraph | ListBlock))
     return "\n".join([paper.title, paper.abstract, *kept])
+
+
+def letters(text: str) -> str:
+    """Return the letters and digits of a text, in lower case: what a quotation has in common with its source."""
+    return "".join(re.findall(r"[^\W_]+", text.casefold()))
+
+
+def stands_in(quote: str, source: str, shortest: int = SHORTEST_QUOTE) -> bool:
+    """Return whether a quote's longer parts between dots and formulas stand in a source; layout does not count.
+
+    Args:
+        source: the `letters` of the text that is quoted.
+        shortest: letters and digits below which a part says nothing about its place.
+    """
+    parts = [letters(part) for part in re.split(r"\.\.\.|…|\$[^$]*\$", quote)]
+    parts = [part for part in parts if len(part) >= shortest]
+    return bool(parts) and all(part in source for part in parts)
 
 
 def excerpt(paper: Paper, chars: int) -> str:

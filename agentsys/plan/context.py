@@ -20,7 +20,8 @@ from agentsys.llm.types import Part, Prompt
 from agentsys.paper.query import find_section
 from agentsys.paper.render import to_markdown
 from agentsys.plan.generated import differing, requirements_text, yaml_text
-from agentsys.plan.rules import SMOKE_SECONDS, levels
+from agentsys.plan.prompt_text import fence_of, paper_part, quoted, rules_part
+from agentsys.plan.rules import levels
 from agentsys.plan.workspace import Workspace
 from agentsys_policies.advisories import Advisories
 from agentsys_policies.engine import Policy
@@ -61,27 +62,16 @@ class Context:
     @property
     def fence(self) -> str:
         """Marks quoted text. Made from the paper's hash, which no author can write into the paper itself."""
-        return f"Q{self.ws.paper.sha256[:10]}"
+        return fence_of(self.ws.paper)
 
     # -- parts of prompts ----------------------------------------------------------------------------------------------
 
     def rules(self) -> Part:
-        text = render(
-            "plan/rules",
-            python=self.python,
-            cpus=f"{self.settings.cpus:g}",
-            memory_mb=self.settings.memory_mb,
-            smoke_seconds=SMOKE_SECONDS,
-            fence=self.fence,
-        )
-        return Part("rules", text)
+        return rules_part(self.settings, self.python, self.fence)
 
     def paper(self) -> Part:
-        """The paper's body for the planner; the reader names what is left out (references, appendices)."""
-        paper = self.ws.paper
-        body = [section.id for section in paper.sections if section.kind in ("abstract", "body", "other")]
-        text = to_markdown(paper, body or None)
-        return Part("paper", render("plan/paper", text=text, fence=self.fence))
+        """The paper's body for the planner."""
+        return paper_part(self.ws.paper)
 
     def plan_digest(self, plan: Plan) -> Part:
         """The plan as every analyst and coder sees it; made once for all files of a turn."""
@@ -133,7 +123,7 @@ class Context:
 
     def quote(self, text: str) -> str:
         """Make sure that quoted text cannot close its own quotation."""
-        return text.replace(self.fence, "Q…")
+        return quoted(text, self.fence)
 
 
 class Agent(ABC):

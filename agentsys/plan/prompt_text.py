@@ -1,14 +1,50 @@
-"""Diagnostics, checks and diagnoses as text for prompts."""
+"""What prompts begin with (rules, paper), and diagnostics, checks and diagnoses as text for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import Diagnosis, Diagnostic, Verdict
+from agentsys.core.prompts import render
+from agentsys.core.settings import Settings
 from agentsys.core.text import cut
+from agentsys.llm.types import Part
+from agentsys.paper.model import Paper
+from agentsys.paper.render import to_markdown
+from agentsys.plan.rules import SMOKE_SECONDS
 
 MAX_DIAGNOSTICS = 12
 MAX_DETAIL = 2500
+
+
+def fence_of(paper: Paper) -> str:
+    """Return the mark around quoted text. Made from the paper's hash, which no author can write into the paper."""
+    return f"Q{paper.sha256[:10]}"
+
+
+def quoted(text: str, fence: str) -> str:
+    """Make sure that quoted text cannot close its own quotation."""
+    return text.replace(fence, "Q…")
+
+
+def rules_part(settings: Settings, python: str, fence: str) -> Part:
+    """Return the rules of the team, with which every prompt begins."""
+    text = render(
+        "plan/rules",
+        python=python,
+        cpus=f"{settings.cpus:g}",
+        memory_mb=settings.memory_mb,
+        smoke_seconds=SMOKE_SECONDS,
+        fence=fence,
+    )
+    return Part("rules", text)
+
+
+def paper_part(paper: Paper) -> Part:
+    """Return the paper's body; the reader names what is left out (references, appendices)."""
+    body = [section.id for section in paper.sections if section.kind in ("abstract", "body", "other")]
+    text = to_markdown(paper, body or None)
+    return Part("paper", render("plan/paper", text=text, fence=fence_of(paper)))
 
 
 def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:

@@ -63,6 +63,12 @@ def main_figures(paper: Paper) -> list[str]:
     return [f"Figure {_label(figure)}" for figure in figures[:MAX_IMAGES]]
 
 
+def named_blocks(paper: Paper, text: str) -> list[Referable]:
+    """Return the equations, tables, figures and algorithms that a text names by number, in the paper's order."""
+    wanted = set(_references(text))
+    return [block for block in _referable(paper) if _reference(block) in wanted]
+
+
 def cited(plan: Plan, spec: FileSpec) -> list[str]:
     """Return the words of a file's requirements in which figures, tables, algorithms or equations are named."""
     rows = [row for row in plan.requirements if row.id in spec.requirements]

@@ -63,7 +63,7 @@ async def implement(
     Raises: PaperError before anything is written, if the paper cannot be read.
     """
     started = time.monotonic()
-    read = await _read(paper, settings, password)
+    read = await read_as_set(paper, settings, password)
     run = create(settings.runs_dir, read.title)
     run.lock()
     record = RunRecord(
@@ -78,7 +78,7 @@ async def implement(
         seconds={"read": round(time.monotonic() - started, 3)},
     )
     run.write(record)
-    _store(read, paper, run, password)
+    store_paper(read, paper, run.paper, password)
     return await _drive(run, record, settings, subscribers)
 
 
@@ -97,11 +97,11 @@ async def resume(
     record = run.read()
     if not (run.paper / "paper.json").is_file():  # stopped while it was written
         paper = Path(record.paper_path)
-        _store(await _read(paper, settings, password), paper, run, password)
+        store_paper(await read_as_set(paper, settings, password), paper, run.paper, password)
     return await _drive(run, record, settings, subscribers)
 
 
-async def _read(paper: Path, settings: Settings, password: str) -> Paper:
+async def read_as_set(paper: Path, settings: Settings, password: str) -> Paper:
     """Read the paper as the settings say, without blocking the event loop."""
     from agentsys.paper import ReadOptions, read_paper
 
@@ -206,14 +206,14 @@ async def _clean_up(events: EventLog, hosts: Sequence[str]) -> None:
         events.emit("warning", message=f"{leftover.kind} `{leftover.name}` could not be removed: {reason}")
 
 
-def _store(read: Paper, paper: Path, run: RunDir, password: str) -> None:
-    """Keep the document that was read, and what was read; a folder is only named in run.json."""
+def store_paper(read: Paper, paper: Path, folder: Path, password: str) -> Paper:
+    """Keep the document that was read, and what was read, in `folder`; a folder is only named in run.json."""
     from agentsys.paper import write_paper
 
-    run.paper.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if paper.is_file():
-        shutil.copyfile(paper, run.paper / f"source{paper.suffix.lower()}")
-    write_paper(read, run.paper, password=password)
+        shutil.copyfile(paper, folder / f"source{paper.suffix.lower()}")
+    return write_paper(read, folder, password=password)
 
 
 def _plain(settings: Settings) -> dict[str, SettingValue]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
@@ -18,6 +17,7 @@ from agentsys.core.rounds import Round
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part
+from agentsys.paper.query import letters, stands_in
 from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
 from agentsys.verify.checks.review import last_answer, review_diagnostics, with_review
@@ -29,8 +29,6 @@ ROLE = "reviewer"
 MAX_FINDINGS = 12
 SHORTEST_CODE = 4
 """Characters below which a quoted line of code says nothing about its place."""
-SHORTEST_QUOTE = 12
-"""Letters and digits below which a quote could be found anywhere."""
 
 
 class FindingAnswer(BaseModel):
@@ -90,7 +88,7 @@ async def _look(context: Context, plan: Plan, current: Round, number: int) -> Re
     earlier = {path: text for path, text in _earlier(context).items() if text}
     todo = [spec for spec in plan.files if _carries(context, spec) and (number == 1 or _again(context, spec, earlier))]
     found: dict[str, tuple[ReviewFinding, ...]] = {}
-    paper = _letters(to_markdown(context.ws.paper))
+    paper = letters(to_markdown(context.ws.paper))
 
     async def work(spec: FileSpec) -> None:
         found[spec.path] = await _ask(context, plan, spec, number, earlier.get(spec.path, ""), paper)
@@ -170,7 +168,7 @@ def _checked(row: FindingAnswer, reviewed: str, shown: Mapping[str, str], paper:
     path = row.file if row.file in shown else reviewed
     line = _line_of(row.code, shown[path])
     absent = row.severity == "missing" and not row.code.strip()
-    said = _stands_in(row.paper, paper) and (line is not None or absent)
+    said = stands_in(row.paper, paper) and (line is not None or absent)
     grounded = said if row.about == "paper" else line is not None
     return ReviewFinding(
         path=path,
@@ -194,17 +192,6 @@ def _line_of(code: str, source: str) -> int | None:
         if wanted in "".join(line.split()):
             return number
     return None
-
-
-def _letters(text: str) -> str:
-    return "".join(re.findall(r"[^\W_]+", text.casefold()))
-
-
-def _stands_in(quote: str, paper: str) -> bool:
-    """A quote stands in the paper if its longer parts between dots and formulas do; layout and marks do not count."""
-    parts = [_letters(part) for part in re.split(r"\.\.\.|…|\$[^$]*\$", quote)]
-    parts = [part for part in parts if len(part) >= SHORTEST_QUOTE]
-    return bool(parts) and all(part in paper for part in parts)
 
 
 def _open_round(context: Context, current: Round, found: Review) -> None:

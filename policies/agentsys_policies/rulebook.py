@@ -212,7 +212,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def parse(model: type[_Model], text: str, name: str) -> _Model:
     """Read one rule file. Raises: PolicyError that names the file, the key and the fault."""
     try:
-        return model.model_validate(yaml.load(text, Loader=_UniqueLoader))
+        return model.model_validate(yaml.load(text, Loader=UniqueLoader))
     except yaml.YAMLError as error:
         raise PolicyError(f"`{name}` is not YAML: {_first_line(error)}", "correct the file") from error
     except ValidationError as error:
@@ -252,7 +252,7 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else "unreadable"
 
 
-class _UniqueLoader(_SafeLoader):
+class UniqueLoader(_SafeLoader):
     """SafeLoader that refuses a key given twice: the second would silently replace the first."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.audit.auditor import EXCERPT_CHARS
+from agentsys.audit.screening import EXCERPT_CHARS
 from agentsys.core.settings import Settings
 from agentsys.llm.replay import ReplaySource
 from agentsys.llm.types import Prompt

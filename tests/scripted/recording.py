@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from agentsys.audit.auditor import EXCERPT_CHARS
+from agentsys.audit.screening import EXCERPT_CHARS
 from agentsys.llm.store import Store
 from agentsys.llm.types import CallKey
 from agentsys.paper import excerpt, read_paper

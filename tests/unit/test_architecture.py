@@ -30,6 +30,9 @@ FENCES = {
     "nougat": ("agentsys.paper.nougat",),
     "markdown_it": ("agentsys.report",),
     "torch": ("agentsys.paper.nougat",),
+    "numpy": ("agentsys.verify.claims.standalone",),
+    "scipy": ("agentsys.verify.claims.standalone",),
+    "pint": ("agentsys.verify.claims.units",),
 }
 """Third-party package -> the only places that may import it."""
 
@@ -56,7 +59,10 @@ PROCESS_STARTERS = {
 PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 """Started as programs of their own, never imported."""
 
-HEAVY = ("autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2")
+HEAVY = (
+    "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
+    "numpy", "scipy", "pint",
+)  # fmt: skip
 
 
 @cache
@@ -161,6 +167,18 @@ def test_a_fenced_package_is_imported_only_where_it_may_be(package: str) -> None
         if within(name, package) and not any(module.startswith(place) for place in FENCES[package])
     ]
     assert wrong == []
+
+
+def test_what_a_record_of_claims_carries_needs_numpy_and_scipy_alone() -> None:
+    folder = "agentsys.verify.claims.standalone"
+    allowed = {*sys.stdlib_module_names, "numpy", "scipy"}
+    wrong = [
+        (module, name)
+        for module, name in edges()
+        if within(module, folder) and not within(name, folder) and name.partition(".")[0] not in allowed
+    ]
+    assert wrong == []
+    assert len([module for module in modules() if within(module, folder)]) > 5
 
 
 def test_exactly_one_module_imports_the_docker_sdk() -> None:
