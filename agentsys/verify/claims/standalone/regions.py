@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .frame import Document, Sample, by_axis, frame, paired, table
-from .outcome import Outcome, all_of, in_region
+from .outcome import HOLDS, UNDECIDED, Outcome, all_of, in_region
 from .rows import Floats
 from .statistics import (
     Estimate,
@@ -21,6 +21,8 @@ from .statistics import (
 )
 
 _FEWEST_FOR_SUSPICION = 3
+_FURTHER = 10.0
+"""A slope is not settled while ten times its last move would decide otherwise."""
 
 
 def mean(sample: Sample, rule: Document) -> Outcome:
@@ -92,12 +94,25 @@ def _slope(sample: Sample, rule: Document, axis: Floats, curve: Floats) -> Outco
         _suspect(slopes)
         estimate = t_estimate(slopes, rule["level"], deterministic=False)
     outcome = in_region(estimate, rule["low"], rule["high"])
-    if abs(drift) <= rule["settle"]:
+    if abs(drift) <= rule["settle"] and not _may_turn(outcome, drift, rule):
         return outcome
     drifted = Undecided("drift", f"the slope still changes by {drift:.3g} within the tail")
     return Outcome(
         "undecided", (drifted.code,), estimate.value, estimate.low, estimate.high, estimate.n, drifted.detail
     )
+
+
+def _may_turn(outcome: Outcome, drift: float, rule: Document) -> bool:
+    """True where the move of a decided slope, several times over, would decide otherwise."""
+    if outcome.state == UNDECIDED or outcome.low is None or outcome.high is None:
+        return False
+    move = _FURTHER * drift
+    low = -math.inf if rule["low"] is None else rule["low"]
+    high = math.inf if rule["high"] is None else rule["high"]
+    if outcome.state == HOLDS:
+        return outcome.low + move < low or outcome.high + move > high
+    below = outcome.high < low
+    return outcome.high + move >= low if below else outcome.low + move <= high
 
 
 def limit(sample: Sample, rule: Document) -> Outcome:

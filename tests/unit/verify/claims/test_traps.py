@@ -86,6 +86,14 @@ def test_a_rate_is_read_off_a_tail_that_no_longer_bends(tmp_path: Path, last: in
     assert found.reasons == (() if state == "holds" else ("drift",))
 
 
+@pytest.mark.parametrize(("low", "high"), [(-1.35, -1.15), (-1.15, -0.85)])
+def test_a_slope_that_creeps_on_neither_shows_nor_refutes(tmp_path: Path, low: float, high: float) -> None:
+    # The rate is -1, seen at about -1.2 and moving slowly: within `settle`, yet not there.
+    rule = {"type": "slope", "method": "a", "axis": "n", "low": low, "high": high, "settle": 0.15}
+    found = outcome(tmp_path, rule, along(lambda n: (1 + 20 * n**-0.5) / n, 4096), sure=True)
+    assert (found.state, found.reasons) == ("undecided", ("drift",))
+
+
 def test_a_rate_needs_three_doublings(tmp_path: Path) -> None:
     rule = {"type": "slope", "method": "a", "axis": "n", "low": -1.1, "high": -0.9, "settle": 0.1}
     lines: list[Line] = [(0, f"n={n}", "a", 1 / n) for n in range(100, 140)]
