@@ -3,7 +3,7 @@
     python -m benchmarks.claims_rules
 
 Prints one line each for rows spread over 100 claims (3,000 rows a rule) and over 4 claims (80,000 rows a rule).
-Exit code 1 where either takes 10 s or 500 MB.
+Exit code 1 where either takes 10 s of CPU, which other work on the machine does not change, or 500 MB.
 """
 
 from __future__ import annotations
@@ -77,11 +77,12 @@ def measure(file: Path) -> None:
         states[evaluate_rule(sample, rule).state] += 1
     whole = time.perf_counter() - begin
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    cpu = time.process_time()
     print(
         f"{len(rows):,} rows, {len(rows.claims)} claims, {RULES:,} rules: {whole:.1f} s ({read:.1f} s to read, "
-        f"{time.process_time():.1f} s of CPU with start-up), {memory:.0f} MB; {dict(sorted(states.items()))}"
+        f"{cpu:.1f} s of CPU with start-up), {memory:.0f} MB; {dict(sorted(states.items()))}"
     )
-    if whole >= SECONDS or memory >= MEGABYTES:
+    if cpu >= SECONDS or memory >= MEGABYTES:
         raise SystemExit(1)
 
 

@@ -17,7 +17,7 @@ from agentsys.plan.claims.amendment import freeze
 from agentsys.verify.claims.record import write_record
 from benchmarks.claims_cases import certain, noisy
 from benchmarks.claims_cases.case import Case
-from benchmarks.claims_cases.repeats import verdicts
+from benchmarks.claims_cases.repeats import rates, verdicts
 
 REPEATED = ((1.2, 1.2, "t"), (1.2, 0.0, "t"), (1.2, 0.0, "bootstrap"), (1.2, -1.2, "t"), (0.4, 0.1, "t"))
 """Claimed gap, true gap and interval of comparisons that are made again and again."""
@@ -77,6 +77,11 @@ def main() -> int:
             found = verdicts(Path(name), claimed, true, interval)
         counts = " | ".join(str(found[each]) for each in ("verified", "falsified", "inconclusive"))
         print(f"| {claimed} | {true} | {interval} | {counts} |")
+    print("\n| rate claimed off by | verified | falsified | inconclusive |\n|" + " --- |" * 4)
+    for off in (0.0, 0.3, 0.5):
+        with tempfile.TemporaryDirectory() as name:
+            found = rates(Path(name), off)
+        print(f"| {off} | {' | '.join(str(found[each]) for each in ('verified', 'falsified', 'inconclusive'))} |")
     right, false = sum(row.right for row in rows), sum(row.false for row in rows)
     print(f"\n{right} of {len(rows)} settled rightly, {false} false verdicts")
     return 0 if right >= 0.9 * len(rows) and not false else 1

@@ -280,8 +280,9 @@ def _references(contract: Contract) -> list[str]:
     axes = {*contract.grid, contract.horizon.axis if contract.horizon else ""}
     rules = [*parts(contract.accept), *parts(contract.falsify)] if contract.accept and contract.falsify else []
     for rule in rules:
-        if rule.axis_named and rule.axis_named not in axes:
-            found.append(f"axis {rule.axis_named!r} stands neither in `grid` nor in `horizon`: add the paper's values")
+        axis = getattr(rule, "axis", None)
+        if axis and axis not in axes:
+            found.append(f"axis {axis!r} stands neither in `grid` nor in `horizon`: add the paper's values")
         if CASE in rule.where:
             found.append(f"`where` may not name {CASE!r}: control and degenerate rows are kept apart by themselves")
         if isinstance(rule, Difference | Ratio) and rule.baseline not in {each.method for each in contract.baselines}:

@@ -30,16 +30,6 @@ class BaseRule(Artifact):
     unit: str = Field(default="", max_length=80, description="unit of the quantity, to which rows are converted")
     where: dict[Name, SettingValue] = Field(default={}, description="only rows whose setting has these values")
 
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        """The methods whose rows the rule needs."""
-        return ()
-
-    @property
-    def axis_named(self) -> str:
-        """The setting that the rule sweeps, or an empty text."""
-        return ""
-
 
 class Region(BaseRule):
     """A statistic with an interval: holds where the interval lies within [low, high], fails where it lies outside."""
@@ -58,10 +48,6 @@ class Region(BaseRule):
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"`low` ({self.low:g}) is above `high` ({self.high:g}): exchange them")
         return self
-
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        return (self.method,)
 
 
 def _settles(rule: Region, settle: float) -> None:
@@ -88,10 +74,6 @@ class _Paired(Region):
         if self.method == self.baseline:
             raise ValueError(f"`method` and `baseline` are both {self.method!r}: name two methods")
         return self
-
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        return (self.method, self.baseline)
 
 
 class Difference(_Paired):
@@ -125,10 +107,6 @@ class Slope(Region):
         _settles(self, self.settle)
         return self
 
-    @property
-    def axis_named(self) -> str:
-        return self.axis
-
 
 class Limit(Region):
     """Value at which the quantity settles along an axis; undecided where doubling the axis moves it beyond `settle`."""
@@ -143,10 +121,6 @@ class Limit(Region):
     def _settled(self) -> Self:
         _settles(self, self.settle)
         return self
-
-    @property
-    def axis_named(self) -> str:
-        return self.axis
 
 
 class Ordering(BaseRule):
@@ -169,10 +143,6 @@ class Ordering(BaseRule):
             raise ValueError("a method stands twice in `methods`")
         return self
 
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        return self.methods
-
 
 class Trend(BaseRule):
     """Monotone trend along an axis: Kendall's tau of each seed, its mean with a t interval, is at least `min_tau`."""
@@ -185,14 +155,6 @@ class Trend(BaseRule):
     direction: Literal["increasing", "decreasing"]
     min_tau: float = Field(gt=0, le=1)
     level: float = Field(default=0.95, ge=0.8, le=0.9999)
-
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        return (self.method,)
-
-    @property
-    def axis_named(self) -> str:
-        return self.axis
 
 
 class MaxError(BaseRule):
@@ -215,10 +177,6 @@ class MaxError(BaseRule):
             raise ValueError("no error is relative to 0: set `relative` to false")
         return self
 
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        return (self.method,) if self.reference is None else (self.method, self.reference)
-
 
 class NoCounterexample(BaseRule):
     """Every row keeps `relation` to `bound`, in a search of at least `tried` instances of the domain.
@@ -234,14 +192,6 @@ class NoCounterexample(BaseRule):
     bound: float = Field(allow_inf_nan=False)
     tried: int = Field(ge=1)
     axis: Name | None = None
-
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        return (self.method,)
-
-    @property
-    def axis_named(self) -> str:
-        return self.axis or ""
 
 
 class Witness(BaseRule):
@@ -260,10 +210,6 @@ class Witness(BaseRule):
     tried: int = Field(ge=1)
     confirmed_by: Name = "exact"
 
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        return (self.method,)
-
 
 class Exact(BaseRule):
     """Both methods give the same integer or fraction in every cell, in exact arithmetic."""
@@ -271,10 +217,6 @@ class Exact(BaseRule):
     type: Literal["exact"] = "exact"
     method: Name
     reference: Name
-
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        return (self.method, self.reference)
 
 
 class Test(BaseRule):
@@ -300,15 +242,11 @@ class Test(BaseRule):
             )
         return self
 
-    @property
-    def methods_named(self) -> tuple[str, ...]:
-        return (self.method, self.baseline)
 
-
-StatisticRule = Annotated[
-    Mean | Difference | Ratio | Slope | Limit | Ordering | Trend | MaxError | NoCounterexample | Witness | Exact | Test,
-    Field(discriminator="type"),
-]
+Statistic = (
+    Mean | Difference | Ratio | Slope | Limit | Ordering | Trend | MaxError | NoCounterexample | Witness | Exact | Test
+)
+StatisticRule = Annotated[Statistic, Field(discriminator="type")]
 
 
 class Fails(Artifact):
@@ -325,23 +263,7 @@ class AllOf(Artifact):
     rules: tuple[StatisticRule, ...] = Field(min_length=2, max_length=8)
 
 
-Rule = Annotated[
-    Mean
-    | Difference
-    | Ratio
-    | Slope
-    | Limit
-    | Ordering
-    | Trend
-    | MaxError
-    | NoCounterexample
-    | Witness
-    | Exact
-    | Test
-    | Fails
-    | AllOf,
-    Field(discriminator="type"),
-]
+Rule = Annotated[Statistic | Fails | AllOf, Field(discriminator="type")]
 
 
 def parts(rule: Rule) -> tuple[StatisticRule, ...]:
