@@ -9,6 +9,7 @@ import pytest
 from agentsys.core.artifacts import Verdict
 from scripted.answers import CORE_RIGHT, TESTS, fenced, first_version
 
+EMPTY_ID = "tests/test_core.py::test_it_can_be_called"
 EMPTY_TEST = "\n\ndef test_it_can_be_called() -> None:\n    corrected_means([1.0], 0.5)\n"
 DANGEROUS = '''
 
@@ -25,15 +26,15 @@ def states(verdict: Verdict) -> dict[str, str]:
 
 
 @pytest.mark.index
-async def test_a_test_without_assertion_fails_the_audit_while_every_other_check_runs(replay):
+async def test_a_test_without_assertion_fails_the_audit_and_notices_no_fault_while_every_other_check_runs(replay):
     answers = first_version(CORE_RIGHT)
     answers["coder", "tests/test_core.py"] = fenced(TESTS + EMPTY_TEST)
     result = await replay(answers, max_rounds=0)
     verdict = Verdict.model_validate_json((result.run.round(1) / "verdict.json").read_bytes())
     found = states(verdict)
-    assert found.pop("audit") == "failed"
+    assert (found.pop("audit"), found.pop("faults")) == ("failed", "failed")
     assert set(found.values()) == {"passed"}
-    assert [item.symbol for item in verdict.diagnostics] == ["integrity.test-without-assertion"]
+    assert {item.symbol for item in verdict.diagnostics} == {EMPTY_ID, "integrity.test-without-assertion"}
     assert not verdict.passed
     assert (result.record.status, result.exit_code) == ("unverified", 5)
     assert not (result.run.rounds / "replay").exists()

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.core.artifacts import Verdict
 from agentsys.report.data import collect
 from agentsys.report.summary import summary
-from agentsys.verify.fidelity import mutation
 from agentsys.verify.fidelity.mutation_report import FILE, read_report
+from agentsys.verify.fidelity.trials import Trials
 from agentsys_sandbox.base import SandboxGone
 from scripted.answers import CORE_RIGHT, first_version
 
@@ -40,20 +39,17 @@ async def test_planted_faults_and_map_tell_what_the_tests_show(replay, tmp_path:
     assert (run.rounds / FILE).read_bytes() == before
 
 
-async def test_a_sandbox_that_fails_under_planted_faults_leaves_the_verdict_alone(replay, monkeypatch):
+async def test_where_no_fault_could_be_planted_nothing_is_verified(replay, monkeypatch):
     async def broken(*_: object, **__: object) -> object:
         raise SandboxGone("it was removed")
 
-    monkeypatch.setattr(mutation, "_try", broken)
-    result = await replay(first_version(CORE_RIGHT), mutants=3)
-    run = result.run
-    assert result.record.status == "verified"
-    assert Verdict.model_validate_json((run.rounds / "replay" / "verdict.json").read_bytes()).passed
-    report = read_report(run.rounds / FILE)
-    assert report is not None and report.count("not_run") == 3 and report.share is None
-    assert "it was removed" in summary(collect(run))
+    monkeypatch.setattr(Trials, "run", broken)
+    result = await replay(first_version(CORE_RIGHT))
+    assert (result.record.status, result.exit_code) == ("config_error", 3)
+    assert "it was removed" in result.record.reason
 
 
-async def test_no_fault_is_planted_where_none_is_asked_for(replay):
+async def test_what_the_check_needs_is_planted_even_where_no_sample_is_asked_for(replay):
     result = await replay(first_version(CORE_RIGHT), mutants=0)
-    assert result.record.status == "verified" and not (result.run.rounds / FILE).exists()
+    report = read_report(result.run.rounds / FILE)
+    assert result.record.status == "verified" and report is not None and report.count("caught") >= 2

@@ -64,6 +64,7 @@ async def test_a_broken_import_is_one_fault_in_all_checks(place: Place, tmp_path
     verdict = await check(place, tmp_path, BROKEN_IMPORT)
     assert states(verdict) == dict.fromkeys(demanded(), "failed") | {
         "install": "passed",
+        "faults": "not_run",
         "results": "not_run",
         "dependence": "not_run",
         "audit": "passed",
