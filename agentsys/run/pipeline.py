@@ -167,6 +167,25 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
     if team.reporter.ending.status == "verified":
         against = await asyncio.to_thread(reasons_against_release, run, recorder.record, team.context.policy)
         recorder.releasable("; ".join(against))
+        await _full_profile(run, recorder, settings, events)
+
+
+async def _full_profile(run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog) -> None:
+    """Measure at the paper's scale where that costs little; whatever comes of it, the run stays verified."""
+    from agentsys.run.reproduce import Order, reproduce_locked, wants_full
+
+    if not settings.full_seconds or not wants_full(run):
+        return
+    recorder.said("verifier", f"runs the full profile, for at most {settings.full_seconds:g} s of processor time")
+    try:
+        done = await reproduce_locked(run, settings, Order("full", settings.full_seconds))
+    except AgentsysError as error:
+        events.emit("warning", message=f"the full profile was not run: {error.message}")
+        return
+    words = (
+        "ended, and its results stand in the report" if done.record.passed else f"gave nothing: {done.record.reason}"
+    )
+    recorder.said("verifier", f"the full profile {words}")
 
 
 def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:

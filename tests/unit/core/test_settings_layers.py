@@ -192,6 +192,7 @@ BARRED = [
     "review",
     "reviews",
     "round_timeout",
+    "full_seconds",
     "runtime",
     "source",
     "strict_replay",
