@@ -21,7 +21,7 @@ from agentsys.debug.guard import weakenings
 from agentsys.debug.rollback import discard_unfinished
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
-from agentsys.llm.parse import extract_file
+from agentsys.llm.parse import extract_files
 from agentsys.llm.types import Prompt
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
@@ -150,17 +150,24 @@ class Coder(Agent):
 
 def _accept(spec: FileSpec, answer: str) -> str:
     """Take the file out of an answer: it must parse, and have its planned interface."""
-    text = extract_file(answer, spec.path)
+    texts = extract_files(answer, spec.path)
+    faults = {text: _unfit(spec, text) for text in texts}
+    for text, fault in faults.items():
+        if not fault:
+            return text
+    raise AnswerError(faults[max(texts, key=len)])
+
+
+def _unfit(spec: FileSpec, text: str) -> str:
+    """Return why a text cannot be the file, or nothing."""
     try:
         check_text(spec.path, text)
     except EditError as error:
-        raise AnswerError(error.feedback) from error
+        return error.feedback
     broken = _broken(spec, text) if spec.path.endswith(".py") else []
-    if broken:
-        raise AnswerError(
-            f"other files rely on the agreed interface of `{spec.path}`, and it is not kept:\n- " + "\n- ".join(broken)
-        )
-    return text
+    if not broken:
+        return ""
+    return f"other files rely on the agreed interface of `{spec.path}`, and it is not kept:\n- " + "\n- ".join(broken)
 
 
 def _broken(spec: FileSpec, text: str) -> list[str]:

@@ -35,6 +35,7 @@ def build_model(
     deadline: float | None = None,
     backoff: float = 2.0,
     environ: Mapping[str, str] | None = None,
+    again: str = Limits.again,
 ) -> Model:
     """Return the model of a run.
 
@@ -43,12 +44,13 @@ def build_model(
         deadline: time of `time.monotonic()` at which the run's time is up; None has no limit.
         backoff: seconds of the first pause after a transient fault.
         environ: where keys are read; None takes the process's environment.
+        again: what takes up again what was asked so far, for hints.
 
     Raises: PrerequisiteError if a model name, a key, a package or the recording is missing.
     """
     store = Store(llm_dir)
     ledger = Ledger(llm_dir / "ledger.jsonl", store)
-    limits = Limits(settings.budget, settings.max_tokens, deadline, free=settings.replay is not None)
+    limits = Limits(settings.budget, settings.max_tokens, deadline, settings.replay is not None, again)
     source: Source
     if settings.replay is not None:
         source = ReplaySource(settings.replay, strict=settings.strict_replay, events=events)

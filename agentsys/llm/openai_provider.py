@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agentsys.llm.faults import Faults, error_of
+from agentsys.llm.errorbody import error_of, words_of
+from agentsys.llm.faults import Faults
 from agentsys.llm.provider import SdkProvider
 from agentsys.llm.render import base64_of, clean, join, turn
 from agentsys.llm.types import Feedback, FinishReason, Prompt, Reply, Usage
@@ -123,22 +125,29 @@ class _Usage(_Lenient):
 
 class _Text(_Lenient):
     text: str = ""
+    thinking: object = None  # Mistral
 
 
 class _Message(_Lenient):
-    content: str | list[_Text] | None = None
+    content: str | list[_Text | str] | None = None
     refusal: str | None = None
+    reasoning_content: object = None  # DeepSeek, vLLM, llama.cpp
+    reasoning: object = None  # OpenRouter, Ollama
+    thinking: object = None  # Ollama's own
 
 
 class _Choice(_Lenient):
     finish_reason: str | None = None
     message: _Message | None = None
     delta: _Message | None = None
+    text: str | None = None
+    error: object = None
 
 
 class _Completion(_Lenient):
     model: str | None = None
     choices: list[_Choice] | None = None
+    message: _Message | str | None = None
     usage: _Usage | None = None
     error: object = None
 
@@ -146,54 +155,89 @@ class _Completion(_Lenient):
 def read_completion(body: str, faults: Faults) -> Reply:
     """Return the answer in a response body with status 200.
 
-    No choice at all is an empty answer of unknown end. Usage is zero where the endpoint gives none. Endpoints differ in
-    what they leave out, so every field is optional. A streamed body (server-sent events) is read as a whole too: some
-    endpoints answer in no other way, and a stream keeps long calls alive behind gateways that cut idle connections.
+    Endpoints differ in what they leave out, so every field is optional: usage is zero where there is none, and a whole
+    body without a finish reason is a whole answer. A streamed body (server-sent events) is read as a whole too.
 
-    Raises: WrongPage for a body that is not a completion; Transient or Fatal for an error object inside it.
+    Raises: WrongPage for a body that is not a completion; Transient or Fatal for an error inside it.
     """
-    events = _events(body)
+    events, regular = _events(body)
     chunks = [_chunk(event, faults) for event in events or [body]]
-    choices = [chunk.choices[0] for chunk in chunks if chunk.choices]
-    if not events and chunks[0].choices is None:
+    choices = [choice for chunk in chunks for choice in _choices(chunk)]
+    last = events[-1] if events else body
+    if not choices and words_of(error_of(last)):
+        raise faults.of_error(last)
+    if not events and not choices and chunks[0].choices is None:
         raise faults.of_page(body)
-    messages = [choice.message or choice.delta or _Message() for choice in choices]
+    messages = [choice.message or choice.delta or _Message(content=choice.text) for choice in choices]
     text = "".join(_text(message) for message in messages)
     refusal = "".join(message.refusal or "" for message in messages)
     reason = next((choice.finish_reason for choice in reversed(choices) if choice.finish_reason), "")
     finish = _FINISH.get(reason.lower(), "unknown")
+    if not reason and text and (regular or not events):
+        finish = "stop"
     if refusal and not text:
         text, finish = refusal, "refused"
     usage = next((chunk.usage for chunk in reversed(chunks) if chunk.usage), None)
     model = next((chunk.model for chunk in chunks if chunk.model), "")
-    return Reply(faults.redactor.text(clean(text)), finish, _usage(usage), model)
+    secret = faults.redactor.text
+    thinking = "".join(_thinking(message) for message in messages)
+    return Reply(secret(clean(text)), finish, _usage(usage), model, thinking=secret(clean(thinking)))
 
 
-def _events(body: str) -> list[str]:
-    """Return the data of a stream's events, or nothing if the body is no stream. An event that is cut off is dropped:
-    the missing end is noticed by the missing finish reason."""
+def _choices(chunk: _Completion) -> list[_Choice]:
+    """Return the first choice, if there is one; endpoints that imitate the protocol put its message elsewhere."""
+    if chunk.choices:
+        return chunk.choices[:1]
+    message = chunk.message
+    return [_Choice(message=message)] if isinstance(message, _Message) and message.content else []
+
+
+def _events(body: str) -> tuple[list[str], bool]:
+    """Return the data of a stream's events, or nothing if the body is no stream; and whether its end was said.
+
+    An event that is cut off is dropped: the missing end is noticed by the missing finish reason. Comments, with which
+    gateways keep a connection alive, are passed over.
+    """
     lines = re.split(r"\r\n|\n|\r", body)  # not splitlines: answers may hold other line separators
     first = next((line for line in lines if line.strip()), "")
-    if not first.startswith(("data:", "event:", ":")):
-        return []
+    if not first.startswith(("data:", "event:", "id:", "retry:", ":")):
+        return [], False
     data = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
     whole = data if body.endswith(("\n", "\r")) else data[:-1]
-    return [event for event in whole if event and event != "[DONE]"] or ["{}"]
+    return [event for event in whole if event and event != "[DONE]"] or ["{}"], "[DONE]" in data
 
 
 def _chunk(body: str, faults: Faults) -> _Completion:
     try:
         data = _Completion.model_validate_json(body)
     except ValidationError as error:
+        if words_of(error_of(body)):
+            raise faults.of_error(body) from error
         raise faults.of_page(body) from error
-    if data.error and not data.choices:
-        raise faults.of_status(_code(error_of(body)), body, {})
+    choices = data.choices or []
+    whole = any(choice.finish_reason in _FINISH for choice in choices)
+    inner = next((choice.error for choice in choices if choice.error), None if whole else data.error)
+    error = json.dumps({"error": inner})
+    if inner and (words_of(error_of(error)) or not choices):
+        raise faults.of_error(error)
     return data
 
 
 def _text(message: _Message) -> str:
     content = message.content or ""
-    return content if isinstance(content, str) else "".join(part.text for part in content)
+    if isinstance(content, str):
+        return content
+    return "".join(part if isinstance(part, str) else part.text for part in content)
+
+
+def _thinking(message: _Message) -> str:
+    """Return the reasoning of a message; endpoints that give it under two names give it twice."""
+    fields = (message.reasoning_content, message.reasoning, message.thinking)
+    named = next((field for field in fields if isinstance(field, str) and field), "")
+    if named or not isinstance(message.content, list):
+        return named
+    parts = [part.thinking for part in message.content if isinstance(part, _Text) and part.thinking]
+    return "".join(part if isinstance(part, str) else json.dumps(part) for part in parts)
 
 
 def _usage(usage: _Usage | None) -> Usage:
@@ -206,8 +250,3 @@ def _usage(usage: _Usage | None) -> Usage:
         completion=usage.completion_tokens or 0,
         written=details.cache_write_tokens or 0,
     )
-
-
-def _code(error: dict[str, object]) -> int:
-    code = error.get("code") or error.get("status")
-    return code if isinstance(code, int) and 400 <= code <= 599 else 500

@@ -6,10 +6,11 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from agentsys.llm.faults import Faults, Transient
+from agentsys.llm.faults import Faults, Filtered, Transient
 from agentsys.llm.redact import Redactor
 from agentsys.llm.render import body_parameters, estimate
 from agentsys.llm.types import Feedback, Prompt, Reply, Usage
@@ -117,9 +118,12 @@ class SdkProvider(Provider):
                 body = await self._body(prompt, feedback)
         except TimeoutError as error:
             raise self._late() from error
-        reply = self._read(body)
+        except Filtered as fault:
+            body, reply = "", Reply(fault.message, "refused")
+        else:
+            reply = self._read(body)
         usage = reply.usage if reply.usage != Usage() else estimate(prompt, feedback, reply.text)
-        return Reply(reply.text, reply.finish, usage, reply.model or self.model, time.monotonic() - started)
+        return replace(reply, usage=usage, model=reply.model or self.model, seconds=time.monotonic() - started)
 
     async def _body(self, prompt: Prompt, feedback: Feedback) -> str:
         answered, late, failed = self._errors
