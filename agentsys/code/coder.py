@@ -58,7 +58,7 @@ class Coder(Agent):
     async def _one(self, plan: Plan, spec: FileSpec) -> None:
         context = self._context
         revised_test = context.rounds.revision() > 0 and spec.kind == "test"
-        accept = self._guarded(plan, spec) if revised_test else partial(_accept, spec)
+        accept = self._guarded(plan, spec) if revised_test else partial(accepted, spec)
         item = context.rounds.item(spec.path)
         self._keep(plan, spec, await context.model.ask(self.name, item, self._prompt(plan, spec), accept))
 
@@ -140,7 +140,7 @@ class Coder(Agent):
         current = self._current(spec)
 
         def parse(answer: str) -> str:
-            text = _accept(spec, answer)
+            text = accepted(spec, answer)
             if current and (reasons := weakenings({spec.path: Change(current, text)}, plan)):
                 raise AnswerError("the change is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
             return text
@@ -148,7 +148,7 @@ class Coder(Agent):
         return parse
 
 
-def _accept(spec: FileSpec, answer: str) -> str:
+def accepted(spec: FileSpec, answer: str) -> str:
     """Take the file out of an answer: it must parse, and have its planned interface."""
     texts = extract_files(answer, spec.path)
     faults = {text: _unfit(spec, text) for text in texts}

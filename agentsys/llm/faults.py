@@ -105,7 +105,9 @@ class Faults:
             headers: response headers; names in lower case, or a mapping that ignores case.
         """
         error = errorbody.error_of(body)
-        said = errorbody.words_of(error) or ("" if error or body.lstrip()[:1] in "<{[" else body)
+        if not error and body.lstrip()[:1] not in "<{[":
+            error: dict[str, object] = {"message": body}
+        said = errorbody.words_of(error)
         words, code = self.redactor.message(said), self.redactor.message(errorbody.code_of(error), 60)
         text = f"the endpoint answered {status}{f' (`{code}`)' if code else ''}{f': {words}' if words else ''}"
         kinds = {str(error.get("code")), str(error.get("type"))}

@@ -34,6 +34,8 @@ LONGEST_WAIT = 900.0
 """Seconds; a provider that asks for a longer pause ends the run, which can be resumed then."""
 _PATIENCE = 450.0
 """Times the first pause: how long one call waits for a limit although nobody gets an answer."""
+_LOOKS = 30
+"""Times a call looks, at least, whether the limit is free before its patience ends."""
 _SHORTENINGS = 3
 """Times a prompt is shortened; servers do not always say by how much it is too long."""
 
@@ -181,10 +183,13 @@ class LiveSource:
             return reply
 
     def _wait(self, state: RetryCallState) -> float:
-        """Return the longer of what was asked for and, where that is nothing, our own pause."""
+        """Return the seconds that were asked for; without, our own pause, and a shorter one where a wait will help."""
         fault = _fault(state)
         asked = fault.retry_after if fault is not None else None
-        return asked or self._backoff(state)
+        if asked:
+            return asked
+        pause = self._backoff(state)
+        return min(pause, self._patience / _LOOKS) if isinstance(fault, Busy) else pause
 
     def _pause(self, key: CallKey, provider: Provider, state: RetryCallState) -> None:
         """Say what happened; a pause that would last too long, or beyond the deadline, is not begun."""

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from agentsys.audit.screening import judge_purpose
-from agentsys.code.coder import _accept
+from agentsys.code.coder import accepted
 from agentsys.core.artifacts import FileSpec
 from agentsys.core.errors import NoUsableAnswer
 from agentsys.llm.parse import extract_file, extract_json
@@ -162,7 +162,7 @@ async def test_coder_takes_the_block_that_keeps_the_agreed_interface(run: Run) -
     helper = "def half(x: float) -> float:\n    return x / 2\n"
     text = f"{fenced(FILE)}\nA smaller helper you might like:\n{fenced(helper)}"
     async with serving(ok(text)) as endpoint:
-        assert await ask(run.model(endpoint), lambda said: _accept(spec, said)) == FILE
+        assert await ask(run.model(endpoint), lambda said: accepted(spec, said)) == FILE
 
 
 async def test_thinking_that_never_ends_is_no_answer(run: Run) -> None:
