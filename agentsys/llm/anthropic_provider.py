@@ -10,6 +10,7 @@ from agentsys.core.errors import PrerequisiteError
 from agentsys.llm.faults import Faults
 from agentsys.llm.provider import SdkProvider
 from agentsys.llm.render import base64_of, clean, join, turn
+from agentsys.llm.transport import transport
 from agentsys.llm.types import Feedback, FinishReason, Prompt, Reply, Usage
 
 if TYPE_CHECKING:
@@ -36,17 +37,21 @@ class AnthropicProvider(SdkProvider):
     name = "anthropic"
     key_variables = ("ANTHROPIC_API_KEY",)
     endpoint_variable = "ANTHROPIC_BASE_URL"
+    endpoint = "https://api.anthropic.com"
     models = ("claude-*",)
     reserved = ("stream",)
 
     def _connect(self, api_key: str, base_url: str | None) -> None:
         try:
-            from anthropic import AsyncAnthropic
+            from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
         except ImportError as error:
             hint = "install it with `pip install 'agentsys[anthropic]'`"
             raise PrerequisiteError("the package `anthropic` is not installed", hint) from error
         self._max_tokens = _limit(self._params)
-        self._client = AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=self._timeout)
+        client = DefaultAsyncHttpxClient(**transport(base_url or self.endpoint))
+        self._client = AsyncAnthropic(
+            api_key=api_key, base_url=base_url, max_retries=0, timeout=self._timeout, http_client=client
+        )
 
     @property
     def _errors(self) -> tuple[type[Exception], type[Exception], type[Exception]]:

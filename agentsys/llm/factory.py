@@ -134,6 +134,8 @@ def _key(kind: type[Provider], url: str, model: str, environ: Mapping[str, str])
         )
     for name in kind.key_variables:
         key = environ.get(name, "").strip()
+        if len(key) > 1 and key[0] == key[-1] and key[0] in "\"'":  # as a shell would have dropped them
+            key = key[1:-1]
         if not (key.isascii() and key.isprintable()):
             raise PrerequisiteError(f"the environment variable {name} holds no valid key", "copy the key again")
         if key:

@@ -12,6 +12,7 @@ from agentsys.llm.errorbody import error_of, words_of
 from agentsys.llm.faults import Faults
 from agentsys.llm.provider import SdkProvider
 from agentsys.llm.render import base64_of, clean, join, turn
+from agentsys.llm.transport import transport
 from agentsys.llm.types import Feedback, FinishReason, Prompt, Reply, Usage
 
 if TYPE_CHECKING:
@@ -47,14 +48,18 @@ class OpenAIProvider(SdkProvider):
     name = "openai"
     key_variables = ("OPENAI_API_KEY",)
     endpoint_variable = "OPENAI_BASE_URL"
+    endpoint = "https://api.openai.com/v1"
     endpoint_ending = "/v1"
 
     def _connect(self, api_key: str, base_url: str | None) -> None:
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         if self._params.get("stream"):
             self._params.setdefault("stream_options", {"include_usage": True})
-        self._client = AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0, timeout=self._timeout)
+        client = DefaultAsyncHttpxClient(**transport(base_url or self.endpoint))
+        self._client = AsyncOpenAI(
+            api_key=api_key, base_url=base_url, max_retries=0, timeout=self._timeout, http_client=client
+        )
 
     @property
     def _errors(self) -> tuple[type[Exception], type[Exception], type[Exception]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from agentsys_sandbox import backends
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.errors import SandboxError, Unavailable
+from agentsys_sandbox.packages.hostconfig import missing_certificates
 from agentsys_sandbox.spec import Description, Limits, SandboxSpec
 
 _HINT = "start Docker or podman's socket, or install bubblewrap (Linux)"
@@ -38,8 +40,10 @@ def open_sandbox(spec: SandboxSpec, backend: str = "auto", hosts: Sequence[str] 
         hosts: Docker endpoints (contexts, `unix://`, `ssh://`, `tcp://` with TLS) to take in place of the one of this
             machine, for the backends `auto` and `docker`; see `pool.Pool`.
 
-    Raises: Unavailable where no backend answers.
+    Raises: Unavailable where no backend answers, or packages could not be fetched for want of certificates.
     """
+    if fault := missing_certificates(os.environ):
+        raise Unavailable(*fault)
     if hosts and backend in ("auto", "docker"):
         from agentsys_sandbox.docker.pool import shared
         from agentsys_sandbox.docker.pooled import PooledSandbox
