@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from agentsys_sandbox import backends
 from agentsys_sandbox.base import Sandbox
-from agentsys_sandbox.errors import SandboxError, Unavailable
+from agentsys_sandbox.errors import NamedUnavailable, SandboxError, Unavailable
 from agentsys_sandbox.packages.hostconfig import missing_certificates
 from agentsys_sandbox.spec import Description, Limits, SandboxSpec
 
@@ -15,7 +15,9 @@ _HINT = "start Docker or podman's socket, or install bubblewrap (Linux)"
 
 
 def detect(backend: str = "auto") -> str:
-    """Name the first backend that answers, in the order of `backends.BACKENDS`. Blocks.
+    """Name the first backend that answers: one that the environment names, then in the order of `backends.BACKENDS`.
+
+    Blocks. An engine that is named and does not answer is an error, and nothing else is taken.
 
     Args:
         backend: `auto`, or the only one to look at.
@@ -23,9 +25,11 @@ def detect(backend: str = "auto") -> str:
     Raises: Unavailable with the reason of each backend that was looked at.
     """
     reasons: list[str] = []
-    for candidate in backends.candidates(backend):
+    for candidate in sorted(backends.candidates(backend), key=lambda name: not backends.load(name).named()):
         try:
             backends.load(candidate).available()
+        except NamedUnavailable as error:
+            raise NamedUnavailable(f"{candidate}: {error.message}", error.hint) from error
         except SandboxError as error:
             reasons.append(f"{candidate}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
         else:

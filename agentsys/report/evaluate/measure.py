@@ -29,6 +29,7 @@ from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutation import mutation_check
 from agentsys.verify.logs.pyright_report import parse_pyright
 from agentsys_sandbox.base import Sandbox, SandboxError
+from agentsys_sandbox.spec import Description
 
 OWN = "requirements-test.txt"
 """Added to the copy under test where the repository does not ask for pytest itself."""
@@ -78,7 +79,7 @@ async def measure(
     log = events or EventLog(None, "evaluate")
     work = _Work(subject, plan, ledger, out, timeout, mutants, log, functions(subject.files), refuses)
     parts: dict[PartName, Part] = {"code": _code(subject), "stubs": _stubs(work)}
-    backend = ""
+    place: Description | None = None
     if subject.kind != "code":
         parts |= _rest(parts, _NO_CODE, value=0.0)
     elif not any(path.endswith(".py") for path in method_files(subject.files)):
@@ -87,10 +88,10 @@ async def measure(
         parts |= _rest(parts, "nothing was run, as asked for")
     else:
         async with factory() as sandbox:
-            backend = sandbox.describe().backend
+            place = sandbox.describe()
             await _run(work, sandbox, parts)
         parts |= _rest(parts, "the sandbox failed")
-    return Measured(tuple(parts[name] for name in WEIGHTS), backend)
+    return Measured(tuple(parts[name] for name in WEIGHTS), place.backend if place else "", bool(place and place.weak))
 
 
 def _rest(parts: Mapping[PartName, Part], because: str, value: float | None = None) -> dict[PartName, Part]:
