@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -48,18 +49,23 @@ class AnthropicProvider(SdkProvider):
             hint = "install it with `pip install 'agentsys[anthropic]'`"
             raise PrerequisiteError("the package `anthropic` is not installed", hint) from error
         self._max_tokens = _limit(self._params)
-        client = DefaultAsyncHttpxClient(**transport(base_url or self.endpoint))
         self._client = AsyncAnthropic(
-            api_key=api_key, base_url=base_url, max_retries=0, timeout=self._timeout, http_client=client
+            api_key=api_key,
+            base_url=base_url,
+            max_retries=0,
+            timeout=self._timeout,
+            default_query=self._query,
+            default_headers=self._headers,
+            http_client=DefaultAsyncHttpxClient(**transport(base_url or self.endpoint)),
         )
 
     @property
-    def _errors(self) -> tuple[type[Exception], type[Exception], type[Exception]]:
+    def _errors(self) -> tuple[type[Exception], type[Exception], tuple[type[Exception], ...]]:
         import anthropic
 
-        return anthropic.APIStatusError, anthropic.APITimeoutError, anthropic.APIError
+        return anthropic.APIStatusError, anthropic.APITimeoutError, (anthropic.APIError,)
 
-    async def _post(self, prompt: Prompt, feedback: Feedback) -> str:
+    async def _post(self, prompt: Prompt, feedback: Feedback, heard: Callable[[], None]) -> str:
         raw = await self._client.messages.with_raw_response.create(
             model=self.model,
             max_tokens=self._max_tokens,

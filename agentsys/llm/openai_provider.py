@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -12,7 +15,7 @@ from agentsys.llm.errorbody import error_of, words_of
 from agentsys.llm.faults import Faults
 from agentsys.llm.provider import SdkProvider
 from agentsys.llm.render import base64_of, clean, join, turn
-from agentsys.llm.transport import transport
+from agentsys.llm.transport import broken, transport
 from agentsys.llm.types import Feedback, FinishReason, Prompt, Reply, Usage
 
 if TYPE_CHECKING:
@@ -37,12 +40,31 @@ _FINISH: dict[str, FinishReason] = {
 }
 
 
+_REFUSES_STREAM = {400, 404, 405, 415, 422, 501}
+_REFUSES_ROLE = {400, 404, 422, 500}
+_NO_SYSTEM = re.compile(
+    r"(?i)\b(?:system|developer)\W{0,3}(?:role|message|prompt|instruction)?s?\b.{0,40}"
+    r"\b(?:not|un)[ -]?(?:supported|enabled|allowed)"
+    r"|not support \W?(?:system|developer)\b|unsupported role|roles? must alternate|must start with a user"
+    r"|unknown role.{0,5}(?:system|developer)"
+)
+
+
+class _Form(NamedTuple):
+    """What of the protocol an endpoint takes; found out from what it refuses, and kept from then on."""
+
+    stream: bool = True
+    usage: bool = True
+    """With the stream's last chunk."""
+    system: bool = True
+    """As a role of its own."""
+
+
 class OpenAIProvider(SdkProvider):
     """Chat completions. It also takes every model that no other provider takes.
 
-    Not streamed by default: a body that ends early is then an error of the transport, never half an answer, and the
-    usage always comes along. `stream: true` in the parameters asks for a stream, `prompt_cache_options` marks the end
-    of the prompt's prefix as a cache breakpoint.
+    Streamed where the endpoint takes it: gateways cut connections on which nothing is sent for a minute. `stream` in
+    the parameters decides it, `prompt_cache_options` marks the end of the prompt's prefix as a cache breakpoint.
     """
 
     name = "openai"
@@ -54,25 +76,57 @@ class OpenAIProvider(SdkProvider):
     def _connect(self, api_key: str, base_url: str | None) -> None:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-        if self._params.get("stream"):
-            self._params.setdefault("stream_options", {"include_usage": True})
-        client = DefaultAsyncHttpxClient(**transport(base_url or self.endpoint))
+        self._form = _Form(stream=bool(self._params.pop("stream", True)))
+        options = self._params.pop("stream_options", None)
+        self._options: dict[str, object] = {"stream_options": options or {"include_usage": True}}
+        address, query = parts_of(base_url or self.endpoint, self.model)
+        headers = {"api-key": api_key} if is_azure(address) else {}
         self._client = AsyncOpenAI(
-            api_key=api_key, base_url=base_url, max_retries=0, timeout=self._timeout, http_client=client
+            api_key=api_key,
+            base_url=address,
+            max_retries=0,
+            timeout=self._timeout,
+            default_query=query | self._query,
+            default_headers=headers | self._headers,
+            http_client=DefaultAsyncHttpxClient(**transport(address)),
         )
 
     @property
-    def _errors(self) -> tuple[type[Exception], type[Exception], type[Exception]]:
+    def _errors(self) -> tuple[type[Exception], type[Exception], tuple[type[Exception], ...]]:
         import openai
 
-        return openai.APIStatusError, openai.APITimeoutError, openai.APIError
+        return openai.APIStatusError, openai.APITimeoutError, (openai.APIError, broken(openai.DefaultAsyncHttpxClient))
 
-    async def _post(self, prompt: Prompt, feedback: Feedback) -> str:
-        chat = messages(prompt, feedback, breakpoint="prompt_cache_options" in self._params)
-        raw = await self._client.chat.completions.with_raw_response.create(
-            model=self.model, messages=chat, extra_body=self._params
-        )
-        return raw.http_response.text
+    async def _post(self, prompt: Prompt, feedback: Feedback, heard: Callable[[], None]) -> str:
+        from openai import APIStatusError
+
+        while True:
+            form = self._form
+            try:
+                body = await self._send(form, prompt, feedback, heard)
+            except APIStatusError as error:
+                simpler = _simpler(form, error.status_code, error.response.text)
+                if simpler is None:
+                    raise
+                self._form = self._form if self._form != form else simpler  # another call may have found out already
+                continue
+            if body.strip() or not form.stream:
+                return body
+            return await self._send(form._replace(stream=False), prompt, feedback, heard)
+
+    async def _send(self, form: _Form, prompt: Prompt, feedback: Feedback, heard: Callable[[], None]) -> str:
+        breakpoint = "prompt_cache_options" in self._params
+        chat = messages(prompt, feedback, breakpoint=breakpoint, system=form.system)
+        stream = ({"stream": True} | (self._options if form.usage else {})) if form.stream else {}
+        body = bytearray()
+        async with self._client.chat.completions.with_streaming_response.create(
+            model=self.model, messages=chat, extra_body=self._params | stream
+        ) as response:
+            async for piece in response.iter_bytes():
+                body += piece
+                if any(line.strip() and not line.startswith(b":") for line in piece.splitlines()):
+                    heard()
+        return body.decode("utf-8", "replace")
 
     def _read(self, body: str) -> Reply:
         return read_completion(body, self._faults)
@@ -81,8 +135,45 @@ class OpenAIProvider(SdkProvider):
         await self._client.close()
 
 
-def messages(prompt: Prompt, feedback: Feedback = (), *, breakpoint: bool = False) -> list[ChatCompletionMessageParam]:
-    """Return the chat: the prefix as system message, then the question, then each earlier answer with its fault."""
+def _simpler(form: _Form, status: int, body: str) -> _Form | None:
+    """Return a form without what an endpoint has just refused, or None where it refuses something else."""
+    words = words_of(error_of(body)) or body[:1000]
+    if status in _REFUSES_ROLE and form.system and _NO_SYSTEM.search(words):
+        return form._replace(system=False)
+    if status not in _REFUSES_STREAM or not form.stream or "stream" not in words.lower():
+        return None
+    if form.usage and re.search(r"(?i)stream_options|include_usage", words):
+        return form._replace(usage=False)
+    return form._replace(stream=False)
+
+
+def is_azure(address: str) -> bool:
+    """Return whether an address lies in Azure, where keys have a header of their own."""
+    return (urlsplit(address).hostname or "").endswith((".openai.azure.com", ".cognitiveservices.azure.com"))
+
+
+def parts_of(address: str, model: str) -> tuple[str, dict[str, str]]:
+    """Return an address without its query, and the query, which has to stand in every request.
+
+    An Azure resource without a path is completed: to the model's deployment where an `api-version` is named.
+    """
+    parts = urlsplit(address)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    if is_azure(address) and path in ("", "/openai"):
+        path = f"/openai/deployments/{quote(model, safe='')}" if "api-version" in query else "/openai/v1"
+    return urlunsplit((parts.scheme, parts.netloc, path, "", "")), query
+
+
+def messages(
+    prompt: Prompt, feedback: Feedback = (), *, breakpoint: bool = False, system: bool = True
+) -> list[ChatCompletionMessageParam]:
+    """Return the chat: the prefix as system message, then the question, then each earlier answer with its fault.
+
+    Models without a system role get the prefix at the head of the question.
+    """
+    if not system:
+        prompt = replace(prompt, prefix=(), body=(*prompt.prefix, *prompt.body))
     chat: list[ChatCompletionMessageParam] = []
     if prompt.prefix:
         text = join(prompt.prefix)

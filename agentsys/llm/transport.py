@@ -7,8 +7,9 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 from urllib.parse import urlsplit
 
 from agentsys.core.errors import PrerequisiteError
@@ -37,6 +38,12 @@ def transport(url: str, environ: Mapping[str, str] | None = None) -> Transport:
     """
     env = os.environ if environ is None else environ
     return {"proxy": _proxy(url, env), "verify": _certificates(env), "trust_env": False}
+
+
+def broken(client: type) -> type[Exception]:
+    """Return the base of the errors that the HTTP library under an SDK's client raises when a body breaks off."""
+    library = next(base.__module__.partition(".")[0] for base in client.__mro__ if base.__name__ == "AsyncClient")
+    return cast("type[Exception]", import_module(library).HTTPError)
 
 
 def _proxy(url: str, env: Mapping[str, str]) -> str | None:
