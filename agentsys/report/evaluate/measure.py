@@ -11,6 +11,7 @@ from pathlib import Path
 from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
 from agentsys.core.tree import is_test_path
+from agentsys.plan import conda
 from agentsys.plan.distributions import is_stdlib
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.requirements import FILES, read_requirements
@@ -162,13 +163,17 @@ async def _installed(work: _Work, sandbox: Sandbox, parts: dict[PartName, Part])
     facts = RepoFacts(files=frozenset(files), plan=work.plan)
     wanted = read_requirements(files, facts)
     named = {re.split(r"[^\w.-]", line, maxsplit=1)[0].lower() for line in wanted.lines}
+    translated = wanted.source in conda.FILES and not wanted.faults
+    if translated:  # beside a requirements file of ours it would not be read
+        files[FILES[0]] = "".join(f"{line}\n" for line in wanted.lines).encode()
     if "pytest" not in named and OWN not in files:
         files[OWN] = b"pytest\n"
     bench = _bench(work, sandbox, files, "installed")
     await bench.place_repo()
     found = await check_install(bench)
     missing = [] if wanted.source else _third_party(work.subject.files, facts)
-    others = [name for name in NOT_INSTALLED if name in work.subject.files]
+    taken = wanted.source if translated else ""
+    others = [name for name in NOT_INSTALLED if name in work.subject.files and name != taken]
     parts["installs"] = _installs(found, wanted.source, missing, others)
     if found.check.state == "passed":
         return bench
