@@ -26,6 +26,7 @@ from agentsys.llm.types import Prompt
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.prompt_text import diagnostics_text
+from agentsys.plan.removals import touched
 from agentsys.plan.rules import needed_interfaces
 from agentsys.plan.traceability import missing_symbols
 from agentsys.plan.workspace import ANALYSED
@@ -82,6 +83,7 @@ class Coder(Agent):
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec)) if code else "",
             interfaces=needed_interfaces(plan, spec) or "# none",
+            removals=_removals(plan, spec),
         )
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
@@ -128,6 +130,7 @@ class Coder(Agent):
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec, diagnosis.sections)),
             interfaces=interface_digest(context.ws.run.repo, others),
+            removals=_removals(plan, spec),
         )
 
     async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> None:
@@ -146,6 +149,13 @@ class Coder(Agent):
             return text
 
         return parse
+
+
+def _removals(plan: Plan, spec: FileSpec) -> list[str]:
+    """Return what of the plan's dependencies has changed since most code was written that a model has read."""
+    if not spec.path.endswith(".py"):
+        return []
+    return [row.words for row in touched((row.name, row.specifier) for row in plan.dependencies)]
 
 
 def accepted(spec: FileSpec, answer: str) -> str:
