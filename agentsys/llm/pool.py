@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -23,7 +24,7 @@ class Pool:
         self._active = 0
         self._free_at = 0.0
         self._slowed_at = 0.0
-        self._changed = asyncio.Condition()
+        self._queue: deque[asyncio.Future[None]] = deque()
 
     @property
     def allowed(self) -> int:
@@ -32,21 +33,34 @@ class Pool:
 
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[float]:
-        """Wait for a turn. Gives the time at which the request begins."""
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._active < self.allowed)
-                pause = self._free_at - time.monotonic()
-                if pause <= 0:
-                    self._active += 1
-                    break
-            await asyncio.sleep(pause)
+        """Wait for a turn, first come, first served. Gives the time at which the request begins."""
+        await self._turn()
         try:
+            while (pause := self._free_at - time.monotonic()) > 0:  # noqa: ASYNC110 -- told how long, and perhaps again
+                await asyncio.sleep(pause)
             yield time.monotonic()
         finally:
             self._active -= 1
-            async with self._changed:
-                self._changed.notify_all()
+            self._admit()
+
+    async def _turn(self) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # the turn had come, and nobody takes it
+                self._active -= 1
+                self._admit()
+            raise
+
+    def _admit(self) -> None:
+        while self._queue and self._active < self.allowed:
+            turn = self._queue.popleft()
+            if not turn.done():
+                self._active += 1
+                turn.set_result(None)
 
     def slow(self, began: float, wait: float) -> None:
         """A limit was met by a request that began at `began`: wait so many seconds, then go on with half as many.
@@ -63,3 +77,4 @@ class Pool:
         """An answer came: one more request at once after as many answers as there are requests."""
         self.answered += 1
         self._share = min(float(self.most), self._share + 1.0 / self._share)
+        self._admit()

@@ -58,7 +58,7 @@ class LiveSource:
     Args:
         providers: by role; the empty name is for all others.
         attempts: tries of one call against transient faults; a wait that helps is none.
-        concurrency: requests to one provider under way at the same time; pauses between tries do not count.
+        concurrency: requests under way at the same time; pauses between tries do not count.
         backoff: seconds of the first pause; doubled each time up to a minute, with jitter.
         events: told of each pause, and once for each model that is sent no pictures any more.
     """
@@ -80,7 +80,7 @@ class LiveSource:
         self._ledger = ledger
         self._events = events
         self._attempts = attempts
-        self._pools = {provider: Pool(concurrency) for provider in set(providers.values())}
+        self._pool = Pool(concurrency)
         self._backoff = wait_exponential(multiplier=backoff, max=60.0) + wait_random(0.0, backoff)
         self._patience = _PATIENCE * backoff
 
@@ -120,7 +120,7 @@ class LiveSource:
         return await self._retrying(key, provider, sent, feedback)
 
     async def _retrying(self, key: CallKey, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
-        patience = _Patience(self._pools[provider], self._attempts, self._patience)
+        patience = _Patience(self._pool, self._attempts, self._patience)
         retrying = AsyncRetrying(
             stop=patience.is_over,
             wait=self._wait,
@@ -143,7 +143,7 @@ class LiveSource:
 
     def _limit_hint(self, fault: Busy, provider: Provider) -> str:
         met = f"the limit met: {fault.limit}; " if fault.limit else ""
-        return f"{met}lower `concurrency` ({self._pools[provider].most}) or raise `attempts` ({self._attempts})"
+        return f"{met}lower `concurrency` ({self._pool.most}) or raise `attempts` ({self._attempts})"
 
     async def _seeing(self, key: CallKey, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
         """Ask with the prompt's pictures; once more without them where the endpoint refuses the request."""
@@ -164,7 +164,7 @@ class LiveSource:
         return replace(reply, images=len(prompt.images))
 
     async def _once(self, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
-        pool = self._pools[provider]
+        pool = self._pool
         async with pool.slot() as began:
             self._limits.check(self._ledger)
             remaining = self._limits.remaining
@@ -207,7 +207,7 @@ class LiveSource:
                 f"the provider asks to wait {seconds:.0f} s ({message})", f"after that time {self._limits.again}"
             )
         if isinstance(fault, Busy):
-            self._pools[provider].slow(0.0, seconds)
+            self._pool.slow(0.0, seconds)
         tell_retry(self._events, key, message, seconds)
 
 
