@@ -25,16 +25,21 @@ _LEAST = 0.3
 """Share of the paper's words below which a model cannot know what the paper says."""
 
 
-def needed(prompt: Prompt) -> int:
-    """Return the tokens that a window must have for a prompt and its answer, rounded up to a multiple of 1024."""
-    return -(-(prompt.chars // CHARS_PER_TOKEN + ANSWER) // 1024) * 1024
+def needed(prompt: Prompt, besides: int = 0) -> int:
+    """Return the tokens that a window must have for a prompt and its answer, rounded up to a multiple of 1024.
+
+    Args:
+        besides: tokens that are not in the prompt.
+    """
+    return -(-(prompt.chars // CHARS_PER_TOKEN + besides + ANSWER) // 1024) * 1024
 
 
-def window_hint(prompt: Prompt) -> str:
+def window_hint(prompt: Prompt, besides: int = 0) -> str:
     """Return what to do about a window that is too small."""
+    tokens = needed(prompt, besides)
     return (
-        f"this paper needs one of about {needed(prompt):,} tokens: take a model with a larger one, or load it with one "
-        f"(Ollama: `OLLAMA_CONTEXT_LENGTH={needed(prompt)}`; llama.cpp: `-c`; vLLM: `--max-model-len`; LM Studio: its "
+        f"this paper needs one of about {tokens:,} tokens: take a model with a larger one, or load it with one "
+        f"(Ollama: `OLLAMA_CONTEXT_LENGTH={tokens}`; llama.cpp: `-c`; vLLM: `--max-model-len`; LM Studio: its "
         "context length)"
     )
 
