@@ -85,8 +85,8 @@ class Model:
             if asked and attempt % TRIES == 0:
                 raise NoUsableAnswer(
                     f"`{role}` got no usable answer for `{item}` in {TRIES} tries; the last fault: {fault}",
-                    f"read the answers in `{self._store.path(key).parent}`; a model that never keeps the form asked for "
-                    f"is too small for this: take another with `--model`, or {self._limits.again}",
+                    f"read the answers in `{self._store.path(key).parent}`; a model that never keeps the form it is "
+                    f"asked for is too small for this: take another with `--model`, or {self._limits.again}",
                 )
             tell_retry(self._events, key, fault, 0.0)
             feedback = (*feedback[2 - TRIES :], (_excerpt(recording, said), _demand(fault)))

@@ -18,6 +18,8 @@ _FILTER = re.compile(
     r"|prohibited_content"
 )
 _LOADING = re.compile(r"(?i)\bloading\b|\bloaded\b.{0,20}\byet\b|warming up|cold start|is starting")
+_INVALID = re.compile(r"\b\d+ validation errors?\b")
+"""How some servers refuse a request although they call it a fault of their own."""
 _PARAMETER = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 _OURS = {"None", "prompt", "messages", "model", "input", "body"}
 """What an error may name as its parameter although no user ever set it."""
@@ -124,7 +126,7 @@ class Faults:
         if status == 503 and _LOADING.search(said):
             hint = "the server is still loading the model"
             return Busy(text, status=status, retry_after=wait, hint=hint, passes=True)
-        if status in _TRANSIENT or status >= 500:
+        if status in _TRANSIENT or (status >= 500 and not _INVALID.search(said)):
             hint = "the provider is overloaded or down"
             return Transient(text, status=status, retry_after=wait, hint=hint, passes=True)
         return Fatal(text, status=status, hint=self._hint(status, error))
