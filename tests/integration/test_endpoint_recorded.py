@@ -12,8 +12,8 @@ from integration.endpoint_run import Run, ask, plain
 from integration.faulty_endpoint import raw, serving
 
 CONTEXT = (
-    '{"error":{"message":"This model\'s maximum context length is 2048 tokens. However, you requested 3030 tokens (3010 '
-    'in the messages, 20 in the completion). Please reduce the length of the messages or completion.",'
+    '{"error":{"message":"This model\'s maximum context length is 2048 tokens. However, you requested 3030 tokens '
+    '(3010 in the messages, 20 in the completion). Please reduce the length of the messages or completion.",'
     '"type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}'
 )
 CHUNK = (
