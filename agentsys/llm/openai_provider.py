@@ -15,6 +15,7 @@ from agentsys.llm.errorbody import error_of, words_of
 from agentsys.llm.faults import Faults
 from agentsys.llm.provider import SdkProvider
 from agentsys.llm.render import base64_of, clean, join, turn
+from agentsys.llm.sse import events_of, gathered
 from agentsys.llm.transport import broken, transport
 from agentsys.llm.types import Feedback, FinishReason, Prompt, Reply, Usage
 
@@ -118,15 +119,10 @@ class OpenAIProvider(SdkProvider):
         breakpoint = "prompt_cache_options" in self._params
         chat = messages(prompt, feedback, breakpoint=breakpoint, system=form.system)
         stream = ({"stream": True} | (self._options if form.usage else {})) if form.stream else {}
-        body = bytearray()
         async with self._client.chat.completions.with_streaming_response.create(
             model=self.model, messages=chat, extra_body=self._params | stream
         ) as response:
-            async for piece in response.iter_bytes():
-                body += piece
-                if any(line.strip() and not line.startswith(b":") for line in piece.splitlines()):
-                    heard()
-        return body.decode("utf-8", "replace")
+            return await gathered(response.iter_bytes(), heard)
 
     def _read(self, body: str) -> Reply:
         return read_completion(body, self._faults)
@@ -256,7 +252,7 @@ def read_completion(body: str, faults: Faults) -> Reply:
 
     Raises: WrongPage for a body that is not a completion; Transient or Fatal for an error inside it.
     """
-    events, regular = _events(body)
+    events, regular = events_of(body)
     chunks = [_chunk(event, faults) for event in events or [body]]
     choices = [choice for chunk in chunks for choice in _choices(chunk)]
     last = events[-1] if events else body
@@ -286,21 +282,6 @@ def _choices(chunk: _Completion) -> list[_Choice]:
         return chunk.choices[:1]
     message = chunk.message
     return [_Choice(message=message)] if isinstance(message, _Message) and message.content else []
-
-
-def _events(body: str) -> tuple[list[str], bool]:
-    """Return the data of a stream's events, or nothing if the body is no stream; and whether its end was said.
-
-    An event that is cut off is dropped: the missing end is noticed by the missing finish reason. Comments, with which
-    gateways keep a connection alive, are passed over.
-    """
-    lines = re.split(r"\r\n|\n|\r", body)  # not splitlines: answers may hold other line separators
-    first = next((line for line in lines if line.strip()), "")
-    if not first.startswith(("data:", "event:", "id:", "retry:", ":")):
-        return [], False
-    data = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
-    whole = data if body.endswith(("\n", "\r")) else data[:-1]
-    return [event for event in whole if event and event != "[DONE]"] or ["{}"], "[DONE]" in data
 
 
 def _chunk(body: str, faults: Faults) -> _Completion:
