@@ -18,7 +18,7 @@ from agentsys.llm.sections import section_hashes
 from agentsys.llm.source import Source, tell, tell_retry
 from agentsys.llm.store import Recording, Store
 from agentsys.llm.types import CallKey, Feedback, Prompt, Usage
-from agentsys.llm.window import was_cut, window_hint
+from agentsys.llm.window import lost_prefix, was_cut, window_hint
 
 T = TypeVar("T")
 
@@ -50,6 +50,7 @@ class Model:
         self._events = events
         self._limit_told = False
         self._thought_told = False
+        self._lost_told = False
         self._asking: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def ask(self, role: str, item: str, prompt: Prompt, parse: Callable[[str], T]) -> T:
@@ -136,6 +137,14 @@ class Model:
         return bool(self._source.model_of(recording.role)) and was_cut(prompt, recording.tokens, feedback)
 
     def _check_whole(self, recording: Recording, prompt: Prompt, feedback: Feedback) -> None:
+        live = bool(self._source.model_of(recording.role))
+        if live and not self._lost_told and lost_prefix(prompt, recording.tokens, feedback):
+            self._lost_told = True
+            message = (
+                f"`{recording.asked}` counted {recording.tokens.prompt:,} tokens of about "
+                f"{prompt.chars // CHARS_PER_TOKEN:,}: it may have dropped the system text, or counts only what is new"
+            )
+            self._events.emit("warning", stage=ROLES.get(recording.role), message=message, key=str(recording.key))
         if self._is_cut(recording, prompt, feedback):
             counted, sent = recording.tokens.prompt, prompt.chars // CHARS_PER_TOKEN
             raise ProviderError(

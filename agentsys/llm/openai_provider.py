@@ -99,7 +99,7 @@ class OpenAIProvider(SdkProvider):
         return openai.APIStatusError, openai.APITimeoutError, (openai.APIError, broken(openai.DefaultAsyncHttpxClient))
 
     async def _post(self, prompt: Prompt, feedback: Feedback, heard: Callable[[], None]) -> str:
-        from openai import APIStatusError
+        from openai import APIConnectionError, APIStatusError
 
         while True:
             form = self._form
@@ -113,7 +113,11 @@ class OpenAIProvider(SdkProvider):
                 continue
             if body.strip() or not form.stream:
                 return body
-            return await self._send(form._replace(stream=False), prompt, feedback, heard)
+            whole = form._replace(stream=False)
+            try:
+                return await self._send(whole, prompt, feedback, heard)
+            except APIConnectionError:  # the server has closed the connection of its broken stream
+                return await self._send(whole, prompt, feedback, heard)
 
     async def _send(self, form: _Form, prompt: Prompt, feedback: Feedback, heard: Callable[[], None]) -> str:
         breakpoint = "prompt_cache_options" in self._params

@@ -15,6 +15,10 @@ _MOST_CHARS = 6.5
 """Characters that one token can stand for on average in text without runs of the same character; usual are 3 to 5."""
 _FEWER_CHARS = 5.0
 """The same, where the count is a round number of the kind that windows have."""
+_LEAST_CHARS = 2.0
+"""Characters that one token stands for at least on average, in formulas and code."""
+_FRAME = 64
+"""Tokens that a template adds to a question at most."""
 _SMALLEST = 1000
 """Tokens. No window is smaller: such a count leaves out what came from a cache, or is no count at all."""
 _RUNS = re.compile(r"(\s|[^\w\s])\1+|\s{2,}")
@@ -42,6 +46,15 @@ def window_hint(prompt: Prompt, besides: int = 0) -> str:
         f"(Ollama: `OLLAMA_CONTEXT_LENGTH={tokens}`; llama.cpp: `-c`; vLLM: `--max-model-len`; LM Studio: its "
         "context length)"
     )
+
+
+def lost_prefix(prompt: Prompt, usage: Usage, feedback: Feedback = ()) -> bool:
+    """Return whether an endpoint counted no more tokens than the question alone can have, and fewer than the prefix."""
+    if usage.estimated or usage.cached or not usage.prompt:
+        return False
+    prefix = sum(len(_RUNS.sub(" ", part.text)) for part in prompt.prefix)
+    rest = sum(len(part.text) for part in prompt.body) + sum(len(text) for turn in feedback for text in turn)
+    return usage.prompt < min(prefix / _MOST_CHARS, rest / _LEAST_CHARS + _FRAME)
 
 
 def was_cut(prompt: Prompt, usage: Usage, feedback: Feedback = ()) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentsys.core.errors import ProviderError
+from agentsys.llm.types import Part, Prompt
 from integration.endpoint_run import PROMPT, Run, ask, plain
 from integration.faulty_endpoint import Answer, delta, drop, fault, ok, raw, serving, stream
 
@@ -126,6 +127,15 @@ async def test_empty_stream_is_asked_without_one_so_that_the_endpoint_can_say_wh
     assert len(e.requests) == 2
 
 
+async def test_connection_that_ends_with_an_empty_stream_is_made_anew(run: Run) -> None:
+    """As llama-cpp-python closes it: the next request on it meets nobody."""
+    refusal = fault(400, "the input length exceeds the context length")
+    async with serving(raw("", type="text/event-stream"), drop, refusal) as endpoint:
+        with pytest.raises(ProviderError, match="context length"):
+            await ask(run.model(endpoint, attempts=1), plain)
+    assert len(endpoint.requests) == 3
+
+
 async def test_faults_that_only_speak_of_streams_change_nothing(run: Run) -> None:
     async with serving(fault(500, "upstream stream broke"), stream(*events("fine"))) as endpoint:
         assert await ask(run.model(endpoint), plain) == "fine"
@@ -179,3 +189,19 @@ async def test_many_calls_at_once_find_out_together(run: Run) -> None:
         assert await asyncio.gather(*calls) == ["fine"] * 8
         await model.close()
     assert len(endpoint.requests) <= 12
+
+
+async def test_system_text_that_may_have_been_dropped_in_silence_is_said_once(run: Run) -> None:
+    """llama-cpp-python drops it for some of its chat formats; other endpoints count only what no cache held."""
+    usage = {"prompt_tokens": 14, "completion_tokens": 5}
+    body = json.dumps({"choices": [{"finish_reason": "stop", "message": {"content": "a"}}], "usage": usage})
+    paper = "The loss of the network falls with the number of steps. " * 200
+    prompt = Prompt((Part("rules", "the rules"), Part("paper", paper)), PROMPT.body)
+    async with serving(raw(body)) as endpoint:
+        model = run.model(endpoint)
+        for item in ("one", "two"):
+            assert await model.ask("planner", item, prompt, plain) == "a"
+        await model.close()
+    assert len(endpoint.requests) == 2
+    [warning] = run.of_type("warning")
+    assert "may have dropped the system text" in str(warning["message"])

@@ -16,6 +16,8 @@ from agentsys.llm.provider import Provider
 from agentsys.llm.render import CHARS_PER_TOKEN
 from agentsys.llm.types import Part, Prompt
 
+_MOST_CHARS = 8
+"""Characters that no token stands for on average: a lower count is no count of what was read."""
 _BESIDES = 8192
 """Tokens of a planner's prompt besides the paper: rules, ledger, design, task."""
 
@@ -64,22 +66,31 @@ def window(settings: Settings, paper: Path, *, live: bool) -> Row:
     text = to_markdown(read_paper(paper))
     prompt = Prompt((Part("paper", text),), (Part("task", "Answer with the one word: ready"),))
     tokens = f"a window of about {needed(prompt, _BESIDES):,} tokens"
+    more = (text * (1 + _BESIDES * CHARS_PER_TOKEN // len(text)))[: _BESIDES * CHARS_PER_TOKEN]
+    full = Prompt((Part("paper", text), Part("more", more)), prompt.body)
     if not live or not settings.model:
         return Row("context window", "ok", f"this paper needs {tokens}", "`--live` asks the model whether it has one")
     try:
         found = _providers(settings)
     except PrerequisiteError as error:
         return Row("context window", "fail", error.message, error.hint)
-    faults = asyncio.run(_read_whole(found, prompt))
+    faults, silent = asyncio.run(_read_whole(found, full))
     if faults:
         return Row("context window", "fail", "; ".join(faults), window_hint(prompt, _BESIDES))
-    return Row("context window", "ok", f"this paper needs {tokens}; it was read whole")
+    if silent:
+        names = ", ".join(f"`{name}`" for name in silent)
+        return Row(
+            "context window", "warn", f"this paper needs {tokens}; {names} took it, and does not say how much it read"
+        )
+    return Row("context window", "ok", f"this paper needs {tokens}; as much was read whole")
 
 
-async def _read_whole(providers: Iterable[Provider], prompt: Prompt) -> list[str]:
+async def _read_whole(providers: Iterable[Provider], prompt: Prompt) -> tuple[list[str], list[str]]:
+    """Return what went wrong with a long prompt, and the models that do not count what they read."""
     from agentsys.llm.window import was_cut
 
     faults: list[str] = []
+    silent: list[str] = []
     try:
         for each in providers:
             try:
@@ -92,9 +103,9 @@ async def _read_whole(providers: Iterable[Provider], prompt: Prompt) -> list[str
                 faults.append(
                     f"`{each.model}` read {usage.prompt:,} tokens of about {sent:,} and said nothing of the rest"
                 )
-            elif usage.estimated:
-                faults.append(f"`{each.model}` does not say how many tokens it read, so nothing shows that it read all")
-        return faults
+            elif usage.estimated or usage.prompt < prompt.chars // _MOST_CHARS:
+                silent.append(each.model)
+        return faults, silent
     finally:
         await _close(providers)
 
