@@ -69,12 +69,16 @@ class Settings(BaseModel):
     """Endpoint; empty takes OPENAI_BASE_URL, then the SDK's default."""
     model_params: dict[str, object] = Field(default_factory=dict[str, object])
     """Passed to the provider as they are: temperature, reasoning_effort, max_completion_tokens, extra_body ..."""
+    extra_query: dict[str, str] = Field(default_factory=dict[str, str])
+    """Fields of the address of each request, such as Azure's `api-version`; those of `base_url` are kept too."""
+    extra_headers: dict[str, str] = Field(default_factory=dict[str, str])
+    """Headers of each request; `$NAME` stands for the value of an environment variable."""
     agent_models: dict[RoleName, str] = Field(default_factory=dict[RoleName, str])
     """Another model for single roles, by their names in ROLES."""
     concurrency: int = Field(default=8, ge=1, le=64)
     """Model calls under way at the same time."""
     call_timeout: float = Field(default=900.0, gt=0)
-    """Seconds one model call may take."""
+    """Seconds an endpoint may be silent: until its answer, or within a stream."""
     attempts: int = Field(default=5, ge=1, le=20)
     """Tries of one model call against transient faults."""
     vision: Literal["auto", "on", "off"] = "auto"

@@ -126,7 +126,7 @@ def test_kinds_of_fields_follow_from_their_types() -> None:
     assert not TEXTS & {"max_rounds", "budget", "docker_hosts", "model_params", "gpu", "time_limit"}
     assert {"replay", "review", "advisories", "source", "nougat_model"} == PATHS
     assert PATHS | {"budget", "max_tokens", "time_limit"} == OPTIONAL
-    assert {"model_params", "agent_models"} == TABLES
+    assert {"model_params", "agent_models", "extra_headers", "extra_query"} == TABLES
 
 
 def test_line_break_in_a_value_cannot_bring_in_another_key() -> None:
@@ -176,6 +176,8 @@ BARRED = [
     "denied_packages",
     "derived_tests",
     "docker_hosts",
+    "extra_headers",
+    "extra_query",
     "gpu",
     "image",
     "max_rounds",
@@ -202,6 +204,8 @@ BARRED = [
 LITERAL = {
     "model_params": "{seed = 1}",
     "agent_models": "{judge = 'x'}",
+    "extra_headers": "{X-Team = 'x'}",
+    "extra_query": "{a = 'x'}",
     "docker_hosts": "['x']",
     "denied_packages": "[]",
 }
