@@ -8,6 +8,7 @@ from typing import Any
 
 from agentsys.paper.pdf import glyphs, ink, inspect
 from agentsys.paper.pdf.engine import MAX_SIDE, Document, pdfium
+from agentsys.paper.pdf.facts import FontFacts
 from agentsys.paper.pdf.glyphs import Char
 
 MAX_CHARS = 50_000
@@ -29,9 +30,10 @@ def run(data: bytes, job: dict[str, Any], emit: Emit) -> None:
         return
     total = len(document)
     emit({"kind": "document", "pages": total, **inspect.document_facts(document, data)})
+    fonts = FontFacts()
     for index in range(min(total, int(job.get("max_pages", 100)))):
         emit({"kind": "begin", "page": index + 1})
-        emit(_page(document, index))
+        emit(_page(document, index, fonts))
 
 
 def open_document(data: bytes, password: str, emit: Emit) -> Document | None:
@@ -45,7 +47,7 @@ def open_document(data: bytes, password: str, emit: Emit) -> Document | None:
         return None
 
 
-def _page(document: Document, index: int) -> dict[str, Any]:
+def _page(document: Document, index: int, fonts: FontFacts) -> dict[str, Any]:
     record: dict[str, Any] = {"kind": "page", "number": index + 1, "lines": [], "notes": []}
     try:
         page = document[index]
@@ -57,6 +59,7 @@ def _page(document: Document, index: int) -> dict[str, Any]:
     record |= {"width": width, "height": height}
     text = page.get_textpage()
     chars, note = glyphs.read(page, text, MAX_CHARS)
+    fonts.restore(chars)
     chars = combine_accents(chars)
     if note:
         record["notes"].append(note)

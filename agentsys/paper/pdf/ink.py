@@ -91,7 +91,7 @@ def _geometry(char: Char, width: float, height: float) -> str:
     assert char.style is not None
     if char.x1 <= 0 or char.y1 <= 0 or char.x0 >= width or char.y0 >= height:
         return "off page"
-    if char.style.size < TINY:
+    if char.style.size < TINY and char.y1 - char.y0 < TINY:
         return "tiny"
     return ""
 

@@ -103,10 +103,11 @@ def page_facts(page: Page, height: float) -> dict[str, Any]:
             continue
         rounded = [round(min(max(value, -20_000.0), 20_000.0), 1) for value in box]
         wide, tall = rounded[2] - rounded[0], rounded[3] - rounded[1]
-        if item.type == raw.FPDF_PAGEOBJ_IMAGE:
-            images.append(rounded)
-        elif tall < 2.5 and wide > 1.5:
+        # Distiller draws rules as pictures of one dot's height.
+        if tall < 2.5 and wide > 1.5:
             rules.append(rounded)
+        elif item.type == raw.FPDF_PAGEOBJ_IMAGE:
+            images.append(rounded)
         elif wide > 1 or tall > 1:
             drawings.append(rounded)
     return {
