@@ -166,6 +166,7 @@ class PageInfo(PaperModel):
     math_repaired: bool = False
     scanned: bool = False
     source: Source = "text-layer"
+    doubts: tuple[str, ...] = Field(default=(), description="what of it may be wrong or missing, in words")
 
 
 class HiddenText(PaperModel):
@@ -207,6 +208,7 @@ class Paper(PaperModel):
     hyperparameters: tuple[HyperParameter, ...] = ()
     pages: tuple[PageInfo, ...] = ()
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = Field(default=(), description="what of the whole may be wrong or missing, in words")
     audit: Audit = Audit()
     notation: str = Field(default="", description="LaTeX macros of the source that its bodies use")
     footnotes: tuple[str, ...] = ()
@@ -216,6 +218,12 @@ class Paper(PaperModel):
         """Every block in reading order."""
         for section in self.sections:
             yield from section.blocks
+
+    @property
+    def trusted(self) -> bool:
+        """False if anything is in doubt: a page, an equation, or the structure."""
+        doubts = self.doubts or any(page.doubts or not page.math_trusted for page in self.pages)
+        return not doubts and all(equation.trusted for equation in self.equations)
 
     def with_blocks(self, change: Callable[[Block], Block], **fields: Any) -> Paper:
         """Return the paper with every block as `change` returns it, and other `fields` set."""

@@ -104,3 +104,14 @@ def summary_rows(paper: Paper) -> list[tuple[str, str]]:
         ("warnings", str(len(paper.warnings))),
         ("seconds", f"{paper.seconds:.1f}"),
     ]
+
+
+def trust_lines(paper: Paper) -> list[str]:
+    """Return what a reader should look up in the paper itself: what is in doubt of the whole, then page by page.
+
+    Empty where nothing is in doubt, which does not say that everything was read rightly.
+    """
+    lines = [f"in doubt: {doubt}" for doubt in paper.doubts]
+    for page in paper.pages:
+        lines.extend(f"page {page.number}: {doubt}" for doubt in page.doubts)
+    return lines

@@ -13,6 +13,7 @@ from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, page_lines
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
 from agentsys.paper.pdf.regions import find_regions
+from agentsys.paper.pdf.trust import with_doubts
 from agentsys.paper.pdf.wire import RawDocument, RawPage
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 from agentsys.paper.references import split_references
@@ -36,7 +37,7 @@ def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256:
     sections = _sections(pages, flow, found, builder, body)
     bibliography = (section for section in sections if section.kind == "references")
     abstract = (block for section in sections if section.kind == "abstract" for block in section.blocks)
-    return Paper(
+    paper = Paper(
         source=name,
         sha256=sha256,
         format="pdf",
@@ -49,6 +50,7 @@ def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256:
         pages=tuple(_info(page, decoder.apple or decoder.mac_roman) for page in pages),
         footnotes=tuple(builder.footnotes),
     )
+    return with_doubts(paper, pages)
 
 
 def _info(page: Page, wrong: bool) -> PageInfo:
@@ -61,7 +63,7 @@ def _info(page: Page, wrong: bool) -> PageInfo:
         chars=raw.chars,
         unmapped=page.repair.lost,
         math_repaired=page.repair.repaired > 0,
-        math_trusted=not (wrong and page.repair.lost),
+        math_trusted=not (raw.guessed or (wrong and page.repair.lost)),
         hidden_chars=raw.hidden_chars,
         scanned=raw.chars < 50 and bool(raw.images),
     )

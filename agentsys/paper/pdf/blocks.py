@@ -12,7 +12,9 @@ from agentsys.paper.pdf.fonts import Span
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, box_of, items_of
 from agentsys.paper.pdf.mathlayout import linear
+from agentsys.paper.pdf.numbered import join_numbers
 from agentsys.paper.pdf.regions import Regions
+from agentsys.paper.pdf.trust import balanced
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 
 BULLET = re.compile(r"^(?:[•‣◦▪–∗·●○■]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+(?=\S)")
@@ -94,7 +96,7 @@ class BlockBuilder:
         blocks: list[Block] = []
         waiting = list(stream.floats)
         done = 0
-        for kind, group in split(pages, stream.lines, self.body, self.numbers):
+        for kind, group in join_numbers(split(pages, stream.lines, self.body, self.numbers), self.numbers):
             self._add(blocks, kind, group, pages)
             done += len(group)
             while waiting and waiting[0][0] < done:
@@ -121,12 +123,12 @@ class BlockBuilder:
         number = next((found for line in lines if (found := self.numbers.of(line))), "")
         spans = [span for line in lines for span in equations.without_number(line, self.numbers.of(line))]
         text = tidy(linear(items_of(spans), page.raw.rules)) if spans else ""
-        # A glyph without a meaning makes the whole doubtful; a picture of it is handed over instead.
-        trusted = "\ufffd" not in text
+        # A glyph without a meaning makes the whole doubtful; a picture of it is handed over as well.
+        trusted = bool(text) and "\ufffd" not in text and balanced(text) and not page.raw.guessed
         return Equation(
             id=self.next_id(),
             page=page.number,
-            bbox=box_of(lines),
+            bbox=box_of(lines) if text else _room_around(page, lines),
             text=text,
             number=number,
             trusted=trusted,
@@ -305,6 +307,16 @@ def _without_label(lines: list[Line]) -> tuple[str, list[Line]]:
         else:
             rest.append(line)
     return tidy(" ".join(label)), rest or lines
+
+
+def _room_around(page: Page, lines: list[Line]) -> Box:
+    """The room of a display of which nothing but the number could be read: to the lines above and below it."""
+    _, top, right, bottom = box_of(lines)
+    left, edge = column_of(page, lines[0])
+    others = [line.box for line in page.lines if line not in lines and line.box[2] > left and line.box[0] < right]
+    above = max((box[3] for box in others if box[3] <= top), default=top - 40)
+    below = min((box[1] for box in others if box[1] >= bottom), default=bottom + 40)
+    return (left, max(above, top - 60), max(right, edge), min(below, bottom + 60))
 
 
 def _start(line: Line) -> float:

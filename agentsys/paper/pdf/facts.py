@@ -44,6 +44,8 @@ class _Bitmaps:
     """Glyphs that are far higher than a capital."""
     flat: int = 0
     """Glyphs with code 0 that are wide and not high: the minus of TeX's symbols."""
+    nominal: float = 0.0
+    """Largest size in points that the file gives; that of bitmaps for a printer is far too small."""
     runs: int = 0
     """Pairs of letters side by side."""
 
@@ -79,6 +81,8 @@ class FontFacts:
     def _look(self, face: int, found: list[Char]) -> None:
         facts = self.fonts.setdefault(face, _Bitmaps())
         for char in found:
+            assert char.style is not None
+            facts.nominal = max(facts.nominal, char.style.size)
             facts.codes[char.text] += 1
             height = char.y1 - char.y0
             if char.text in "acemnorsuvwxz":
@@ -108,7 +112,7 @@ class FontFacts:
             if style.size < 2 and size:
                 style.size = size
             style.font = f"Type3+{family}"
-            style.guessed = family not in ("CMR10", "named")
+            style.guessed = family in ("CMMI10", "CMSY10", "CMEX10")
             style.raw_codes = family in ("CMMI10", "CMSY10", "CMEX10")
             if family == "CMR10":
                 char.text = OT1.get(char.text, char.text)
@@ -156,8 +160,9 @@ def _settle(char: Char) -> None:
 def _family(facts: _Bitmaps) -> str:
     """Tell TeX's encodings from each other by the codes in use; a name without an encoding where it has glyph names."""
     codes = facts.codes
-    if any(ord(code[0]) > 0xFF and not BARE <= ord(code[0]) <= BARE + 0x20 for code in codes):
-        return "named"
+    if facts.nominal > 2 or any(ord(code[0]) > 0xFF and not BARE <= ord(code[0]) <= BARE + 0x20 for code in codes):
+        # Not made by dvips: other programs number the glyphs as they like.
+        return "other"
     total = sum(codes.values())
     if facts.runs > 0.25 * total and total > 3:
         return "CMR10"
