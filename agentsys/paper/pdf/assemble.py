@@ -8,6 +8,7 @@ from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.model import Block, PageInfo, Paper, Paragraph, Section
 from agentsys.paper.pdf import captions, headings, layout
 from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
+from agentsys.paper.pdf.front import Front, find_front
 from agentsys.paper.pdf.headings import Heading
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, page_lines
@@ -34,7 +35,9 @@ def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256:
     found = headings.find_headings(flow, body, document.outline)
     builder = BlockBuilder(body, Vocabulary(flow))
     title, title_lines = _title(pages, body, document)
-    sections = _sections(pages, flow, found, builder, body)
+    end = next((heading.first for heading in found), len(flow))
+    front = find_front(pages[0], end, title_lines, body) if pages else Front()
+    sections = _sections(pages, flow, found, builder, front)
     bibliography = (section for section in sections if section.kind == "references")
     abstract = (block for section in sections if section.kind == "abstract" for block in section.blocks)
     paper = Paper(
@@ -43,7 +46,7 @@ def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256:
         format="pdf",
         parser="agentsys pdf 1",
         title=title,
-        authors=_authors(pages, title_lines, flow[found[0].first] if found else None),
+        authors="\n".join(tidy(line.plain) for line in front.authors),
         abstract=" ".join(block.text for block in abstract if isinstance(block, Paragraph)),
         sections=tuple(sections),
         references=tuple(reference for section in bibliography for reference in split_references(section)),
@@ -98,32 +101,20 @@ def _top_size(line: Line) -> float:
     return max(size for size, count in sizes.items() if count >= 0.08 * total)
 
 
-def _authors(pages: list[Page], title: list[Line], end: Line | None) -> str:
-    if not pages or not title:
-        return ""
-    after = False
-    found: list[str] = []
-    for line in pages[0].lines:
-        if line is end:
-            break
-        if after and line not in title:
-            found.append(tidy(line.plain))
-        after = after or line is title[-1]
-    return "\n".join(found[:40])
-
-
 def _sections(
-    pages: list[Page], flow: list[Line], found: list[Heading], builder: BlockBuilder, body: Body
+    pages: list[Page], flow: list[Line], found: list[Heading], builder: BlockBuilder, front: Front
 ) -> list[Section]:
     starts = {heading.first: heading for heading in found}
     covered = {index for heading in found for index in range(heading.first, heading.last + 1)}
     streams: list[tuple[Heading | None, Stream]] = [(None, Stream())]
+    builder.footnotes.extend(tidy(line.plain) for line in front.notices)
     builder.numbers.collect((line, column_of(page, line)[1]) for page in pages for line in page.lines)
     offset = 0
     for page in pages:
         taken = {index - offset for index in covered if offset <= index < offset + len(page.lines)}
-        front = _front(page, offset, starts, body) if page is pages[0] else set[int]()
-        regions = find_regions(page, captions.find_captions(page, body, taken), taken | front, body)
+        opening = front.lines if page is pages[0] else set[int]()
+        found_captions = captions.find_captions(page, builder.body, taken | opening)
+        regions = find_regions(page, found_captions, taken | opening, builder.body)
         first = {caption.first: position for position, caption in enumerate(regions.captions)}
         builder.footnotes.extend(
             join_lines([page.lines[index] for index in note], builder.vocabulary) for note in regions.footnotes
@@ -135,7 +126,7 @@ def _sections(
             if index in first:
                 position = first[index]
                 streams[-1][1].put_float(builder.float_blocks(page, regions, position))
-            if index not in taken and index not in regions.used and index not in front:
+            if index not in taken and index not in regions.used and index not in opening:
                 streams[-1][1].lines.append(line)
         offset += len(page.lines)
     by_number = {page.number: page for page in pages}
@@ -162,10 +153,3 @@ def _run_in_abstract(sections: _Parts) -> _Parts:
             start = Heading(-1, -1, "", "Abstract", 1, "abstract", block.page or 1)
             return [(None, blocks[:index]), (start, [bare, *blocks[index + 1 :]]), *sections[1:]]
     return sections
-
-
-def _front(page: Page, offset: int, starts: dict[int, Heading], body: Body) -> set[int]:
-    """Lines of the first page that are title and authors: short ones before the first heading."""
-    end = min((index - offset for index in starts), default=0)
-    words = ((index, line, len(line.plain.split())) for index, line in enumerate(page.lines[: max(end, 0)]))
-    return {index for index, line, count in words if count < 9 or line.size > 1.15 * body.size}

@@ -71,10 +71,11 @@ class FontFacts:
         for face, found in bitmaps.items():
             self._look(face, found)
         sizes = {face: self._size(face) for face in bitmaps}
-        body = max((size for size in sizes.items() if size[1]), key=lambda item: len(bitmaps[item[0]]), default=(0, 0.0))
+        known = [face for face in bitmaps if sizes[face]]
+        body = sizes[max(known, key=lambda face: len(bitmaps[face]))] if known else 0.0
         for face, found in bitmaps.items():
-            size = sizes[face] or body[1]
-            self._name(face, found, body[1] if abs(size - body[1]) < _SAME * body[1] else size)
+            size = sizes[face] or body
+            self._name(face, found, body if abs(size - body) < _SAME * body else size)
         if coded:
             self._unshift(chars, coded)
 

@@ -219,7 +219,8 @@ class _Reader:
         facts = self.fonts.get(address)
         if facts is None:
             name = _font_name(font)
-            facts = (name, raw.FPDFFont_GetWeight(font), raw.FPDFFont_GetFlags(font), not name or bool(_TEX_MATH.search(name)))
+            bare = not name or bool(_TEX_MATH.search(name))
+            facts = (name, raw.FPDFFont_GetWeight(font), raw.FPDFFont_GetFlags(font), bare)
             self.fonts[address] = facts
         name, weight, flags, raw_codes = facts
         return Style(name, abs(size), angle, weight, flags, raw_codes, address)
