@@ -6,7 +6,7 @@ import re
 
 from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.model import Block, PageInfo, Paper, Paragraph, Section
-from agentsys.paper.pdf import captions, headings, layout
+from agentsys.paper.pdf import bibliography, captions, headings, layout
 from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
 from agentsys.paper.pdf.front import Front, find_front
 from agentsys.paper.pdf.headings import Heading
@@ -18,6 +18,11 @@ from agentsys.paper.pdf.trust import with_doubts
 from agentsys.paper.pdf.wire import RawDocument, RawPage
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 from agentsys.paper.references import split_references
+
+
+MAX_TITLE = 4
+"""Lines of a title."""
+_MASTHEAD = re.compile(r"\b(?:Journal of|Proceedings|Transactions|Letters|Review|Magazine|Preprint|Facility)\b")
 
 
 def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256: str) -> Paper:
@@ -38,7 +43,7 @@ def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256:
     end = next((heading.first for heading in found), len(flow))
     front = find_front(pages[0], end, title_lines, body) if pages else Front()
     sections = _sections(pages, flow, found, builder, front)
-    bibliography = (section for section in sections if section.kind == "references")
+    listed = (section for section in sections if section.kind == "references")
     abstract = (block for section in sections if section.kind == "abstract" for block in section.blocks)
     paper = Paper(
         source=name,
@@ -49,7 +54,8 @@ def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256:
         authors="\n".join(tidy(line.plain) for line in front.authors),
         abstract=" ".join(block.text for block in abstract if isinstance(block, Paragraph)),
         sections=tuple(sections),
-        references=tuple(reference for section in bibliography for reference in split_references(section)),
+        references=tuple(builder.references)
+        or tuple(reference for section in listed for reference in split_references(section)),
         pages=tuple(_info(page, decoder.apple or decoder.mac_roman) for page in pages),
         footnotes=tuple(builder.footnotes),
     )
@@ -82,12 +88,18 @@ def _title(pages: list[Page], body: Body, document: RawDocument) -> tuple[str, l
     ]
     if not upper:
         return document.metadata.get("Title", ""), []
+    named = [line for line in upper if not _MASTHEAD.search(line.plain)]
+    sizes = {round(_top_size(line), 1) for line in named}
+    # The name of a journal may be larger than the title; what is left must still be larger than running text.
+    upper = named if sizes and max(sizes) > 1.2 * body.size else upper
     size = max(map(_top_size, upper))
     lines: list[Line] = []
     for line in upper:
         near = not lines or line.base - lines[-1].base < 2 * size
         if _top_size(line) > 0.94 * size and near:
             lines.append(line)
+    if len(lines) > MAX_TITLE:  # a page in letters of one size has no title to tell
+        return tidy(lines[0].plain), []
     text = " ".join(tidy(line.plain) for line in lines)
     return re.sub(r"\s*[∗*†‡]+$", "", text), lines
 
@@ -130,6 +142,10 @@ def _sections(
                 streams[-1][1].lines.append(line)
         offset += len(page.lines)
     by_number = {page.number: page for page in pages}
+    streams = _with_bibliography(streams)
+    for heading, stream in streams:
+        if heading is not None and heading.kind == "references":
+            builder.references.extend(bibliography.entries(stream.lines, builder.vocabulary))
     sections = [(heading, builder.stream_blocks(stream, by_number)) for heading, stream in streams]
     result = SectionBuilder("text-layer")
     for heading, blocks in _run_in_abstract(sections):
@@ -138,6 +154,28 @@ def _sections(
         result.blocks = blocks
     result.close()
     return result.sections
+
+
+_Streams = list[tuple[Heading | None, Stream]]
+
+
+def _with_bibliography(streams: _Streams) -> _Streams:
+    """Part a bibliography that has no heading from the section before it."""
+    if any(heading is not None and heading.kind == "references" for heading, _ in streams):
+        return streams
+    for place in range(len(streams) - 1, -1, -1):
+        stream = streams[place][1]
+        start = bibliography.begins(stream.lines)
+        if start is None:
+            continue
+        listed = Stream()
+        listed.lines = stream.lines[start:]
+        listed.floats = [(max(at - start, 0), blocks) for at, blocks in stream.floats if at > start]
+        stream.floats = [(at, blocks) for at, blocks in stream.floats if at <= start]
+        del stream.lines[start:]
+        title = Heading(-1, -1, "", "References", 1, "references", listed.lines[0].page)
+        return [*streams[: place + 1], (title, listed), *streams[place + 1 :]]
+    return streams
 
 
 _Parts = list[tuple[Heading | None, list[Block]]]

@@ -6,7 +6,18 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from agentsys.paper.model import Algorithm, AlgorithmLine, Block, Box, Equation, Figure, ListBlock, Paragraph, Table
+from agentsys.paper.model import (
+    Algorithm,
+    AlgorithmLine,
+    Block,
+    Box,
+    Equation,
+    Figure,
+    ListBlock,
+    Paragraph,
+    Reference,
+    Table,
+)
 from agentsys.paper.pdf import cells, equations
 from agentsys.paper.pdf.fonts import Span
 from agentsys.paper.pdf.layout import Body, Page
@@ -40,6 +51,7 @@ class BlockBuilder:
         self.vocabulary = vocabulary
         self.numbers = equations.Numbers()
         self.footnotes: list[str] = []
+        self.references: list[Reference] = []
         self.count = 0
 
     def next_id(self) -> str:
