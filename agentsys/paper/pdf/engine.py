@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -32,3 +33,24 @@ def address_of(handle: Any) -> int:
 
 MAX_SIDE = 14_400.0
 """Longest page side in points: the limit of the PDF specification (ISO 32000-1, annex C)."""
+
+_SAMPLE = 100
+
+
+def load_page(document: Document, index: int) -> tuple[Page, TextPage]:
+    """Return a page and its text, turned so that most of it is upright: a sideways page is read as it is held."""
+    page = document[index]
+    text = page.get_textpage()
+    counts = {0: 0, 90: 0, 180: 0, 270: 0}
+    total = text.count_chars()
+    for position in range(0, total, max(total // _SAMPLE, 1)):
+        # Counter-clockwise in the page's own axes, without the turn that the page asks for.
+        angle = round(math.degrees(raw.FPDFText_GetCharAngle(text.raw, position))) % 360
+        if angle in counts and raw.FPDFText_GetUnicode(text.raw, position) > 0x20:
+            counts[angle] += 1
+    turn = max(counts, key=lambda angle: counts[angle])
+    if counts[turn] > 0.6 * sum(counts.values()) and turn != page.get_rotation() % 360:
+        text.close()
+        page.set_rotation(turn)
+        text = page.get_textpage()
+    return page, text

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agentsys.paper.pdf import glyphs, ink, inspect
-from agentsys.paper.pdf.engine import MAX_SIDE, Document, pdfium
+from agentsys.paper.pdf.engine import MAX_SIDE, Document, load_page, pdfium
 from agentsys.paper.pdf.facts import FontFacts
 from agentsys.paper.pdf.glyphs import Char
 
@@ -50,14 +50,13 @@ def open_document(data: bytes, password: str, emit: Emit) -> Document | None:
 def _page(document: Document, index: int, fonts: FontFacts) -> dict[str, Any]:
     record: dict[str, Any] = {"kind": "page", "number": index + 1, "lines": [], "notes": []}
     try:
-        page = document[index]
+        page, text = load_page(document, index)
     except pdfium.PdfiumError:
         return {**record, "width": 0.0, "height": 0.0, "notes": ["page cannot be loaded"]}
     width, height = page.get_size()
     if not 0 < min(width, height) <= max(width, height) <= MAX_SIDE:
         return {**record, "width": 0.0, "height": 0.0, "notes": ["page is larger than the format allows; not read"]}
     record |= {"width": width, "height": height}
-    text = page.get_textpage()
     chars, note = glyphs.read(page, text, MAX_CHARS)
     fonts.restore(chars)
     chars = combine_accents(chars)
