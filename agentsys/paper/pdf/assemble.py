@@ -19,7 +19,6 @@ from agentsys.paper.pdf.wire import RawDocument, RawPage
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 from agentsys.paper.references import split_references
 
-
 MAX_TITLE = 4
 """Lines of a title."""
 _MASTHEAD = re.compile(r"\b(?:Journal of|Proceedings|Transactions|Letters|Review|Magazine|Preprint|Facility)\b")

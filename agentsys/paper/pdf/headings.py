@@ -237,7 +237,8 @@ class _Sequence:
             return ""
         self.last = (value,)
         self.section = item.number
-        self.letters = self.parts = ()
+        self.letters: tuple[int, ...] = ()
+        self.parts: tuple[int, ...] = ()
         return item.number
 
     def _below_roman(self, item: _Candidate, parts: tuple[int, ...]) -> str:

@@ -22,9 +22,11 @@ OMX = (
     "()[]⌊⌋⌈⌉{}⟨⟩|∥/\\()()[]⌊⌋⌈⌉{}⟨⟩/\\" + "()[]⌊⌋⌈⌉{}⟨⟩/\\/\\()[][][]{}{}{}{|"
     "()()⟨⟩⊔⊔∮∮⊙⊙⊕⊕⊗⊗∑∏∫⋃⋂⊎⋀⋁∑∏∫⋃⋂⊎⋀⋁" + "∐∐ˆˆˆ˜˜˜[]⌊⌋⌈⌉{}√√√√√√√∥↑↓⏞⏞⏟⏟⇑⇓"
 )
-OT1 = {chr(BARE + code): char for code, char in enumerate("ΓΔΘΛΞΠΣΥΦΨΩ")} | {
-    chr(BARE + 11 + position): text for position, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ı", "ȷ"))
-} | {'"': "”", "\\": "“", "{": "–", "|": "—"}
+OT1 = (
+    {chr(BARE + code): char for code, char in enumerate("ΓΔΘΛΞΠΣΥΦΨΩ")}
+    | {chr(BARE + 11 + position): text for position, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ı", "ȷ"))}
+    | {'"': "”", "\\": "“", "{": "–", "|": "—"}
+)
 """Where the encoding of TeX's upright text differs from ASCII; the keys are characters as the child hands them over."""
 PIECES = frozenset((*range(0x30, 0x44), *range(0x7A, 0x7E)))
 """Codes of OMX that are parts of tall brackets and of horizontal braces, beyond the first part."""
