@@ -9,6 +9,7 @@ from agentsys.paper.model import Block, PageInfo, Paper, Paragraph, Section
 from agentsys.paper.pdf import bibliography, captions, headings, layout
 from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
 from agentsys.paper.pdf.front import Front, find_front
+from agentsys.paper.pdf.grids import find_grids, inside
 from agentsys.paper.pdf.headings import Heading
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, page_lines
@@ -82,8 +83,11 @@ def _title(pages: list[Page], body: Body, document: RawDocument) -> tuple[str, l
     if not pages:
         return "", []
     page = pages[0]
+    walled = {index for grid in find_grids(page) for index in inside(grid, page)}
     upper = [
-        line for line in page.lines if line.box[1] < 0.55 * page.height and len(re.findall(r"[A-Za-z]", line.plain)) > 2
+        line
+        for index, line in enumerate(page.lines)
+        if index not in walled and line.box[1] < 0.55 * page.height and len(re.findall(r"[A-Za-z]", line.plain)) > 2
     ]
     if not upper:
         return document.metadata.get("Title", ""), []
@@ -127,6 +131,7 @@ def _sections(
         found_captions = captions.find_captions(page, builder.body, taken | opening)
         regions = find_regions(page, found_captions, taken | opening, builder.body)
         first = {caption.first: position for position, caption in enumerate(regions.captions)}
+        loose = {inner[0]: (grid, inner) for grid, inner in regions.loose}
         builder.footnotes.extend(
             join_lines([page.lines[index] for index in note], builder.vocabulary) for note in regions.footnotes
         )
@@ -134,6 +139,9 @@ def _sections(
             heading = starts.get(index + offset)
             if heading is not None:
                 streams.append((heading, Stream()))
+            if index in loose:
+                grid, inner = loose[index]
+                streams[-1][1].put_float(builder.loose_table(page, grid, inner))
             if index in first:
                 position = first[index]
                 streams[-1][1].put_float(builder.float_blocks(page, regions, position))

@@ -20,6 +20,7 @@ from agentsys.paper.model import (
 )
 from agentsys.paper.pdf import cells, equations
 from agentsys.paper.pdf.fonts import Span
+from agentsys.paper.pdf.grids import Grid, complete, rows_of
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, box_of, items_of
 from agentsys.paper.pdf.mathlayout import linear
@@ -72,7 +73,10 @@ class BlockBuilder:
             "caption": join_lines(caption_lines, self.vocabulary),
             "text": "\n".join(raw),
         }
-        rows = tuple(tuple(tidy(cell) for cell in row) for row in cells.table_rows(lines, page.aside))
+        grid = regions.grids.get(position)
+        walled = grid is not None and complete(grid, lines)
+        found = rows_of(grid, lines) if grid and walled else cells.table_rows(lines, page.aside)
+        rows = tuple(tuple(tidy(cell) for cell in row) for row in found)
         if caption.kind == "table":
             displays = self._equations_in(page, lines)
             if len(displays) > 1:
@@ -89,6 +93,19 @@ class BlockBuilder:
         box = regions.boxes[position]
         base["bbox"] = box if box[3] - box[1] > 12 else base["bbox"]
         return [Figure.model_validate({**base, "text": words, "rows": rows if tabular else ()})]
+
+    def loose_table(self, page: Page, grid: Grid, indices: list[int]) -> list[Block]:
+        """Make the block of a table that has walls and no caption."""
+        lines = [page.lines[index] for index in indices]
+        found = rows_of(grid, lines) if complete(grid, lines) else cells.table_rows(lines, page.aside)
+        rows = tuple(tuple(tidy(cell) for cell in row) for row in found)
+        raw = tuple(tidy(line.text) for line in lines)
+        text = "\n".join(raw)
+        return [
+            Table(
+                id=self.next_id(), page=page.number, bbox=grid.box, text=text, rows=rows, raw_lines=raw, confidence=0.8
+            )
+        ]
 
     def _equations_in(self, page: Page, lines: list[Line]) -> list[tuple[str, Equation]]:
         """Numbered equations that are typeset as rows of a table, each with the words at the left of its row."""

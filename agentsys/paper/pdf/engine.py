@@ -35,6 +35,8 @@ MAX_SIDE = 14_400.0
 """Longest page side in points: the limit of the PDF specification (ISO 32000-1, annex C)."""
 
 _SAMPLE = 100
+MOSTLY = 0.85
+"""Share of the characters by which a page is turned: the words of an upright page's figure may all be sideways."""
 
 
 def load_page(document: Document, index: int) -> tuple[Page, TextPage]:
@@ -49,7 +51,7 @@ def load_page(document: Document, index: int) -> tuple[Page, TextPage]:
         if angle in counts and raw.FPDFText_GetUnicode(text.raw, position) > 0x20:
             counts[angle] += 1
     turn = max(counts, key=lambda angle: counts[angle])
-    if counts[turn] > 0.6 * sum(counts.values()) and turn != page.get_rotation() % 360:
+    if counts[turn] > MOSTLY * sum(counts.values()) and turn != page.get_rotation() % 360:
         text.close()
         page.set_rotation(turn)
         text = page.get_textpage()

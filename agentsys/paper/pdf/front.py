@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from agentsys.paper.pdf.grids import find_grids, inside
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line
 
@@ -32,6 +33,7 @@ def find_front(page: Page, end: int, title: list[Line], body: Body) -> Front:
         title: the lines of the title.
     """
     front = Front()
+    walled = {index for grid in find_grids(page) for index in inside(grid, page)}
     running = _running(page.lines[:end], body)
     below = not title
     for index, line in enumerate(page.lines[:end]):
@@ -41,7 +43,7 @@ def find_front(page: Page, end: int, title: list[Line], body: Body) -> Front:
             continue
         if below and (ABSTRACT.match(line.plain) or index in running):
             break
-        if index in running:
+        if index in running or index in walled:
             continue
         front.lines.add(index)
         (front.authors if below else front.notices).append(line)
