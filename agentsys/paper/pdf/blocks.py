@@ -8,7 +8,6 @@ from itertools import pairwise
 
 from agentsys.paper.model import (
     Algorithm,
-    AlgorithmLine,
     Block,
     Box,
     Equation,
@@ -26,6 +25,7 @@ from agentsys.paper.pdf.lines import Line, box_of, items_of
 from agentsys.paper.pdf.mathlayout import linear
 from agentsys.paper.pdf.numbered import join_numbers
 from agentsys.paper.pdf.regions import Regions
+from agentsys.paper.pdf.steps import indented
 from agentsys.paper.pdf.trust import balanced
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 
@@ -85,7 +85,7 @@ class BlockBuilder:
             table = Table.model_validate({**base, "rows": rows, "raw_lines": raw, "confidence": confidence})
             return [table, *(equation for _, equation in displays)]
         if caption.kind == "algorithm":
-            steps = _indented(lines, page)
+            steps = indented(lines, page.raw.rules)
             text = "\n".join("  " * step.indent + step.text for step in steps)
             return [Algorithm.model_validate({**base, "lines": steps, "text": text})]
         tabular = _tabular(page, regions.boxes[position], rows)
@@ -346,40 +346,3 @@ def _room_around(page: Page, lines: list[Line]) -> Box:
     above = max((box[3] for box in others if box[3] <= top), default=top - 40)
     below = min((box[1] for box in others if box[1] >= bottom), default=bottom + 40)
     return (left, max(above, top - 60), max(right, edge), min(below, bottom + 60))
-
-
-def _start(line: Line) -> float:
-    """Where the words of an algorithm's line begin, after its number."""
-    numbered = re.match(r"^\d{1,2}[:.]", line.plain) and len(line.spans) > 1
-    return line.spans[1].x0 if numbered else line.box[0]
-
-
-def _steps(lines: list[Line]) -> list[list[Line]]:
-    """Lines of an algorithm; pieces of mathematics that overlap a line in height belong to it."""
-    steps: list[list[Line]] = []
-    for line in lines:
-        piece = equations.is_fragment(line) and not re.match(r"^\d{1,2}[:.]", line.plain)
-        bottom = max((part.box[3] for part in steps[-1]), default=0.0) if steps else 0.0
-        if steps and piece and line.box[1] < bottom - 1 and line.box[0] > steps[-1][0].box[0]:
-            steps[-1].append(line)
-        else:
-            steps.append([line])
-    return steps
-
-
-def _step_text(step: list[Line], page: Page) -> str:
-    if len(step) == 1:
-        return tidy(step[0].text)
-    spans = [span for line in step for span in line.spans]
-    return tidy(linear(items_of(spans), page.raw.rules).replace("\n", " "))
-
-
-def _indented(lines: list[Line], page: Page) -> tuple[AlgorithmLine, ...]:
-    if not lines:
-        return ()
-    numbered = [_start(line) for line in lines if _start(line) != line.box[0]]
-    left = min(numbered or [line.box[0] for line in lines])
-    return tuple(
-        AlgorithmLine(indent=min(max(int((_start(step[0]) - left + 3) / 9), 0), 8), text=_step_text(step, page))
-        for step in _steps(lines)
-    )
