@@ -15,6 +15,7 @@ from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, page_lines
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
 from agentsys.paper.pdf.regions import find_regions
+from agentsys.paper.pdf.sideways import sideways_blocks
 from agentsys.paper.pdf.trust import with_doubts
 from agentsys.paper.pdf.wire import RawDocument, RawPage
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
@@ -131,6 +132,8 @@ def _sections(
         found_captions = captions.find_captions(page, builder.body, taken | opening)
         regions = find_regions(page, found_captions, taken | opening, builder.body)
         first = {caption.first: position for position, caption in enumerate(regions.captions)}
+        if page.aside and (turned := sideways_blocks(page, builder)):
+            streams[-1][1].put_float(turned)
         loose = {inner[0]: (grid, inner) for grid, inner in regions.loose}
         builder.footnotes.extend(
             join_lines([page.lines[index] for index in note], builder.vocabulary) for note in regions.footnotes

@@ -89,8 +89,9 @@ class BlockBuilder:
             text = "\n".join("  " * step.indent + step.text for step in steps)
             return [Algorithm.model_validate({**base, "lines": steps, "text": text})]
         tabular = _tabular(page, regions.boxes[position], rows)
-        words = "" if any("\ufffd" * 3 in line for line in raw) else "\n".join(raw)
         box = regions.boxes[position]
+        raw = (*raw, *(tidy(line.plain) for line in page.aside if _within(line, box)))
+        words = "" if any("\ufffd" * 3 in line for line in raw) else "\n".join(raw)
         base["bbox"] = box if box[3] - box[1] > 12 else base["bbox"]
         return [Figure.model_validate({**base, "text": words, "rows": rows if tabular else ()})]
 
@@ -303,6 +304,11 @@ def _edge(values: list[float], *, low: bool) -> float:
         counts[round(value / 2)] = counts.get(round(value / 2), 0) + 1
     enough = [key for key, count in counts.items() if count >= max(2, 0.15 * len(values))] or list(counts)
     return 2.0 * (min(enough) if low else max(enough))
+
+
+def _within(line: Line, box: Box) -> bool:
+    x, y = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
 
 
 def _tabular(page: Page, box: Box, rows: tuple[tuple[str, ...], ...]) -> bool:
