@@ -73,7 +73,7 @@ def _info(page: Page, wrong: bool) -> PageInfo:
         chars=raw.chars,
         unmapped=page.repair.lost,
         math_repaired=page.repair.repaired > 0,
-        math_trusted=not (raw.guessed or (wrong and page.repair.lost)),
+        math_trusted=not (raw.guessed or page.repair.guessed or (wrong and page.repair.lost)),
         hidden_chars=raw.hidden_chars,
         scanned=raw.chars < 50 and bool(raw.images),
     )

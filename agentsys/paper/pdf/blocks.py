@@ -154,7 +154,9 @@ class BlockBuilder:
         spans = [span for line in lines for span in equations.without_number(line, self.numbers.of(line))]
         text = tidy(linear(items_of(spans), page.raw.rules)) if spans else ""
         # A glyph without a meaning makes the whole doubtful; a picture of it is handed over as well.
-        trusted = bool(text) and "\ufffd" not in text and balanced(text) and not page.raw.guessed
+        trusted = (
+            bool(text) and "\ufffd" not in text and balanced(text) and not (page.raw.guessed or page.repair.guessed)
+        )
         return Equation(
             id=self.next_id(),
             page=page.number,

@@ -11,13 +11,14 @@ from agentsys.paper.pdf.captions import CAPTION
 from agentsys.paper.pdf.layout import Page
 from agentsys.paper.pdf.lines import Line
 from agentsys.paper.pdf.regions import find_regions
+from agentsys.paper.pdf.words import join_lines
 
 LEAST = 6
 """Sideways lines below which they are labels of a figure."""
 
 
 def sideways_blocks(page: Page, builder: BlockBuilder) -> list[Block]:
-    """Return the floats with a caption among the sideways lines of a page; their lines are no longer aside."""
+    """Return the floats with a caption among the sideways lines of a page; what is left of the lines is notes."""
     blocks: list[Block] = []
     for angle in (90, -90):
         lines = [line for line in page.aside if (line.angle + 180) % 360 - 180 == angle]
@@ -29,8 +30,10 @@ def sideways_blocks(page: Page, builder: BlockBuilder) -> list[Block]:
             for block in builder.float_blocks(turned, regions, position):
                 box = None if block.bbox is None else _back(block.bbox, page, angle)
                 blocks.append(block.model_copy(update={"bbox": box}))
-        taken = {id(lines[index]) for index in regions.used}
-        page.aside = [line for line in page.aside if id(line) not in taken]
+        rest = [line for index, line in enumerate(lines) if index not in regions.used]
+        if rest:
+            builder.footnotes.append(join_lines(rest, builder.vocabulary))
+        page.aside = [line for line in page.aside if not any(line is other for other in lines)]
     return blocks
 
 

@@ -49,8 +49,8 @@ def _page_doubts(paper: Paper, page: Page, lost: list[str]) -> Iterator[str]:
         yield "it is a picture without text"
     if page.repair.lost:
         yield f"{page.repair.lost} characters have no meaning in the file"
-    if raw.guessed:
-        yield f"{raw.guessed} characters are of fonts that do not say what they show, and were guessed"
+    if guessed := raw.guessed + page.repair.guessed:
+        yield f"{guessed} characters are of fonts that do not say what they show, and were guessed"
     blocks = [block for block in paper.blocks() if block.page == page.number]
     yield from _block_doubts(blocks)
 
