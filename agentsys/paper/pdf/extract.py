@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agentsys.paper.pdf import glyphs, ink, inspect
-from agentsys.paper.pdf.engine import MAX_SIDE, Document, load_page, pdfium
+from agentsys.paper.pdf.engine import MAX_SIDE, Document, Page, TextPage, load_page, pdfium
 from agentsys.paper.pdf.facts import FontFacts
 from agentsys.paper.pdf.glyphs import Char
 
@@ -57,19 +57,34 @@ def _page(document: Document, index: int, fonts: FontFacts) -> dict[str, Any]:
     if not 0 < min(width, height) <= max(width, height) <= MAX_SIDE:
         return {**record, "width": 0.0, "height": 0.0, "notes": ["page is larger than the format allows; not read"]}
     record |= {"width": width, "height": height}
-    chars, note = glyphs.read(page, text, MAX_CHARS)
-    fonts.restore(chars)
-    chars = combine_accents(chars)
+    chars, note, checked, hidden = _looked_at(page, text, fonts)
+    facts = inspect.page_facts(page, height)
+    report = [run for run in ink.report(chars, hidden) if run[0] == ink.MORE]
+    if report and inspect.drop_replacements(page):
+        # A replacement that is longer than what it stands for is reported; what is read is what is shown.
+        text.close()
+        text = page.get_textpage()
+        chars, note, checked, hidden = _looked_at(page, text, fonts)
+    else:
+        report = []
     if note:
         record["notes"].append(note)
-    checked, hidden = ink.find_hidden(page, chars, width, height)
-    record |= {"ink_checked": checked, "hidden": ink.report(chars, hidden)}
-    record["hidden_chars"] = len(hidden)
+    record |= {"ink_checked": checked, "hidden": [*report, *ink.report(chars, hidden)]}
+    record["hidden_chars"] = len(hidden) + sum(len(run[2]) for run in report)
     record |= glyphs.to_lines(chars, hidden.keys())
-    record |= inspect.page_facts(page, height)
+    record |= facts
     text.close()
     page.close()
     return record
+
+
+def _looked_at(page: Page, text: TextPage, fonts: FontFacts) -> tuple[list[Char], str, bool, dict[int, str]]:
+    """The characters of a page, a note, whether it was searched for hidden ones, and why which are hidden."""
+    chars, note = glyphs.read(page, text, MAX_CHARS)
+    fonts.restore(chars)
+    chars = combine_accents(chars)
+    checked, hidden = ink.find_hidden(page, chars, *page.get_size())
+    return chars, note, checked, hidden
 
 
 def combine_accents(chars: list[Char]) -> list[Char]:
