@@ -106,7 +106,7 @@ def _unwrapped(text: str, name: str, count: int) -> str:
         match = pattern.search(text)
         if match is None:
             break
-        place = match.end()
+        start = end = place = match.end()
         for _ in range(count + 1):
             place = _after_options(text, place)
             start, end = place + 1, scan.matching(text, place) if text[place : place + 1] == "{" else -1

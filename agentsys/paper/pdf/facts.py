@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
-from agentsys.paper.pdf.glyphs import Char
+from agentsys.paper.pdf.glyphs import Char, Style
 from agentsys.paper.pdf.texcodes import BARE, OT1
 
 _X_HEIGHT, _CAPITALS = 0.43, 0.683
@@ -61,13 +61,17 @@ class FontFacts:
         """Give names, sizes and meanings to the characters of a page, in place."""
         bitmaps: dict[int, list[Char]] = {}
         coded: dict[int, list[Char]] = {}
+        last: Style | None = None
+        group: list[Char] | None = None
         for char in chars:
-            if char.style is None:
-                continue
-            if not char.style.font:
-                bitmaps.setdefault(char.style.face, []).append(char)
-            elif char.kind == "u" and not char.style.raw_codes:
-                coded.setdefault(char.style.face, [])
+            style = char.style
+            if style is not last and style is not None:
+                group = None if style.font else bitmaps.setdefault(style.face, [])
+                last = style
+            if group is not None and style is not None:
+                group.append(char)
+            elif char.kind == "u" and style is not None and not style.raw_codes:
+                coded.setdefault(style.face, [])
         for face, found in bitmaps.items():
             self._look(face, found)
         sizes = {face: self._size(face) for face in bitmaps}

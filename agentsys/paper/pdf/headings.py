@@ -14,7 +14,7 @@ from agentsys.paper.pdf.lines import Line
 
 NUMBERED = re.compile(
     r"(?:(?P<word>Appendix|Section)\s+)?"
-    r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}|[A-Z](?:\.\d{1,2}){0,3})(?P<dot>[.:)]?)\s+(?P<title>\S.*)"
+    r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}(?:\.[IVX]{1,4}){0,2}|[A-Z](?:\.\d{1,2}){0,3})(?P<dot>[.:)]?)\s+(?P<title>\S.*)"
 )
 _BODY = ("introduction", "related work", "methods", "results", "discussion", "conclusion", "conclusions")
 KNOWN: dict[str, SectionKind] = {
@@ -123,6 +123,8 @@ def _candidates(flow: list[Line], body: Body) -> list[_Candidate]:
         schemes = ["arabic"] if number[0].isdigit() else ["letter"] if len(number.split(".")[0]) == 1 else []
         if re.fullmatch(r"[IVX]+", number) and match["dot"]:
             schemes.append("roman")
+        elif re.fullmatch(r"[IVX]+(?:\.[IVX]+)+", number):
+            schemes = ["romans"]
         found.extend(_Candidate(index, number, scheme, title, style, line) for scheme in schemes)
     return found
 
@@ -217,6 +219,8 @@ class _Sequence:
         """Return the full number if it may follow, else an empty string."""
         if item.scheme == "roman":
             return self._roman(item)
+        if item.scheme == "romans":
+            return self._romans(item)
         if item.scheme == "letter":
             return self._letter(item)
         parts = tuple(int(part) for part in item.number.split("."))
@@ -241,11 +245,19 @@ class _Sequence:
         self.parts: tuple[int, ...] = ()
         return item.number
 
+    def _romans(self, item: _Candidate) -> str:
+        """`V.I.II`, in Roman numbers throughout."""
+        parts = tuple(_roman_value(part) for part in item.number.split("."))
+        if not self.roman or parts[:1] != self.last or not _follows(self.parts or parts[:1], parts):
+            return ""
+        self.parts = parts
+        return item.number
+
     def _below_roman(self, item: _Candidate, parts: tuple[int, ...]) -> str:
         """`III-C-1` for `1` below `C` of section III; `4.1` may stand as it is printed."""
         if not self.last or (len(parts) == 1 and not self.letters) or len(parts) > 2:
             return ""
-        wanted = self.parts[-1] + 1 if self.parts else 1
+        wanted = max(self.parts[-1:], default=0) + 1
         if parts[-1] != wanted or (len(parts) == 2 and not 0 <= parts[0] - self.last[0] <= 1):
             return ""
         self.parts = parts
