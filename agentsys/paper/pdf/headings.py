@@ -133,7 +133,7 @@ def _no_title(line: Line, title: str) -> bool:
     """True for a note or an address behind a raised number, and for a step of an algorithm."""
     first = line.spans[0]
     raised = first.size < 0.86 * line.size and first.base < line.base - 0.1 * line.size
-    return raised or re.search(r"[=←]|:=|\b(?:do|then)$", title) is not None
+    return raised or (not line.bold and re.search(r"[=←]|:=|\b(?:do|then)$", title) is not None)
 
 
 def _contents_line(flow: list[Line], index: int) -> bool:

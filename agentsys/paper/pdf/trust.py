@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agentsys.paper.model import Block, Equation, Paper, Table
 from agentsys.paper.pdf.layout import Page
@@ -82,10 +82,19 @@ def _structure_doubts(paper: Paper) -> Iterator[str]:
         yield "no references were found"
     elif any(len(entry.raw) > 1_500 for entry in paper.references):
         yield "entries of the references may be merged"
-    numbers = [int(section.number) for section in titled if section.number.isdecimal()]
-    missed = sorted(set(range(1, max(numbers, default=0))) - set(numbers))
+    yield from _gaps("no heading was found for section", [section.number for section in titled])
+    numbers = [part for block in paper.equations for part in block.number.split(", ")]
+    yield from _gaps("no equation was found for the number", numbers)
+    yield from _gaps("no caption was found for figure", [block.label for block in paper.figures])
+    yield from _gaps("no caption was found for table", [block.label for block in paper.tables])
+
+
+def _gaps(what: str, labels: Iterable[str]) -> Iterator[str]:
+    """Name the numbers that are missing before the last one."""
+    numbers = {int(label) for label in labels if label.isdecimal() and len(label) < 4}
+    missed = sorted(set(range(1, max(numbers, default=0))) - numbers)
     if missed:
-        yield f"no heading was found for section {', '.join(map(str, missed[:8]))}"
+        yield f"{what} {', '.join(map(str, missed[:8]))}{' ...' if len(missed) > 8 else ''}"
 
 
 def _letters(text: str) -> str:
