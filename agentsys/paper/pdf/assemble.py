@@ -39,7 +39,7 @@ def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256:
         page.columns = layout.count_columns(page, body)
     flow = [line for page in pages for line in page.lines]
     found = headings.find_headings(flow, body, document.outline)
-    builder = BlockBuilder(body, Vocabulary(flow))
+    builder = BlockBuilder(body, Vocabulary(flow), decoder.guesses)
     title, title_lines = _title(pages, body, document)
     end = next((heading.first for heading in found), len(flow))
     front = find_front(pages[0], end, title_lines, body) if pages else Front()
@@ -73,7 +73,7 @@ def _info(page: Page, wrong: bool) -> PageInfo:
         chars=raw.chars,
         unmapped=page.repair.lost,
         math_repaired=page.repair.repaired > 0,
-        math_trusted=not (raw.guessed or page.repair.guessed or (wrong and page.repair.lost)),
+        math_trusted=not (raw.guessed or (wrong and page.repair.lost)),
         hidden_chars=raw.hidden_chars,
         scanned=raw.chars < 50 and bool(raw.images),
     )

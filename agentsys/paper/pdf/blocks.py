@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from agentsys.paper.model import (
@@ -47,9 +47,10 @@ class Stream:
 class BlockBuilder:
     """Makes the blocks of a paper, with ids that run on."""
 
-    def __init__(self, body: Body, vocabulary: Vocabulary) -> None:
+    def __init__(self, body: Body, vocabulary: Vocabulary, guesses: Callable[[str], bool] = lambda _: False) -> None:
         self.body = body
         self.vocabulary = vocabulary
+        self.guesses = guesses
         self.numbers = equations.Numbers()
         self.footnotes: list[str] = []
         self.references: list[Reference] = []
@@ -154,9 +155,8 @@ class BlockBuilder:
         spans = [span for line in lines for span in equations.without_number(line, self.numbers.of(line))]
         text = tidy(linear(items_of(spans), page.raw.rules)) if spans else ""
         # A glyph without a meaning makes the whole doubtful; a picture of it is handed over as well.
-        trusted = (
-            bool(text) and "\ufffd" not in text and balanced(text) and not (page.raw.guessed or page.repair.guessed)
-        )
+        trusted = bool(text) and "\ufffd" not in text and balanced(text) and not page.raw.guessed
+        trusted = trusted and not any(self.guesses(span.font.name) for span in spans)
         return Equation(
             id=self.next_id(),
             page=page.number,

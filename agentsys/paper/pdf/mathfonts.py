@@ -93,6 +93,10 @@ class Decoder:
         elif match := _latin_modern_font(font):
             self.mac_roman = self.mac_roman or any(char in texcodes.ODD[match["family"]] for char in text)
 
+    def guesses(self, font: str) -> bool:
+        """True for a font of which characters are guessed; `font` is its name without the prefix of a subset."""
+        return any(name.split("+", 1)[-1] == font for name in self.pi) or (self.recoded and "CMEX" in font)
+
     def decode(self, font: str, span: RawSpan, repair: Repair) -> str:
         """Return the text of a span; counts what was restored and what is lost."""
         text = span[0]
@@ -159,7 +163,8 @@ class Decoder:
 def _recoded(chars: set[str]) -> bool:
     """True if some glyphs of a symbol font have their names, and others codes at which TeX has named ones."""
     named = any(ord(char) > 0x7F and not texcodes.BARE <= ord(char) <= texcodes.BARE + 0x20 for char in chars)
-    return named and any(ord(char) - texcodes.BARE in _NAMED_CODES for char in chars)
+    # One alone is the minus from which TeX makes long arrows.
+    return named and sum(ord(char) - texcodes.BARE in _NAMED_CODES for char in chars) >= 2
 
 
 def _glyph(table: str, code: int) -> str:
