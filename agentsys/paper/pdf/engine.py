@@ -45,10 +45,15 @@ def load_page(document: Document, index: int) -> tuple[Page, TextPage]:
     text = page.get_textpage()
     counts = {0: 0, 90: 0, 180: 0, 270: 0}
     total = text.count_chars()
+    matrix = raw.FS_MATRIX()
     for position in range(0, total, max(total // _SAMPLE, 1)):
+        if raw.FPDFText_GetUnicode(text.raw, position) <= 0x20 or not raw.FPDFText_GetMatrix(
+            text.raw, position, matrix
+        ):
+            continue
         # Counter-clockwise in the page's own axes, without the turn that the page asks for.
-        angle = round(math.degrees(raw.FPDFText_GetCharAngle(text.raw, position))) % 360
-        if angle in counts and raw.FPDFText_GetUnicode(text.raw, position) > 0x20:
+        angle = round(math.degrees(math.atan2(matrix.b, matrix.a))) % 360
+        if angle in counts:
             counts[angle] += 1
     turn = max(counts, key=lambda angle: counts[angle])
     if counts[turn] > MOSTLY * sum(counts.values()) and turn != page.get_rotation() % 360:
