@@ -193,6 +193,10 @@ class Audit(PaperModel):
     notes: tuple[str, ...] = ()
 
 
+def _celled(table: Table) -> bool:
+    return bool(table.rows)
+
+
 class Paper(PaperModel):
     """A paper as a careful reader has it."""
 
@@ -221,9 +225,9 @@ class Paper(PaperModel):
 
     @property
     def trusted(self) -> bool:
-        """False if anything is in doubt: a page, an equation, or the structure."""
+        """False if anything is in doubt: a page, an equation, a table, or the structure."""
         doubts = self.doubts or any(page.doubts or not page.math_trusted for page in self.pages)
-        return not doubts and all(equation.trusted for equation in self.equations)
+        return not doubts and all(equation.trusted for equation in self.equations) and all(map(_celled, self.tables))
 
     def with_blocks(self, change: Callable[[Block], Block], **fields: Any) -> Paper:
         """Return the paper with every block as `change` returns it, and other `fields` set."""

@@ -26,7 +26,7 @@ from agentsys.paper.pdf.mathlayout import linear
 from agentsys.paper.pdf.numbered import join_numbers
 from agentsys.paper.pdf.regions import Regions
 from agentsys.paper.pdf.steps import indented
-from agentsys.paper.pdf.trust import balanced
+from agentsys.paper.pdf.trust import well_formed
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 
 BULLET = re.compile(r"^(?:[•‣◦▪–∗·●○■]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+(?=\S)")
@@ -155,7 +155,7 @@ class BlockBuilder:
         spans = [span for line in lines for span in equations.without_number(line, self.numbers.of(line))]
         text = tidy(linear(items_of(spans), page.raw.rules)) if spans else ""
         # A glyph without a meaning makes the whole doubtful; a picture of it is handed over as well.
-        trusted = bool(text) and "\ufffd" not in text and balanced(text) and not page.raw.guessed
+        trusted = bool(text) and "\ufffd" not in text and well_formed(text) and not page.raw.guessed
         trusted = trusted and not any(self.guesses(span.font.name) for span in spans)
         return Equation(
             id=self.next_id(),

@@ -99,7 +99,9 @@ class Decoder:
 
     def decode(self, font: str, span: RawSpan, repair: Repair) -> str:
         """Return the text of a span; counts what was restored and what is lost."""
-        text = span[0]
+        text = span[0].translate(texcodes.BRACKET_PIECES)
+        if not text:
+            return ""
         if font in self.pi:
             repair.guessed += len(text)
             return "".join(PI.get(char, char) for char in text)

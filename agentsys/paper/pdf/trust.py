@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from agentsys.paper.model import Block, Equation, Paper, Table
+from agentsys.paper.model import Paper
 from agentsys.paper.pdf.layout import Page
 from agentsys.paper.pdf.lines import Line
 from agentsys.paper.pdf.words import tidy
@@ -15,7 +15,13 @@ LONG_ABSTRACT = 6_000
 HIDDEN_SHARE = 0.1
 """Share of a page's characters that may be hidden before the page itself is in doubt."""
 _LETTERS = re.compile(r"[^\W\d_]+")
+_BROKEN = re.compile(r"[_^]\{\s*[∈=]|[\ue000-\uf8ff]")
+"""An index that begins with a relation has lost what stands before it; private characters have no meaning."""
 _STAMP = re.compile(r"arXiv:\d{4}\.\d|(?:hep|astro|cond|math|quant)-?[a-z]*/\d{7}")
+NEAR = 20_000
+"""Letters after the row before within which a row is looked for first."""
+MISSES = 3_000
+"""Rows that are looked for in the whole text; a file that is made to hold up the search ends there, in doubt."""
 SHORT = 12
 """Letters below which a row is not looked for: labels of figures and mathematics are rearranged."""
 
@@ -24,19 +30,29 @@ def with_doubts(paper: Paper, pages: list[Page]) -> Paper:
     """Return the paper with `doubts`, of its pages and of the whole."""
     lost = _lost(paper, pages)
     infos = tuple(
-        info.model_copy(update={"doubts": tuple(_page_doubts(paper, page, lost.get(page.number, [])))})
+        info.model_copy(update={"doubts": tuple(_page_doubts(page, lost.get(page.number, [])))})
         for info, page in zip(paper.pages, pages, strict=True)
     )
     return paper.model_copy(update={"pages": infos, "doubts": tuple(_structure_doubts(paper))})
 
 
-def balanced(text: str) -> bool:
-    """True if brackets of mathematics come in pairs; intervals such as `[0, 1)` are pairs too."""
-    bare = re.sub(r"\\(?:frac|overline|text)|[_^√]\{", "{", text)
-    return sum(bare.count(char) for char in "([") == sum(bare.count(char) for char in ")]")
+def well_formed(text: str) -> bool:
+    """True if a formula is put together so that it can be right: brackets in pairs, also inside of each group.
+
+    Intervals such as `[0, 1)` are pairs too, and a brace that is never closed is that of cases.
+    """
+    open_ones: list[str] = []
+    for char in text:
+        if char in "([{":
+            open_ones.append(char)
+        elif char in ")]}":
+            last = open_ones.pop() if open_ones else ""
+            if (last == "{") != (char == "}") or not last:
+                return False
+    return set(open_ones) <= {"{"} and not _BROKEN.search(text)
 
 
-def _page_doubts(paper: Paper, page: Page, lost: list[str]) -> Iterator[str]:
+def _page_doubts(page: Page, lost: list[str]) -> Iterator[str]:
     raw = page.raw
     if lost:
         words = sum(len(text.split()) for text in lost)
@@ -51,25 +67,6 @@ def _page_doubts(paper: Paper, page: Page, lost: list[str]) -> Iterator[str]:
         yield f"{page.repair.lost} characters have no meaning in the file"
     if guessed := raw.guessed + page.repair.guessed:
         yield f"{guessed} characters are of fonts that do not say what they show, and were guessed"
-    blocks = [block for block in paper.blocks() if block.page == page.number]
-    yield from _block_doubts(blocks)
-
-
-def _block_doubts(blocks: list[Block]) -> Iterator[str]:
-    equations = [block for block in blocks if isinstance(block, Equation)]
-    empty = [_name(block) for block in equations if not block.text.strip() and block.latex is None]
-    wrong = [_name(block) for block in equations if not block.trusted and block.text.strip()]
-    if empty:
-        yield f"read as a picture only: {', '.join(empty)}"
-    if wrong:
-        yield f"likely misread: {', '.join(wrong)}"
-    bare = [f"table {block.label}".strip() for block in blocks if isinstance(block, Table) and not block.rows]
-    if bare:
-        yield f"no cells found: {', '.join(bare)}"
-
-
-def _name(block: Equation) -> str:
-    return f"equation ({block.number})" if block.number else "an equation without a number"
 
 
 def _structure_doubts(paper: Paper) -> Iterator[str]:
@@ -105,15 +102,17 @@ def _lost(paper: Paper, pages: list[Page]) -> dict[int, list[str]]:
     """Rows of words that are found nowhere in the paper, by page number."""
     text = _letters("\n".join(_texts(paper)))
     found: dict[int, list[str]] = {}
-    place = 0
+    place = misses = 0
     for page in pages:
         for line in (*page.lines, *page.aside):
             for run in _runs(line):
                 needle = _letters(run)
-                if len(needle) < SHORT or _STAMP.search(run):
+                if len(needle) < SHORT or _STAMP.search(run) or misses > MISSES:
                     continue
-                here = text.find(needle, place)
-                here = here if here >= 0 else text.find(needle)
+                here = text.find(needle, place, place + NEAR)
+                if here < 0:
+                    misses += 1
+                    here = text.find(needle)
                 if here >= 0:
                     place = here
                 elif not _in_halves(needle, text):
