@@ -104,7 +104,7 @@ def test_fractions_and_roots_whose_bars_are_pictures_are_read() -> None:
     texts = {item.number: item.text for item in _read("revtex-dvips").equations}
     assert texts["7"] == "u = \\frac{v^{2}}{a} ."
     assert texts["4"] == "p = \\frac{1}{2} uτ_{0}^{2} , q = \\frac{√{27}}{4} \\frac{b}{√{us}} p ."
-    assert texts["28"] == "Ω(r) = \\frac{√{g(r)}}{r} ."
+    assert texts["28"] == "Ω(r) = √{\\frac{g(r)}{r}} ."
 
 
 @pytest.mark.parametrize("name", ["old-symbols", "wrong-symbols", "type3-dvips"])
