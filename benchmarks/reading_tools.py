@@ -55,9 +55,11 @@ def without_furniture(text: str) -> str:
 
 
 def tokens(text: str) -> tuple[Counter[str], Counter[str]]:
-    """Return the words and the numbers of a text, without the marks of scripts and of divided words."""
+    """Return the words and the numbers of a text, with scripts joined to what they hang on, as other readers join them."""
     text = unicodedata.normalize("NFKC", text)
-    text = re.sub(r"\\(?:frac|overline)\b|[_^]\{|[{}*`|$]|<br>|<su[bp]>|</su[bp]>", " ", text)
+    for _ in range(3):
+        text = re.sub(r"[_^]\{([^{}]*)\}|</?su[bp]>", r"\1", text)
+    text = re.sub(r"\\(?:frac|overline)\b|[{}*`|$]|<br>", " ", text)
     text = re.sub(r"(?<=[a-z])[-\u00ad\ufffe]\s*\n\s*(?=[a-z])", "", text)
     words = Counter(word.lower() for word in re.findall(r"[^\W\d_]{3,}", text))
     return words, Counter(re.findall(r"\d+(?:[.,]\d+)*", text))

@@ -92,7 +92,7 @@ class BlockBuilder:
         tabular = _tabular(page, regions.boxes[position], rows)
         box = regions.boxes[position]
         raw = (*raw, *(tidy(line.plain) for line in page.aside if _within(line, box)))
-        words = "" if any("\ufffd" * 3 in line for line in raw) else "\n".join(raw)
+        words = "\n".join(line for line in raw if "\ufffd" * 3 not in line)
         base["bbox"] = box if box[3] - box[1] > 12 else base["bbox"]
         return [Figure.model_validate({**base, "text": words, "rows": rows if tabular else ()})]
 
