@@ -55,7 +55,7 @@ def without_furniture(text: str) -> str:
 
 
 def tokens(text: str) -> tuple[Counter[str], Counter[str]]:
-    """Return the words and the numbers of a text, with scripts joined to what they hang on, as other readers join them."""
+    """Return the words and the numbers of a text, with scripts joined to what they hang on as others do."""
     text = unicodedata.normalize("NFKC", text)
     for _ in range(3):
         text = re.sub(r"[_^]\{([^{}]*)\}|</?su[bp]>", r"\1", text)
