@@ -123,7 +123,7 @@ def test_a_number_for_which_no_equation_was_found_is_named() -> None:
     assert any(doubt.startswith("no equation was found for the number 3") for doubt in paper.doubts)
 
 
-FLOATS = {
+FLOATS: dict[str, tuple[range, list[str], list[str]]] = {
     "algorithms-as-headings": (range(1, 12), ["1"], ["1", "2", "3"]),
     "astro": (range(1, 12), ["1", "2", "3"], []),
     "ieee-1": (range(1, 7), list("12345678"), []),

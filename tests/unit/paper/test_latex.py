@@ -241,6 +241,7 @@ def test_definitions_that_double_each_other_end_soon(use: str, tmp_path: Path) -
     path = tex(tmp_path, f"{rounds}{last}\\begin{{document}}\\section{{S}}{words}\\end{{document}}")
     assert len(to_markdown(read_paper(path))) < 3_000_000
 
+
 KINDS = r"""\documentclass{article}
 \newcommand{\ours}{SuperNet\xspace}
 \newcommand{\mytitle}{On \ours and Friends}
