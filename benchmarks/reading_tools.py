@@ -4,7 +4,8 @@
 
 `--tools` names a Python that has pypdf and pymupdf4llm; pdftotext is taken from the path. What is on a page is what at
 least two of the other readers say: no reader is the truth, and an error of one alone counts against nobody. A word is
-three letters or more, a number has a digit; both are counted as often as they occur.
+three letters or more, a number has a digit; both are counted as often as they occur. A word that two readers break at
+the same place counts against one that reads it whole: old fonts of bitmaps are full of them.
 """
 
 from __future__ import annotations
