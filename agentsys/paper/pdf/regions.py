@@ -103,7 +103,7 @@ class _Finder:
             chosen = below if len(below[0]) >= min(len(above[0]), 3) else above
             if caption.kind == "table" and len(chosen[0]) < 2:
                 # One line is no table: it may stand on another page than its caption.
-                chosen = ([], chosen[1])
+                chosen = (list[int](), chosen[1])
         return chosen
 
     def _side(self, caption: Caption, left: float, right: float) -> tuple[list[int], Box] | None:
