@@ -47,6 +47,11 @@ def find_front(page: Page, end: int, title: list[Line], body: Body) -> Front:
             continue
         front.lines.add(index)
         (front.authors if below else front.notices).append(line)
+    else:
+        if end >= len(page.lines):
+            # Neither a heading nor running text: nothing says what is a front here, and all but the title is text.
+            titles = {index for index in front.lines if any(page.lines[index] is part for part in title)}
+            return Front(titles if len(titles) < len(page.lines) else set())
     return front
 
 

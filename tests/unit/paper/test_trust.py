@@ -44,6 +44,12 @@ def test_lines_of_few_words_before_the_first_heading_are_text(write_pdf: Write) 
     assert paper.abstract == " ".join(short).removeprefix("Abstract - ")
 
 
+def test_a_page_of_short_lines_without_a_heading_is_text(write_pdf: Write) -> None:
+    lines = text_at(100, 700, "A line of words", 14) + text_at(100, 600, "White box") + text_at(100, 500, "Scale trick")
+    words = to_markdown(read_paper(write_pdf([lines])))
+    assert "White box" in words and "Scale trick" in words
+
+
 def test_a_number_without_its_equation_gets_a_picture_and_a_doubt(write_pdf: Write) -> None:
     hidden = "1 g " + text_at(250, 640, "L = a + b", 10, "F4") + "0 g " + text_at(403, 640, "(1)")
     path = write_pdf([HEAD + hidden + prose(100, 610, LINES)])
