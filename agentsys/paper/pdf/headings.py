@@ -255,10 +255,10 @@ class _Sequence:
 
     def _below_roman(self, item: _Candidate, parts: tuple[int, ...]) -> str:
         """`III-C-1` for `1` below `C` of section III; `4.1` may stand as it is printed."""
-        if not parts or not self.last or (len(parts) == 1 and not self.letters) or len(parts) > 2:
+        if not self.last or (len(parts) == 1 and not self.letters) or len(parts) > 2:
             return ""
         wanted = max(self.parts[-1:], default=0) + 1
-        if parts[-1] != wanted or (len(parts) == 2 and not 0 <= parts[0] - self.last[0] <= 1):
+        if int(item.number.rpartition(".")[2]) != wanted or (len(parts) == 2 and not 0 <= parts[0] - self.last[0] <= 1):
             return ""
         self.parts = parts
         return item.number if len(parts) == 2 else f"{self.section}-{chr(64 + self.letters[0])}-{item.number}"
