@@ -112,6 +112,12 @@ class Settings(BaseModel):
     """Folder of a nougat checkpoint on this machine; weights are never downloaded."""
     source: Path | None = None
     """LaTeX source of the paper that is given as PDF: equations are taken from it."""
+    max_pages: int = Field(default=100, ge=1, le=2000)
+    """Pages of a PDF that are read; the report names what was left out."""
+    arxiv_url: str = "https://arxiv.org"
+    """Where papers named by their arXiv number are fetched: arXiv, or a copy of it."""
+    offline: bool = False
+    """Fetch no papers: take those that were fetched before."""
 
     backend: BackendName = AUTO
     """Where code runs; `auto` tries docker, podman's socket, bubblewrap, and otherwise refuses."""

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from agentsys.run.assemble import Team
 
 
+DOUBTS = 12
+"""Doubts about the paper as it was read that are named before the first model call."""
+
+
 @dataclass(frozen=True)
 class RunResult:
     """A finished (or stopped) run: its directory and its record."""
@@ -111,6 +115,7 @@ async def read_as_set(paper: Path, settings: Settings, password: str) -> Paper:
         nougat_model=settings.nougat_model,
         latex_source=settings.source,
         password=password,
+        max_pages=settings.max_pages,
     )
     return await asyncio.get_running_loop().run_in_executor(None, read_paper, paper, options)
 
@@ -147,6 +152,7 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
     from agentsys.audit.release import reasons_against_release
     from agentsys.run.assemble import assemble
 
+    _say_doubts(run, events)
     await _clean_up(events, settings.docker_hosts)
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
     team = assemble(run, recorder.record, settings, events, deadline)
@@ -186,6 +192,17 @@ async def _full_profile(run: RunDir, recorder: RunRecorder, settings: Settings, 
         "ended, and its results stand in the report" if done.record.passed else f"gave nothing: {done.record.reason}"
     )
     recorder.said("verifier", f"the full profile {words}")
+
+
+def _say_doubts(run: RunDir, events: EventLog) -> None:
+    """Name what was not read for certain before money is spent on it."""
+    from agentsys.paper import load_paper, trust_lines
+
+    lines = trust_lines(load_paper(run.paper))
+    for line in lines[:DOUBTS]:
+        events.emit("warning", message=f"reading: {line}")
+    if len(lines) > DOUBTS:
+        events.emit("warning", message=f"reading: {len(lines) - DOUBTS} more doubts; `agentsys read -v` names them all")
 
 
 def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:
