@@ -127,6 +127,7 @@ async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers
     recorder = RunRecorder(run, record, events)
     recorder.begin(settings)
     try:
+        _say_doubts(run, events)
         await _work(run, recorder, settings, events)
     except asyncio.CancelledError as error:
         terminated = error.args[:1] in (("SIGTERM",), ("SIGHUP",))
@@ -152,7 +153,6 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
     from agentsys.audit.release import reasons_against_release
     from agentsys.run.assemble import assemble
 
-    _say_doubts(run, events)
     await _clean_up(events, settings.docker_hosts)
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
     team = assemble(run, recorder.record, settings, events, deadline)
