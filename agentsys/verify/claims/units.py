@@ -13,6 +13,19 @@ _UNIT = re.compile(rf"{_TERM}(?:\s?[*/ ]\s?{_TERM}){{0,7}}")
 _NAMES = re.compile(_NAME)
 _COUNT = re.compile(rf"([0-9]{{1,12}}(?:\.[0-9]{{1,12}})?)\s*\*?\s*({_NAME})")
 _PURE = ("", "1", "dimensionless")
+_FIELD = (
+    "frame = [frame]",
+    "fps = frame / second",
+    "nat = 1.4426950408889634 * bit",
+    "pp = 0.01",
+    "acc = 1",
+    "k = 1000",
+    "M = 1000000",
+    "pct = 0.01",
+    "pt = 0.01",
+    "Gb = 1000000000 * bit",
+)
+"""What papers of this field mean: pint reads feet a second, a nano-atmosphere, a typographic point and a pint instead."""
 
 
 class UnitsError(ValueError):
@@ -33,7 +46,9 @@ class Units:
     def __init__(self, counts: Mapping[str, str]) -> None:
         import pint
 
-        self._registry: Any = pint.UnitRegistry(cache_folder=None)
+        self._registry: Any = pint.UnitRegistry(cache_folder=None, on_redefinition="ignore")
+        for meaning in _FIELD:
+            self._registry.define(meaning)
         self._pint_error = pint.PintError
         self._found: dict[tuple[str, str], tuple[float, float] | None] = {}
         for name, meaning in counts.items():

@@ -21,6 +21,13 @@ from agentsys.verify.claims.units import Units, UnitsError, conversions, units_o
         ("token", "trajectory", None),
         ("token", "", None),
         ("dB", "", None),
+        ("nats", "bits", (1.4426950408889634, 0.0)),
+        ("fps", "frame/s", (1.0, 0.0)),
+        ("pp", "%", (1.0, 0.0)),
+        ("pt", "%", (1.0, 0.0)),
+        ("M", "k", (1000.0, 0.0)),
+        ("kB", "bit", (8000.0, 0.0)),
+        ("GB", "B", (1e9, 0.0)),
     ],
 )
 def test_units_convert_or_do_not_compare(source: str, target: str, pair: tuple[float, float] | None) -> None:
