@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pint 0.25.3: units as machine-learning papers write them are read, without a word, as other units of other dimensions.
 #
-# Seen: `nats` is a pressure (nano technical atmospheres), `fps` a speed (feet a second), `acc` a volume (atto cubic centimetres), `pp` a
+# Seen: `nats` is a pressure (nano technical atmospheres), `fps` a speed (feet a second), `acc` a tiny volume, `pp` a
 # length (typographic points), `pt` a volume (pints), `k` the Boltzmann constant, `M` a concentration (molar) and `pct` a
 # mass (picocarats). None is an error or a warning, while `tokens`, `epochs`, `FLOPs` and `BLEU` are unknown units.
 # Why it matters here: whoever checks units before comparing a measured number with a paper's gets "cannot be converted" for

@@ -25,7 +25,7 @@ _FIELD = (
     "pt = 0.01",
     "Gb = 1000000000 * bit",
 )
-"""What papers of this field mean: pint reads feet a second, a nano-atmosphere, a typographic point and a pint instead."""
+"""What papers of this field mean; pint reads feet a second, a nano-atmosphere, a point of print and a pint instead."""
 
 
 class UnitsError(ValueError):
