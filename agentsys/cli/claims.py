@@ -22,9 +22,7 @@ def claims(
         Path | None,
         typer.Option("--claims", help="Check these claims (JSON or YAML) instead of reading some.", metavar="FILE"),
     ] = None,
-    paper_id: Annotated[
-        str, typer.Option("--paper-id", help="Whose claims to take, where the file has several papers.", metavar="ID")
-    ] = "",
+    paper_id: opt.PaperId = "",
     contracts: Annotated[
         bool, typer.Option("--contracts", help="Also draft what would show and what would refute each claim.")
     ] = False,

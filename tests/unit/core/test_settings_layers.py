@@ -172,6 +172,8 @@ BARRED = [
     "backend",
     "base_url",
     "budget",
+    "claim_budget",
+    "claims",
     "cpus",
     "denied_packages",
     "derived_tests",

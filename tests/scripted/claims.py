@@ -1,0 +1,61 @@
+"""Claims of the scripted paper, and contracts for them (written by hand for these tests)."""
+
+from __future__ import annotations
+
+import json
+
+from scripted.answers import CORE_RIGHT, as_json, first_version
+
+CLAIMS = [
+    {
+        "kind": "number",
+        "text": "With b = 0.9 and the stream 1, 2, ..., 100 the last corrected value is 91.0.",
+        "places": [{"place": "Section 3", "words": "the last corrected value is 91.0 (to one decimal place)"}],
+        "targets": [{"quantity": "last corrected value", "value": 91.0, "where": "Section 3"}],
+    },
+    {
+        "kind": "identity",
+        "text": "For a constant stream, c_t equals the constant for every t.",
+        "places": [{"place": "Section 2", "words": "For a constant stream, c_t equals the constant for every t."}],
+    },
+    {
+        "kind": "qualitative",
+        "text": "The first values of exponential averages are too small.",
+        "places": [{"place": "Section 1", "words": "Their first values are therefore too small."}],
+    },
+]
+_LAST = {"type": "mean", "method": "ours", "quantity": "last_value"}
+_ERROR = {"type": "max_error", "method": "ours", "reference": "constant", "quantity": "value"}
+CONTRACTS = [
+    {
+        "claim": "C1",
+        "target": 1,
+        "deterministic": True,
+        "grid": {"b": ["0.9"]},
+        "accept": {**_LAST, "low": 90.95, "high": 91.05},
+        "falsify": {"type": "fails", "rule": {**_LAST, "low": 90.5, "high": 91.5}},
+        "control": {"what": "the same average with the weight b = 0.5"},
+        "toy_below": {"length": 100},
+    },
+    {
+        "claim": "C2",
+        "domain": "For a constant stream",
+        "seeds": 3,
+        "horizon": {"axis": "t", "at_least": 64},
+        "accept": {**_ERROR, "at_most": 1e-9},
+        "falsify": {"type": "fails", "rule": {**_ERROR, "at_most": 1e-6}},
+        "control": {"what": "the average without its correction"},
+        "toy_below": {"t": 64},
+    },
+    {"claim": "C3"},
+]
+
+
+def claimed(core: str = CORE_RIGHT) -> dict[tuple[str, ...], str]:
+    """Answers of a run whose claims have contracts, up to the first verification."""
+    return {
+        **first_version(core),
+        ("planner", "claims"): as_json({"claims": CLAIMS}),
+        ("planner", "contradictions"): json.dumps({"contradictions": []}),
+        ("planner", "contracts"): as_json({"contracts": CONTRACTS}),
+    }
