@@ -80,6 +80,10 @@ class Workspace:
         file = self.run.claims / CONTRACTS
         return self._hash(self.plan_inputs(), *self.given, sha256_bytes(file.read_bytes()) if file.is_file() else "")
 
+    def experiment_inputs(self) -> str:
+        """Return the hash of what the verdicts on the claims rest on: the code and the contracts."""
+        return self._hash(self.code_tree(), sha256_bytes((self.run.repo / "claims" / CONTRACTS).read_bytes()))
+
     # -- analyses ------------------------------------------------------------------------------------------------------
 
     def analysis_file(self, path: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from scripted.answers import CORE_RIGHT, as_json, first_version
+from scripted.answers import CORE_RIGHT, as_json, fenced, first_version
 
 CLAIMS = [
     {
@@ -58,4 +58,55 @@ def claimed(core: str = CORE_RIGHT) -> dict[tuple[str, ...], str]:
         ("planner", "claims"): as_json({"claims": CLAIMS}),
         ("planner", "contradictions"): json.dumps({"contradictions": []}),
         ("planner", "contracts"): as_json({"contracts": CONTRACTS}),
+    }
+
+
+_HEAD = '''"""Raw rows of one claim."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+
+from runmean.core import corrected_means
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--case", required=True)
+parser.add_argument("--seed", type=int, required=True)
+parser.add_argument("--setting", action="append", default=[])
+parser.add_argument("--out", required=True)
+given = parser.parse_args()
+setting = dict(part.split("=", 1) for part in given.setting)
+words = ";".join(([] if given.case == "main" else [f"case={given.case}"]) + given.setting)
+'''
+_TAIL = """
+with open(given.out, "w", newline="") as file:
+    writer = csv.writer(file)
+    writer.writerow(["claim", "seed", "setting", "method", "quantity", "value", "unit"])
+    writer.writerows(rows)
+"""
+LAST_VALUE = f"""{_HEAD}
+weight = 0.5 if given.case == "control" else float(setting["b"])
+means = corrected_means([float(i) for i in range(1, int(setting["length"]) + 1)], weight)
+rows = [["C1", given.seed, words, "ours", "last_value", repr(means[-1]), ""]]
+{_TAIL}"""
+CONSTANT = f"""{_HEAD}
+steps = int(setting["t"])
+constant = random.Random(given.seed).uniform(1.0, 2.0)
+means = corrected_means([constant] * steps, 0.9)
+value = means[-1] * (1.0 - 0.9**steps) if given.case == "control" else means[-1]
+rows = [
+    ["C2", given.seed, words, "ours", "value", repr(value), ""],
+    ["C2", given.seed, words, "constant", "value", repr(constant), ""],
+]
+{_TAIL}"""
+
+
+def measured(last_value: str = LAST_VALUE, constant: str = CONSTANT) -> dict[tuple[str, ...], str]:
+    """The same with a program for each claim that has rules."""
+    return {
+        **claimed(),
+        ("coder", "claims/c1.py"): fenced(last_value),
+        ("coder", "claims/c2.py"): fenced(constant),
     }

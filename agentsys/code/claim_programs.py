@@ -1,0 +1,174 @@
+"""The programs of claims: asked of the coder, audited, type-checked and tried on the smallest cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agentsys.audit.record import record_decision
+from agentsys.audit.reported import reported_numbers
+from agentsys.core.artifacts import Plan
+from agentsys.core.errors import EditError, LimitReached, NoUsableAnswer, PrerequisiteError
+from agentsys.core.files import write_atomic
+from agentsys.debug.textcheck import check_text
+from agentsys.llm.client import AnswerError
+from agentsys.llm.parse import extract_file
+from agentsys.llm.types import Prompt
+from agentsys.plan.claims.contract import Contract
+from agentsys.plan.claims.rule import Exact, Rule, Witness, parts
+from agentsys.plan.context import Context, fan_out
+from agentsys.plan.interfaces import interface_digest
+from agentsys.verify.checks.base import Bench
+from agentsys.verify.checks.pyright import check_types
+from agentsys.verify.claims.cells import Climb, program
+from agentsys.verify.claims.running import USED_UP, Cells, Trial, stamp_of
+
+TRIES = 3
+"""Versions of a program that are asked for: one, and two repairs."""
+_REPORTED = 8
+"""Faults of one version that are told."""
+
+
+@dataclass
+class Draft:
+    """The program of one claim on its way."""
+
+    contract: Contract
+    climb: Climb
+    text: str = ""
+    faults: tuple[str, ...] = ()
+    given_up: str = ""
+    """Why there is no program."""
+    asked: int = 0
+
+
+async def ask_programs(context: Context, plan: Plan, drafts: list[Draft]) -> None:
+    """Ask for a version of each program that has faults or is not there yet, and let the policy look at it."""
+    prompts = {draft.contract.claim: _prompt(context, plan, draft) for draft in drafts}
+
+    async def ask(draft: Draft) -> None:
+        await _ask(context, draft, prompts[draft.contract.claim])
+
+    await fan_out(drafts, ask)
+    for draft in drafts:
+        if not draft.given_up:
+            _audit(context, plan, draft)
+
+
+async def _ask(context: Context, draft: Draft, prompt: Prompt) -> None:
+    path = program(draft.contract.claim)
+    draft.asked += 1
+
+    def parse(answer: str) -> str:
+        text = extract_file(answer, path)
+        try:
+            check_text(path, text)
+        except EditError as error:
+            raise AnswerError(error.feedback) from error
+        return text
+
+    item = path if draft.asked == 1 else f"{path}-{draft.asked}"
+    try:
+        draft.text, draft.faults = await context.model.ask("coder", item, prompt, parse), ()
+    except (NoUsableAnswer, LimitReached) as error:
+        draft.given_up = error.message
+    except PrerequisiteError:
+        if context.settings.replay is None:
+            raise
+        draft.given_up = "the recording holds no answer for its program"
+    if draft.given_up:
+        message = f"claim {draft.contract.claim} is not put to the test: {draft.given_up}"
+        context.events.emit("warning", stage="experiments", message=message)
+
+
+def _audit(context: Context, plan: Plan, draft: Draft) -> None:
+    """Note what the policy finds; what it does not allow is never run."""
+    folder = context.ws.run.claims / "programs"
+    path = program(draft.contract.claim)
+    write_atomic(folder / path, draft.text)
+    code = context.policy.audit_code(folder, [path], reported=reported_numbers(plan))
+    command = context.policy.check_command(draft.climb.levels[0][0].argv("FILE.csv"))
+    for decision in (code, command):
+        record_decision(context, decision, "audit")
+        if not decision.allows:
+            found = tuple(f"the policy refuses it: {row.message} ({row.evidence.quote})" for row in decision.findings)
+            draft.faults += found or (f"the policy could not decide on it ({decision.status})",)
+
+
+async def try_programs(context: Context, bench: Bench, cells: Cells, drafts: list[Draft]) -> None:
+    """Type-check the programs and run the smallest cell of each case; note the faults.
+
+    Args:
+        bench: an open sandbox with the repository and these programs in it, the environment installed.
+
+    Raises: Infrastructure and errors of the sandbox.
+    """
+    found = await check_types(bench)
+    for draft in drafts:
+        path = program(draft.contract.claim)
+        rows = [row for row in found.diagnostics if row.path == path]
+        draft.faults = tuple(f"line {row.line}: {row.message}" for row in rows[:_REPORTED])
+        if not draft.faults and (fault := await cells.smoke(trial_of(context, draft))):
+            draft.faults = (fault,)
+            draft.given_up = fault if fault.startswith(USED_UP) else ""
+
+
+def trial_of(context: Context, draft: Draft) -> Trial:
+    """Return the claim as its cells are run: under the hash of this code and this program."""
+    return Trial(draft.contract, draft.climb, stamp_of(context.ws.code_tree(), draft.text))
+
+
+def with_programs(bench_files: Mapping[str, bytes], drafts: list[Draft]) -> dict[str, bytes]:
+    """Return the repository's files with the programs of claims that the policy allows."""
+    return {**bench_files, **{program(row.contract.claim): row.text.encode() for row in drafts if row.text}}
+
+
+def _prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
+    contract = draft.contract
+    first = {cell.case: cell for cell in reversed(draft.climb.levels[-1])}
+    sources = [spec.path for spec in plan.files if spec.kind == "source"]
+    return context.prompt(
+        plan,
+        "code/claim",
+        path=program(contract.claim),
+        claim=contract.claim,
+        text=context.quote(contract.text),
+        domain=context.quote(contract.domain),
+        commands=[" ".join(first[case].argv("FILE.csv")) for case in sorted(first, reverse=True)],
+        control=context.quote(contract.control.what) if contract.control is not None else "",
+        degenerate=context.quote(contract.degenerate.what) if contract.degenerate is not None else "",
+        wanted=_wanted(contract),
+        interfaces=interface_digest(context.ws.run.repo, sources),
+        sections=context.quote(context.sections([contract.place.section])),
+        faults=context.quote("\n".join(draft.faults)),
+        current=context.quote(draft.text),
+    )
+
+
+def _wanted(contract: Contract) -> list[str]:
+    """Say which rows the rules look at, but not which values they hope for."""
+    rows: list[str] = []
+    for name, rule in (("main, control", contract.accept), ("main", contract.falsify)):
+        rows += [f"{name}: {words}" for words in _looked_at(rule)]
+    if contract.degenerate is not None:
+        rows += [f"degenerate: {words}" for words in _looked_at(contract.degenerate.rule)]
+    rows += [
+        f"main: quantity `{row.quantity}` of method `{row.method}` in unit `{row.unit}`" for row in contract.baselines
+    ]
+    if contract.padded:
+        rows.append("all: quantities `counted` and `padding` of every method: positions in the metric, and padded ones")
+    return list(dict.fromkeys(rows))
+
+
+def _looked_at(rule: Rule | None) -> list[str]:
+    found: list[str] = []
+    for part in parts(rule) if rule is not None else ():
+        where = "".join(f", {key}={value}" for key, value in part.where.items())
+        exact = " (exact: integers or fractions)" if isinstance(part, Exact) else ""
+        found += [
+            f"quantity `{part.quantity}` of method `{method}` in unit `{part.unit}`{where}{exact}"
+            for method in part.methods_named
+        ]
+        if isinstance(part, Witness):
+            found.append(f"quantity `{part.quantity}` of method `{part.confirmed_by}`: the same instance, exact")
+    return found

@@ -1,0 +1,63 @@
+"""Verdicts on claims inside a run, on scripted answers, in a real sandbox."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripted.answers import fenced
+from scripted.claims import CONSTANT, LAST_VALUE, claimed, measured
+
+pytestmark = [pytest.mark.index]
+
+
+def verdicts(folder: Path) -> dict[str, str]:
+    stored = json.loads((folder / "claims" / "verdicts.json").read_text())
+    return {row["claim"]: row["verdict"] for row in stored["verdicts"]}
+
+
+def cells(run: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (run / "claims" / "cells.jsonl").read_text().splitlines()]
+
+
+async def test_a_verified_run_delivers_a_verdict_a_claim_that_a_stranger_evaluates_again(replay) -> None:
+    result = await replay(measured())
+    run = result.run
+    assert (result.record.status, result.exit_code) == ("verified", 0), result.record.reason
+    assert verdicts(run.repo) == verdicts(run.path)
+    assert verdicts(run.repo) == {"C1": "verified", "C2": "verified", "C3": "inconclusive"}
+    again = subprocess.run([sys.executable, run.repo / "claims" / "evaluate.py"], capture_output=True, text=True)
+    assert (again.returncode, "0 differences" in again.stdout) == (0, True), again.stdout + again.stderr
+    rows = cells(run.path)
+    assert {(row["claim"], row["case"]) for row in rows} == {(c, k) for c in ("C1", "C2") for k in ("main", "control")}
+    assert len(rows) == 3 * 2 + 7 * 3 * 2 and {row["exit_code"] for row in rows} == {0}
+    assert all(row["sha256"] and row["command"][:2] == ["python", f"claims/{row['claim'].lower()}.py"] for row in rows)
+    assert (run.repo / "claims" / "c1.py").read_text() == LAST_VALUE
+    status = subprocess.run(["git", "-C", run.repo, "status", "--porcelain"], capture_output=True, text=True)
+    assert status.stdout == "" and result.record.release == "yes"
+
+
+async def test_a_program_is_repaired_by_what_failed_in_the_sandbox_and_by_the_type_checker(replay) -> None:
+    answers = measured(LAST_VALUE.replace("means[-1]", "means.last"), CONSTANT.replace('"C2", given', '"C1", given', 1))
+    answers["coder", "claims/c1.py-2"] = fenced(LAST_VALUE)
+    answers["coder", "claims/c2.py-2"] = fenced(CONSTANT)
+    result = await replay(answers)
+    assert verdicts(result.run.path) == {"C1": "verified", "C2": "verified", "C3": "inconclusive"}
+
+
+async def test_a_claim_without_a_program_is_inconclusive_with_the_reason_and_the_run_verified(replay) -> None:
+    answers = claimed()
+    call = "import urllib.request\nrows = [urllib.request.urlopen('http://192.0.2.1/')]"
+    answers["coder", "claims/c1.py"] = fenced(LAST_VALUE.replace("rows = ", f"{call}\nrows = "))
+    for attempt in (2, 3):
+        answers["coder", f"claims/c1.py-{attempt}"] = answers["coder", "claims/c1.py"]
+    result = await replay(answers)
+    assert (result.record.status, result.exit_code) == ("verified", 0)
+    assert verdicts(result.run.path) == dict.fromkeys(("C1", "C2", "C3"), "inconclusive")
+    why = json.loads((result.run.repo / "claims" / "entries.json").read_text())
+    assert "policy" in why["C1"] and "holds no answer" in why["C2"]
+    assert not (result.run.repo / "claims" / "c1.py").exists() and not (result.run.claims / "cells.jsonl").exists()
