@@ -15,7 +15,7 @@ from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Prompt
 from agentsys.plan.claims.contract import Contract
-from agentsys.plan.claims.rule import Exact, Rule, Witness, parts
+from agentsys.plan.claims.rule import Exact, Rule, Witness, methods_of, parts
 from agentsys.plan.context import Context, fan_out
 from agentsys.plan.interfaces import interface_digest
 from agentsys.verify.checks.base import Bench
@@ -167,7 +167,7 @@ def _looked_at(rule: Rule | None) -> list[str]:
         exact = " (exact: integers or fractions)" if isinstance(part, Exact) else ""
         found += [
             f"quantity `{part.quantity}` of method `{method}` in unit `{part.unit}`{where}{exact}"
-            for method in part.methods_named
+            for method in methods_of(part)
         ]
         if isinstance(part, Witness):
             found.append(f"quantity `{part.quantity}` of method `{part.confirmed_by}`: the same instance, exact")

@@ -20,6 +20,10 @@ def verdicts(folder: Path) -> dict[str, str]:
     return {row["claim"]: row["verdict"] for row in stored["verdicts"]}
 
 
+def call(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def cells(run: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (run / "claims" / "cells.jsonl").read_text().splitlines()]
 
@@ -30,14 +34,14 @@ async def test_a_verified_run_delivers_a_verdict_a_claim_that_a_stranger_evaluat
     assert (result.record.status, result.exit_code) == ("verified", 0), result.record.reason
     assert verdicts(run.repo) == verdicts(run.path)
     assert verdicts(run.repo) == {"C1": "verified", "C2": "verified", "C3": "inconclusive"}
-    again = subprocess.run([sys.executable, run.repo / "claims" / "evaluate.py"], capture_output=True, text=True)
+    again = call(sys.executable, str(run.repo / "claims" / "evaluate.py"))
     assert (again.returncode, "0 differences" in again.stdout) == (0, True), again.stdout + again.stderr
     rows = cells(run.path)
     assert {(row["claim"], row["case"]) for row in rows} == {(c, k) for c in ("C1", "C2") for k in ("main", "control")}
     assert len(rows) == 3 * 2 + 7 * 3 * 2 and {row["exit_code"] for row in rows} == {0}
     assert all(row["sha256"] and row["command"][:2] == ["python", f"claims/{row['claim'].lower()}.py"] for row in rows)
     assert (run.repo / "claims" / "c1.py").read_text() == LAST_VALUE
-    status = subprocess.run(["git", "-C", run.repo, "status", "--porcelain"], capture_output=True, text=True)
+    status = call("git", "-C", str(run.repo), "status", "--porcelain")
     assert status.stdout == "" and result.record.release == "yes"
 
 

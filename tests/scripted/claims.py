@@ -93,7 +93,7 @@ rows = [["C1", given.seed, words, "ours", "last_value", repr(means[-1]), ""]]
 {_TAIL}"""
 CONSTANT = f"""{_HEAD}
 steps = int(setting["t"])
-constant = random.Random(given.seed).uniform(1.0, 2.0)
+constant = random.Random(given.seed).uniform(1.0, 1.1)
 means = corrected_means([constant] * steps, 0.9)
 value = means[-1] * (1.0 - 0.9**steps) if given.case == "control" else means[-1]
 rows = [

@@ -10,7 +10,7 @@ from typing import Literal
 
 from agentsys.core.files import sha256_bytes
 from agentsys.plan.claims.contract import SEEDS, Contract
-from agentsys.plan.claims.rule import Difference, Mean, Ratio, StatisticRule, Test, parts
+from agentsys.plan.claims.rule import Difference, Mean, Ratio, StatisticRule, Test, axis_of, parts
 
 Case = Literal["main", "control", "degenerate"]
 MOST_CELLS = 20_000
@@ -114,7 +114,7 @@ def _choices(contract: Contract) -> dict[str, Sequence[str]]:
 
 def _axis(contract: Contract) -> tuple[str, tuple[str, ...]]:
     """The axis that is swept and its values; none where a rule averages over settings."""
-    named = [rule.axis_named for rule in _rules(contract) if rule.axis_named]
+    named = [axis for rule in _rules(contract) if (axis := axis_of(rule))]
     averaged = any(isinstance(rule, Mean | Difference | Ratio | Test) for rule in _rules(contract))
     horizon = contract.horizon
     axis = named[0] if named else horizon.axis if horizon is not None and not averaged else ""

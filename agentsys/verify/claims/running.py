@@ -9,7 +9,7 @@ from pathlib import Path
 from agentsys.core.files import sha256_bytes, write_atomic
 from agentsys.core.text import cut
 from agentsys.plan.claims.contract import CASE, Contract
-from agentsys.plan.claims.rule import Rule, parts
+from agentsys.plan.claims.rule import Rule, methods_of, parts
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.claims.celllog import CellLog, Done
 from agentsys.verify.claims.cells import Cell, Climb, program
@@ -141,7 +141,7 @@ def judged_rows(trials: Sequence[Trial], log: CellLog, folder: Path) -> list[Pat
 
 
 def _wanted(rule: Rule | None) -> list[tuple[str, str]]:
-    found = [(method, part.quantity) for part in parts(rule) for method in part.methods_named] if rule else []
+    found = [(method, part.quantity) for part in parts(rule) for method in methods_of(part)] if rule else []
     return list(dict.fromkeys(found))
 
 
