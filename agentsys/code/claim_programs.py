@@ -10,17 +10,18 @@ from agentsys.audit.reported import reported_numbers
 from agentsys.core.artifacts import Plan
 from agentsys.core.errors import EditError, LimitReached, NoUsableAnswer, PrerequisiteError
 from agentsys.core.files import write_atomic
+from agentsys.core.prompts import render
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
-from agentsys.llm.types import Prompt
+from agentsys.llm.types import Part, Prompt
 from agentsys.plan.claims.contract import Contract
 from agentsys.plan.claims.rule import Exact, Rule, Witness, methods_of, parts
 from agentsys.plan.context import Context, fan_out
 from agentsys.plan.interfaces import interface_digest
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.checks.pyright import check_types
-from agentsys.verify.claims.cells import Climb, program
+from agentsys.verify.claims.cells import Climb, checker, program
 from agentsys.verify.claims.running import USED_UP, Cells, Trial, stamp_of
 
 TRIES = 3
@@ -35,11 +36,17 @@ class Draft:
 
     contract: Contract
     climb: Climb
+    checks: bool = False
+    """It is the independent checker: written from contract and paper alone, and run without the repository."""
     text: str = ""
     faults: tuple[str, ...] = ()
     given_up: str = ""
     """Why there is no program."""
     asked: int = 0
+
+    @property
+    def path(self) -> str:
+        return (checker if self.checks else program)(self.contract.claim)
 
 
 async def ask_programs(context: Context, plan: Plan, drafts: list[Draft]) -> None:
@@ -56,7 +63,7 @@ async def ask_programs(context: Context, plan: Plan, drafts: list[Draft]) -> Non
 
 
 async def _ask(context: Context, draft: Draft, prompt: Prompt) -> None:
-    path = program(draft.contract.claim)
+    path, role = draft.path, "reviewer" if draft.checks else "coder"
     draft.asked += 1
 
     def parse(answer: str) -> str:
@@ -69,7 +76,7 @@ async def _ask(context: Context, draft: Draft, prompt: Prompt) -> None:
 
     item = path if draft.asked == 1 else f"{path}-{draft.asked}"
     try:
-        draft.text, draft.faults = await context.model.ask("coder", item, prompt, parse), ()
+        draft.text, draft.faults = await context.model.ask(role, item, prompt, parse), ()
     except (NoUsableAnswer, LimitReached) as error:
         draft.given_up = error.message
     except PrerequisiteError:
@@ -77,17 +84,17 @@ async def _ask(context: Context, draft: Draft, prompt: Prompt) -> None:
             raise
         draft.given_up = "the recording holds no answer for its program"
     if draft.given_up:
-        message = f"claim {draft.contract.claim} is not put to the test: {draft.given_up}"
+        what = "has no independent checker" if draft.checks else "is not put to the test"
+        message = f"claim {draft.contract.claim} {what}: {draft.given_up}"
         context.events.emit("warning", stage="experiments", message=message)
 
 
 def _audit(context: Context, plan: Plan, draft: Draft) -> None:
     """Note what the policy finds; what it does not allow is never run."""
     folder = context.ws.run.claims / "programs"
-    path = program(draft.contract.claim)
-    write_atomic(folder / path, draft.text)
-    code = context.policy.audit_code(folder, [path], reported=reported_numbers(plan))
-    command = context.policy.check_command(draft.climb.levels[0][0].argv("FILE.csv"))
+    write_atomic(folder / draft.path, draft.text)
+    code = context.policy.audit_code(folder, [draft.path], reported=reported_numbers(plan))
+    command = context.policy.check_command(draft.climb.levels[0][0].argv("FILE.csv", draft.path))
     for decision in (code, command):
         record_decision(context, decision, "audit")
         if not decision.allows:
@@ -105,8 +112,7 @@ async def try_programs(context: Context, bench: Bench, cells: Cells, drafts: lis
     """
     found = await check_types(bench)
     for draft in drafts:
-        path = program(draft.contract.claim)
-        rows = [row for row in found.diagnostics if row.path == path]
+        rows = [row for row in found.diagnostics if row.path == draft.path]
         draft.faults = tuple(f"line {row.line}: {row.message}" for row in rows[:_REPORTED])
         if not draft.faults and (fault := await cells.smoke(trial_of(context, draft))):
             draft.faults = (fault,)
@@ -115,34 +121,47 @@ async def try_programs(context: Context, bench: Bench, cells: Cells, drafts: lis
 
 def trial_of(context: Context, draft: Draft) -> Trial:
     """Return the claim as its cells are run: under the hash of this code and this program."""
-    return Trial(draft.contract, draft.climb, stamp_of(context.ws.code_tree(), draft.text))
+    tree = "" if draft.checks else context.ws.code_tree()
+    return Trial(draft.contract, draft.climb, stamp_of(tree, draft.text), draft.path)
 
 
 def with_programs(bench_files: Mapping[str, bytes], drafts: list[Draft]) -> dict[str, bytes]:
     """Return the repository's files with the programs of claims that the policy allows."""
-    return {**bench_files, **{program(row.contract.claim): row.text.encode() for row in drafts if row.text}}
+    return {**bench_files, **{row.path: row.text.encode() for row in drafts if row.text}}
 
 
 def _prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
+    if draft.checks:
+        return _check_prompt(context, plan, draft)
+    sources = [spec.path for spec in plan.files if spec.kind == "source"]
+    interfaces = interface_digest(context.ws.run.repo, sources)
+    return context.prompt(plan, "code/claim", interfaces=interfaces, **_call(context, draft))
+
+
+def _check_prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
+    """Return a prompt without plan and code: what checks may not know what it checks."""
+    dependencies = ", ".join(row.name for row in plan.dependencies)
+    task = render("code/claim_check", fence=context.fence, dependencies=dependencies, **_call(context, draft))
+    return Prompt(prefix=(context.rules(),), body=(Part("task", task),))
+
+
+def _call(context: Context, draft: Draft) -> dict[str, object]:
     contract = draft.contract
     first = {cell.case: cell for cell in reversed(draft.climb.levels[-1])}
-    sources = [spec.path for spec in plan.files if spec.kind == "source"]
-    return context.prompt(
-        plan,
-        "code/claim",
-        path=program(contract.claim),
-        claim=contract.claim,
-        text=context.quote(contract.text),
-        domain=context.quote(contract.domain),
-        commands=[" ".join(first[case].argv("FILE.csv")) for case in sorted(first, reverse=True)],
-        control=context.quote(contract.control.what) if contract.control is not None else "",
-        degenerate=context.quote(contract.degenerate.what) if contract.degenerate is not None else "",
-        wanted=_wanted(contract),
-        interfaces=interface_digest(context.ws.run.repo, sources),
-        sections=context.quote(context.sections([contract.place.section])),
-        faults=context.quote("\n".join(draft.faults)),
-        current=context.quote(draft.text),
-    )
+    control, degenerate = contract.control, contract.degenerate
+    return {
+        "path": draft.path,
+        "claim": contract.claim,
+        "text": context.quote(contract.text),
+        "domain": context.quote(contract.domain),
+        "commands": [" ".join(first[case].argv("FILE.csv", draft.path)) for case in sorted(first, reverse=True)],
+        "control": context.quote(control.what) if control is not None and not draft.checks else "",
+        "degenerate": context.quote(degenerate.what) if degenerate is not None and not draft.checks else "",
+        "wanted": _wanted(contract),
+        "sections": context.quote(context.sections([contract.place.section])),
+        "faults": context.quote("\n".join(draft.faults)),
+        "current": context.quote(draft.text),
+    }
 
 
 def _wanted(contract: Contract) -> list[str]:

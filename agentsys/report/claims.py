@@ -14,6 +14,7 @@ from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.workspace import CONTRACTS
 from agentsys.report.reading import Problems, read_bytes, read_model
 from agentsys.verify.claims.celllog import FILE, Done
+from agentsys.verify.claims.cells import program
 
 HEAD = ("claim", "verdict", "paper", "measured", "interval", "n", "why")
 _LARGEST_LOG = 64 << 20
@@ -105,6 +106,7 @@ def cells_of(row: ClaimRow) -> tuple[str, ...]:
 
 
 def _row(contracts: Contracts, name: str, verdict: _Verdict, why: str, done: list[Done]) -> ClaimRow:
+    own = [" ".join(cell.command) for cell in done if cell.command[1:2] == (program(name),)]
     contract, entries = contracts.current(name), contracts.claims[name]
     accept, target = verdict.outcomes.get("accept", _Outcome()), contract.target
     return ClaimRow(
@@ -126,7 +128,7 @@ def _row(contracts: Contracts, name: str, verdict: _Verdict, why: str, done: lis
         control=contract.control.what if contract.control is not None else "",
         cells=len(done),
         cpu_seconds=round(sum(cell.cpu_seconds for cell in done), 3),
-        command=" ".join(done[-1].command) if done else "",
+        command=own[-1] if own else "",
     )
 
 

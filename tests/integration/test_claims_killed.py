@@ -1,4 +1,4 @@
-"""`kill -9` while cells of claims are run, then `resume`: no finished cell is lost or run twice. The sandbox is real."""
+"""`kill -9` among the cells of claims, then `resume`: none is lost, none is run twice. The sandbox is real."""
 
 from __future__ import annotations
 

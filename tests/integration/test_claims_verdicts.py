@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripted.answers import fenced
-from scripted.claims import CONSTANT, LAST_VALUE, claimed, measured
+from scripted.claims import BRUTE, CONSTANT, LAST_VALUE, claimed, measured
 
 DANGEROUS = """
 import subprocess
@@ -69,3 +69,20 @@ async def test_a_claim_without_a_program_is_inconclusive_with_the_reason_and_the
     why = json.loads((result.run.repo / "claims" / "entries.json").read_text())
     assert "policy" in why["C1"] and "holds no answer" in why["C2"]
     assert not (result.run.repo / "claims" / "c1.py").exists() and not (result.run.claims / "cells.jsonl").exists()
+
+
+@pytest.mark.parametrize(("change", "verdict"), [("", "verified"), ("* 1.01", "contested")])
+async def test_a_checker_that_never_saw_the_code_agrees_or_makes_the_claim_contested(
+    replay, change: str, verdict: str
+) -> None:
+    answers = measured()
+    answers["reviewer", "claims/check_c1.py"] = fenced("import runmean\n" + BRUTE)
+    answers["reviewer", "claims/check_c1.py-2"] = fenced(BRUTE.replace("repr(value)", f"repr(value {change})"))
+    run = (await replay(answers)).run
+    assert verdicts(run.repo)["C1"] == verdict
+    why = json.loads((run.repo / "claims" / "entries.json").read_text()).get("C1", "")
+    assert ("by the checker" in why) == (verdict == "contested")
+    checked = [row for row in cells(run.path) if row["command"][1] == "claims/check_c1.py"]
+    faults = [row["fault"] for row in checked]
+    assert "No module named 'runmean'" in faults[0] and faults[1:] == ["", ""]
+    assert (run.repo / "claims" / "check_c1.py").is_file()

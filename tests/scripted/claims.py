@@ -103,6 +103,14 @@ rows = [
 {_TAIL}"""
 
 
+BRUTE = f"""{_HEAD.replace("from runmean.core import corrected_means", "")}
+weight, length = float(setting["b"]), int(setting["length"])
+weights = [(1.0 - weight) * weight ** (length - i) for i in range(1, length + 1)]
+value = sum(w * i for i, w in enumerate(weights, 1)) / (1.0 - weight**length)
+rows = [["C1", given.seed, words, "ours", "last_value", repr(value), ""]]
+{_TAIL}"""
+
+
 def measured(last_value: str = LAST_VALUE, constant: str = CONSTANT) -> dict[tuple[str, ...], str]:
     """The same with a program for each claim that has rules."""
     return {

@@ -34,10 +34,20 @@ class Cell:
         """Name that no other cell has, and that is safe as a file's."""
         return f"{self.claim}-{self.case}-{self.seed}-{sha256_bytes(repr(self.setting))[:16]}"
 
-    def argv(self, out: str) -> tuple[str, ...]:
-        """Return the command that runs it in the repository's folder."""
+    def argv(self, out: str, path: str = "") -> tuple[str, ...]:
+        """Return the command that runs it in the repository's folder, by the claim's program or the one at `path`."""
         settings = [word for key, value in self.setting for word in ("--setting", f"{key}={value}")]
-        return ("python", program(self.claim), "--case", self.case, "--seed", str(self.seed), *settings, "--out", out)
+        return (
+            "python",
+            path or program(self.claim),
+            "--case",
+            self.case,
+            "--seed",
+            str(self.seed),
+            *settings,
+            "--out",
+            out,
+        )
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,11 @@ class Climb:
 def program(claim: str) -> str:
     """Return the path of a claim's program in the repository."""
     return f"claims/{claim.lower()}.py"
+
+
+def checker(claim: str) -> str:
+    """Return the path of a claim's independent checker in the repository."""
+    return f"claims/check_{claim.lower()}.py"
 
 
 def climb(contract: Contract) -> Climb:

@@ -12,7 +12,7 @@ from agentsys.plan.claims.contract import CASE, Contract
 from agentsys.plan.claims.rule import Rule, methods_of, parts
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.claims.celllog import CellLog, Done
-from agentsys.verify.claims.cells import Cell, Climb, program
+from agentsys.verify.claims.cells import Cell, Climb
 from agentsys.verify.claims.standalone.rows import Rows, RowsError, read_rows
 from agentsys_sandbox.base import REPO, WORK
 from agentsys_sandbox.spec import ExecResult, Outcome
@@ -33,6 +33,8 @@ class Trial:
     contract: Contract
     climb: Climb
     stamp: str
+    path: str = ""
+    """Of the program that is run; empty for the claim's own."""
     complete: int = 0
     """Scales of which every cell has rows."""
     fault: str = ""
@@ -57,7 +59,7 @@ class Cells:
         for number in range(highest):
             for trial in trials:
                 if trial.complete == number < len(trial.climb.levels) and not trial.fault:
-                    trial.fault = await self._level(trial, trial.climb.levels[number])
+                    trial.fault = await self.all(trial, trial.climb.levels[number])
                     trial.complete += not trial.fault
 
     async def smoke(self, trial: Trial) -> str:
@@ -79,7 +81,7 @@ class Cells:
             return f"{USED_UP} ({self._budget:g} CPU seconds)"
         await self._bench.place_repo()
         await self._bench.sandbox.write_files({".keep": b""}, root=f"{WORK}/rows")
-        argv = cell.argv(OUT)
+        argv = cell.argv(OUT, trial.path)
         limit = min(self._bench.job.timeout, left / self._cpus)
         result = await self._bench.run(f"claim {cell.claim}", argv, env=_ENVIRONMENT, timeout=limit)
         raw = await self._bench.sandbox.read_file(OUT, max_bytes=MAX_ROWS + 1) if result.ok else None
@@ -102,7 +104,8 @@ class Cells:
         self._log.append(done)
         return fault
 
-    async def _level(self, trial: Trial, cells: Sequence[Cell]) -> str:
+    async def all(self, trial: Trial, cells: Sequence[Cell]) -> str:
+        """Run these cells; return what is wrong with the first that fails, or nothing."""
         for cell in cells:
             if fault := await self.run(trial, cell):
                 return fault if fault.startswith(USED_UP) else f"{_words(cell)}: {fault}"
@@ -138,6 +141,12 @@ def judged_rows(trials: Sequence[Trial], log: CellLog, folder: Path) -> list[Pat
         write_atomic(file, parts_[0][0] + b"\n" + b"".join(bodies))
         files.append(file)
     return files
+
+
+def rows_so_far(trial: Trial, cells: Sequence[Cell], log: CellLog) -> Rows:
+    """Return the rows of those of some cells that are done."""
+    done = [cell for cell in cells if (row := log.done(cell, trial.stamp)) is not None and row.sha256]
+    return read_rows([log.rows(cell, trial.stamp) for cell in done])
 
 
 def _wanted(rule: Rule | None) -> list[tuple[str, str]]:
@@ -196,8 +205,3 @@ def _strange(rows: Rows, cell: Cell) -> str:
         if wrong := [key for key, value in asked.items() if setting.get(key) != value]:
             return f"its rows do not have `{wrong[0]}={asked[wrong[0]]}` in their setting, word for word"
     return ""
-
-
-def programs(texts: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the programs of claims as files of the repository."""
-    return {program(claim): text.encode() for claim, text in texts.items()}
