@@ -49,11 +49,18 @@ class Draft:
         return (checker if self.checks else program)(self.contract.claim)
 
 
-async def ask_programs(context: Context, plan: Plan, drafts: list[Draft]) -> None:
-    """Ask for a version of each program that has faults or is not there yet, and let the policy look at it."""
+async def ask_programs(context: Context, plan: Plan, drafts: list[Draft], kept: Mapping[str, str]) -> None:
+    """Ask for a version of each program that has faults or is not there yet, and let the policy look at it.
+
+    Args:
+        kept: path -> program that is there already, and is not asked for.
+    """
     prompts = {draft.contract.claim: _prompt(context, plan, draft) for draft in drafts}
 
     async def ask(draft: Draft) -> None:
+        if draft.path in kept:
+            draft.text, draft.faults = kept[draft.path], ()
+            return
         await _ask(context, draft, prompts[draft.contract.claim])
 
     await fan_out(drafts, ask)

@@ -94,9 +94,10 @@ class Experimenter(Agent):
 
     async def _programs(self, plan: Plan, drafts: list[Draft], log: CellLog) -> list[Draft]:
         """Return the claims whose program is allowed, typed and wrote what was asked on the smallest cells."""
-        open_, ready = drafts, list[Draft]()
+        open_, ready, kept = drafts, list[Draft](), self._kept()
         for _ in range(TRIES):
-            await ask_programs(self._context, plan, open_)
+            await ask_programs(self._context, plan, open_, kept)
+            kept = {}
             open_ = [draft for draft in open_ if not draft.given_up]
             allowed = [draft for draft in open_ if not draft.faults]
 
@@ -114,8 +115,10 @@ class Experimenter(Agent):
     async def _checks(self, plan: Plan, ready: list[Draft], log: CellLog) -> list[Draft]:
         """Return the independent checkers that ran, without the repository, on the smallest scales of their claims."""
         open_, done = [Draft(draft.contract, draft.climb, checks=True) for draft in ready], list[Draft]()
+        kept = self._kept()
         for _ in range(CHECK_TRIES):
-            await ask_programs(self._context, plan, open_)
+            await ask_programs(self._context, plan, open_, kept)
+            kept = {}
             allowed = [draft for draft in open_ if not draft.faults and not draft.given_up]
 
             async def check(bench: Bench, drafts: list[Draft] = allowed) -> None:
@@ -132,6 +135,11 @@ class Experimenter(Agent):
             if not open_:
                 break
         return done
+
+    def _kept(self) -> dict[str, str]:
+        """Programs that an earlier go has left in git: a contract that asks for more is served by the same one."""
+        found = self._context.git.files().items()
+        return {path: data.decode("utf-8", "replace") for path, data in found if path.startswith(f"{FOLDER}/")}
 
     def _agreement(self, check: Draft, trials: list[Trial], log: CellLog) -> Agreement:
         ours = next(trial for trial in trials if trial.contract.claim == check.contract.claim)
