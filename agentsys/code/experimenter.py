@@ -19,7 +19,7 @@ from agentsys.plan.claims.claim import Claims
 from agentsys.plan.claims.freezing import FOLDER
 from agentsys.plan.context import Agent
 from agentsys.plan.requirements import FILES
-from agentsys.plan.workspace import CONTRACTS
+from agentsys.plan.workspace import CONTRACTS, experiment_inputs
 from agentsys.verify.checks.base import Bench, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of
 from agentsys.verify.checks.table import run_checks
@@ -201,7 +201,7 @@ class Experimenter(Agent):
         if (ws.run.claims / FILE).is_file():
             shutil.copyfile(ws.run.claims / FILE, folder / FILE)
         self._context.git.commit_files(_files(ws.run.repo), "Verdicts on the claims, with their raw rows")
-        ws.mark({"experiments": ws.experiment_inputs()})
+        ws.mark({"experiments": experiment_inputs(ws.run)})
         counts = Counter(row.decision.verdict for row in judged)
         return "claims: " + ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
 

@@ -80,10 +80,6 @@ class Workspace:
         file = self.run.claims / CONTRACTS
         return self._hash(self.plan_inputs(), *self.given, sha256_bytes(file.read_bytes()) if file.is_file() else "")
 
-    def experiment_inputs(self) -> str:
-        """Return the hash of what the verdicts on the claims rest on: the code and the contracts."""
-        return self._hash(self.code_tree(), sha256_bytes((self.run.repo / "claims" / CONTRACTS).read_bytes()))
-
     # -- analyses ------------------------------------------------------------------------------------------------------
 
     def analysis_file(self, path: str) -> Path:
@@ -165,6 +161,12 @@ class Workspace:
     @staticmethod
     def _hash(*parts: str) -> str:
         return sha256_bytes("\0".join(parts))[:32]
+
+
+def experiment_inputs(run: RunDir) -> str:
+    """Return the hash of what the verdicts on claims rest on: the code and the committed contracts."""
+    file = run.repo / "claims" / CONTRACTS
+    return sha256_bytes(f"{code_hash(run.repo)}\0{sha256_bytes(file.read_bytes()) if file.is_file() else ''}")
 
 
 def code_hash(repo: Path, files: Mapping[str, bytes] | None = None) -> str:

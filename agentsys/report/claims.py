@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, RootModel, ValidationError
 from agentsys.core.artifacts import Artifact
 from agentsys.core.rundir import RunDir
 from agentsys.plan.claims.amendment import Contracts
-from agentsys.plan.workspace import CONTRACTS
+from agentsys.plan.workspace import CONTRACTS, experiment_inputs
 from agentsys.report.reading import Problems, read_bytes, read_model
 from agentsys.verify.claims.celllog import FILE, Done
 from agentsys.verify.claims.cells import program
@@ -73,8 +73,8 @@ class _Stored(Artifact):
     verdicts: tuple[_Verdict, ...] = ()
 
 
-class _Reasons(RootModel[dict[str, str]]):
-    """Claim -> why it has no program or got no further."""
+class _Texts(RootModel[dict[str, str]]):
+    """`inputs.json`: artefact -> hash; `entries.json`: claim -> why it has no program or got no further."""
 
 
 def read_claims(run: RunDir, problems: Problems) -> tuple[ClaimRow, ...]:
@@ -82,9 +82,11 @@ def read_claims(run: RunDir, problems: Problems) -> tuple[ClaimRow, ...]:
     contracts = read_model(run.claims / CONTRACTS, Contracts, problems)
     if contracts is None:
         return ()
-    stored = read_model(run.claims / "verdicts.json", _Stored, problems) or _Stored()
+    marks = read_model(run.path / "inputs.json", _Texts, problems) or _Texts({})
+    fresh = marks.root.get("experiments") == experiment_inputs(run)  # of this code, by these contracts
+    stored = (read_model(run.claims / "verdicts.json", _Stored, problems) if fresh else None) or _Stored()
     verdicts = {row.claim: row for row in stored.verdicts}
-    why = read_model(run.claims / "entries.json", _Reasons, problems) or _Reasons({})
+    why = read_model(run.claims / "entries.json", _Texts, problems) or _Texts({})
     cells = _cells(run, problems)
     return tuple(
         _row(contracts, name, verdicts.get(name) or _Verdict(claim=name), why.root.get(name, ""), cells.get(name, []))

@@ -8,7 +8,7 @@ from agentsys.audit.record import audited_tree, screened
 from agentsys.core.artifacts import Plan
 from agentsys.core.rounds import Round, Rounds
 from agentsys.core.state import Replayed, State, Verified
-from agentsys.plan.workspace import ANALYSED, CONTRACTS, Workspace
+from agentsys.plan.workspace import ANALYSED, CONTRACTS, Workspace, experiment_inputs
 from agentsys.report.ending import stuck
 
 
@@ -72,7 +72,7 @@ def is_claimed(ws: Workspace, plan: Plan) -> bool:
 def is_experimented(ws: Workspace) -> bool:
     """True where every contract has its verdict on the code as it is now, or there is none to be had."""
     frozen = (ws.run.claims / CONTRACTS).is_file() and (ws.run.repo / "claims" / CONTRACTS).is_file()
-    return ws.settings.claims == "off" or not frozen or ws.fresh("experiments", ws.experiment_inputs())
+    return ws.settings.claims == "off" or not frozen or ws.fresh("experiments", experiment_inputs(ws.run))
 
 
 def _verified(current: Round | None) -> Verified:
