@@ -61,6 +61,7 @@ def run_case(case: Case, folder: Path, sandbox: str = "auto", mutants: int = MUT
     recording, runs = write_recording(folder / "recording", case), folder / "runs"
     argv = [sys.executable, "-m", "agentsys", "implement", str(case.paper), "--replay", str(recording)]
     argv += ["--max-rounds", "0", "--set", f"mutants={mutants}", "--set", "allow_weak_sandbox=true"]
+    argv += ["--set", "full_seconds=0"]
     argv += ["--sandbox", sandbox, "--display", "quiet", "--out", str(runs)]
     started = time.monotonic()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentsys.llm.client import AnswerError, Model
+from agentsys.llm.parse import only_object
 from agentsys.llm.types import Part, Prompt
 from agentsys.paper.model import Paper
 from agentsys.paper.query import excerpt
@@ -43,9 +44,10 @@ async def judge_purpose(
     """
 
     def parse(text: str) -> str:
-        if not policy.reads_answer(request, words, text, seed=seed):
+        answer = only_object(text, "verdict")
+        if not policy.reads_answer(request, words, answer, seed=seed):
             raise AnswerError("answer with the one JSON object asked for, with its marker; a block names its category")
-        return text
+        return answer
 
     answers: list[str] = []
     decision = policy.decide_purpose(request, words, answers, seed=seed)

@@ -131,7 +131,7 @@ async def _evaluate(
         events.subscribe(_progress)
     if not order.judged:
         return await carry_out(order, factory, None, events)
-    model = build_model(settings, order.out / "llm", events)
+    model = build_model(settings, order.out / "llm", events, again="give the same command again")
     try:
         return await carry_out(order, factory, model, events)
     finally:

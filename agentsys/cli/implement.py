@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
+from agentsys.cli.output import note
 from agentsys.cli.running import Prepared, check_prerequisites, run_to_end
 from agentsys.core.events import Subscriber
 from agentsys.core.settings_layers import load_settings
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def implement(
-    paper: Annotated[Path, typer.Argument(help="The paper: .pdf, .tex, .tar.gz, .md or .txt.", metavar="PAPER")],
+    paper: opt.Paper,
     source: opt.Source = None,
     ocr: Annotated[bool, typer.Option("--ocr", help="Recognise scanned pages with tesseract.")] = False,
+    offline: opt.Offline = False,
     password: opt.Password = "",
     out: opt.RunsDir = None,
     model: opt.ModelName = None,
@@ -60,9 +62,12 @@ def implement(
     """
 
     def prepare() -> Prepared:
+        from agentsys.paper.remote.library import local_paper
+
         flags: dict[str, object] = {
             "source": source,
             "ocr": ocr or None,
+            "offline": offline or None,
             "runs_dir": out,
             "model": model,
             "max_rounds": max_rounds,
@@ -84,14 +89,16 @@ def implement(
         if given is not None:
             from agentsys.plan.claims.given import read_claims
 
-            claims = read_claims(given, paper, paper_id)
+            claims = read_claims(given, Path(paper), paper_id)
         check_prerequisites(settings)
+        found = local_paper(paper, arxiv=settings.arxiv_url, offline=settings.offline, say=note)
+        settings = settings.model_copy(update={"source": settings.source or found.source})
 
         async def start(subscribers: Sequence[Subscriber]) -> RunResult:
             from agentsys.run import pipeline
 
             return await pipeline.implement(
-                paper,
+                found.paper,
                 settings,
                 request=request,
                 claims=claims,

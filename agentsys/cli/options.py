@@ -55,6 +55,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings only."
 Source = Annotated[
     Path | None, typer.Option("--source", help="LaTeX source of a PDF: equations come from it.", metavar="TEX")
 ]
+Paper = Annotated[
+    str,
+    typer.Argument(
+        help="The paper: a file (.pdf, .tex, .tar.gz, .md, .txt), an arXiv number, or an address.", metavar="PAPER"
+    ),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take papers that were fetched before.")]
 Password = Annotated[str, typer.Option("--password", help="Opens an encrypted PDF; never stored.", metavar="TEXT")]
 Sandbox = Annotated[
     str | None,

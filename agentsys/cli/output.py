@@ -23,6 +23,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], limit: int = 60
     )
 
 
+def note(text: str) -> None:
+    """Print a harmless line on standard error."""
+    typer.echo(clean_line(text, 300), err=True)
+
+
 def show_json(value: object) -> None:
     """Print a value as JSON on standard output."""
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False))

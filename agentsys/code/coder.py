@@ -21,11 +21,12 @@ from agentsys.debug.guard import weakenings
 from agentsys.debug.rollback import discard_unfinished
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
-from agentsys.llm.parse import extract_file
+from agentsys.llm.parse import extract_files
 from agentsys.llm.types import Prompt
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.prompt_text import diagnostics_text
+from agentsys.plan.removals import touched
 from agentsys.plan.rules import needed_interfaces
 from agentsys.plan.traceability import missing_symbols
 from agentsys.plan.workspace import ANALYSED
@@ -58,7 +59,7 @@ class Coder(Agent):
     async def _one(self, plan: Plan, spec: FileSpec) -> None:
         context = self._context
         revised_test = context.rounds.revision() > 0 and spec.kind == "test"
-        accept = self._guarded(plan, spec) if revised_test else partial(_accept, spec)
+        accept = self._guarded(plan, spec) if revised_test else partial(accepted, spec)
         item = context.rounds.item(spec.path)
         self._keep(plan, spec, await context.model.ask(self.name, item, self._prompt(plan, spec), accept))
 
@@ -82,6 +83,7 @@ class Coder(Agent):
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec)) if code else "",
             interfaces=needed_interfaces(plan, spec) or "# none",
+            removals=_removals(plan, spec),
         )
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
@@ -128,6 +130,7 @@ class Coder(Agent):
             analysis=context.quote(context.ws.analysis(spec.path)),
             sections=context.quote(context.cited_sections(plan, spec, diagnosis.sections)),
             interfaces=interface_digest(context.ws.run.repo, others),
+            removals=_removals(plan, spec),
         )
 
     async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> None:
@@ -140,7 +143,7 @@ class Coder(Agent):
         current = self._current(spec)
 
         def parse(answer: str) -> str:
-            text = _accept(spec, answer)
+            text = accepted(spec, answer)
             if current and (reasons := weakenings({spec.path: Change(current, text)}, plan)):
                 raise AnswerError("the change is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
             return text
@@ -148,19 +151,33 @@ class Coder(Agent):
         return parse
 
 
-def _accept(spec: FileSpec, answer: str) -> str:
+def _removals(plan: Plan, spec: FileSpec) -> list[str]:
+    """Return what of the plan's dependencies has changed since most code was written that a model has read."""
+    if not spec.path.endswith(".py"):
+        return []
+    return [row.words for row in touched((row.name, row.specifier) for row in plan.dependencies)]
+
+
+def accepted(spec: FileSpec, answer: str) -> str:
     """Take the file out of an answer: it must parse, and have its planned interface."""
-    text = extract_file(answer, spec.path)
+    texts = extract_files(answer, spec.path)
+    faults = {text: _unfit(spec, text) for text in texts}
+    for text, fault in faults.items():
+        if not fault:
+            return text
+    raise AnswerError(faults[max(texts, key=len)])
+
+
+def _unfit(spec: FileSpec, text: str) -> str:
+    """Return why a text cannot be the file, or nothing."""
     try:
         check_text(spec.path, text)
     except EditError as error:
-        raise AnswerError(error.feedback) from error
+        return error.feedback
     broken = _broken(spec, text) if spec.path.endswith(".py") else []
-    if broken:
-        raise AnswerError(
-            f"other files rely on the agreed interface of `{spec.path}`, and it is not kept:\n- " + "\n- ".join(broken)
-        )
-    return text
+    if not broken:
+        return ""
+    return f"other files rely on the agreed interface of `{spec.path}`, and it is not kept:\n- " + "\n- ".join(broken)
 
 
 def _broken(spec: FileSpec, text: str) -> list[str]:

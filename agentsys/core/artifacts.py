@@ -142,6 +142,9 @@ class Plan(Artifact):
     expected: tuple[ExpectedResult, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     questions: tuple[OpenQuestion, ...] = ()
+    contributions: dict[str, tuple[str, ...]] = Field(
+        default={}, description="what the paper contributes, in its words -> ids, as planner and reviewer named them"
+    )
     central: tuple[str, ...] = Field(default=(), description="ids of the requirements that carry the contribution")
     left_out: tuple[str, ...] = Field(default=(), description="what the paper contributes and no requirement carries")
 

@@ -69,12 +69,16 @@ class Settings(BaseModel):
     """Endpoint; empty takes OPENAI_BASE_URL, then the SDK's default."""
     model_params: dict[str, object] = Field(default_factory=dict[str, object])
     """Passed to the provider as they are: temperature, reasoning_effort, max_completion_tokens, extra_body ..."""
+    extra_query: dict[str, str] = Field(default_factory=dict[str, str])
+    """Fields of the address of each request, such as Azure's `api-version`; those of `base_url` are kept too."""
+    extra_headers: dict[str, str] = Field(default_factory=dict[str, str])
+    """Headers of each request; `$NAME` stands for the value of an environment variable."""
     agent_models: dict[RoleName, str] = Field(default_factory=dict[RoleName, str])
     """Another model for single roles, by their names in ROLES."""
     concurrency: int = Field(default=8, ge=1, le=64)
     """Model calls under way at the same time."""
     call_timeout: float = Field(default=900.0, gt=0)
-    """Seconds one model call may take."""
+    """Seconds an endpoint may be silent: until its answer, or within a stream."""
     attempts: int = Field(default=5, ge=1, le=20)
     """Tries of one model call against transient faults."""
     vision: Literal["auto", "on", "off"] = "auto"
@@ -89,6 +93,8 @@ class Settings(BaseModel):
     time_limit: float | None = Field(default=None, gt=0)
     """Wall-clock seconds of the whole run; None has no limit."""
     round_timeout: float = Field(default=1200.0, gt=0)
+    full_seconds: float = Field(default=120.0, ge=0)
+    """Seconds of processor time, on each processor, for the full profile of a verified repository; 0 only offers it."""
     """Seconds one command of a verification may take (install, tests, smoke run)."""
     mutants: int = Field(default=12, ge=0, le=100)
     """Small faults planted after the first green verification, to see whether the tests notice; 0 plants none."""
@@ -111,6 +117,12 @@ class Settings(BaseModel):
     """Folder of a nougat checkpoint on this machine; weights are never downloaded."""
     source: Path | None = None
     """LaTeX source of the paper that is given as PDF: equations are taken from it."""
+    max_pages: int = Field(default=100, ge=1, le=2000)
+    """Pages of a PDF that are read; the report names what was left out."""
+    arxiv_url: str = "https://arxiv.org"
+    """Where papers named by their arXiv number are fetched: arXiv, or a copy of it."""
+    offline: bool = False
+    """Fetch no papers: take those that were fetched before."""
 
     backend: BackendName = AUTO
     """Where code runs; `auto` tries docker, podman's socket, bubblewrap, and otherwise refuses."""

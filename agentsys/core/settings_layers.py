@@ -41,8 +41,9 @@ _OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR", "NOUGAT_PYTHON"})
 _NOT_STORED = frozenset({"display", "runs_dir", "stop_after"})
 """How it is shown, where it lies and where it pauses may differ at each start of the same run."""
 _SECRET = re.compile(
-    r"(?i)(api_?key|secret|passw|credential|authorization|bearer|(access|auth|session|id)_?token|^token$)"
+    r"(?i)(api[_-]?key|secret|passw|credential|authorization|bearer|(access|auth|session|id)_?token|^token$)"
 )
+_VARIABLE = re.compile(r"\$[A-Za-z_]\w*")
 _SECRET_VALUE = re.compile(r"(?i)^\s*(bearer\s+\S|sk-[\w-]{8})")
 
 
@@ -201,6 +202,8 @@ def _check_key(key: str, source: str) -> None:
 
 def _check_secret(key: str, value: object, source: str) -> None:
     """Refuse what looks like a secret: settings are stored in every run directory."""
+    if isinstance(value, str) and key.startswith("extra_headers.") and _VARIABLE.fullmatch(value):
+        return
     found = any(_SECRET.search(part) for part in key.split(".")) or _holds_secret(value)
     if key == "base_url" and isinstance(value, str):
         url = urlsplit(value)

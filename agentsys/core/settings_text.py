@@ -14,7 +14,7 @@ from agentsys.core.errors import UsageError
 from agentsys.core.settings import Settings
 
 FIELDS: tuple[str, ...] = tuple(Settings.model_fields)
-DURATIONS = frozenset({"time_limit", "round_timeout", "call_timeout", "claim_budget"})
+DURATIONS = frozenset({"time_limit", "round_timeout", "full_seconds", "call_timeout", "claim_budget"})
 """Fields in seconds that may be written as `20m` or `1h30m`."""
 
 
@@ -31,6 +31,8 @@ TEXTS = frozenset(name for name in FIELDS if _types(name) & {str, Path, Literal}
 """Fields whose written value is text even if it looks like a number."""
 TABLES = frozenset(name for name in FIELDS if dict in _types(name))
 """Fields that hold further keys."""
+TEXT_TABLES = TABLES - {"model_params"}
+"""Those whose values are text."""
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -54,7 +56,7 @@ def written_value(key: str, text: str) -> object:
     head = key.partition(".")[0]
     if text.lower() == "none" and head in OPTIONAL:
         return None
-    if head in TEXTS or head == "agent_models":
+    if head in TEXTS or head in TEXT_TABLES:
         return text
     try:
         document = tomllib.loads(f"value = {text}")

@@ -24,6 +24,7 @@ from agentsys.plan.answers import Answer
 from agentsys.plan.context import Agent
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.prompt_text import MAX_DIAGNOSTICS, checks_text, diagnostics_text
+from agentsys.plan.removals import replacements
 from agentsys.verify.reviewer import settle_dismissed
 
 MAX_SOURCE = 24_000
@@ -168,6 +169,7 @@ class Debugger(Agent):
             max_rounds=context.settings.max_rounds,
             checks=context.quote(checks_text(current.verdict) + installed_text(context, current.number)),
             diagnostics=context.quote(diagnostics_text(diagnostics)),
+            replacements=[row.words for row in replacements(diagnostics_text(diagnostics))],
             history=context.quote(history_text(context.rounds.all())),
             approach=approach,
             reviewed=any(row.kind == "fidelity" for row in diagnostics),

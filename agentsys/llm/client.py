@@ -7,14 +7,18 @@ from collections.abc import Callable
 from itertools import count
 from typing import TypeVar
 
-from agentsys.core.errors import LimitReached, NoUsableAnswer
+from agentsys.core.errors import LimitReached, NoUsableAnswer, ProviderError
 from agentsys.core.events import EventLog
+from agentsys.core.settings import ROLES
+from agentsys.llm.answer import Said, read
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.render import CHARS_PER_TOKEN
 from agentsys.llm.sections import section_hashes
 from agentsys.llm.source import Source, tell, tell_retry
 from agentsys.llm.store import Recording, Store
 from agentsys.llm.types import CallKey, Feedback, Prompt, Usage
+from agentsys.llm.window import lost_prefix, was_cut, window_hint
 
 T = TypeVar("T")
 
@@ -45,10 +49,12 @@ class Model:
         self._limits = limits
         self._events = events
         self._limit_told = False
+        self._thought_told = False
+        self._lost_told = False
         self._asking: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def ask(self, role: str, item: str, prompt: Prompt, parse: Callable[[str], T]) -> T:
-        """Return `parse(answer)`; `parse` raises AnswerError for an answer to be asked again.
+        """Return `parse(answer)`, without the model's thinking; `parse` raises AnswerError to have it asked again.
 
         Three tries without a usable answer are the end. A resumed run reads them again from its store and then
         begins a new series of three, so that it is not stuck with them.
@@ -66,22 +72,25 @@ class Model:
         for attempt in count(1):
             key = CallKey(role, item, attempt)
             recording = self._stored(key, hashes)
-            if recording is None:
+            if recording is None or self._is_cut(recording, prompt, feedback):
                 asked = True
                 recording = await self._call(key, prompt, hashes, feedback)
-            fault = _fault(recording)
+                self._check_whole(recording, prompt, feedback)
+            said = read(recording.text or recording.thinking)
+            fault = _fault(recording, said)
             if not fault:
                 try:
-                    return parse(recording.text)
+                    return self._used(key, recording, parse(said.answer))
                 except AnswerError as error:
                     fault = str(error)
             if asked and attempt % TRIES == 0:
                 raise NoUsableAnswer(
                     f"`{role}` got no usable answer for `{item}` in {TRIES} tries; the last fault: {fault}",
-                    f"read the answers in `{self._store.path(key).parent}`; `agentsys resume` asks again",
+                    f"read the answers in `{self._store.path(key).parent}`; a model that never keeps the form it is "
+                    f"asked for is too small for this: take another with `--model`, or {self._limits.again}",
                 )
             tell_retry(self._events, key, fault, 0.0)
-            feedback = (*feedback[2 - TRIES :], (_excerpt(recording), _demand(fault)))
+            feedback = (*feedback[2 - TRIES :], (_excerpt(recording, said), _demand(fault)))
         raise AssertionError("unreachable")
 
     @property
@@ -123,27 +132,56 @@ class Model:
         tell(self._events, "llm.call", key, **line.model_dump(include=told))
         return recording
 
+    def _is_cut(self, recording: Recording, prompt: Prompt, feedback: Feedback) -> bool:
+        """What was answered on half a prompt is asked again; recordings are replayed as they are."""
+        return bool(self._source.model_of(recording.role)) and was_cut(prompt, recording.tokens, feedback)
+
+    def _check_whole(self, recording: Recording, prompt: Prompt, feedback: Feedback) -> None:
+        live = bool(self._source.model_of(recording.role))
+        if live and not self._lost_told and lost_prefix(prompt, recording.tokens, feedback):
+            self._lost_told = True
+            message = (
+                f"`{recording.asked}` counted {recording.tokens.prompt:,} tokens of about "
+                f"{prompt.chars // CHARS_PER_TOKEN:,}: it may have dropped the system text, or counts only what is new"
+            )
+            self._events.emit("warning", stage=ROLES.get(recording.role), message=message, key=str(recording.key))
+        if self._is_cut(recording, prompt, feedback):
+            counted, sent = recording.tokens.prompt, prompt.chars // CHARS_PER_TOKEN
+            raise ProviderError(
+                f"`{recording.asked}` was given only a part of the prompt of `{recording.role}/{recording.item}`: the "
+                f"endpoint counted {counted:,} tokens of about {sent:,} and cut off the rest without a word",
+                f"nothing is built on that answer; {window_hint(prompt)}",
+            )
+
+    def _used(self, key: CallKey, recording: Recording, value: T) -> T:
+        if not recording.text and not self._thought_told:
+            self._thought_told = True
+            message = f"the answer to `{key}` came as reasoning alone; it could be used, and so will others be"
+            self._events.emit("warning", stage=ROLES.get(key.role), message=message, key=str(key))
+        return value
+
     def _emit_limit(self, error: LimitReached) -> None:
         if not self._limit_told:  # many calls meet the same limit at once
             self._limit_told = True
             self._events.emit("limit.reached", message=error.message, hint=error.hint)
 
 
-def _fault(recording: Recording) -> str:
+def _fault(recording: Recording, said: Said) -> str:
     """Return what is wrong with an answer whatever it was to say, or nothing."""
     if recording.finish == "length":
         return "the answer was cut off at the length limit"
     if recording.finish == "refused":
-        return "the answer was refused or filtered"
-    if not recording.text.strip():
-        return "the answer was empty"
+        words = said.answer.strip()[:200]
+        return f"the answer was refused or filtered{f': {words}' if words else ''}"
+    if not said.answer.strip():
+        return "the answer held thinking alone" if said.thinking else "the answer was empty"
     if recording.finish == "unknown":
         return "the answer ended without saying why, so it may be cut off"
     return ""
 
 
-def _excerpt(recording: Recording) -> str:
-    text = recording.text
+def _excerpt(recording: Recording, said: Said) -> str:
+    text = said.answer
     if recording.finish == "stop" or len(text) <= _EXCERPT:
         return text
     return f"{text[:_EXCERPT]}\n[{len(text) - _EXCERPT} characters left out]"

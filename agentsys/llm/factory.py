@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -35,6 +36,7 @@ def build_model(
     deadline: float | None = None,
     backoff: float = 2.0,
     environ: Mapping[str, str] | None = None,
+    again: str = Limits.again,
 ) -> Model:
     """Return the model of a run.
 
@@ -43,12 +45,13 @@ def build_model(
         deadline: time of `time.monotonic()` at which the run's time is up; None has no limit.
         backoff: seconds of the first pause after a transient fault.
         environ: where keys are read; None takes the process's environment.
+        again: what takes up again what was asked so far, for hints.
 
     Raises: PrerequisiteError if a model name, a key, a package or the recording is missing.
     """
     store = Store(llm_dir)
     ledger = Ledger(llm_dir / "ledger.jsonl", store)
-    limits = Limits(settings.budget, settings.max_tokens, deadline, free=settings.replay is not None)
+    limits = Limits(settings.budget, settings.max_tokens, deadline, settings.replay is not None, again)
     source: Source
     if settings.replay is not None:
         source = ReplaySource(settings.replay, strict=settings.strict_replay, events=events)
@@ -94,7 +97,7 @@ def provider_of(model: str, settings: Settings, environ: Mapping[str, str]) -> t
     if settings.provider != AUTO:
         return _load(table[settings.provider])
     common = _load(table["openai"])
-    if settings.base_url or environ.get(common.endpoint_variable):
+    if settings.base_url.strip() or environ.get(common.endpoint_variable, "").strip():
         return common
     return next((found for found in map(_load, table.values()) if found.takes(model)), common)
 
@@ -118,20 +121,51 @@ def _load(row: EntryPoint) -> type[Provider]:
 def _provider(model: str, settings: Settings, environ: Mapping[str, str]) -> Provider:
     kind = provider_of(model, settings, environ)
     _check_parameters(settings.model_params, kind.reserved, f" for the provider `{kind.name}`")
-    url = settings.base_url or environ.get(kind.endpoint_variable, "") or kind.endpoint
+    url = (settings.base_url.strip() or environ.get(kind.endpoint_variable, "").strip() or kind.endpoint).strip("\"'")
+    _check_address(url, kind)
     key = _key(kind, url, model, environ)
-    return kind(model, api_key=key, base_url=url, params=dict(settings.model_params), timeout=settings.call_timeout)
+    more = {"headers": _headers(settings, environ), "query": settings.extra_query}
+    return kind(
+        model,
+        api_key=key,
+        base_url=url,
+        params=dict(settings.model_params),
+        timeout=settings.call_timeout,
+        **{name: value for name, value in more.items() if value},  # other distributions' providers may know none
+    )
 
 
-def _key(kind: type[Provider], url: str, model: str, environ: Mapping[str, str]) -> str:
-    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+def _headers(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of the settings; `$NAME` is an environment variable's value, which settings never hold."""
+    found: dict[str, str] = {}
+    for header, value in settings.extra_headers.items():
+        found[header] = environ.get(value[1:], "").strip() if value.startswith("$") else value
+        if not found[header]:
+            raise PrerequisiteError(
+                f"the environment variable {value[1:]} of `extra_headers.{header}` is not set", "set it"
+            )
+    return found
+
+
+def _check_address(url: str, kind: type[Provider]) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if url and (not usable or re.search(r"[\s\x00-\x1f]", url)):
         # The address is not quoted: it may hold a password.
         raise PrerequisiteError(
             "the endpoint's address is not an http address",
-            f"write it as `https://host{kind.endpoint_ending}` in {kind.address_names()}",
+            f"write it as `https://host{kind.endpoint_ending}`, without blanks, in {kind.address_names()}",
         )
+
+
+def _key(kind: type[Provider], url: str, model: str, environ: Mapping[str, str]) -> str:
     for name in kind.key_variables:
         key = environ.get(name, "").strip()
+        if len(key) > 1 and key[0] == key[-1] and key[0] in "\"'":  # as a shell would have dropped them
+            key = key[1:-1]
         if not (key.isascii() and key.isprintable()):
             raise PrerequisiteError(f"the environment variable {name} holds no valid key", "copy the key again")
         if key:
@@ -171,4 +205,5 @@ def _check_parameters(params: Mapping[str, object], reserved: Sequence[str], whe
     taken = [name for name in reserved if name in params or name in extra]
     if taken:
         names = ", ".join(f"`{name}`" for name in taken)
-        raise PrerequisiteError(f"`model_params` may not set {names}{where}", "remove it; agentsys sets these itself")
+        hint = "remove it; agentsys sets these itself (headers and query: the settings `extra_headers`, `extra_query`)"
+        raise PrerequisiteError(f"`model_params` may not set {names}{where}", hint)

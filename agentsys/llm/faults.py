@@ -1,18 +1,28 @@
-"""What can go wrong between us and a provider, told apart by what to do about it: worth another try, or final."""
+"""What can go wrong between us and a provider, told apart by what to do about it: wait, try again, or give up."""
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import cast
 
+from agentsys.llm import errorbody
 from agentsys.llm.redact import Redactor
 
 _TRANSIENT = {408, 409, 425, 429}
+_TOO_LONG = {400, 404, 413, 422, 500}
+"""Statuses that servers give to a prompt that does not fit into the window."""
 _QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"}
+_FILTER = re.compile(
+    r"(?i)content_?filter|content_policy|content management policy|responsible_?ai|data_inspection_failed"
+    r"|prohibited_content"
+)
+_LOADING = re.compile(r"(?i)\bloading\b|\bloaded\b.{0,20}\byet\b|warming up|cold start|is starting")
+_INVALID = re.compile(r"\b\d+ validation errors?\b")
+"""How some servers refuse a request although they call it a fault of their own."""
+_PARAMETER = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
+_OURS = {"None", "prompt", "messages", "model", "input", "body"}
+"""What an error may name as its parameter although no user ever set it."""
 
 
 class ProviderFault(Exception):
@@ -23,20 +33,34 @@ class ProviderFault(Exception):
         status: HTTP status where there is one.
         retry_after: seconds that the provider asks to wait.
         hint: what the user can do about it.
+        passes: whether the same may be asked again later, as it is.
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, retry_after: float | None = None, hint: str = ""
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        hint: str = "",
+        passes: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.retry_after = retry_after
         self.hint = hint
+        self.passes = passes
 
 
 class Transient(ProviderFault):
-    """Try again: 408, 409, 429 without quota words, 5xx, connection, time-out, a stream that broke."""
+    """Try again: 408, 409, 5xx, connection, time-out, a stream that broke."""
+
+
+class Busy(Transient):
+    """Waiting helps: a limit by the minute, or a model that is being loaded. `limit` is its name, where it is said."""
+
+    limit: str = ""
 
 
 class WrongPage(Transient):
@@ -45,6 +69,17 @@ class WrongPage(Transient):
 
 class Fatal(ProviderFault):
     """Trying again is useless: 400, 401, 403, 404, quota used up, an HTML page where JSON was expected twice."""
+
+
+class Filtered(Fatal):
+    """A content filter refused the request: the same as a refusal in an answer."""
+
+
+class TooLong(Fatal):
+    """The prompt does not fit into the model's window. `window` and `sent` are in tokens, 0 where they are not said."""
+
+    window: int = 0
+    sent: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,17 +106,49 @@ class Faults:
             body: response body as it came.
             headers: response headers; names in lower case, or a mapping that ignores case.
         """
-        error = error_of(body)
-        words = self.redactor.message(str(error.get("message") or "")) if error else ""
-        text = f"the endpoint answered {status}" + (f": {words}" if words else "")
-        codes = {str(error.get("code")), str(error.get("type"))}
-        if codes & _QUOTA or status == 402:
-            hint = "add credit at the provider, then go on with `agentsys resume`"
-            return Fatal(f"the quota of the account is used up ({text})", status=status, hint=hint)
-        if status in _TRANSIENT or status >= 500:
-            hint = "the provider is overloaded or down; go on later with `agentsys resume`"
-            return Transient(text, status=status, retry_after=retry_after(headers), hint=hint)
+        error = errorbody.error_of(body)
+        if not error and body.lstrip()[:1] not in "<{[":
+            error: dict[str, object] = {"message": body}
+        said = errorbody.words_of(error)
+        words, code = self.redactor.message(said), self.redactor.message(errorbody.code_of(error), 60)
+        text = f"the endpoint answered {status}{f' (`{code}`)' if code else ''}{f': {words}' if words else ''}"
+        kinds = {str(error.get("code")), str(error.get("type"))}
+        if kinds & _QUOTA or status == 402:
+            message = f"the quota of the account is used up ({text})"
+            return Fatal(message, status=status, hint="add credit at the provider", passes=True)
+        if status == 429 or (status == 413 and errorbody.limit_of(error)):
+            return self._limited(text, status, headers, error)
+        if status < 500 and _FILTER.search(f"{kinds} {error.get('innererror')} {said}"):
+            return Filtered(text, status=status, hint="the provider's content filter refuses this prompt; take another")
+        if status in _TOO_LONG and errorbody.is_too_long(error):
+            return _too_long(text, status, error)
+        wait = errorbody.asked_wait(headers, error)
+        if status == 503 and _LOADING.search(said):
+            hint = "the server is still loading the model"
+            return Busy(text, status=status, retry_after=wait, hint=hint, passes=True)
+        if status in _TRANSIENT or (status >= 500 and not _INVALID.search(said)):
+            hint = "the provider is overloaded or down"
+            return Transient(text, status=status, retry_after=wait, hint=hint, passes=True)
         return Fatal(text, status=status, hint=self._hint(status, error))
+
+    def of_error(self, body: str) -> ProviderFault:
+        """Return the fault of an error that came with status 200."""
+        return self.of_status(errorbody.status_of(errorbody.error_of(body)), body, {})
+
+    def _limited(
+        self, text: str, status: int, headers: Mapping[str, str], error: Mapping[str, object]
+    ) -> ProviderFault:
+        limit = self.redactor.message(errorbody.limit_of(error), 100)
+        named = f" ({limit})" if limit else ""
+        if errorbody.never_fits(error):
+            larger = f"a single request is larger than the account's limit{named}, so no waiting helps"
+            return Fatal(text, status=status, hint=f"{larger}; raise it at the provider, or take another model")
+        if errorbody.is_daily(error):
+            hint = f"the limit of a day is used up{named}; raise it at the provider, or wait for the next day"
+            return Fatal(text, status=status, hint=hint, passes=True)
+        fault = Busy(text, status=status, retry_after=errorbody.asked_wait(headers, error), passes=True)
+        fault.limit = limit
+        return fault
 
     def of_page(self, body: str) -> WrongPage:
         """Return the fault of a body that is not the protocol: a web page, or something cut off."""
@@ -100,57 +167,17 @@ class Faults:
         )
 
     def _hint(self, status: int, error: Mapping[str, object]) -> str:
-        words = f"{error.get('code')} {error.get('type')} {error.get('message')}".lower()
         if status in (401, 403):
             return f"check {self.key_name or 'the key'}, and that the key may use this model"
         if status == 404:
             return f"check `--model` and the endpoint ({self.address_names})"
-        if ("context" in words and ("length" in words or "window" in words)) or "prompt is too long" in words:
-            return "the prompt does not fit into the model's context window; take a model with a larger one"
         parameter = str(error.get("param") or "")
-        if parameter and parameter not in ("messages", "model"):
+        if _PARAMETER.fullmatch(parameter) and parameter.split(".")[0] not in _OURS:
             return f"the endpoint rejects the parameter `{parameter}`; change or drop it in `model_params`"
         return "the endpoint rejects the request; check `--model` and `model_params`"
 
 
-def error_of(body: str) -> dict[str, object]:
-    """Return the error object of a body (`{"error": {...}}`), or an empty one."""
-    try:
-        data: object = json.loads(body)
-    except ValueError:
-        return {}
-    if isinstance(data, list) and data:  # Gemini wraps the object into a list
-        data = cast("list[object]", data)[0]
-    if not isinstance(data, dict):
-        return {}
-    fields = cast("dict[str, object]", data)
-    error = fields.get("error", fields)
-    if isinstance(error, str):
-        return {"message": error}
-    return cast("dict[str, object]", error) if isinstance(error, dict) else {}
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After-Ms` or `Retry-After` (seconds or an HTTP date) ask to wait, or None."""
-    milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after", "")
-    seconds = _number(value)
-    if seconds is not None:
-        return seconds
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
-
-
-def _number(value: str) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if 0 <= number < float("inf") else None
+def _too_long(text: str, status: int, error: Mapping[str, object]) -> TooLong:
+    fault = TooLong(text, status=status, hint="the prompt does not fit into the model's context window")
+    fault.window, fault.sent = errorbody.window_of(error)
+    return fault

@@ -61,7 +61,10 @@ class Ledger:
 
     def __init__(self, path: Path, store: Store) -> None:
         self._path = path
-        self.lines: list[Line] = _read(path)
+        self.lines: list[Line] = []
+        self._usage, self._price, self._unpriced = Usage(), 0.0, False
+        for line in _read(path):
+            self._count(line)
         booked = {line.id for line in self.lines}
         for recording in store.all():
             if recording.id and recording.id not in booked:
@@ -73,22 +76,24 @@ class Ledger:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line.model_dump_json() + "\n")
-        self.lines.append(line)
+        self._count(line)
         return line
+
+    def _count(self, line: Line) -> None:
+        self.lines.append(line)
+        self._usage += Usage(line.prompt, line.cached, line.completion, line.written, line.estimated)
+        self._price += line.price or 0.0
+        self._unpriced = self._unpriced or line.price is None
 
     @property
     def usage(self) -> Usage:
         """Tokens of all calls, those of unusable answers too."""
-        return sum(
-            (Usage(line.prompt, line.cached, line.completion, line.written, line.estimated) for line in self.lines),
-            Usage(),
-        )
+        return self._usage
 
     @property
     def cost(self) -> float | None:
         """US dollars of all calls; None as soon as one price is unknown."""
-        prices = [line.price for line in self.lines]
-        return None if None in prices else sum(price for price in prices if price is not None)
+        return None if self._unpriced else self._price
 
 
 def _read(path: Path) -> list[Line]:

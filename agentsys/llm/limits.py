@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from agentsys.core.errors import LimitReached, PrerequisiteError
 from agentsys.llm.ledger import Ledger
 
-_RESUME = "and go on with `agentsys resume`"
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -26,6 +24,8 @@ class Limits:
     deadline: float | None = None
     free: bool = False
     """Nothing is paid (a replay), so an unknown price is no obstacle."""
+    again: str = "go on with `agentsys resume`"
+    """How what was asked so far is taken up again, for hints."""
 
     def check(self, ledger: Ledger) -> None:
         """Let one more request through.
@@ -37,7 +37,7 @@ class Limits:
         if self.max_tokens is not None and used >= self.max_tokens:
             raise LimitReached(
                 f"the limit of {self.max_tokens:,} tokens is used up ({used:,} used)",
-                f"raise `--max-tokens` {_RESUME}",
+                f"raise `--max-tokens` and {self.again}",
                 "tokens",
             )
         if self.budget is None:
@@ -47,12 +47,12 @@ class Limits:
             models = ", ".join(sorted({f"`{line.model}`" for line in ledger.lines if line.price is None}))
             raise PrerequisiteError(
                 f"the price of {models} is unknown, so `--budget` cannot be kept",
-                f"limit the tokens with `--max-tokens` instead of `--budget`, {_RESUME}",
+                f"limit the tokens with `--max-tokens` instead of `--budget`, and {self.again}",
             )
         if cost >= self.budget:
             raise LimitReached(
                 f"the budget of US$ {self.budget:.2f} is used up (US$ {cost:.2f} spent)",
-                f"raise `--budget` {_RESUME}",
+                f"raise `--budget` and {self.again}",
                 "budget",
             )
 
@@ -62,7 +62,7 @@ class Limits:
             raise self.time_up()
 
     def time_up(self) -> LimitReached:
-        return LimitReached("the time limit of the run is reached", f"raise `--time-limit` {_RESUME}", "time")
+        return LimitReached("the time limit of the run is reached", f"raise `--time-limit` and {self.again}", "time")
 
     @property
     def remaining(self) -> float:

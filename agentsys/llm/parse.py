@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TypeVar, cast
+from pathlib import PurePosixPath
+from typing import NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from agentsys.llm.client import AnswerError
-from agentsys.llm.fences import Block, blocks
+from agentsys.llm.fences import blocks
 from agentsys.llm.render import clean
 
 M = TypeVar("M", bound=BaseModel)
 
-_THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 _OBJECT = re.compile(r'\{\s*["}]')
+_LANGUAGES = {
+    ".py": ("python", "py", "python3"),
+    ".sh": ("bash", "sh", "shell"),
+    ".toml": ("toml",),
+    ".json": ("json",),
+    ".yaml": ("yaml", "yml"),
+    ".yml": ("yaml", "yml"),
+    ".md": ("markdown", "md"),
+}
+"""What stands behind the fence of a file with this ending, if anything does."""
 _END = re.compile(r"[\s`]*\Z")
 _MAX_OBJECTS = 2000
 """Places where an object may begin that are tried; a fault takes time in proportion to its place."""
@@ -27,69 +37,108 @@ def extract_json(text: str, model: type[M]) -> M:
     """Return the JSON object of an answer as `model`.
 
     Fences and prose around the object are dropped; backslashes that JSON does not allow (`\\lambda` in a formula)
-    are taken literally. Of several objects, the first one that fits is taken.
+    are taken literally. Of several objects that fit, the last one that has lines of its own is taken: what stands
+    before it is a draft, what stands inside a sentence an example.
 
     Raises: AnswerError naming each wrong field and its fault.
     """
     try:
-        candidates, fault = _objects(without_thinking(text))
+        found, fault = _objects(text)
     except RecursionError as error:
         raise AnswerError("the answer is nested too deeply") from error
-    for candidate in candidates:
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    named = [item for item in found if known & item.value.keys()]
+    meant = max(named or found, key=lambda item: (len(known & item.value.keys()), item.at), default=None)
+    for item in sorted(named or found, key=lambda item: (item.own, item.at), reverse=True):
         try:
-            return model.model_validate(candidate)
+            return model.model_validate(item.value)
         except ValidationError as error:
-            # The largest object is the one that was meant; small ones occur inside prose.
-            fault = _describe(error) if candidate is candidates[0] else fault
+            fault = _describe(error) if item is meant else fault
     raise AnswerError(fault or "there is no JSON object in the answer")
 
 
-def extract_file(text: str, path: str) -> str:
-    """Return the file that an answer holds: the content of one fenced block.
+def only_object(text: str, key: str) -> str:
+    """Return the one JSON object of an answer that has `key`, as JSON text, for readers who take nothing else.
 
-    A block that is labelled with `path` wins; otherwise the largest one, and of equal ones the last. Fences inside
-    the file (Markdown, docstrings) stay part of it. The content may be empty: some files are.
-
-    Raises: AnswerError if the fence is never closed, or if there is no block.
+    Raises: AnswerError if there is none, or the answer speaks of `key` more than once: none of two is the answer.
     """
-    found = blocks(without_thinking(text).replace("\r\n", "\n"), path)
+    try:
+        found = [item.value for item in _objects(text)[0] if key in item.value]
+    except RecursionError as error:
+        raise AnswerError("the answer is nested too deeply") from error
+    if len(found) != 1 or len(re.findall(rf'(?<!\\)"{re.escape(key)}"\s*:', text)) != 1:
+        raise AnswerError("the answer is not exactly one JSON object of the form asked for")
+    return json.dumps(found[0])
+
+
+def extract_file(text: str, path: str) -> str:
+    """Return the file that an answer holds: the first of `extract_files`.
+
+    Raises: as `extract_files`.
+    """
+    return extract_files(text, path)[0]
+
+
+def extract_files(text: str, path: str) -> list[str]:
+    """Return the contents of the fenced blocks that may be the file, the likeliest first.
+
+    Blocks that are labelled with `path` are the only ones; otherwise those in the file's language are. A later one
+    comes first, since models draft before they answer, but one that imports the file is an example of its use.
+    Fences inside the file (Markdown, docstrings) stay part of it. The content may be empty: some files are.
+
+    Raises: AnswerError if the last fence is never closed, or if there is no block.
+    """
+    found = blocks(text.replace("\r\n", "\n"), path)
     if not found:
         raise AnswerError(f"there is no fenced code block with the content of `{path}`")
-    chosen = _choose(found, path)
-    if not chosen.closed:
-        raise AnswerError(f"the code block of `{path}` is never closed, so the file seems to be cut off")
-    return chosen.content
-
-
-def without_thinking(text: str) -> str:
-    """Drop the reasoning that some local models put before their answer."""
-    return _THINKING.sub("", text, count=1)
-
-
-def _choose(found: list[Block], path: str) -> Block:
-    labelled = [block for block in found if path in block.label.split()]
-    unclosed = [block for block in found if not block.closed]
+    labelled = [block for block in found if path in re.split(r"[\s:=\"'`]+", block.label)]
     # A block that is still open is the end of the answer: nothing before it can be trusted to be the file.
-    return max(labelled or unclosed or found, key=lambda block: (len(block.content), block.start))
+    if not found[-1].closed and (found[-1] in labelled or not labelled):
+        raise AnswerError(f"the code block of `{path}` is never closed, so the file seems to be cut off")
+    spoken = _LANGUAGES.get(PurePosixPath(path).suffix, ())
+    fitting = [block for block in found if block.label.lower().split(" ")[0] in ("", *spoken)] if spoken else []
+    chosen = labelled or fitting or found
+    return [block.content for block in sorted(chosen, key=lambda block: (_uses(block.content, path), -block.start))]
 
 
-def _objects(text: str) -> tuple[list[dict[str, object]], str]:
-    """Return the outermost JSON objects of a text, largest first, and what is wrong with the largest broken one."""
+def _uses(content: str, path: str) -> bool:
+    stem = re.escape(PurePosixPath(path).stem)
+    return path.endswith(".py") and bool(re.search(rf"^(?:from|import) (?:\w+\.)*{stem}\b", content, re.MULTILINE))
+
+
+class _Object(NamedTuple):
+    """A JSON object at a place of a text; `own` is whether no other words stand on its lines."""
+
+    at: int
+    own: bool
+    value: dict[str, object]
+
+
+def _objects(text: str) -> tuple[list[_Object], str]:
+    """Return the outermost JSON objects of a text in order, and what is wrong with the largest broken one.
+
+    What was read before a fault belongs to the broken object, and so may what follows on its last line or is indented:
+    no part of it is the answer.
+    """
     text = repair_escapes(text)
-    found: list[tuple[int, dict[str, object]]] = []
-    reach, fault = 0, ""
+    found: list[_Object] = []
+    reach, fault, broken = 0, "", False
     tries, at = 0, _next_object(text, 0)
     while at >= 0 and tries < _MAX_OBJECTS:
         tries += 1
         end, value, wrong = _decode(text, at)
+        first = at == 0 or text[at - 1] == "\n"
         if isinstance(value, dict):
-            found.append((end - at, cast("dict[str, object]", value)))
-        elif end - at > max(reach, 1):
-            reach, fault = end - at, wrong
-        # What was read before the fault belongs to the broken object: no part of it is the answer.
+            if first or not broken:
+                behind = text[end:].partition("\n")[0]
+                found.append(_Object(at, first and not behind.strip(" \t\r`"), cast("dict[str, object]", value)))
+                broken = False
+        elif end - at > 1:
+            broken = True
+            if end - at > reach:
+                reach, fault = end - at, wrong
         at = _next_object(text, max(end, at + 1))
-    found = [(size, value) for size, value in found if size >= reach]
-    return [value for _, value in sorted(found, key=lambda pair: -pair[0])], fault
+    return found, fault
 
 
 def _next_object(text: str, start: int) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from agentsys.llm.faults import Faults, Transient
+from agentsys.llm.faults import Faults, Filtered, Transient
 from agentsys.llm.redact import Redactor
 from agentsys.llm.render import body_parameters, estimate
 from agentsys.llm.types import Feedback, Prompt, Reply, Usage
@@ -29,7 +30,9 @@ class Provider(ABC):
         api_key: empty for endpoints that take none.
         base_url: empty takes the provider's own endpoint.
         params: fields of the request body, sent as they are; none that is reserved.
-        timeout: seconds one call may take, from sending to the last byte.
+        timeout: seconds an endpoint may be silent: until its answer, or between two parts of a stream.
+        headers: further headers of each request.
+        query: further fields of each request's address.
 
     Raises: PrerequisiteError if a package is missing or a parameter cannot be used.
     """
@@ -50,7 +53,15 @@ class Provider(ABC):
     """Names in `model_params` that this provider refuses, besides those that every one refuses."""
 
     def __init__(
-        self, model: str, *, api_key: str, base_url: str = "", params: Mapping[str, object], timeout: float
+        self,
+        model: str,
+        *,
+        api_key: str,
+        base_url: str = "",
+        params: Mapping[str, object],
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> None:
         self.model = model
 
@@ -85,12 +96,24 @@ class SdkProvider(Provider):
     """A provider over an SDK, whose own retries are off. Each body is read to its end before it is used."""
 
     def __init__(
-        self, model: str, *, api_key: str, base_url: str = "", params: Mapping[str, object], timeout: float
+        self,
+        model: str,
+        *,
+        api_key: str,
+        base_url: str = "",
+        params: Mapping[str, object],
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(model, api_key=api_key, base_url=base_url, params=params, timeout=timeout)
         self._params = body_parameters(params)
         self._timeout = timeout
-        self._faults = Faults(self.key_names(), self.address_names(), self.endpoint_ending, Redactor([api_key]))
+        self._headers = dict(headers or {})
+        self._query = dict(query or {})
+        self._faults = Faults(
+            self.key_names(), self.address_names(), self.endpoint_ending, Redactor([api_key, *self._headers.values()])
+        )
         self._connect(api_key or "none", base_url or None)
 
     @abstractmethod
@@ -99,12 +122,15 @@ class SdkProvider(Provider):
 
     @property
     @abstractmethod
-    def _errors(self) -> tuple[type[Exception], type[Exception], type[Exception]]:
-        """The SDK's errors: answered with an error status, timed out, and the base of all."""
+    def _errors(self) -> tuple[type[Exception], type[Exception], tuple[type[Exception], ...]]:
+        """The SDK's errors: answered with an error status, timed out, and the bases of all."""
 
     @abstractmethod
-    async def _post(self, prompt: Prompt, feedback: Feedback) -> str:
-        """Send the request and return the response's body. Raises: the SDK's errors."""
+    async def _post(self, prompt: Prompt, feedback: Feedback, heard: Callable[[], None]) -> str:
+        """Send the request and return the response's body; `heard` is called for each part of a stream.
+
+        Raises: the SDK's errors.
+        """
 
     @abstractmethod
     def _read(self, body: str) -> Reply:
@@ -113,18 +139,22 @@ class SdkProvider(Provider):
     async def complete(self, prompt: Prompt, *, feedback: Feedback = ()) -> Reply:
         started = time.monotonic()
         try:
-            async with asyncio.timeout(self._timeout):
-                body = await self._body(prompt, feedback)
+            async with asyncio.timeout(self._timeout) as silence:
+                clock = asyncio.get_running_loop().time
+                body = await self._body(prompt, feedback, lambda: silence.reschedule(clock() + self._timeout))
         except TimeoutError as error:
             raise self._late() from error
-        reply = self._read(body)
+        except Filtered as fault:
+            body, reply = "", Reply(fault.message, "refused")
+        else:
+            reply = self._read(body)
         usage = reply.usage if reply.usage != Usage() else estimate(prompt, feedback, reply.text)
-        return Reply(reply.text, reply.finish, usage, reply.model or self.model, time.monotonic() - started)
+        return replace(reply, usage=usage, model=reply.model or self.model, seconds=time.monotonic() - started)
 
-    async def _body(self, prompt: Prompt, feedback: Feedback) -> str:
+    async def _body(self, prompt: Prompt, feedback: Feedback, heard: Callable[[], None]) -> str:
         answered, late, failed = self._errors
         try:
-            return await self._post(prompt, feedback)
+            return await self._post(prompt, feedback, heard)
         except answered as error:
             response = cast("APIStatusError", error).response
             raise self._faults.of_status(response.status_code, response.text, response.headers) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -12,7 +13,6 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception,
-    stop_after_attempt,
     wait_exponential,
     wait_random,
 )
@@ -20,16 +20,24 @@ from tenacity import (
 from agentsys.core.errors import LimitReached, ProviderError
 from agentsys.core.events import EventLog, EventType
 from agentsys.core.settings import ROLES
-from agentsys.llm.faults import Fatal, ProviderFault, Transient, WrongPage
+from agentsys.llm.faults import Busy, Fatal, ProviderFault, TooLong, Transient, WrongPage
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.pool import Pool
 from agentsys.llm.provider import Provider
 from agentsys.llm.store import Recording
 from agentsys.llm.types import CallKey, Feedback, Prompt, Reply
 from agentsys.llm.vision import refuses_images, without_images
+from agentsys.llm.window import shortened, window_hint
 
 LONGEST_WAIT = 900.0
 """Seconds; a provider that asks for a longer pause ends the run, which can be resumed then."""
+_PATIENCE = 450.0
+"""Times the first pause: how long one call waits for a limit although nobody gets an answer."""
+_LOOKS = 30
+"""Times a call looks, at least, whether the limit is free before its patience ends."""
+_SHORTENINGS = 3
+"""Times a prompt is shortened; servers do not always say by how much it is too long."""
 
 
 class Source(Protocol):
@@ -49,7 +57,7 @@ class LiveSource:
 
     Args:
         providers: by role; the empty name is for all others.
-        attempts: tries of one call against transient faults.
+        attempts: tries of one call against transient faults; a wait that helps is none.
         concurrency: requests under way at the same time; pauses between tries do not count.
         backoff: seconds of the first pause; doubled each time up to a minute, with jitter.
         events: told of each pause, and once for each model that is sent no pictures any more.
@@ -72,8 +80,9 @@ class LiveSource:
         self._ledger = ledger
         self._events = events
         self._attempts = attempts
-        self._slots = asyncio.Semaphore(concurrency)
+        self._pool = Pool(concurrency)
         self._backoff = wait_exponential(multiplier=backoff, max=60.0) + wait_random(0.0, backoff)
+        self._patience = _PATIENCE * backoff
 
     def model_of(self, role: str) -> str:
         return self._provider(role).model
@@ -84,7 +93,7 @@ class LiveSource:
         Raises: ProviderError, LimitReached.
         """
         provider = self._provider(key.role)
-        reply = await self._retrying(key, provider, prompt, feedback)
+        reply = await self._fitting(key, provider, prompt, feedback)
         return Recording.of(key, reply, asked=provider.model, prompt=hashes)
 
     async def close(self) -> None:
@@ -94,24 +103,47 @@ class LiveSource:
     def _provider(self, role: str) -> Provider:
         return self._providers.get(role) or self._providers[""]
 
+    async def _fitting(self, key: CallKey, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
+        """Ask; with less of the paper's words where the endpoint says that they do not fit into its window."""
+        sent = prompt
+        for _ in range(_SHORTENINGS):
+            try:
+                return await self._retrying(key, provider, sent, feedback)
+            except TooLong as fault:
+                shorter = shortened(prompt, sent, fault.window, fault.sent)
+                if shorter is None:
+                    raise _final(key, provider, fault.message, f"{fault.hint}; {window_hint(prompt)}") from fault
+                sent = shorter
+                words = f"`{key}` does not fit into the window of `{provider.model}` ({fault.message[:200]})"
+                message = f"{words}; it is asked with {sent.chars:,} of {prompt.chars:,} characters"
+                self._events.emit("warning", stage=ROLES.get(key.role), message=message, key=str(key))
+        return await self._retrying(key, provider, sent, feedback)
+
     async def _retrying(self, key: CallKey, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
+        patience = _Patience(self._pool, self._attempts, self._patience)
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._attempts),
+            stop=patience.is_over,
             wait=self._wait,
             retry=retry_if_exception(_Retryable()),
-            before_sleep=lambda state: self._pause(key, state),
+            before_sleep=lambda state: self._pause(key, provider, state),
             sleep=asyncio.sleep,  # a cancelled task leaves it at once
             reraise=True,
         )
         try:
             return await retrying(self._seeing, key, provider, prompt, feedback)
+        except TooLong:
+            raise
         except ProviderFault as fault:
             tries = retrying.statistics.get("attempt_number", 1)
             after = f" after {tries} tries" if tries != 1 else ""
             final = fault.message if isinstance(fault, Fatal) else f"{fault.message}{after}"
-            raise ProviderError(
-                f"`{provider.model}` cannot answer `{key.role}/{key.item}`: {final}", fault.hint
-            ) from fault
+            hint = self._limit_hint(fault, provider) if isinstance(fault, Busy) and not fault.hint else fault.hint
+            hint = f"{hint}; later {self._limits.again}" if fault.passes else hint
+            raise _final(key, provider, final, hint) from fault
+
+    def _limit_hint(self, fault: Busy, provider: Provider) -> str:
+        met = f"the limit met: {fault.limit}; " if fault.limit else ""
+        return f"{met}lower `concurrency` ({self._pool.most}) or raise `attempts` ({self._attempts})"
 
     async def _seeing(self, key: CallKey, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
         """Ask with the prompt's pictures; once more without them where the endpoint refuses the request."""
@@ -132,24 +164,34 @@ class LiveSource:
         return replace(reply, images=len(prompt.images))
 
     async def _once(self, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
-        async with self._slots:
+        pool = self._pool
+        async with pool.slot() as began:
             self._limits.check(self._ledger)
             remaining = self._limits.remaining
             deadline = asyncio.timeout(None if remaining == math.inf else remaining)
             try:
                 async with deadline:
-                    return await provider.complete(prompt, feedback=feedback)
+                    reply = await provider.complete(prompt, feedback=feedback)
             except TimeoutError as error:
                 if deadline.expired():
                     raise self._limits.time_up() from error
                 raise
+            except Busy:
+                pool.slow(began, 0.0)
+                raise
+            pool.recover()
+            return reply
 
     def _wait(self, state: RetryCallState) -> float:
+        """Return the seconds that were asked for; without, our own pause, and a shorter one where a wait will help."""
         fault = _fault(state)
         asked = fault.retry_after if fault is not None else None
-        return self._backoff(state) if asked is None else asked
+        if asked:
+            return asked
+        pause = self._backoff(state)
+        return min(pause, self._patience / _LOOKS) if isinstance(fault, Busy) else pause
 
-    def _pause(self, key: CallKey, state: RetryCallState) -> None:
+    def _pause(self, key: CallKey, provider: Provider, state: RetryCallState) -> None:
         """Say what happened; a pause that would last too long, or beyond the deadline, is not begun."""
         fault = _fault(state)
         message = fault.message if fault is not None else ""
@@ -157,14 +199,20 @@ class LiveSource:
         if seconds >= self._limits.remaining:
             raise LimitReached(
                 f"the time limit ends before the provider may be asked again in {seconds:.0f} s ({message})",
-                "raise `--time-limit` and go on with `agentsys resume`",
+                f"raise `--time-limit` and {self._limits.again}",
                 "time",
             )
         if seconds > LONGEST_WAIT:
             raise ProviderError(
-                f"the provider asks to wait {seconds:.0f} s ({message})", "go on after that time with `agentsys resume`"
+                f"the provider asks to wait {seconds:.0f} s ({message})", f"after that time {self._limits.again}"
             )
+        if isinstance(fault, Busy):
+            self._pool.slow(0.0, seconds)
         tell_retry(self._events, key, message, seconds)
+
+
+def _final(key: CallKey, provider: Provider, words: str, hint: str) -> ProviderError:
+    return ProviderError(f"`{provider.model}` cannot answer `{key.role}/{key.item}`: {words}", hint)
 
 
 def tell(events: EventLog, event: EventType, key: CallKey, **data: Any) -> None:
@@ -189,6 +237,31 @@ class _Retryable:
             self._pages += 1
             return self._pages < 2
         return isinstance(error, Transient)
+
+
+class _Patience:
+    """When one call is given up: after so many tries, of which those do not count that met a limit while waiting helps.
+
+    Waiting helps as long as the pool gets answers, and for `seconds` after that.
+    """
+
+    def __init__(self, pool: Pool, attempts: int, seconds: float) -> None:
+        self._pool = pool
+        self._attempts = attempts
+        self._seconds = seconds
+        self._tries = 0
+        self._met = 0
+        self._answered = pool.answered
+        self._since = time.monotonic()
+
+    def is_over(self, state: RetryCallState) -> bool:
+        if not isinstance(_fault(state), Busy):
+            self._tries += 1
+            return self._tries >= self._attempts
+        if self._answered != self._pool.answered:
+            self._answered, self._met, self._since = self._pool.answered, 0, time.monotonic()
+        self._met += 1
+        return self._met >= self._attempts and time.monotonic() - self._since >= self._seconds
 
 
 def _fault(state: RetryCallState) -> ProviderFault | None:

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.events import utc_now
 from agentsys.core.files import write_atomic
+from agentsys.llm.render import clean
 from agentsys.llm.types import CallKey, FinishReason, Reply, Usage
 
 _FILE = re.compile(r"(\d{2,})\.md")
@@ -47,6 +48,7 @@ class Recording(BaseModel):
     seconds: float = 0.0
     ts: str = ""
     images: int = Field(default=0, description="pictures that went along with the question")
+    thinking: str = Field(default="", description="reasoning that the endpoint gave apart from the answer")
     prompt: dict[str, str] = Field(default_factory=dict, description="hash of each section of the prompt")
     text: str = Field(default="", exclude=True)
 
@@ -65,6 +67,7 @@ class Recording(BaseModel):
             seconds=round(reply.seconds, 3),
             ts=utc_now(),
             images=reply.images,
+            thinking=clean(reply.thinking),
             prompt=prompt,
             text=reply.text,
         )

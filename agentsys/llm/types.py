@@ -96,3 +96,5 @@ class Reply:
     seconds: float = 0.0
     images: int = 0
     """Pictures that went along with the question."""
+    thinking: str = ""
+    """What the endpoint gave as reasoning, apart from the text."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agentsys.paper.query import excerpt as excerpt
     from agentsys.paper.query import find_section as find_section
     from agentsys.paper.query import summary_rows as summary_rows
+    from agentsys.paper.query import trust_lines as trust_lines
     from agentsys.paper.render import to_markdown as to_markdown
     from agentsys.paper.store import load_paper as load_paper
     from agentsys.paper.store import write_paper as write_paper
@@ -21,7 +22,7 @@ _HOMES = {
     "load": ("read_paper",),
     "model": ("Paper",),
     "options": ("ReadOptions",),
-    "query": ("excerpt", "find_section", "summary_rows"),
+    "query": ("excerpt", "find_section", "summary_rows", "trust_lines"),
     "render": ("to_markdown",),
     "store": ("load_paper", "write_paper"),
 }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from agentsys.paper.builder import SectionBuilder
-from agentsys.paper.model import Code, Equation, Figure, ListBlock, Paper, Paragraph, Reference, Table
+from agentsys.paper.model import Code, Equation, Figure, ListBlock, Paper, Reference, Table
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*$")
 _NUMBER = re.compile(r"^(?:Appendix\s+)?(\d{1,2}(?:\.\d{1,2})*|[A-Z](?:\.\d{1,2})*|[IVX]+(?=\.))[.:]?\s+(?=\S)")
@@ -104,11 +104,16 @@ def _add_block(builder: SectionBuilder, chunk: str) -> None:
         label = _CAPTION.match(words)
         alt = image["alt"] if image else ""
         builder.add(Figure, label=label["label"] if label else "", caption=words or alt)
+    elif caption and caption["kind"].lower() == "table" and "\n|" not in stripped:
+        _caption_table(builder, caption["label"], " ".join(stripped.split()))
     elif stripped.startswith("|") or stripped.lower().startswith(("<table", "<html><body><table")):
         rows = _pipe_rows(stripped) if stripped.startswith("|") else html_rows(stripped)
-        label, caption = _caption_before(builder)
-        raw = tuple(stripped.splitlines())
-        builder.add(Table, label=label, caption=caption, rows=rows, raw_lines=raw, text=stripped)
+        before = builder.blocks[-1] if builder.blocks else None
+        if isinstance(before, Table) and before.caption and not before.rows:
+            whole = {"rows": rows, "raw_lines": tuple(stripped.splitlines()), "text": stripped}
+            builder.blocks[-1] = before.model_copy(update=whole)
+        else:
+            builder.add(Table, rows=rows, raw_lines=tuple(stripped.splitlines()), text=stripped)
     elif _ITEM.match(stripped):
         items = tuple(_ITEM.sub("", item) for item in re.split(r"\n(?=\s*(?:[-*+•]|\d{1,2}[.)])\s+)", stripped))
         builder.add(ListBlock, items=items, ordered=stripped[:1].isdigit(), text=stripped)
@@ -116,14 +121,13 @@ def _add_block(builder: SectionBuilder, chunk: str) -> None:
         builder.paragraph(re.sub(r"\s*\n\s*", " ", stripped))
 
 
-def _caption_before(builder: SectionBuilder) -> tuple[str, str]:
-    """Take the paragraph before a table as its caption, where it is one; return label and caption."""
-    last = builder.blocks[-1] if builder.blocks else None
-    found = _CAPTION.match(last.text) if isinstance(last, Paragraph) else None
-    if last is None or found is None or not found["kind"].lower().startswith("tab"):
-        return "", ""
-    builder.blocks.pop()
-    return found["label"], last.text
+def _caption_table(builder: SectionBuilder, label: str, words: str) -> None:
+    """Give a caption to the table right before it that has none; else it waits for the table after it."""
+    before = builder.blocks[-1] if builder.blocks else None
+    if isinstance(before, Table) and not before.caption:
+        builder.blocks[-1] = before.model_copy(update={"caption": words, "label": label})
+    else:
+        builder.add(Table, label=label, caption=words)
 
 
 def _pipe_rows(text: str) -> tuple[tuple[str, ...], ...]:
@@ -131,10 +135,32 @@ def _pipe_rows(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))) for line in lines)
 
 
+MAX_SPAN = 60
+"""Columns or rows that one cell of HTML may cover."""
+
+
 def html_rows(text: str) -> tuple[tuple[str, ...], ...]:
-    """Return the cells of a table that is written as HTML, without the tags inside them."""
-    found = (
-        re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S | re.I)
-        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.S | re.I)
-    )
-    return tuple(tuple(re.sub(r"<[^>]+>", "", cell).strip() for cell in row) for row in found)
+    """Return the cells of a table that is written as HTML, each in its column: covered places are empty cells."""
+    found: list[tuple[str, ...]] = []
+    covered: dict[int, int] = {}
+    for row in re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.S | re.I):
+        cells: list[str] = []
+        below: dict[int, int] = {}
+        for match in re.finditer(r"<t[dh](?P<how>[^>]*)>(?P<words>.*?)</t[dh]>", row, re.S | re.I):
+            while covered.get(len(cells), 0):
+                cells.append("")
+            place, columns, rows = len(cells), _span(match["how"], "colspan"), _span(match["how"], "rowspan")
+            cells += [re.sub(r"<[^>]+>", "", match["words"]).strip(), *[""] * (columns - 1)]
+            below |= dict.fromkeys(range(place, place + columns), rows - 1)
+        while covered.get(len(cells), 0):
+            cells.append("")
+        covered = {place: left - 1 for place, left in covered.items() if left > 1} | {
+            place: left for place, left in below.items() if left > 0
+        }
+        found.append(tuple(cells))
+    return tuple(found)
+
+
+def _span(attributes: str, name: str) -> int:
+    match = re.search(rf"\b{name}\s*=\s*[\"']?(\d{{1,3}})", attributes, re.I)
+    return min(max(int(match[1]), 1), MAX_SPAN) if match else 1

@@ -1,4 +1,4 @@
-"""A second reading of the same paper gives the equations; places and everything else stay as the PDF has them.
+"""A second reading of the same paper gives equations and cells of tables; everything else stays as the PDF has it.
 
 Prose, numbers and tables of a text layer are right where a model guesses. Of a model, paragraphs are taken as well on
 pages whose mathematics is not to be trusted.
@@ -10,21 +10,26 @@ import difflib
 import re
 from collections.abc import Mapping
 
-from agentsys.paper.model import Block, Equation, Paper, Paragraph
+from agentsys.paper.model import Block, Equation, Paper, Paragraph, Table
 
 SOURCE_LIKENESS = 0.55
 MODEL_LIKENESS = 0.6
 """Least likeness (0 to 1) of letters, digits and signs at which two equations without a common number are the same."""
+CELL_LIKENESS = 0.5
+"""Least share of the words and numbers of a source's table that the PDF's table must hold to be the same."""
 _DISPLAY = re.compile(r"\\\[(?P<body>.*?)\\\]", re.S)
 _TAG = re.compile(r"\\tag\s*\{\s*\(?(?P<number>[^{}()]*)\)?\s*\}")
 
 
 def with_source(paper: Paper, source: Paper) -> Paper:
-    """Return the paper with the LaTeX of its source's equations, and the source's macros as notation."""
+    """Return the paper with the LaTeX of its source's equations, its cells of tables, and its macros as notation."""
     numbered = {part: item.latex for item in source.equations for part in item.number.split(", ") if part}
     waiting = [item.latex or "" for item in source.equations if not item.number]
+    tables = {table.label: table for table in source.tables if table.label and table.rows}
 
     def merged(block: Block) -> Block:
+        if isinstance(block, Table) and block.label in tables:
+            return _with_cells(block, tables[block.label])
         if not isinstance(block, Equation):
             return block
         latex = numbered.get(block.number) if block.number else _nearest(block.text, waiting, SOURCE_LIKENESS)
@@ -39,6 +44,18 @@ def with_source(paper: Paper, source: Paper) -> Paper:
         warnings = (*warnings, f"the source has another title than the PDF: `{source.title[:100]}`")
     parser = f"{paper.parser} + {source.parser}"
     return paper.with_blocks(merged, notation=source.notation, parser=parser, warnings=warnings)
+
+
+def _with_cells(block: Table, source: Table) -> Table:
+    """Take the cells of the source if it is the same table: another numbering must not exchange two of them."""
+    seen = set(re.findall(r"[a-z]{3,}|\d+(?:\.\d+)?", f"{block.caption} {block.text}".lower()))
+    words = [
+        word for row in source.rows for cell in row for word in re.findall(r"[a-z]{3,}|\d+(?:\.\d+)?", cell.lower())
+    ]
+    shared = sum(word in seen for word in words)
+    if not words or shared < CELL_LIKENESS * len(words):
+        return block
+    return block.model_copy(update={"rows": source.rows, "source": "latex", "confidence": 1.0})
 
 
 def with_pages(paper: Paper, markdown: Mapping[int, str]) -> Paper:

@@ -166,6 +166,7 @@ class PageInfo(PaperModel):
     math_repaired: bool = False
     scanned: bool = False
     source: Source = "text-layer"
+    doubts: tuple[str, ...] = Field(default=(), description="what of it may be wrong or missing, in words")
 
 
 class HiddenText(PaperModel):
@@ -192,6 +193,10 @@ class Audit(PaperModel):
     notes: tuple[str, ...] = ()
 
 
+def _celled(table: Table) -> bool:
+    return bool(table.rows)
+
+
 class Paper(PaperModel):
     """A paper as a careful reader has it."""
 
@@ -207,6 +212,7 @@ class Paper(PaperModel):
     hyperparameters: tuple[HyperParameter, ...] = ()
     pages: tuple[PageInfo, ...] = ()
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = Field(default=(), description="what of the whole may be wrong or missing, in words")
     audit: Audit = Audit()
     notation: str = Field(default="", description="LaTeX macros of the source that its bodies use")
     footnotes: tuple[str, ...] = ()
@@ -216,6 +222,12 @@ class Paper(PaperModel):
         """Every block in reading order."""
         for section in self.sections:
             yield from section.blocks
+
+    @property
+    def trusted(self) -> bool:
+        """False if anything is in doubt: a page, an equation, a table, or the structure."""
+        doubts = self.doubts or any(page.doubts or not page.math_trusted for page in self.pages)
+        return not doubts and all(equation.trusted for equation in self.equations) and all(map(_celled, self.tables))
 
     def with_blocks(self, change: Callable[[Block], Block], **fields: Any) -> Paper:
         """Return the paper with every block as `change` returns it, and other `fields` set."""

@@ -41,7 +41,15 @@ def read_scan(
         format="pdf",
         parser="tesseract",
         pages=tuple(
-            PageInfo(number=page.number, width=page.width, height=page.height, scanned=True, source="ocr")
+            PageInfo(
+                number=page.number,
+                width=page.width,
+                height=page.height,
+                scanned=True,
+                source="ocr",
+                math_trusted=False,
+                doubts=("it was recognised from a picture: numbers and formulas may be wrong",),
+            )
             for page in pages
         ),
         warnings=(f"recognised from {len(pages)} pictures of pages: expect wrong characters, most in formulas",),

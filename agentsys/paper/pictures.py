@@ -13,7 +13,7 @@ from agentsys.paper.model import Algorithm, Block, Box, Equation, Figure, Paper,
 from agentsys.paper.pdf import process
 
 DPI = 150
-MAX_PICTURES = 80
+MAX_PICTURES = 400
 MARGIN = 4.0
 """Points around the box of an equation."""
 
@@ -44,6 +44,10 @@ def add_pictures(paper: Paper, source: Path, folder: Path, password: str = "") -
         lambda block: block.model_copy(update={"image": f"figures/{block.id}.png"}) if block.id in pictures else block
     )
     write_atomic(folder / "figures" / "index.html", contact_sheet(result))
+    missing = len(wanted) - len(pictures)
+    if missing:
+        note = f"{missing} of {len(wanted)} pictures could not be cut out"
+        result = result.model_copy(update={"warnings": (*result.warnings, note)})
     return result
 
 

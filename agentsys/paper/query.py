@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
-from agentsys.paper.model import ListBlock, Paper, Paragraph, Section
+from agentsys.paper.model import Block, Equation, ListBlock, Paper, Paragraph, Section, Table
 
 SHORTEST_QUOTE = 12
 """Letters and digits below which a quote could be found anywhere."""
@@ -104,3 +104,35 @@ def summary_rows(paper: Paper) -> list[tuple[str, str]]:
         ("warnings", str(len(paper.warnings))),
         ("seconds", f"{paper.seconds:.1f}"),
     ]
+
+
+def trust_lines(paper: Paper) -> list[str]:
+    """Return what a reader should look up in the paper itself: what is in doubt of the whole, then page by page.
+
+    Empty where nothing is in doubt, which does not say that everything was read rightly.
+    """
+    lines = [f"in doubt: {doubt}" for doubt in paper.doubts]
+    blocks: dict[int | None, list[Block]] = {}
+    for block in paper.blocks():
+        blocks.setdefault(block.page, []).append(block)
+    for page in paper.pages:
+        doubts = (*page.doubts, *_block_doubts(blocks.get(page.number, [])))
+        lines.extend(f"page {page.number}: {doubt}" for doubt in doubts)
+    return lines
+
+
+def _block_doubts(blocks: list[Block]) -> Iterator[str]:
+    equations = [block for block in blocks if isinstance(block, Equation) and not block.trusted]
+    empty = [_name(block) for block in equations if not block.text.strip()]
+    wrong = [_name(block) for block in equations if block.text.strip()]
+    if empty:
+        yield f"read as a picture only: {', '.join(empty)}"
+    if wrong:
+        yield f"likely misread: {', '.join(wrong)}"
+    bare = [f"table {block.label}".strip() for block in blocks if isinstance(block, Table) and not block.rows]
+    if bare:
+        yield f"no cells found: {', '.join(bare)}"
+
+
+def _name(block: Equation) -> str:
+    return f"equation ({block.number})" if block.number else "an equation without a number"

@@ -39,6 +39,8 @@ class Contribution(Answer):
 
     words: str = Field(min_length=1, max_length=400)
     requirements: tuple[str, ...] = ()
+    missing: str = Field(default="", max_length=600)
+    """What must be built for it and no requirement has, in one sentence; only another role than the planner says so."""
 
 
 class RequirementsAnswer(Answer):
@@ -62,6 +64,7 @@ class Ledger(Answer):
     """Both halves of step 1 together."""
 
     requirements: tuple[LedgerRow, ...]
+    contributions: dict[str, tuple[str, ...]] = {}
     central: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     summary: str
@@ -130,6 +133,7 @@ def compose(ledger: Ledger, design: DesignAnswer, config: ConfigAnswer) -> Plan:
         expected=ledger.expected,
         dependencies=design.dependencies,
         questions=ledger.questions,
+        contributions=ledger.contributions,
         central=ledger.central,
         left_out=ledger.left_out,
     )

@@ -7,8 +7,9 @@ occur in the ledger.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import Field
 
@@ -40,7 +41,9 @@ class Seen:
     central: tuple[str, ...]
     """Ids of the requirements that carry it."""
     left_out: tuple[str, ...] = ()
-    """In the paper's words: what no requirement carries."""
+    """What no requirement carries: in the paper's words, with what the reviewer misses."""
+    contributions: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """What was named by either role, in the paper's words -> ids."""
 
 
 async def compared(context: Context, answer: RequirementsAnswer, expected: Sequence[ExpectedResult], item: str) -> Seen:
@@ -64,8 +67,9 @@ async def compared(context: Context, answer: RequirementsAnswer, expected: Seque
         context.events.emit("warning", stage="plan", message=message)
         seen = ()
     theirs = [rid for row in seen for rid in row.requirements]
-    missing = [row.words for row in seen if not row.requirements]
-    return Seen(tuple(dict.fromkeys((*mine, *theirs))), (*missing, *names))
+    missing = [f"{row.words} ({row.missing})" if row.missing else row.words for row in seen if not row.requirements]
+    named = {row.words: row.requirements for row in (*answer.contributions, *seen)}
+    return Seen(tuple(dict.fromkeys((*mine, *theirs))), (*missing, *names), named)
 
 
 async def _second_look(context: Context, answer: RequirementsAnswer, item: str) -> ContributionAnswer:
@@ -87,7 +91,8 @@ def contribution_problems(paper: Paper, answer: RequirementsAnswer) -> list[str]
     kinds = {row.id: row.kind for row in answer.requirements}
     problems = quote_problems(paper, answer.contributions, kinds)
     return problems + [
-        f"nothing of the kinds {', '.join(sorted(CENTRAL))} carries the contribution `{row.words}`"
+        f"nothing of the kinds {', '.join(sorted(CENTRAL))} carries the contribution `{row.words}`: name the row that "
+        "computes it, or give the paper's own procedure the kind algorithm"
         for row in answer.contributions
         if kinds.keys() & set(row.requirements) and not any(kinds.get(rid) in CENTRAL for rid in row.requirements)
     ]
@@ -95,10 +100,10 @@ def contribution_problems(paper: Paper, answer: RequirementsAnswer) -> list[str]
 
 def quote_problems(paper: Paper, rows: Iterable[Contribution], known: Iterable[str]) -> list[str]:
     """Return contributions whose words the paper does not have, or whose requirements the ledger does not have."""
-    text, ids = f" {plain(words_of(paper))} ", set(known)
+    text, ids = f" {_words(words_of(paper))} ", set(known)
     problems: list[str] = []
     for row in rows:
-        if f" {plain(row.words)} " not in text:
+        if f" {_words(row.words)} " not in text:
             problems.append(f"the words `{row.words}` do not stand in the paper: copy them from its abstract")
         problems += [
             f"`{row.words}` names {rid}, which the ledger does not have" for rid in set(row.requirements) - ids
@@ -130,6 +135,11 @@ def _names(paper: Paper) -> Iterator[str]:
         for block in section.blocks:
             if isinstance(block, Table) and len(block.rows) <= _MOST:
                 yield from (row[0] for row in block.rows[1:] if row)
+
+
+def _words(text: str) -> str:
+    """Return a text's plain words without LaTeX commands: whoever copies may leave the markup out."""
+    return plain(re.sub(r"\\[A-Za-z]+\*?", " ", text))
 
 
 def _stem(word: str) -> str:

@@ -16,7 +16,7 @@ from agentsys.core.errors import UsageError
 from agentsys.core.files import write_atomic, write_json
 from agentsys.plan.rules import plan_problems
 
-LEDGER = ("requirements", "central", "left_out", "questions", "dependencies")
+LEDGER = ("requirements", "contributions", "central", "left_out", "questions", "dependencies")
 PARTS = ("overview.md", "architecture.md", "requirements.json", "files.json", "config.yaml", "expected.json")
 
 

@@ -109,11 +109,14 @@ class Planner(Agent):
         )
         seen = await compared(context, requirements, evaluation.expected, "contribution")
         if seen.left_out and context.settings.replay is None:
-            task = asked[0] + render("plan/left_out", words=seen.left_out, fence=context.fence)
+            first = requirements.model_dump_json(exclude_defaults=True)
+            again = render("plan/left_out", parts=seen.left_out, ledger=first, fence=context.fence)
+            task = f"{asked[0]}\n\n{again}"
             requirements = await self._ask("requirements-2", RequirementsAnswer, self._requirements_problems, task)
             seen = await compared(context, requirements, evaluation.expected, "contribution-2")
         return Ledger(
             requirements=with_pages(requirements.requirements, context.ws.paper),
+            contributions=seen.contributions,
             central=seen.central,
             left_out=seen.left_out,
             summary=evaluation.summary,

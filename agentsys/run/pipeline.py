@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from agentsys.run.assemble import Team
 
 
+DOUBTS = 12
+"""Doubts about the paper as it was read that are named before the first model call."""
+
+
 @dataclass(frozen=True)
 class RunResult:
     """A finished (or stopped) run: its directory and its record."""
@@ -116,6 +120,7 @@ async def read_as_set(paper: Path, settings: Settings, password: str) -> Paper:
         nougat_model=settings.nougat_model,
         latex_source=settings.source,
         password=password,
+        max_pages=settings.max_pages,
     )
     return await asyncio.get_running_loop().run_in_executor(None, read_paper, paper, options)
 
@@ -127,6 +132,7 @@ async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers
     recorder = RunRecorder(run, record, events)
     recorder.begin(settings)
     try:
+        _say_doubts(run, events)
         await _work(run, recorder, settings, events)
     except asyncio.CancelledError as error:
         terminated = error.args[:1] in (("SIGTERM",), ("SIGHUP",))
@@ -172,6 +178,36 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
     if team.reporter.ending.status == "verified":
         against = await asyncio.to_thread(reasons_against_release, run, recorder.record, team.context.policy)
         recorder.releasable("; ".join(against))
+        await _full_profile(run, recorder, settings, events)
+
+
+async def _full_profile(run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog) -> None:
+    """Measure at the paper's scale where that costs little; whatever comes of it, the run stays verified."""
+    from agentsys.run.reproduce import Order, reproduce_locked, wants_full
+
+    if not settings.full_seconds or not wants_full(run):
+        return
+    recorder.said("verifier", f"runs the full profile, for at most {settings.full_seconds:g} s of processor time")
+    try:
+        done = await reproduce_locked(run, settings, Order("full", settings.full_seconds))
+    except AgentsysError as error:
+        events.emit("warning", message=f"the full profile was not run: {error.message}")
+        return
+    words = (
+        "ended, and its results stand in the report" if done.record.passed else f"gave nothing: {done.record.reason}"
+    )
+    recorder.said("verifier", f"the full profile {words}")
+
+
+def _say_doubts(run: RunDir, events: EventLog) -> None:
+    """Name what was not read for certain before money is spent on it."""
+    from agentsys.paper import load_paper, trust_lines
+
+    lines = trust_lines(load_paper(run.paper))
+    for line in lines[:DOUBTS]:
+        events.emit("warning", message=f"reading: {line}")
+    if len(lines) > DOUBTS:
+        events.emit("warning", message=f"reading: {len(lines) - DOUBTS} more doubts; `agentsys read -v` names them all")
 
 
 def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:

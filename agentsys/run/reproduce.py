@@ -29,6 +29,8 @@ from agentsys.verify.checks.base import Found, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of
 from agentsys.verify.compare import compare_file
 from agentsys.verify.datafiles import DataFolder
+from agentsys.verify.dependence.report import FILE as DEPENDENCE
+from agentsys.verify.dependence.report import Dependence
 from agentsys.verify.environment import judge_packages, why_refused
 from agentsys.verify.reproduction import FILE, Outcome, Reproduction, Task, run_profile
 from agentsys.verify.sandboxspec import sandbox_spec
@@ -68,23 +70,35 @@ async def reproduce(run: RunDir, settings: Settings, order: Order) -> Reproduced
     Raises: UsageError (no repository, another process has the run), BlockedError (the audit is missing, older than the
     code, or does not allow it), SandboxUnavailable. Faults of the code are in the record.
     """
-    from agentsys.plan.files import load_plan
     from agentsys.report.pages import write_reports
 
     run.lock()
     try:
-        record = run.read()
-        plan = load_plan(run.plan)
-        if plan is None or not (run.repo / "reproduce.sh").is_file():
-            raise UsageError(f"run `{run.path.name}` has no repository that can be run", "finish it with `resume`")
-        files = read_tree(run.repo)
-        tree = code_hash(run.repo, files)
-        audit = _audit(run, tree, settings, order.profile)
-        done = await _run(run, record, settings, order, plan, files, tree, audit)
+        done = await reproduce_locked(run, settings, order)
         write_reports(run)
         return done
     finally:
         run.unlock()
+
+
+async def reproduce_locked(run: RunDir, settings: Settings, order: Order) -> Reproduced:
+    """Do what `reproduce` does for a run that this process has, and leave its report as it is."""
+    from agentsys.plan.files import load_plan
+
+    plan = load_plan(run.plan)
+    if plan is None or not (run.repo / "reproduce.sh").is_file():
+        raise UsageError(f"run `{run.path.name}` has no repository that can be run", "finish it with `resume`")
+    files = read_tree(run.repo)
+    tree = code_hash(run.repo, files)
+    audit = _audit(run, tree, settings, order.profile)
+    return await _run(run, run.read(), settings, order, plan, files, tree, audit)
+
+
+def wants_full(run: RunDir) -> bool:
+    """True for a run whose results are of a smaller scale than the paper's, and that no full run has followed yet."""
+    rounds = sorted(run.rounds.glob(f"[0-9]*/{DEPENDENCE}"))
+    small = bool(rounds) and not Dependence.model_validate_json(rounds[-1].read_bytes()).paper_scale
+    return small and not any(run.reproductions.glob(f"[0-9]*/{FILE}"))
 
 
 async def _run(

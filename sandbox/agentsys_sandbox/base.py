@@ -312,6 +312,11 @@ class Backend(Sandbox):
     """Why this backend isolates less than others; empty where it does not."""
 
     @classmethod
+    def named(cls) -> bool:
+        """Return whether the environment names this backend's engine, which is then looked at first."""
+        return False
+
+    @classmethod
     @abstractmethod
     def available(cls) -> None:
         """See that the backend answers. Raises: Unavailable with the remedy."""

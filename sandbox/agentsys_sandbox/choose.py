@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from agentsys_sandbox import backends
 from agentsys_sandbox.base import Sandbox
-from agentsys_sandbox.errors import SandboxError, Unavailable
+from agentsys_sandbox.errors import NamedUnavailable, SandboxError, Unavailable
+from agentsys_sandbox.packages.hostconfig import missing_certificates
 from agentsys_sandbox.spec import Description, Limits, SandboxSpec
 
 _HINT = "start Docker or podman's socket, or install bubblewrap (Linux)"
 
 
 def detect(backend: str = "auto") -> str:
-    """Name the first backend that answers, in the order of `backends.BACKENDS`. Blocks.
+    """Name the first backend that answers: one that the environment names, then in the order of `backends.BACKENDS`.
+
+    Blocks. An engine that is named and does not answer is an error, and nothing else is taken.
 
     Args:
         backend: `auto`, or the only one to look at.
@@ -21,9 +25,11 @@ def detect(backend: str = "auto") -> str:
     Raises: Unavailable with the reason of each backend that was looked at.
     """
     reasons: list[str] = []
-    for candidate in backends.candidates(backend):
+    for candidate in sorted(backends.candidates(backend), key=lambda name: not backends.load(name).named()):
         try:
             backends.load(candidate).available()
+        except NamedUnavailable as error:
+            raise NamedUnavailable(f"{candidate}: {error.message}", error.hint) from error
         except SandboxError as error:
             reasons.append(f"{candidate}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
         else:
@@ -38,8 +44,10 @@ def open_sandbox(spec: SandboxSpec, backend: str = "auto", hosts: Sequence[str] 
         hosts: Docker endpoints (contexts, `unix://`, `ssh://`, `tcp://` with TLS) to take in place of the one of this
             machine, for the backends `auto` and `docker`; see `pool.Pool`.
 
-    Raises: Unavailable where no backend answers.
+    Raises: Unavailable where no backend answers, or packages could not be fetched for want of certificates.
     """
+    if fault := missing_certificates(os.environ):
+        raise Unavailable(*fault)
     if hosts and backend in ("auto", "docker"):
         from agentsys_sandbox.docker.pool import shared
         from agentsys_sandbox.docker.pooled import PooledSandbox

@@ -16,6 +16,10 @@ class Unavailable(SandboxError):
     """This backend cannot be used here (absent, not answering, too old, no permission: the message says which)."""
 
 
+class NamedUnavailable(Unavailable):
+    """The same of an engine that the user has named: no other place is taken for it."""
+
+
 class ImageMissing(Unavailable):
     """The base image is not there and could not be made."""
 

@@ -44,8 +44,9 @@ def replay(tmp_path: Path, backend: str, scripted):
 
     async def start(answers: Mapping[tuple[str, str], str], **settings: object) -> RunResult:
         paper, recording = scripted(answers)
+        quick = {"mutants": 0, "full_seconds": 0}
         chosen = Settings.model_validate(
-            {"replay": recording, "runs_dir": tmp_path / "runs", "backend": backend, "mutants": 0} | settings
+            {"replay": recording, "runs_dir": tmp_path / "runs", "backend": backend, **quick} | settings
         )
         return await implement(paper, chosen)
 

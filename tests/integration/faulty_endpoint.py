@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -16,6 +17,10 @@ class Request:
     path: str
     headers: dict[str, str]
     body: dict[str, object]
+
+
+current: ContextVar[Request] = ContextVar("current")
+"""The request that is being answered."""
 
 
 @dataclass
@@ -49,6 +54,7 @@ class Endpoint:
             self._arrivals.put_nowait(request)
             self.active += 1
             self.most_active = max(self.most_active, self.active)
+            current.set(request)
             answering = asyncio.ensure_future(self.script[min(len(self.requests), len(self.script)) - 1](writer))
             leaving = asyncio.ensure_future(reader.read(1))
             await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)

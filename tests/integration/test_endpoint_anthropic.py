@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from agentsys.core.settings import Settings
 from agentsys.llm.client import Model
 from agentsys.llm.factory import build_model
 from agentsys.llm.types import Image, Part, Prompt
-from integration.faulty_endpoint import Answer, Endpoint, drop, fault, hang, raw, serving, trickle
+from integration.faulty_endpoint import Answer, Endpoint, drop, fault, hang, raw, serving, stream, trickle
 
 pytest.importorskip("anthropic", reason="the extra `anthropic` is not installed")
 
@@ -123,3 +124,58 @@ def test_missing_key_is_told_before_anything_is_sent(tmp_path: Path) -> None:
     with pytest.raises(PrerequisiteError, match="ANTHROPIC_API_KEY") as caught:
         build_model(Settings(model="claude-sonnet-4-5"), tmp_path, EventLog(None, "test"), environ={})
     assert caught.value.exit_code == 3
+
+
+START = {
+    "type": "message_start",
+    "message": {
+        "model": "claude-served",
+        "content": [],
+        "stop_reason": None,
+        "usage": {"input_tokens": 10, "cache_read_input_tokens": 900, "output_tokens": 1},
+    },
+}
+THOUGHT = {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}}
+
+
+def said(text: str) -> dict[str, object]:
+    return {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": text}}
+
+
+def stopped(reason: str | None) -> dict[str, object]:
+    return {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 7}}
+
+
+async def test_stream_is_put_together_with_its_usage_and_its_thinking_apart(tmp_path: Path) -> None:
+    ping = {"type": "ping"}
+    async with serving(stream(START, ping, THOUGHT, said("half a"), said(" file"), stopped("end_turn"))) as endpoint:
+        model = model_on(endpoint, tmp_path)
+        assert await ask(model) == "half a file"
+    assert endpoint.requests[0].body["stream"] is True
+    assert (model.usage.prompt, model.usage.cached, model.usage.completion) == (910, 900, 7)
+    assert '"thinking": "hm"' in (tmp_path / "llm/planner/plan/01.md").read_text()
+
+
+async def test_error_in_a_stream_is_tried_again(tmp_path: Path) -> None:
+    broken = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    async with serving(stream(START, said("half"), broken), message("fine")) as endpoint:
+        assert await ask(model_on(endpoint, tmp_path)) == "fine"
+
+
+async def test_stream_without_its_end_is_no_answer(tmp_path: Path) -> None:
+    async with serving(stream(START, said("half a file")), message("whole")) as endpoint:
+        assert await ask(model_on(endpoint, tmp_path)) == "whole"
+    assert len(endpoint.requests) == 2
+
+
+async def test_pings_alone_are_silence(tmp_path: Path) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        while True:
+            writer.write(b'event: ping\ndata: {"type": "ping"}\n\n')
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with serving(answer) as endpoint:
+        with pytest.raises(ProviderError, match=r"no answer within 0\.3 s"):
+            await ask(model_on(endpoint, tmp_path, call_timeout=0.3))

@@ -85,7 +85,6 @@ UNUSABLE: dict[str, tuple[Answer, Callable[[str], object], str]] = {
     "refusal": (ok(None, refusal="I cannot help"), plain, "refused"),
     "content filter": (ok("", "content_filter"), plain, "refused"),
     "cut at the length limit": (ok("half", "length"), plain, "length limit"),
-    "no finish reason": (ok("half", None), plain, "cut off"),
     "stream without end": (stream(delta("half a"), delta(" file")), plain, "cut off"),
     "wrong schema": (ok('{"formula": "x"}'), lambda text: extract_json(text, Loss), "`weight`: Field required"),
     "prose": (ok("I would rather talk."), lambda text: extract_json(text, Loss), "no JSON object"),

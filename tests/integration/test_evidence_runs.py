@@ -12,7 +12,7 @@ from agentsys.report.summary import summary
 from agentsys.verify.fidelity.mutation_report import FILE, read_report
 from agentsys.verify.fidelity.trials import Trials
 from agentsys_sandbox.base import SandboxGone
-from scripted.answers import CORE_RIGHT, first_version
+from scripted.answers import CORE_RIGHT, MAIN, as_json, fenced, first_version
 
 pytestmark = [pytest.mark.index]
 
@@ -53,3 +53,30 @@ async def test_what_the_check_needs_is_planted_even_where_no_sample_is_asked_for
     result = await replay(first_version(CORE_RIGHT), mutants=0)
     report = read_report(result.run.rounds / FILE)
     assert result.record.status == "verified" and report is not None and report.count("caught") >= 2
+
+
+async def test_a_full_profile_that_costs_little_is_run_and_its_results_stand_in_the_report(replay):
+    result = await replay(first_version(CORE_RIGHT), full_seconds=60)
+    data = collect(result.run)
+    assert result.record.status == "verified"
+    assert data.full is not None and data.full.passed
+    assert [row.profile for row in data.measured] == ["full"]
+
+
+async def test_a_full_profile_that_fails_is_said_and_leaves_the_run_verified(replay):
+    answers = first_version(CORE_RIGHT)
+    fails = '    if profile == "full":\n        raise MemoryError("too large")\n'
+    broken = MAIN.replace("    config = ", f"{fails}    config = ", 1)
+    answers["coder", "runmean/main.py"] = fenced(broken)
+    result = await replay(answers, full_seconds=60)
+    data = collect(result.run)
+    assert (result.record.status, result.exit_code) == ("verified", 0)
+    assert data.full is None and "too large" in data.reproductions[0].reason
+
+
+async def test_a_full_profile_of_the_same_scale_is_not_run_again(replay):
+    answers = first_version(CORE_RIGHT)
+    config = {"b": 0.9, "length": 10}
+    answers["planner", "config"] = as_json({"config_full": config, "config_smoke": config})
+    result = await replay(answers, full_seconds=60)
+    assert not list(result.run.reproductions.glob("*"))

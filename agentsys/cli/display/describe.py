@@ -8,6 +8,7 @@ from typing import cast
 from agentsys.core.events import Event
 from agentsys.core.numbers import count, dollars, plural, seconds
 from agentsys.core.text import clean_line
+from agentsys_sandbox import backends
 
 Data = Mapping[str, object]
 
@@ -137,6 +138,13 @@ def _problem(word: str) -> Callable[[Data], str]:
     return lambda data: f"{word}: {_note(data)}"
 
 
+def _started(data: Data) -> str:
+    """A place that isolates less than Docker does is never named without saying so."""
+    name = text(data, "backend")
+    weakness = backends.load(name).weakness if name in backends.BACKENDS else ""
+    return f"sandbox started: {weakness or name}"
+
+
 _WORDS: dict[str, Callable[[Data], str]] = {
     "run.started": _run_started,
     "run.finished": _run_finished,
@@ -149,7 +157,7 @@ _WORDS: dict[str, Callable[[Data], str]] = {
     "llm.retry": _retry,
     "file.written": _file,
     "sandbox.exec": _exec,
-    "sandbox.started": lambda data: f"sandbox started: {text(data, 'backend')}",
+    "sandbox.started": _started,
     "sandbox.stopped": lambda _: "sandbox removed",
     "diagnostic.found": _diagnostic,
     "policy.verdict": _verdict,

@@ -6,6 +6,7 @@ import json as jsonlib
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,11 @@ MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 def doctor(
     live: Annotated[bool, typer.Option("--live", help="Also look into a sandbox, and ask the model once.")] = False,
+    model: opt.ModelName = None,
+    paper: Annotated[
+        Path | None,
+        typer.Option("--paper", help="How large a window this paper needs; `--live` tries it.", metavar="PAPER"),
+    ] = None,
     json: opt.JsonRows = False,
     env_file: opt.EnvFile = None,
 ) -> None:
@@ -32,7 +38,7 @@ def doctor(
     """
     opt.use_env_file(env_file)
     failed = False
-    for row in diagnose(live=live):
+    for row in diagnose(live=live, model=model, paper=paper):
         failed |= row.status == "fail"
         if json:
             typer.echo(jsonlib.dumps(asdict(row), ensure_ascii=False))
@@ -44,13 +50,17 @@ def doctor(
     raise typer.Exit(3 if failed else 0)
 
 
-def diagnose(*, live: bool = False) -> Iterator[Row]:
+def diagnose(*, live: bool = False, model: str | None = None, paper: Path | None = None) -> Iterator[Row]:
     """Yield one row a check, each as soon as it is done.
 
     Args:
         live: also open a sandbox and look at its confinement, and ask the model one short question.
+        model: in place of the one of the settings.
+        paper: whether the model's window holds it.
+
+    Raises: PaperError.
     """
-    settings, fault = _settings()
+    settings, fault = _settings(model)
     if fault is not None:
         yield fault
     yield host.python()
@@ -62,6 +72,8 @@ def diagnose(*, live: bool = False) -> Iterator[Row]:
     yield host.policy(settings)
     yield from _sandboxes(settings)
     yield models.configured(settings)
+    if paper is not None:
+        yield models.window(settings, paper, live=live)
     yield host.nougat()
     if live:
         yield from sandboxes.confinement(settings)
@@ -81,9 +93,9 @@ def _sandboxes(settings: Settings) -> Iterator[Row]:
     yield sandboxes.leftovers()
 
 
-def _settings() -> tuple[Settings, Row | None]:
+def _settings(model: str | None) -> tuple[Settings, Row | None]:
     """Return the settings; where they are wrong, the defaults and a row that says so."""
     try:
-        return load_settings()[0], None
+        return load_settings(flags={"model": model})[0], None
     except UsageError as error:
         return Settings(), Row("settings", "fail", error.message, error.hint)

@@ -6,13 +6,20 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from agentsys.cli.doctor import Row
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.settings import Settings
 from agentsys.llm.faults import ProviderFault
 from agentsys.llm.provider import Provider
+from agentsys.llm.render import CHARS_PER_TOKEN
 from agentsys.llm.types import Part, Prompt
+
+_MOST_CHARS = 8
+"""Characters that no token stands for on average: a lower count is no count of what was read."""
+_BESIDES = 8192
+"""Tokens of a planner's prompt besides the paper: rules, ledger, design, task."""
 
 
 def configured(settings: Settings) -> Row:
@@ -46,6 +53,61 @@ def answers(settings: Settings) -> Row | None:
         words = "; ".join(faults)
         return Row("model answers", "fail", words, "check the key, the model's name and the endpoint")
     return Row("model answers", "ok", ", ".join(f"`{model}` after {result:.1f} s" for model, result in results.items()))
+
+
+def window(settings: Settings, paper: Path, *, live: bool) -> Row:
+    """The model's window holds a paper: how large it has to be, and with `live` whether the whole of it is read.
+
+    Raises: PaperError.
+    """
+    from agentsys.llm.window import needed, window_hint
+    from agentsys.paper import read_paper, to_markdown
+
+    text = to_markdown(read_paper(paper))
+    prompt = Prompt((Part("paper", text),), (Part("task", "Answer with the one word: ready"),))
+    tokens = f"a window of about {needed(prompt, _BESIDES):,} tokens"
+    more = (text * (1 + _BESIDES * CHARS_PER_TOKEN // len(text)))[: _BESIDES * CHARS_PER_TOKEN]
+    full = Prompt((Part("paper", text), Part("more", more)), prompt.body)
+    if not live or not settings.model:
+        return Row("context window", "ok", f"this paper needs {tokens}", "`--live` asks the model whether it has one")
+    try:
+        found = _providers(settings)
+    except PrerequisiteError as error:
+        return Row("context window", "fail", error.message, error.hint)
+    faults, silent = asyncio.run(_read_whole(found, full))
+    if faults:
+        return Row("context window", "fail", "; ".join(faults), window_hint(prompt, _BESIDES))
+    if silent:
+        names = ", ".join(f"`{name}`" for name in silent)
+        return Row(
+            "context window", "warn", f"this paper needs {tokens}; {names} took it, and does not say how much it read"
+        )
+    return Row("context window", "ok", f"this paper needs {tokens}; as much was read whole")
+
+
+async def _read_whole(providers: Iterable[Provider], prompt: Prompt) -> tuple[list[str], list[str]]:
+    """Return what went wrong with a long prompt, and the models that do not count what they read."""
+    from agentsys.llm.window import was_cut
+
+    faults: list[str] = []
+    silent: list[str] = []
+    try:
+        for each in providers:
+            try:
+                usage = (await each.complete(prompt)).usage
+            except ProviderFault as fault:
+                faults.append(f"`{each.model}`: {fault.message}")
+                continue
+            if was_cut(prompt, usage):
+                sent = prompt.chars // CHARS_PER_TOKEN
+                faults.append(
+                    f"`{each.model}` read {usage.prompt:,} tokens of about {sent:,} and said nothing of the rest"
+                )
+            elif usage.estimated or usage.prompt < prompt.chars // _MOST_CHARS:
+                silent.append(each.model)
+        return faults, silent
+    finally:
+        await _close(providers)
 
 
 def _providers(settings: Settings) -> list[Provider]:

@@ -149,7 +149,9 @@ def confinement(settings: Settings) -> list[Row]:
         description, result = asyncio.run(_look(settings))
     except SandboxError as error:
         return [Row("sandbox opens", "fail", error.message, error.hint)]
-    rows = [Row("sandbox opens", "ok", f"{description.backend} {description.version}")]
+    weakness = backends.load(description.backend).weakness
+    seen = f"{description.backend} {description.version}"
+    rows = [Row("sandbox opens", "warn" if weakness else "ok", f"{seen}; {weakness}" if weakness else seen)]
     if not result.ok:
         rows.append(
             Row("sandbox runs code", "fail", f"{result.outcome.value}: {result.message or result.text()[-200:]}")
@@ -178,7 +180,11 @@ async def _look(settings: Settings) -> tuple[Description, ExecResult]:
 
 
 def _engine_expected() -> bool:
-    return bool(os.environ.get("DOCKER_HOST")) or SOCKET.exists() or shutil.which("docker") is not None
+    return (
+        bool(os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT"))
+        or SOCKET.exists()
+        or shutil.which("docker") is not None
+    )
 
 
 def _remedy(message: str) -> str:

@@ -10,7 +10,8 @@ from agentsys.paper.latex import scan
 from agentsys.paper.latex.clean import strip_comments
 from agentsys.paper.latex.environments import Environments
 from agentsys.paper.latex.flatten import Flattener, main_file
-from agentsys.paper.latex.macros import expand_displays, used_macros
+from agentsys.paper.latex.labels import with_numbers
+from agentsys.paper.latex.macros import expand_displays, expand_words, used_macros
 from agentsys.paper.latex.sources import Sources
 from agentsys.paper.model import Figure, Paper, Reference, Table
 from agentsys.paper.references import make_reference
@@ -36,7 +37,9 @@ def _read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...]) -> P
     body = body.partition("\\end{document}")[0]
     builder = _Document()
     builder.feed(body)
-    title = scan.plain(scan.command_argument(text, "title") or scan.command_argument(text, "icmltitle") or "")
+    title = scan.plain(
+        expand_words(scan.command_argument(text, "title") or scan.command_argument(text, "icmltitle") or "", text)
+    )
     authors = scan.plain(scan.command_argument(text, "author") or "")
     paper = builder.sections.paper(
         name,
@@ -48,7 +51,7 @@ def _read_tex(text: str, name: str, sha256: str, warnings: tuple[str, ...]) -> P
         warnings=warnings,
         notation=used_macros(preamble + body, body),
     )
-    return with_citing(paper, builder.labels)
+    return with_numbers(with_citing(paper, builder.labels), builder.environments.references)
 
 
 class _Document:
@@ -61,6 +64,7 @@ class _Document:
         self.appendix = False
         self.references: list[Reference] = []
         self.labels: dict[str, str] = {}
+        self.here = ("Section", "")
 
     def feed(self, body: str) -> None:
         for kind, value, content in scan.pieces(body):
@@ -85,6 +89,7 @@ class _Document:
         number = "" if command.endswith("*") else self._number(level)
         self.sections.appendix = self.appendix
         self.sections.heading(words, level, number)
+        self.here = ("Appendix" if self.appendix else "Section", number)
 
     def _number(self, level: int) -> str:
         self.numbers[level - 1] += 1
@@ -116,5 +121,7 @@ class _Document:
             self.sections.paragraph(f"[{match[1]}] {raw}")
 
     def _text(self, content: str) -> None:
+        for label in scan.labels(content):
+            self.environments.references.setdefault(label, self.here)
         for part in re.split(r"\n\s*\n|\\par\b", content):
             self.sections.paragraph(scan.tidy(part))

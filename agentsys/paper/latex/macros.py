@@ -64,6 +64,17 @@ def expand_displays(text: str) -> str:
     return preamble + begin + _theorems(text, body)
 
 
+def expand_words(text: str, source: str) -> str:
+    """Return a short text with the macros without arguments that the source defines: a title may be one."""
+    known = {name: item.body for name, item in _commands(source).items() if not item.count}
+    for _ in range(ROUNDS):
+        before = text
+        text = re.sub(r"\\([A-Za-z@]+)(?:\s*\{\}|\\xspace|(?![A-Za-z@]))", lambda use: known.get(use[1], use[0]), text)
+        if text == before or len(text) > MAX_NOTATION:
+            break
+    return text.replace("\\xspace", "")
+
+
 def _displaying(
     commands: dict[str, _Definition], environments: dict[str, _Definition]
 ) -> tuple[dict[str, _Definition], dict[str, _Definition]]:

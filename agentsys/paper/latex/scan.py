@@ -12,7 +12,8 @@ EQUATIONS = frozenset({
 ENVIRONMENTS = EQUATIONS | frozenset({
     "abstract", "table", "figure", "wrapfigure", "wraptable", "sidewaystable", "sidewaysfigure", "longtable",
     "algorithm", "algorithmic", "algorithm2e", "itemize", "enumerate", "description", "verbatim", "lstlisting",
-    "minted", "thebibliography", "tabular", "SCfigure",
+    "minted", "thebibliography", "tabular", "SCfigure", "deluxetable", "longdeluxetable", "supertabular", "xltabular",
+    "tabularx", "tabulary",
 })  # fmt: skip
 _MARK = re.compile(
     r"\\(?P<heading>(?:sub){0,2}section|chapter|part|paragraph)(?P<star>\*?)\s*(?:\[[^\]]*\]\s*)?(?=\{)"
@@ -89,6 +90,14 @@ def pieces(body: str) -> Iterator[tuple[str, str, str]]:
         mark = position
     if position < len(body):
         yield "text", "", body[position:]
+
+
+_LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
+
+
+def labels(text: str) -> list[str]:
+    """Return the names of the `\\label`s in a text."""
+    return [name.strip() for name in _LABEL.findall(text)]
 
 
 _SPACING = re.compile(

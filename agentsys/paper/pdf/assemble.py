@@ -6,16 +6,24 @@ import re
 
 from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.model import Block, PageInfo, Paper, Paragraph, Section
-from agentsys.paper.pdf import captions, headings, layout
+from agentsys.paper.pdf import bibliography, captions, headings, layout
 from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
+from agentsys.paper.pdf.front import Front, find_front
+from agentsys.paper.pdf.grids import find_grids, inside
 from agentsys.paper.pdf.headings import Heading
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, page_lines
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
 from agentsys.paper.pdf.regions import find_regions
+from agentsys.paper.pdf.sideways import sideways_blocks
+from agentsys.paper.pdf.trust import with_doubts
 from agentsys.paper.pdf.wire import RawDocument, RawPage
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 from agentsys.paper.references import split_references
+
+MAX_TITLE = 4
+"""Lines of a title."""
+_MASTHEAD = re.compile(r"\b(?:Journal of|Proceedings|Transactions|Letters|Review|Magazine|Preprint|Facility)\b")
 
 
 def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256: str) -> Paper:
@@ -31,24 +39,28 @@ def assemble(document: RawDocument, raw_pages: list[RawPage], name: str, sha256:
         page.columns = layout.count_columns(page, body)
     flow = [line for page in pages for line in page.lines]
     found = headings.find_headings(flow, body, document.outline)
-    builder = BlockBuilder(body, Vocabulary(flow))
+    builder = BlockBuilder(body, Vocabulary(flow), decoder.guesses)
     title, title_lines = _title(pages, body, document)
-    sections = _sections(pages, flow, found, builder, body)
-    bibliography = (section for section in sections if section.kind == "references")
+    end = next((heading.first for heading in found), len(flow))
+    front = find_front(pages[0], end, title_lines, body) if pages else Front()
+    sections = _sections(pages, flow, found, builder, front)
+    listed = (section for section in sections if section.kind == "references")
     abstract = (block for section in sections if section.kind == "abstract" for block in section.blocks)
-    return Paper(
+    paper = Paper(
         source=name,
         sha256=sha256,
         format="pdf",
         parser="agentsys pdf 1",
         title=title,
-        authors=_authors(pages, title_lines, flow[found[0].first] if found else None),
+        authors="\n".join(tidy(line.plain) for line in front.authors),
         abstract=" ".join(block.text for block in abstract if isinstance(block, Paragraph)),
         sections=tuple(sections),
-        references=tuple(reference for section in bibliography for reference in split_references(section)),
+        references=tuple(builder.references)
+        or tuple(reference for section in listed for reference in split_references(section)),
         pages=tuple(_info(page, decoder.apple or decoder.mac_roman) for page in pages),
         footnotes=tuple(builder.footnotes),
     )
+    return with_doubts(paper, pages)
 
 
 def _info(page: Page, wrong: bool) -> PageInfo:
@@ -61,7 +73,7 @@ def _info(page: Page, wrong: bool) -> PageInfo:
         chars=raw.chars,
         unmapped=page.repair.lost,
         math_repaired=page.repair.repaired > 0,
-        math_trusted=not (wrong and page.repair.lost),
+        math_trusted=not (raw.guessed or (wrong and page.repair.lost)),
         hidden_chars=raw.hidden_chars,
         scanned=raw.chars < 50 and bool(raw.images),
     )
@@ -72,17 +84,26 @@ def _title(pages: list[Page], body: Body, document: RawDocument) -> tuple[str, l
     if not pages:
         return "", []
     page = pages[0]
+    walled = {index for grid in find_grids(page) for index in inside(grid, page)}
     upper = [
-        line for line in page.lines if line.box[1] < 0.55 * page.height and len(re.findall(r"[A-Za-z]", line.plain)) > 2
+        line
+        for index, line in enumerate(page.lines)
+        if index not in walled and line.box[1] < 0.55 * page.height and len(re.findall(r"[A-Za-z]", line.plain)) > 2
     ]
     if not upper:
         return document.metadata.get("Title", ""), []
+    named = [line for line in upper if not _MASTHEAD.search(line.plain)]
+    sizes = {round(_top_size(line), 1) for line in named}
+    # The name of a journal may be larger than the title; what is left must still be larger than running text.
+    upper = named if sizes and max(sizes) > 1.2 * body.size else upper
     size = max(map(_top_size, upper))
     lines: list[Line] = []
     for line in upper:
         near = not lines or line.base - lines[-1].base < 2 * size
         if _top_size(line) > 0.94 * size and near:
             lines.append(line)
+    if len(lines) > MAX_TITLE:  # a page in letters of one size has no title to tell
+        return tidy(lines[0].plain), []
     text = " ".join(tidy(line.plain) for line in lines)
     return re.sub(r"\s*[∗*†‡]+$", "", text), lines
 
@@ -96,33 +117,24 @@ def _top_size(line: Line) -> float:
     return max(size for size, count in sizes.items() if count >= 0.08 * total)
 
 
-def _authors(pages: list[Page], title: list[Line], end: Line | None) -> str:
-    if not pages or not title:
-        return ""
-    after = False
-    found: list[str] = []
-    for line in pages[0].lines:
-        if line is end:
-            break
-        if after and line not in title:
-            found.append(tidy(line.plain))
-        after = after or line is title[-1]
-    return "\n".join(found[:40])
-
-
 def _sections(
-    pages: list[Page], flow: list[Line], found: list[Heading], builder: BlockBuilder, body: Body
+    pages: list[Page], flow: list[Line], found: list[Heading], builder: BlockBuilder, front: Front
 ) -> list[Section]:
     starts = {heading.first: heading for heading in found}
     covered = {index for heading in found for index in range(heading.first, heading.last + 1)}
     streams: list[tuple[Heading | None, Stream]] = [(None, Stream())]
+    builder.footnotes.extend(tidy(line.plain) for line in front.notices)
     builder.numbers.collect((line, column_of(page, line)[1]) for page in pages for line in page.lines)
     offset = 0
     for page in pages:
         taken = {index - offset for index in covered if offset <= index < offset + len(page.lines)}
-        front = _front(page, offset, starts, body) if page is pages[0] else set[int]()
-        regions = find_regions(page, captions.find_captions(page, body, taken), taken | front, body)
+        opening = front.lines if page is pages[0] else set[int]()
+        found_captions = captions.find_captions(page, builder.body, taken | opening)
+        regions = find_regions(page, found_captions, taken | opening, builder.body)
         first = {caption.first: position for position, caption in enumerate(regions.captions)}
+        if page.aside and (turned := sideways_blocks(page, builder)):
+            streams[-1][1].put_float(turned)
+        loose = {inner[0]: (grid, inner) for grid, inner in regions.loose}
         builder.footnotes.extend(
             join_lines([page.lines[index] for index in note], builder.vocabulary) for note in regions.footnotes
         )
@@ -130,13 +142,20 @@ def _sections(
             heading = starts.get(index + offset)
             if heading is not None:
                 streams.append((heading, Stream()))
+            if index in loose:
+                grid, inner = loose[index]
+                streams[-1][1].put_float(builder.loose_table(page, grid, inner))
             if index in first:
                 position = first[index]
                 streams[-1][1].put_float(builder.float_blocks(page, regions, position))
-            if index not in taken and index not in regions.used and index not in front:
+            if index not in taken and index not in regions.used and index not in opening:
                 streams[-1][1].lines.append(line)
         offset += len(page.lines)
     by_number = {page.number: page for page in pages}
+    streams = _with_bibliography(streams)
+    for heading, stream in streams:
+        if heading is not None and heading.kind == "references":
+            builder.references.extend(bibliography.entries(stream.lines, builder.vocabulary))
     sections = [(heading, builder.stream_blocks(stream, by_number)) for heading, stream in streams]
     result = SectionBuilder("text-layer")
     for heading, blocks in _run_in_abstract(sections):
@@ -145,6 +164,28 @@ def _sections(
         result.blocks = blocks
     result.close()
     return result.sections
+
+
+_Streams = list[tuple[Heading | None, Stream]]
+
+
+def _with_bibliography(streams: _Streams) -> _Streams:
+    """Part a bibliography that has no heading from the section before it."""
+    if any(heading is not None and heading.kind == "references" for heading, _ in streams):
+        return streams
+    for place in range(len(streams) - 1, -1, -1):
+        stream = streams[place][1]
+        start = bibliography.begins(stream.lines)
+        if start is None:
+            continue
+        listed = Stream()
+        listed.lines = stream.lines[start:]
+        listed.floats = [(max(at - start, 0), blocks) for at, blocks in stream.floats if at > start]
+        stream.floats = [(at, blocks) for at, blocks in stream.floats if at <= start]
+        del stream.lines[start:]
+        title = Heading(-1, -1, "", "References", 1, "references", listed.lines[0].page)
+        return [*streams[: place + 1], (title, listed), *streams[place + 1 :]]
+    return streams
 
 
 _Parts = list[tuple[Heading | None, list[Block]]]
@@ -160,10 +201,3 @@ def _run_in_abstract(sections: _Parts) -> _Parts:
             start = Heading(-1, -1, "", "Abstract", 1, "abstract", block.page or 1)
             return [(None, blocks[:index]), (start, [bare, *blocks[index + 1 :]]), *sections[1:]]
     return sections
-
-
-def _front(page: Page, offset: int, starts: dict[int, Heading], body: Body) -> set[int]:
-    """Lines of the first page that are title and authors: short ones before the first heading."""
-    end = min((index - offset for index in starts), default=0)
-    words = ((index, line, len(line.plain.split())) for index, line in enumerate(page.lines[: max(end, 0)]))
-    return {index for index, line, count in words if count < 9 or line.size > 1.15 * body.size}

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from agentsys.paper.model import Algorithm, AlgorithmLine, Block, Box, Equation, Figure, ListBlock, Paragraph, Table
+from agentsys.paper.model import (
+    Algorithm,
+    Block,
+    Box,
+    Equation,
+    Figure,
+    ListBlock,
+    Paragraph,
+    Reference,
+    Table,
+)
 from agentsys.paper.pdf import cells, equations
 from agentsys.paper.pdf.fonts import Span
+from agentsys.paper.pdf.grids import Grid, complete, rows_of
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, box_of, items_of
 from agentsys.paper.pdf.mathlayout import linear
+from agentsys.paper.pdf.numbered import join_numbers
 from agentsys.paper.pdf.regions import Regions
+from agentsys.paper.pdf.steps import indented
+from agentsys.paper.pdf.trust import well_formed
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 
 BULLET = re.compile(r"^(?:[•‣◦▪–∗·●○■]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+(?=\S)")
@@ -33,11 +47,13 @@ class Stream:
 class BlockBuilder:
     """Makes the blocks of a paper, with ids that run on."""
 
-    def __init__(self, body: Body, vocabulary: Vocabulary) -> None:
+    def __init__(self, body: Body, vocabulary: Vocabulary, guesses: Callable[[str], bool] = lambda _: False) -> None:
         self.body = body
         self.vocabulary = vocabulary
+        self.guesses = guesses
         self.numbers = equations.Numbers()
         self.footnotes: list[str] = []
+        self.references: list[Reference] = []
         self.count = 0
 
     def next_id(self) -> str:
@@ -58,7 +74,10 @@ class BlockBuilder:
             "caption": join_lines(caption_lines, self.vocabulary),
             "text": "\n".join(raw),
         }
-        rows = tuple(tuple(tidy(cell) for cell in row) for row in cells.table_rows(lines, page.aside))
+        grid = regions.grids.get(position)
+        walled = grid is not None and complete(grid, lines)
+        found = rows_of(grid, lines) if grid and walled else cells.table_rows(lines, page.aside)
+        rows = tuple(tuple(tidy(cell) for cell in row) for row in found)
         if caption.kind == "table":
             displays = self._equations_in(page, lines)
             if len(displays) > 1:
@@ -67,14 +86,28 @@ class BlockBuilder:
             table = Table.model_validate({**base, "rows": rows, "raw_lines": raw, "confidence": confidence})
             return [table, *(equation for _, equation in displays)]
         if caption.kind == "algorithm":
-            steps = _indented(lines, page)
+            steps = indented(lines, page.raw.rules)
             text = "\n".join("  " * step.indent + step.text for step in steps)
             return [Algorithm.model_validate({**base, "lines": steps, "text": text})]
         tabular = _tabular(page, regions.boxes[position], rows)
-        words = "" if any("\ufffd" * 3 in line for line in raw) else "\n".join(raw)
         box = regions.boxes[position]
+        raw = (*raw, *(tidy(line.plain) for line in page.aside if _within(line, box)))
+        words = "\n".join(line for line in raw if "\ufffd" * 3 not in line)
         base["bbox"] = box if box[3] - box[1] > 12 else base["bbox"]
         return [Figure.model_validate({**base, "text": words, "rows": rows if tabular else ()})]
+
+    def loose_table(self, page: Page, grid: Grid, indices: list[int]) -> list[Block]:
+        """Make the block of a table that has walls and no caption."""
+        lines = [page.lines[index] for index in indices]
+        found = rows_of(grid, lines) if complete(grid, lines) else cells.table_rows(lines, page.aside)
+        rows = tuple(tuple(tidy(cell) for cell in row) for row in found)
+        raw = tuple(tidy(line.text) for line in lines)
+        text = "\n".join(raw)
+        return [
+            Table(
+                id=self.next_id(), page=page.number, bbox=grid.box, text=text, rows=rows, raw_lines=raw, confidence=0.8
+            )
+        ]
 
     def _equations_in(self, page: Page, lines: list[Line]) -> list[tuple[str, Equation]]:
         """Numbered equations that are typeset as rows of a table, each with the words at the left of its row."""
@@ -94,7 +127,7 @@ class BlockBuilder:
         blocks: list[Block] = []
         waiting = list(stream.floats)
         done = 0
-        for kind, group in split(pages, stream.lines, self.body, self.numbers):
+        for kind, group in join_numbers(split(pages, stream.lines, self.body, self.numbers), self.numbers):
             self._add(blocks, kind, group, pages)
             done += len(group)
             while waiting and waiting[0][0] < done:
@@ -121,12 +154,13 @@ class BlockBuilder:
         number = next((found for line in lines if (found := self.numbers.of(line))), "")
         spans = [span for line in lines for span in equations.without_number(line, self.numbers.of(line))]
         text = tidy(linear(items_of(spans), page.raw.rules)) if spans else ""
-        # A glyph without a meaning makes the whole doubtful; a picture of it is handed over instead.
-        trusted = "\ufffd" not in text
+        # A glyph without a meaning makes the whole doubtful; a picture of it is handed over as well.
+        trusted = bool(text) and "\ufffd" not in text and well_formed(text) and not page.raw.guessed
+        trusted = trusted and not any(self.guesses(span.font.name) for span in spans)
         return Equation(
             id=self.next_id(),
             page=page.number,
-            bbox=box_of(lines),
+            bbox=box_of(lines) if text else _room_around(page, lines),
             text=text,
             number=number,
             trusted=trusted,
@@ -274,6 +308,11 @@ def _edge(values: list[float], *, low: bool) -> float:
     return 2.0 * (min(enough) if low else max(enough))
 
 
+def _within(line: Line, box: Box) -> bool:
+    x, y = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+
 def _tabular(page: Page, box: Box, rows: tuple[tuple[str, ...], ...]) -> bool:
     """True where a figure is a typeset table: full rows of cells, and nothing drawn but rules."""
     drawn = [item for item in (*page.raw.images, *page.raw.drawings) if box[0] < item[2] and item[0] < box[2]]
@@ -307,38 +346,11 @@ def _without_label(lines: list[Line]) -> tuple[str, list[Line]]:
     return tidy(" ".join(label)), rest or lines
 
 
-def _start(line: Line) -> float:
-    """Where the words of an algorithm's line begin, after its number."""
-    numbered = re.match(r"^\d{1,2}[:.]", line.plain) and len(line.spans) > 1
-    return line.spans[1].x0 if numbered else line.box[0]
-
-
-def _steps(lines: list[Line]) -> list[list[Line]]:
-    """Lines of an algorithm; pieces of mathematics that overlap a line in height belong to it."""
-    steps: list[list[Line]] = []
-    for line in lines:
-        piece = equations.is_fragment(line) and not re.match(r"^\d{1,2}[:.]", line.plain)
-        bottom = max((part.box[3] for part in steps[-1]), default=0.0) if steps else 0.0
-        if steps and piece and line.box[1] < bottom - 1 and line.box[0] > steps[-1][0].box[0]:
-            steps[-1].append(line)
-        else:
-            steps.append([line])
-    return steps
-
-
-def _step_text(step: list[Line], page: Page) -> str:
-    if len(step) == 1:
-        return tidy(step[0].text)
-    spans = [span for line in step for span in line.spans]
-    return tidy(linear(items_of(spans), page.raw.rules).replace("\n", " "))
-
-
-def _indented(lines: list[Line], page: Page) -> tuple[AlgorithmLine, ...]:
-    if not lines:
-        return ()
-    numbered = [_start(line) for line in lines if _start(line) != line.box[0]]
-    left = min(numbered or [line.box[0] for line in lines])
-    return tuple(
-        AlgorithmLine(indent=min(max(int((_start(step[0]) - left + 3) / 9), 0), 8), text=_step_text(step, page))
-        for step in _steps(lines)
-    )
+def _room_around(page: Page, lines: list[Line]) -> Box:
+    """The room of a display of which nothing but the number could be read: to the lines above and below it."""
+    _, top, right, bottom = box_of(lines)
+    left, edge = column_of(page, lines[0])
+    others = [line.box for line in page.lines if line not in lines and line.box[2] > left and line.box[0] < right]
+    above = max((box[3] for box in others if box[3] <= top), default=top - 40)
+    below = min((box[1] for box in others if box[1] >= bottom), default=bottom + 40)
+    return (left, max(above, top - 60), max(right, edge), min(below, bottom + 60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agentsys.paper.pdf.fonts import Span
@@ -43,14 +44,38 @@ def table_rows(lines: list[Line], upright: list[Line] | None = None) -> list[tup
     rows = [row for _, row in based]
     columns = _columns(rows)
     found = [_group_row(row, columns) or _aligned(row, columns) for row in rows]
+    if labels := _row_labels(upright or [], lines, columns):
+        found = [(_label_of(labels, top, based, number), *row) for number, (top, row) in enumerate(_tops(based, found))]
     heads = _upright_heads(upright or [], lines, columns)
-    if not heads:
+    if not heads or labels:
         return found
     bottom = max(line.box[3] for line in heads)
     above = [row for (top, _), row in zip(based, found, strict=True) if top < bottom and len(row) == len(columns)]
     above.append(_aligned([Cell(line.box[0], line.box[2], line.plain) for line in heads], columns))
     head = tuple(" ".join(filter(None, parts)) for parts in zip(*above, strict=True))
     return [head, *found[len(above) - 1 :]]
+
+
+def _tops(
+    based: list[tuple[float, list[Cell]]], rows: list[tuple[str, ...]]
+) -> Iterator[tuple[float, tuple[str, ...]]]:
+    return zip((top for top, _ in based), rows, strict=True)
+
+
+def _row_labels(upright: list[Line], lines: list[Line], columns: list[tuple[float, float]]) -> list[Line]:
+    """Rotated lines at the left of a table: names of groups of its rows."""
+    if len(columns) < 2 or not lines:
+        return []
+    top, bottom = min(line.box[1] for line in lines), max(line.box[3] for line in lines)
+    inside = [line for line in upright if top - 5 < line.box[1] and line.box[3] < bottom + 5 and len(line.plain) > 1]
+    return [line for line in inside if line.box[2] <= columns[0][0] + 2 and columns[0][0] - line.box[2] < 40]
+
+
+def _label_of(labels: list[Line], top: float, based: list[tuple[float, list[Cell]]], number: int) -> str:
+    """The label of the rows that begin at this one: the first whose height it has."""
+    here = next((line for line in labels if line.box[1] - 6 <= top <= line.box[3]), None)
+    before = number and any(here is line and line.box[1] - 6 <= based[number - 1][0] for line in labels)
+    return here.plain if here is not None and not before else ""
 
 
 def _group_row(row: list[Cell], columns: list[tuple[float, float]]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
-from agentsys.paper.pdf.engine import MAX_SIDE
+from agentsys.paper.pdf.engine import MAX_SIDE, load_page
 from agentsys.paper.pdf.extract import Emit, open_document
 
 MAX_PIXELS = 25_000_000
@@ -26,7 +26,8 @@ def run(data: bytes, job: dict[str, Any], emit: Emit) -> None:
     for crop in job["crops"]:
         by_page.setdefault(int(crop[1]), []).append(crop)
     for number, crops in sorted(by_page.items()):
-        page = document[number - 1]
+        page, text = load_page(document, number - 1)
+        text.close()
         width, height = page.get_size()
         if max(width, height) > MAX_SIDE or width * height * scale * scale > MAX_PIXELS:
             continue

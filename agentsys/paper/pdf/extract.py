@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from agentsys.paper.pdf import glyphs, ink, inspect
-from agentsys.paper.pdf.engine import MAX_SIDE, Document, pdfium
+from agentsys.paper.pdf.engine import MAX_SIDE, Document, Page, TextPage, load_page, pdfium
+from agentsys.paper.pdf.facts import FontFacts
 from agentsys.paper.pdf.glyphs import Char
 
 MAX_CHARS = 50_000
@@ -29,9 +30,10 @@ def run(data: bytes, job: dict[str, Any], emit: Emit) -> None:
         return
     total = len(document)
     emit({"kind": "document", "pages": total, **inspect.document_facts(document, data)})
+    fonts = FontFacts()
     for index in range(min(total, int(job.get("max_pages", 100)))):
         emit({"kind": "begin", "page": index + 1})
-        emit(_page(document, index))
+        emit(_page(document, index, fonts))
 
 
 def open_document(data: bytes, password: str, emit: Emit) -> Document | None:
@@ -45,29 +47,44 @@ def open_document(data: bytes, password: str, emit: Emit) -> Document | None:
         return None
 
 
-def _page(document: Document, index: int) -> dict[str, Any]:
+def _page(document: Document, index: int, fonts: FontFacts) -> dict[str, Any]:
     record: dict[str, Any] = {"kind": "page", "number": index + 1, "lines": [], "notes": []}
     try:
-        page = document[index]
+        page, text = load_page(document, index)
     except pdfium.PdfiumError:
         return {**record, "width": 0.0, "height": 0.0, "notes": ["page cannot be loaded"]}
     width, height = page.get_size()
     if not 0 < min(width, height) <= max(width, height) <= MAX_SIDE:
         return {**record, "width": 0.0, "height": 0.0, "notes": ["page is larger than the format allows; not read"]}
     record |= {"width": width, "height": height}
-    text = page.get_textpage()
-    chars, note = glyphs.read(page, text, MAX_CHARS)
-    chars = combine_accents(chars)
+    chars, note, checked, hidden = _looked_at(page, text, fonts)
+    facts = inspect.page_facts(page, height)
+    report = [run for run in ink.report(chars, hidden) if run[0] == ink.MORE]
+    if report and inspect.drop_replacements(page):
+        # A replacement that is longer than what it stands for is reported; what is read is what is shown.
+        text.close()
+        text = page.get_textpage()
+        chars, note, checked, hidden = _looked_at(page, text, fonts)
+    else:
+        report = []
     if note:
         record["notes"].append(note)
-    checked, hidden = ink.find_hidden(page, chars, width, height)
-    record |= {"ink_checked": checked, "hidden": ink.report(chars, hidden)}
-    record["hidden_chars"] = len(hidden)
+    record |= {"ink_checked": checked, "hidden": [*report, *ink.report(chars, hidden)]}
+    record["hidden_chars"] = len(hidden) + sum(len(run[2]) for run in report)
     record |= glyphs.to_lines(chars, hidden.keys())
-    record |= inspect.page_facts(page, height)
+    record |= facts
     text.close()
     page.close()
     return record
+
+
+def _looked_at(page: Page, text: TextPage, fonts: FontFacts) -> tuple[list[Char], str, bool, dict[int, str]]:
+    """The characters of a page, a note, whether it was searched for hidden ones, and why which are hidden."""
+    chars, note = glyphs.read(page, text, MAX_CHARS)
+    fonts.restore(chars)
+    chars = combine_accents(chars)
+    checked, hidden = ink.find_hidden(page, chars, *page.get_size())
+    return chars, note, checked, hidden
 
 
 def combine_accents(chars: list[Char]) -> list[Char]:

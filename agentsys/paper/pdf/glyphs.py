@@ -32,6 +32,10 @@ class Style:
     flags: int
     raw_codes: bool = False
     """True for TeX's mathematical fonts, in which control codes are glyphs."""
+    face: int = 0
+    """Address of the font."""
+    guessed: bool = False
+    """True where its characters were found by their frequency, not by what the file says."""
 
 
 @dataclass(slots=True)
@@ -162,14 +166,17 @@ class _Reader:
 
     def _rare(self, index: int, code: int, style: Style | None) -> tuple[str, str]:
         """Return kind and text of control codes, odd spaces, hyphens at line ends and what has no meaning."""
-        if style is not None and style.raw_codes and code <= 0x20:
+        hyphen = code in SOFT_HYPHENS and raw.FPDFText_IsHyphen(self.handle, index) == 1
+        if style is not None and style.raw_codes and code <= 0x20 and not (hyphen and not style.font):
             # The font has no names for its glyphs: the parent knows the encoding, and this is the bare code.
             return "u", chr(BARE + code)
-        if code in SOFT_HYPHENS and raw.FPDFText_IsHyphen(self.handle, index) == 1:
+        if hyphen:
             return "h", "-"
         if code in (0x20, 0xA0, 0x09) or 0x2000 <= code <= 0x200B:
             return "s", " "
-        if code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in (0xFFFD, 0xFFFE, 0xFFFF):
+        if code < 0x20:
+            return "u", chr(BARE + code)
+        if 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in (0xFFFD, 0xFFFE, 0xFFFF):
             return "u", "\ufffd"
         return "g", chr(code)
 
@@ -212,10 +219,11 @@ class _Reader:
         facts = self.fonts.get(address)
         if facts is None:
             name = _font_name(font)
-            facts = (name, raw.FPDFFont_GetWeight(font), raw.FPDFFont_GetFlags(font), bool(_TEX_MATH.search(name)))
+            bare = not name or bool(_TEX_MATH.search(name))
+            facts = (name, raw.FPDFFont_GetWeight(font), raw.FPDFFont_GetFlags(font), bare)
             self.fonts[address] = facts
         name, weight, flags, raw_codes = facts
-        return Style(name, abs(size), angle, weight, flags, raw_codes)
+        return Style(name, abs(size), angle, weight, flags, raw_codes, address)
 
 
 def _font_name(font: Any) -> str:
@@ -225,11 +233,11 @@ def _font_name(font: Any) -> str:
 
 
 def to_lines(chars: list[Char], hidden: Set[int]) -> dict[str, Any]:
-    """Return the JSON form of the page's visible lines: `fonts`, `lines`, `chars`, `unmapped`."""
+    """Return the JSON form of the page's visible lines: `fonts`, `lines`, `chars`, `unmapped`, `guessed`."""
     fonts: dict[tuple[str, int, int], int] = {}
     lines: list[list[Any]] = []
     builder = _LineBuilder(fonts)
-    visible = unmapped = 0
+    visible = unmapped = guessed = 0
     for index, char in enumerate(chars):
         if char.kind == "n":
             builder.flush(lines)
@@ -241,13 +249,14 @@ def to_lines(chars: list[Char], hidden: Set[int]) -> dict[str, Any]:
             builder.space = True
             continue
         visible += 1
-        unmapped += char.kind == "u"
+        unmapped += char.kind == "u" and not char.style.raw_codes
+        guessed += char.style.guessed
         builder.add(char, lines)
         if char.kind == "h":
             builder.flush(lines, hyphen=True)
     builder.flush(lines)
     table = [list(key) for key in fonts]
-    return {"fonts": table, "lines": lines, "chars": visible, "unmapped": unmapped}
+    return {"fonts": table, "lines": lines, "chars": visible, "unmapped": unmapped, "guessed": guessed}
 
 
 class _LineBuilder:

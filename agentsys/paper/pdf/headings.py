@@ -14,7 +14,7 @@ from agentsys.paper.pdf.lines import Line
 
 NUMBERED = re.compile(
     r"(?:(?P<word>Appendix|Section)\s+)?"
-    r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}|[A-Z](?:\.\d{1,2}){0,3})(?P<dot>[.:)]?)\s+(?P<title>\S.*)"
+    r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}(?:\.[IVX]{1,4}){0,2}|[A-Z](?:\.\d{1,2}){0,3})(?P<dot>[.:)]?)\s+(?P<title>\S.*)"
 )
 _BODY = ("introduction", "related work", "methods", "results", "discussion", "conclusion", "conclusions")
 KNOWN: dict[str, SectionKind] = {
@@ -65,9 +65,11 @@ def find_headings(flow: list[Line], body: Body, outline: list[tuple[int, str, in
         candidate = found.get(index)
         if candidate is not None:
             last, title = _extent(flow, index, candidate.title, body, found)
-            appendix = appendix or candidate.scheme == "letter" or line.plain.startswith("Appendix")
+            lettered = candidate.scheme == "letter" and "-" not in candidate.number
+            appendix = appendix or lettered or line.plain.startswith("Appendix")
             level = candidate.number.count(".") + candidate.number.count("-") + 1
-            kind: SectionKind = "appendix" if appendix and candidate.scheme == "letter" else "body"
+            plain: SectionKind = "appendix" if appendix and candidate.scheme == "letter" else "body"
+            kind = KNOWN.get(_plain(title), plain)
             headings.append(Heading(index, last, candidate.number, title, level, kind, line.page))
             continue
         kind_found = _unnumbered(flow, index, body, known_styles, titles)
@@ -111,7 +113,7 @@ def _candidates(flow: list[Line], body: Body) -> list[_Candidate]:
         title = _title_case(line, match["title"])
         # `k-nearest neighbours` may be a heading below another one, if its look leaves no doubt.
         small = re.match(r"[a-z]", title) and not ("." in match["number"] and line.bold)
-        if not re.search(r"[A-Za-z]{2}", title) or small or math_share(line) > 0.3:
+        if not re.search(r"[A-Za-z]{2}", title) or small or math_share(line) > 0.3 or _no_title(line, title):
             continue
         number = match["number"]
         style = _style(line)
@@ -121,8 +123,17 @@ def _candidates(flow: list[Line], body: Body) -> list[_Candidate]:
         schemes = ["arabic"] if number[0].isdigit() else ["letter"] if len(number.split(".")[0]) == 1 else []
         if re.fullmatch(r"[IVX]+", number) and match["dot"]:
             schemes.append("roman")
+        elif re.fullmatch(r"[IVX]+(?:\.[IVX]+)+", number):
+            schemes = ["romans"]
         found.extend(_Candidate(index, number, scheme, title, style, line) for scheme in schemes)
     return found
+
+
+def _no_title(line: Line, title: str) -> bool:
+    """True for a note or an address behind a raised number, and for a step of an algorithm."""
+    first = line.spans[0]
+    raised = first.size < 0.86 * line.size and first.base < line.base - 0.1 * line.size
+    return raised or (not line.bold and re.search(r"[=←]|:=|\b(?:do|then)$", title) is not None)
 
 
 def _contents_line(flow: list[Line], index: int) -> bool:
@@ -163,7 +174,9 @@ def _chain(candidates: list[_Candidate]) -> list[_Candidate]:
     by_depth: dict[tuple[str, int], dict[Style, set[str]]] = defaultdict(lambda: defaultdict(set))
     for item in candidates:
         by_depth[item.scheme, item.number.count(".")][item.style].add(item.number)
-    roman = _runs(candidates, "roman") >= 3 and _runs(candidates, "roman") > _runs(candidates, "arabic")
+    reached = _runs(candidates, "roman")
+    # Sections in Roman numbers may have parts of parts in Arabic ones.
+    roman = reached >= 3 and reached >= _runs(candidates, "arabic")
     good = {
         key: {style for style, numbers in styles.items() if len(numbers) * 3 >= max(map(len, styles.values()))}
         for key, styles in by_depth.items()
@@ -187,7 +200,7 @@ def _runs(candidates: list[_Candidate], scheme: str) -> int:
     for item in candidates:
         if item.scheme == scheme and "." not in item.number:
             value = _roman_value(item.number) if scheme == "roman" else int(item.number)
-            reached += value == reached + 1
+            reached = value if 0 < value - reached <= 2 else reached
     return reached
 
 
@@ -198,17 +211,21 @@ class _Sequence:
         self.roman = roman
         self.last: tuple[int, ...] = ()
         self.letters: tuple[int, ...] = ()
+        self.parts: tuple[int, ...] = ()
+        """Arabic numbers below a Roman one."""
         self.section = ""
 
     def accept(self, item: _Candidate) -> str:
         """Return the full number if it may follow, else an empty string."""
         if item.scheme == "roman":
             return self._roman(item)
+        if item.scheme == "romans":
+            return self._romans(item)
         if item.scheme == "letter":
             return self._letter(item)
-        if self.roman:
-            return ""
         parts = tuple(int(part) for part in item.number.split("."))
+        if self.roman:
+            return self._below_roman(item, parts)
         if self.letters and len(parts) == 1:
             return ""
         if not _follows(self.last, parts):
@@ -220,12 +237,31 @@ class _Sequence:
         if not self.roman:
             return ""
         value = _roman_value(item.number)
-        if value != (self.last[0] if self.last else 0) + 1:
+        if not 0 < value - (self.last[0] if self.last else 0) <= 2:
             return ""
         self.last = (value,)
         self.section = item.number
-        self.letters = ()
+        self.letters: tuple[int, ...] = ()
+        self.parts: tuple[int, ...] = ()
         return item.number
+
+    def _romans(self, item: _Candidate) -> str:
+        """`V.I.II`, in Roman numbers throughout."""
+        parts = tuple(_roman_value(part) for part in item.number.split("."))
+        if not self.roman or parts[:1] != self.last or not _follows(self.parts or parts[:1], parts):
+            return ""
+        self.parts = parts
+        return item.number
+
+    def _below_roman(self, item: _Candidate, parts: tuple[int, ...]) -> str:
+        """`III-C-1` for `1` below `C` of section III; `4.1` may stand as it is printed."""
+        if not self.last or (len(parts) == 1 and not self.letters) or len(parts) > 2:
+            return ""
+        wanted = max(self.parts[-1:], default=0) + 1
+        if int(item.number.rpartition(".")[2]) != wanted or (len(parts) == 2 and not 0 <= parts[0] - self.last[0] <= 1):
+            return ""
+        self.parts = parts
+        return item.number if len(parts) == 2 else f"{self.section}-{chr(64 + self.letters[0])}-{item.number}"
 
     def _letter(self, item: _Candidate) -> str:
         head, *rest = item.number.split(".")
@@ -235,6 +271,7 @@ class _Sequence:
         if (self.roman and not self.section) or not self.last:
             return ""
         self.letters = parts
+        self.parts = ()
         return f"{self.section}-{item.number}" if self.roman else item.number
 
 

@@ -11,6 +11,10 @@ DPI = 144
 MAX_PIXELS = 25_000_000
 CONTRAST = 40
 """Smallest difference of grey levels (0..255) inside a glyph's box that counts as ink."""
+LARGE = 18.0
+"""Letters of this size in points are seen with less contrast."""
+CONTRAST_LARGE = 28
+MORE = "more text than is shown"
 TINY = 2.0
 """Text below this size in points is not meant to be read."""
 ROOM = 0.17
@@ -47,7 +51,7 @@ def find_hidden(page: engine.Page, chars: list[Char], width: float, height: floa
         if char.style.size < TINY or char.x0 >= width or char.y0 >= height or char.x1 <= 0 or char.y1 <= 0:
             reason = _geometry(char, width, height)
         if crowded and id(char.style) in crowded:
-            reason = "more text than is shown"
+            reason = MORE
         if not reason and picture and not _has_ink(picture, char):
             reason = "no ink"
         if reason:
@@ -91,7 +95,7 @@ def _geometry(char: Char, width: float, height: float) -> str:
     assert char.style is not None
     if char.x1 <= 0 or char.y1 <= 0 or char.x0 >= width or char.y0 >= height:
         return "off page"
-    if char.style.size < TINY:
+    if char.style.size < TINY and char.y1 - char.y0 < TINY:
         return "tiny"
     return ""
 
@@ -110,13 +114,14 @@ def _has_ink(picture: _Picture, char: Char) -> bool:
     # Dark on light at half height is what nearly every glyph has.
     if picture.classes.find(_DARK, row + x0, row + x1) >= 0 <= picture.classes.find(_LIGHT, row + x0, row + x1):
         return True
+    enough = CONTRAST if char.style is None or char.style.size < LARGE else CONTRAST_LARGE
     low, high = 255, 0
     for row in (*range(middle, y1), *range(middle - 1, y0 - 1, -1)):
         start = row * picture.stride
         levels = picture.data[start + x0 : start + x1]
         least, most = min(levels), max(levels)
         low, high = least if least < low else low, most if most > high else high
-        if high - low >= CONTRAST:
+        if high - low >= enough:
             return True
     return False
 

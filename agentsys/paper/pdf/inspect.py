@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import re
+from functools import partial
 from typing import Any
 
 from agentsys.paper.pdf.engine import Document, Page, pdfium, raw
 from agentsys.paper.pdf.glyphs import Affine
+from agentsys.paper.pdf.ink import ROOM
 
 MAX_OUTLINE = 500
 MAX_OBJECTS = 5_000
@@ -78,10 +80,31 @@ def _annotation_string(handle: Any, key: bytes) -> str:
     return buffer.raw[: length - 2].decode("utf-16-le", "replace")
 
 
-def _has_actual_text(item: Any) -> bool:
-    """True if a text object carries a replacement for what it shows."""
+def _replacements(item: Any) -> list[Any]:
+    """The marks of a text object that carry a replacement for what it shows."""
     marks = (raw.FPDFPageObj_GetMark(item, index) for index in range(raw.FPDFPageObj_CountMarks(item)))
-    return any(raw.FPDFPageObjMark_GetParamValueType(mark, b"ActualText") for mark in marks)
+    return [mark for mark in marks if raw.FPDFPageObjMark_GetParamValueType(mark, b"ActualText")]
+
+
+def drop_replacements(page: Page) -> bool:
+    """Take replacements longer than what they stand for off a page in memory; False if there are none."""
+    dropped = False
+    for count, item in enumerate(page.get_objects(max_depth=1)):
+        if count >= MAX_OBJECTS:
+            break
+        if item.type == raw.FPDF_PAGEOBJ_TEXT:
+            for mark in filter(partial(_longer, item), _replacements(item)):
+                dropped = bool(raw.FPDFPageObj_RemoveMark(item, mark)) or dropped
+    return dropped
+
+
+def _longer(item: Any, mark: Any) -> bool:
+    """True for a replacement that would not fit in the place of what is shown."""
+    length = ctypes.c_ulong()
+    raw.FPDFPageObjMark_GetParamStringValue(mark, b"ActualText", None, 0, ctypes.byref(length))
+    letters = max(length.value // 2 - 1, 0)
+    left, bottom, right, top = item.get_bounds()
+    return letters >= 6 and letters * ROOM * (top - bottom) > right - left
 
 
 def page_facts(page: Page, height: float) -> dict[str, Any]:
@@ -95,7 +118,7 @@ def page_facts(page: Page, height: float) -> dict[str, Any]:
         if count >= MAX_OBJECTS:
             break
         if item.type == raw.FPDF_PAGEOBJ_TEXT:
-            replaced = replaced or _has_actual_text(item)
+            replaced = replaced or bool(_replacements(item))
             continue
         try:
             box = affine.box(*item.get_bounds())
@@ -103,10 +126,11 @@ def page_facts(page: Page, height: float) -> dict[str, Any]:
             continue
         rounded = [round(min(max(value, -20_000.0), 20_000.0), 1) for value in box]
         wide, tall = rounded[2] - rounded[0], rounded[3] - rounded[1]
-        if item.type == raw.FPDF_PAGEOBJ_IMAGE:
-            images.append(rounded)
-        elif tall < 2.5 and wide > 1.5:
+        # Distiller draws rules as pictures of one dot's height.
+        if tall < 2.5 and wide > 1.5:
             rules.append(rounded)
+        elif item.type == raw.FPDF_PAGEOBJ_IMAGE:
+            images.append(rounded)
         elif wide > 1 or tall > 1:
             drawings.append(rounded)
     return {

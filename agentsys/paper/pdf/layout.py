@@ -47,17 +47,18 @@ def drop_furniture(pages: list[Page]) -> None:
         page.aside = [line for line in page.lines if line.angle]
         page.lines = [line for line in page.lines if not line.angle]
     seen: Counter[tuple[str, int]] = Counter()
+    outer = {id(line) for page in pages for line in _outermost(page)}
     for page in pages:
-        for key in {_key(line) for line in page.lines if _marginal(line, page)}:
+        for key in {_key(line) for line in page.lines if id(line) in outer or _marginal(line, page)}:
             seen[key] += 1
     need = 2 if len(pages) <= 5 else 3
     for page in pages:
         kept: list[Line] = []
         numbers = _line_numbers(page)
         for line in page.lines:
-            repeated = _marginal(line, page) and seen[_key(line)] >= need
+            repeated = (id(line) in outer or _marginal(line, page)) and seen[_key(line)] >= need
             if repeated or _page_number(line, page) or id(line) in numbers:
-                if line.box[3] < 0.1 * page.height:
+                if line.box[3] < 0.2 * page.height:
                     page.top = max(page.top, line.box[3] + 1)
             else:
                 kept.append(line)
@@ -65,6 +66,16 @@ def drop_furniture(pages: list[Page]) -> None:
         # A rule under the running head belongs to it.
         under = [rule[3] for rule in page.raw.rules if page.top and page.top - 3 <= rule[1] <= page.top + 12]
         page.top = max([page.top, *under])
+
+
+def _outermost(page: Page) -> list[Line]:
+    """The first and the last line of a page, if they stand in its outer parts: a wide margin moves running heads in."""
+    if not page.lines:
+        return []
+    first = min(page.lines, key=lambda line: line.box[1])
+    last = max(page.lines, key=lambda line: line.box[3])
+    inside = ((first, first.box[3] < 0.2 * page.height), (last, last.box[1] > 0.8 * page.height))
+    return [line for line, outer in inside if outer]
 
 
 def _marginal(line: Line, page: Page) -> bool:

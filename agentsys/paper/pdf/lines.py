@@ -136,6 +136,7 @@ def page_lines(page: RawPage, decoder: Decoder, repair: Repair) -> list[Line]:
     for row in rows:
         if pair_brackets(row.spans, repair):
             row.update()
+            repair.guessed += decoder.recoded
     return rows
 
 

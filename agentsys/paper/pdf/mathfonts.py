@@ -27,6 +27,22 @@ _NATURAL = {"MI": set("</>,."), "SY": set("{|}\\"), "EX": set[str]()}
 """ASCII characters that these fonts have under their own names."""
 
 
+PI = {
+    "C": "+", "K": "−", "Z": "=", "!": "<", "O": ">", "N": "∞", "w": "∼", "D": "Δ", "P": "∑", "G": "±", "%": "≤",
+    "R": "≥", "ð": "(", "Þ": ")", "½": "[", "$": "·", "&": "≠", "z": "≈", "=": "/", ":": ".", "v": "∂",
+}  # fmt: skip
+"""Letters that stand for signs in the symbol fonts of a large publisher (Mathematical Pi, cut down and renamed)."""
+MOST_PI = 6
+_NAMED_CODES = frozenset({0, 1, 2, 3, 4, 6, 8, 10, 15, 17, 20, 21, 24, 26, 27})
+"""Codes of TeX's symbols whose glyph names every reader knows: minus, multiply, lessequal ..."""
+UNREAD = texcodes.UNKNOWN
+
+
+@lru_cache(maxsize=1024)
+def _pi_font(font: str) -> bool:
+    return re.search(r"(?:^|\+)(?:Adv(?:PS?[0-9A-F]{4,6}$|MathSymb|MathExt)|Mathematical ?Pi)", font) is not None
+
+
 @lru_cache(maxsize=1024)
 def _computer_modern_font(font: str) -> re.Match[str] | None:
     return _CM.search(font)
@@ -45,6 +61,8 @@ class Repair:
     """Characters whose meaning was restored from a wrong text layer."""
     lost: int = 0
     """Characters whose meaning stays unknown."""
+    guessed: int = 0
+    """Characters of fonts that say another meaning than they show."""
 
 
 class Decoder:
@@ -55,10 +73,19 @@ class Decoder:
         self.mac_roman = False
         self.design = 10
         """Design size of the font at hand, in points."""
+        self.recoded = False
+        """True where a program has given the glyphs new codes: bare codes say nothing then."""
+        used: dict[str, set[str]] = {}
         for page in pages:
             for line in page.lines:
                 for span in line[2]:
-                    self._look(page.fonts[span[1]][0], span[0])
+                    font = page.fonts[span[1]][0]
+                    self._look(font, span[0])
+                    if _pi_font(font) or "CMSY" in font:
+                        used.setdefault(font, set()).update(span[0])
+        self.recoded = not self.apple and any("CMSY" in font and _recoded(chars) for font, chars in used.items())
+        # Fonts with words in them have other names for the same letters.
+        self.pi = {font for font, chars in used.items() if len(chars) <= MOST_PI and chars <= PI.keys() | {UNREAD}}
 
     def _look(self, font: str, text: str) -> None:
         if _computer_modern_font(font):
@@ -66,9 +93,18 @@ class Decoder:
         elif match := _latin_modern_font(font):
             self.mac_roman = self.mac_roman or any(char in texcodes.ODD[match["family"]] for char in text)
 
+    def guesses(self, font: str) -> bool:
+        """True for a font of which characters are guessed; `font` is its name without the prefix of a subset."""
+        return any(name.split("+", 1)[-1] == font for name in self.pi) or (self.recoded and "CMEX" in font)
+
     def decode(self, font: str, span: RawSpan, repair: Repair) -> str:
         """Return the text of a span; counts what was restored and what is lost."""
-        text = span[0]
+        text = span[0].translate(texcodes.BRACKET_PIECES)
+        if not text:
+            return ""
+        if font in self.pi:
+            repair.guessed += len(text)
+            return "".join(PI.get(char, char) for char in text)
         if match := _computer_modern_font(font):
             self.design = int(match["design"])
             return "".join(self._computer_modern(match["family"], char, span, repair) for char in text)
@@ -87,6 +123,9 @@ class Decoder:
     def _computer_modern(self, family: str, char: str, span: RawSpan, repair: Repair) -> str:
         table = _TABLES[family]
         code = ord(char)
+        if self.recoded and (family == "EX" or texcodes.BARE <= code <= texcodes.BARE + 0x20):
+            repair.lost += 1
+            return texcodes.UNKNOWN
         if self.apple and char in texcodes.KEYBOARD:
             repair.repaired += 1
             return _glyph(table, texcodes.KEYBOARD[char])
@@ -121,6 +160,13 @@ class Decoder:
             return char
         repair.repaired += 1
         return found
+
+
+def _recoded(chars: set[str]) -> bool:
+    """True if some glyphs of a symbol font have their names, and others codes at which TeX has named ones."""
+    named = any(ord(char) > 0x7F and not texcodes.BARE <= ord(char) <= texcodes.BARE + 0x20 for char in chars)
+    # One alone is the minus from which TeX makes long arrows.
+    return named and sum(ord(char) - texcodes.BARE in _NAMED_CODES for char in chars) >= 2
 
 
 def _glyph(table: str, code: int) -> str:

@@ -20,6 +20,8 @@ TINY = 6.6
 """Size in points of scripts of scripts, and less."""
 SMALL = 0.86
 """Glyphs below this share of the main size are scripts."""
+WORD_GAP = 0.4
+"""Room in units of the size that parts the limits of one operator from those of the next."""
 DEPTH = 6
 RELATIONS = {"=", "≤", "≥", "<", ">", "≈", "∼", "→", "⇒", "≡"}
 _NAMES = LIMIT_WORDS - {"E", "log"}
@@ -73,9 +75,17 @@ def _apply_rule(items: list[Item], rules: list[Box], rule: Box, depth: int) -> l
     below = _near([item for item in inside if item.cy >= middle], middle, up=False)
     others = [other for other in rules if other is not rule]
     root = next((item for item in items if _radical(item, rule)), None)
+    if root is not None:
+        # All that is as deep as the sign: a fraction under a root is more than its numerator.
+        deep = [item for item in inside if item is not root and middle <= item.cy <= root.y1]
+        below = deep if len(deep) > len(below) else below
     if root is not None and below:
         part = _compose(below, _within(others, below), depth + 1)
-        return _replaced(items, [root, *below], f"√{{{part}}}", min(below, key=lambda item: -item.size).base, root)
+        size = max(item.size for item in below)
+        # A tall root stands on the axis as a fraction does.
+        axis = (middle + root.y1) / 2 if root.y1 - middle > 1.6 * size else None
+        base = max(below, key=lambda item: item.size).base if axis is None else axis + 0.25 * size
+        return _replaced(items, [root, *below], f"√{{{part}}}", base, root, axis=axis)
     if not above or not below:
         return items
     over = _compose(above, _within(others, above), depth + 1)
@@ -145,13 +155,15 @@ def _sequence(items: list[Item]) -> str:
     scripts: dict[int, tuple[list[Item], list[Item]]] = {}
     order = sorted(items, key=lambda item: (item.x0, item.x1))
     carriers = [item for item in order if _on_line(item, base, size)]
+    limits = _wide_limits(order, carriers)
     line: list[Item] = []
     for item in order:
         note = None if line else _noted(item, carriers)
-        if _on_line(item, base, size) or not (line or note or _limit(item, carriers)):
+        limit = limits.get(id(item)) or _limit(item, carriers)
+        if _on_line(item, base, size) or not (line or note or limit):
             line.append(item)
             continue
-        owner = note or _limit(item, carriers) or line[-1]
+        owner = note or limit or line[-1]
         pair = scripts.setdefault(id(owner), ([], []))
         raised = item.base < base - 0.12 * size if not (owner.floating and owner.text in BIG) else item.cy < owner.cy
         if owner.text not in BIG and _of_script(item, owner, pair[1]):
@@ -185,6 +197,32 @@ def _on_line(item: Item, base: float, size: float) -> bool:
     if item.axis is not None:
         return abs(item.axis - (base - 0.25 * size)) < 0.25 * size
     return item.floating or (item.size > SMALL * size and abs(item.base - base) < 0.5 * size)
+
+
+def _wide_limits(order: list[Item], carriers: list[Item]) -> dict[int, Item]:
+    """The operator of each small item whose row of small items reaches over that operator's middle, by identity."""
+    operators = [item for item in carriers if item.text in BIG or item.text.strip() in LIMIT_WORDS]
+    found: dict[int, Item] = {}
+    for under in (True, False):
+        runs: list[list[Item]] = []
+        beyond = (item for item in order if any(_beyond(item, operator, under=under) for operator in operators))
+        for item in beyond:
+            if runs and item.x0 - max(other.x1 for other in runs[-1]) < WORD_GAP * item.size:
+                runs[-1].append(item)
+            else:
+                runs.append([item])
+        for run in runs:
+            left, right = run[0].x0 - 2, max(item.x1 for item in run) + 2
+            over = [op for op in operators if left <= op.cx <= right and _beyond(run[0], op, under=under)]
+            for item in run if over else ():
+                found[id(item)] = min(over, key=lambda op: abs(op.cx - item.cx))
+    return found
+
+
+def _beyond(item: Item, operator: Item, *, under: bool) -> bool:
+    if item is operator or item.size > SMALL * operator.size:
+        return False
+    return item.y0 >= operator.y1 - 2 if under else item.y1 <= operator.y0 + 2
 
 
 def _limit(item: Item, items: list[Item]) -> Item | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agentsys.paper.model import Box
 from agentsys.paper.pdf import cells
 from agentsys.paper.pdf.captions import Caption
+from agentsys.paper.pdf.grids import Grid, find_grids, inside
 from agentsys.paper.pdf.layout import Body, Page
 from agentsys.paper.pdf.lines import Line, box_of
 
@@ -30,6 +31,10 @@ class Regions:
     """Position of a caption -> its lines."""
     boxes: dict[int, Box] = field(default_factory=dict[int, Box])
     """Position of a caption -> the float's box without the caption."""
+    grids: dict[int, Grid] = field(default_factory=dict[int, Grid])
+    """Position of a caption -> the walls of its table."""
+    loose: list[tuple[Grid, list[int]]] = field(default_factory=list["tuple[Grid, list[int]]"])
+    """Tables with walls and without a caption, such as one that goes on from the page before."""
     footnotes: list[list[int]] = field(default_factory=list["list[int]"])
     used: set[int] = field(default_factory=set[int])
     """Lines that are caption, float or footnote."""
@@ -50,6 +55,12 @@ def find_regions(page: Page, captions: list[Caption], headings: set[int], body: 
         regions.owned[position] = sorted(lines)
         regions.boxes[position] = box
         regions.used.update(lines)
+        regions.grids.update((position, grid) for grid in finder.grids if grid.box == box)
+    for grid in finder.grids:
+        lines = inside(grid, page)
+        if lines and not set(lines) & (regions.used | headings):
+            regions.loose.append((grid, lines))
+            regions.used.update(lines)
     regions.footnotes = _footnotes(page, regions.used | headings, body)
     for note in regions.footnotes:
         regions.used.update(note)
@@ -62,6 +73,7 @@ class _Finder:
         self.regions = regions
         self.headings = headings
         self.body = body
+        self.grids = find_grids(page)
 
     def freedom(self, caption: Caption) -> int:
         """On how many sides of a caption a ruled float may be; more for what is told by less, figures at last."""
@@ -89,6 +101,9 @@ class _Finder:
             chosen = below if self._empty(above) and not self._empty(below) else above
         else:
             chosen = below if len(below[0]) >= min(len(above[0]), 3) else above
+            if caption.kind == "table" and len(chosen[0]) < 2:
+                # One line is no table: it may stand on another page than its caption.
+                chosen = (list[int](), chosen[1])
         return chosen
 
     def _side(self, caption: Caption, left: float, right: float) -> tuple[list[int], Box] | None:
@@ -141,6 +156,8 @@ class _Finder:
         """Boxes from the first to the last of the rules of equal extent beside a caption, the likeliest first."""
         _, top, _, bottom = self._place(caption)
         left, right = self._column(caption)
+        if walled := self._walled(caption):
+            return walled
         groups: list[list[Box]] = []
         for rule in sorted(self.page.raw.rules, key=lambda rule: rule[1]):
             if rule[0] < left - 4 or rule[2] > right + 4 or rule[2] - rule[0] < 50:
@@ -159,6 +176,16 @@ class _Finder:
             sides += [(abs(up[0][3] - top), up)] if len(up) > 1 else []
         found = (self._longest(side) for _, side in sorted(sides, key=lambda item: item[0]))
         return [box for box in found if box is not None]
+
+    def _walled(self, caption: Caption) -> list[Box]:
+        """Boxes of the tables with walls beside a caption, the nearest first."""
+        x0, top, x1, bottom = self._place(caption)
+        found: list[tuple[float, Box]] = []
+        for grid in self.grids:
+            away = max(grid.box[1] - bottom, top - grid.box[3])
+            if away < NEAR and grid.box[0] < x1 and grid.box[2] > x0 and self._clean(grid.box):
+                found.append((away, grid.box))
+        return [box for _, box in sorted(found)]
 
     def _longest(self, chain: list[Box]) -> Box | None:
         """The box of the longest part of a chain that takes in nothing foreign: another float may have such rules."""

@@ -22,6 +22,12 @@ OMX = (
     "()[]⌊⌋⌈⌉{}⟨⟩|∥/\\()()[]⌊⌋⌈⌉{}⟨⟩/\\" + "()[]⌊⌋⌈⌉{}⟨⟩/\\/\\()[][][]{}{}{}{|"
     "()()⟨⟩⊔⊔∮∮⊙⊙⊕⊕⊗⊗∑∏∫⋃⋂⊎⋀⋁∑∏∫⋃⋂⊎⋀⋁" + "∐∐ˆˆˆ˜˜˜[]⌊⌋⌈⌉{}√√√√√√√∥↑↓⏞⏞⏟⏟⇑⇓"
 )
+OT1 = (
+    {chr(BARE + code): char for code, char in enumerate("ΓΔΘΛΞΠΣΥΦΨΩ")}
+    | {chr(BARE + 11 + position): text for position, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ı", "ȷ"))}
+    | {'"': "”", "\\": "“", "{": "–", "|": "—"}
+)
+"""Where the encoding of TeX's upright text differs from ASCII; the keys are characters as the child hands them over."""
 PIECES = frozenset((*range(0x30, 0x44), *range(0x7A, 0x7E)))
 """Codes of OMX that are parts of tall brackets and of horizontal braces, beyond the first part."""
 
@@ -48,3 +54,7 @@ NAMED = {"LMMathItalic": "µ", "LMMathSymbols": "·±¬§¶†‡•÷|", "LMMat
 """Characters whose glyph names macOS knows: they stand for themselves."""
 ODD = {"LMMathItalic": "—–“”‘÷›‹Ÿ‡", "LMMathSymbols": "≠ÆØœÔÎÒ", "LMMathExtension": "ÿŸÈËÒ"}
 """Characters that these fonts do not have: where they occur, the file was written by macOS."""
+
+_FIRST = {0xF8EB: "(", 0xF8EE: "[", 0xF8F1: "{", 0xF8F6: ")", 0xF8F9: "]", 0xF8FC: "}"}
+BRACKET_PIECES = {code: _FIRST.get(code, "") for code in range(0xF8E5, 0xF8FF)} | {0xF8E5: ""}
+"""Parts of tall brackets in the private area that Adobe's glyph list uses: the first part stands for the whole."""

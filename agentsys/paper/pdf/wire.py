@@ -47,6 +47,7 @@ class RawPage(_Record):
     lines: Annotated[list[RawLine], Field(max_length=60_000)] = []
     chars: Count = 0
     unmapped: Count = 0
+    guessed: Count = 0
     hidden: list[tuple[Text, RawBox, Text]] = []
     hidden_chars: Count = 0
     ink_checked: bool = False

@@ -9,7 +9,18 @@ from agentsys.paper.pdf.lines import Line
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z]+(?:-[A-Za-z]+)*")
 _LIGATURES = str.maketrans(
-    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": "", "\u200b": ""}
+    {
+        "ﬀ": "ff",
+        "ﬁ": "fi",
+        "ﬂ": "fl",
+        "ﬃ": "ffi",
+        "ﬄ": "ffl",
+        "ﬅ": "st",
+        "ﬆ": "st",
+        "\u00ad": "",
+        "\u200b": "",
+        "\u2126": "Ω",
+    }
 )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
 from agentsys.core.tree import is_test_path
+from agentsys.plan import conda
 from agentsys.plan.distributions import is_stdlib
 from agentsys.plan.repo_facts import RepoFacts
 from agentsys.plan.requirements import FILES, read_requirements
@@ -29,6 +30,7 @@ from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutation import mutation_check
 from agentsys.verify.logs.pyright_report import parse_pyright
 from agentsys_sandbox.base import Sandbox, SandboxError
+from agentsys_sandbox.spec import Description
 
 OWN = "requirements-test.txt"
 """Added to the copy under test where the repository does not ask for pytest itself."""
@@ -78,7 +80,7 @@ async def measure(
     log = events or EventLog(None, "evaluate")
     work = _Work(subject, plan, ledger, out, timeout, mutants, log, functions(subject.files), refuses)
     parts: dict[PartName, Part] = {"code": _code(subject), "stubs": _stubs(work)}
-    backend = ""
+    place: Description | None = None
     if subject.kind != "code":
         parts |= _rest(parts, _NO_CODE, value=0.0)
     elif not any(path.endswith(".py") for path in method_files(subject.files)):
@@ -87,10 +89,10 @@ async def measure(
         parts |= _rest(parts, "nothing was run, as asked for")
     else:
         async with factory() as sandbox:
-            backend = sandbox.describe().backend
+            place = sandbox.describe()
             await _run(work, sandbox, parts)
         parts |= _rest(parts, "the sandbox failed")
-    return Measured(tuple(parts[name] for name in WEIGHTS), backend)
+    return Measured(tuple(parts[name] for name in WEIGHTS), place.backend if place else "", bool(place and place.weak))
 
 
 def _rest(parts: Mapping[PartName, Part], because: str, value: float | None = None) -> dict[PartName, Part]:
@@ -161,13 +163,17 @@ async def _installed(work: _Work, sandbox: Sandbox, parts: dict[PartName, Part])
     facts = RepoFacts(files=frozenset(files), plan=work.plan)
     wanted = read_requirements(files, facts)
     named = {re.split(r"[^\w.-]", line, maxsplit=1)[0].lower() for line in wanted.lines}
+    translated = wanted.source in conda.FILES and not wanted.faults
+    if translated:  # beside a requirements file of ours it would not be read
+        files[FILES[0]] = "".join(f"{line}\n" for line in wanted.lines).encode()
     if "pytest" not in named and OWN not in files:
         files[OWN] = b"pytest\n"
     bench = _bench(work, sandbox, files, "installed")
     await bench.place_repo()
     found = await check_install(bench)
     missing = [] if wanted.source else _third_party(work.subject.files, facts)
-    others = [name for name in NOT_INSTALLED if name in work.subject.files]
+    taken = wanted.source if translated else ""
+    others = [name for name in NOT_INSTALLED if name in work.subject.files and name != taken]
     parts["installs"] = _installs(found, wanted.source, missing, others)
     if found.check.state == "passed":
         return bench

@@ -43,6 +43,8 @@ class Measured:
 
     parts: tuple[Part, ...]
     backend: str = ""
+    weak: bool = False
+    """Whether the place where code ran isolates less than Docker does."""
 
     @property
     def implemented(self) -> float:

@@ -78,6 +78,7 @@ def _measured(found: Measured) -> dict[str, object]:
         "out_of": 100,
         "weight_measured": found.weight_measured,
         "backend": found.backend,
+        "weak_sandbox": found.weak,
         "parts": parts,
     }
 
@@ -128,7 +129,8 @@ def _node(node: Node, found: Graded) -> dict[str, object]:
 def lines(result: Evaluation) -> Iterator[str]:
     """Yield the evaluation for people."""
     found = result.measured
-    yield f"measured: {found.total:.1f} of 100" + (f" ({found.backend})" if found.backend else "")
+    place = f"{found.backend}{': WEAK, it isolates less than Docker does' if found.weak else ''}"
+    yield f"measured: {found.total:.1f} of 100" + (f" ({place})" if place else "")
     for part in found.parts:
         value = "not measured" if part.value is None else f"{part.value:.2f}"
         why = f"because {part.because}" if part.value is None else part.note

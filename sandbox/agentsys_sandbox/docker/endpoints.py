@@ -8,14 +8,16 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from agentsys_sandbox.docker.engine import Engine, context
+from agentsys_sandbox.docker import contexts
+from agentsys_sandbox.docker.engine import Engine
 from agentsys_sandbox.docker.records import Certificates
-from agentsys_sandbox.errors import Unavailable
+from agentsys_sandbox.errors import NamedUnavailable, Unavailable
 
 _REMOTE_SOCKET = "/var/run/docker.sock"
 _TUNNEL_SECONDS = 20.0
@@ -38,22 +40,47 @@ def endpoint(name: str) -> Endpoint:
     Raises: Unavailable for an unknown context, an unknown kind of address, and TCP without TLS beyond this machine.
     """
     if "://" not in name:
-        url, certificates = context(name)
+        url, certificates = contexts.address(name, os.environ)
         return _checked(Endpoint(name, url, certificates))
     folder = os.environ.get("DOCKER_CERT_PATH") or str(Path.home() / ".docker")
     wants = name.startswith("tcp://") and (Path(folder, "ca.pem").is_file() or not _loopback(urlsplit(name)))
     return _checked(Endpoint(name, name, Certificates.of(Path(folder)) if wants else None))
 
 
+def chosen() -> str:
+    """The Docker engine that the user has named: DOCKER_HOST, DOCKER_CONTEXT or the context in use; else nothing.
+
+    Raises: Unavailable if docker's configuration cannot be read.
+    """
+    host = os.environ.get("DOCKER_HOST", "").strip()
+    if host:
+        return host.replace("http://", "tcp://", 1) if "://" in host else f"tcp://{host}"
+    return contexts.current(os.environ)
+
+
 def docker() -> Engine:
-    """The Docker engine of this machine, or of DOCKER_HOST. Blocks. Raises: Unavailable."""
+    """The Docker engine that the user has named, or the one of this machine. Blocks.
+
+    Raises: NamedUnavailable where one is named and cannot be used, Unavailable.
+    """
+    with _named("DOCKER_HOST, DOCKER_CONTEXT or the context (`docker context use default`)"):
+        if named := chosen():
+            return connect(endpoint(named))
     return Engine.connect(docker_url())
 
 
+@contextmanager
+def _named(variables: str) -> Generator[None]:
+    """What is named is used or nothing is: no other place is taken for it."""
+    try:
+        yield
+    except Unavailable as error:
+        remedy = error.hint.removesuffix(", or install bubblewrap") or "start it"
+        raise NamedUnavailable(error.message, f"{remedy}; or unset {variables} to have another place taken") from error
+
+
 def docker_url() -> str:
-    """Where it listens; empty takes DOCKER_HOST or the usual socket."""
-    if os.environ.get("DOCKER_HOST"):
-        return ""
+    """Where the engine of this machine listens; empty takes the usual socket."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     places = [Path("/var/run/docker.sock"), *([Path(runtime, "docker.sock")] if runtime else [])]
     places += [Path.home() / ".docker/run/docker.sock", Path.home() / ".docker/desktop/docker.sock"]
@@ -62,10 +89,11 @@ def docker_url() -> str:
 
 
 def podman() -> Engine:
-    """Podman's socket on this machine, or the one of CONTAINER_HOST. Blocks. Raises: Unavailable."""
-    named = os.environ.get("CONTAINER_HOST", "")
-    if named.startswith("unix://"):
-        return Engine.connect(named)
+    """Podman's socket on this machine, or the one of CONTAINER_HOST. Blocks. Raises: NamedUnavailable, Unavailable."""
+    named = os.environ.get("CONTAINER_HOST", "").strip()
+    if named:
+        with _named("CONTAINER_HOST"):
+            return connect(_checked(Endpoint(named, named)))
     runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     for place in (Path(runtime, "podman/podman.sock"), Path("/run/podman/podman.sock")):
         if place.is_socket():

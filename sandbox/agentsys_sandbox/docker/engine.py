@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
@@ -33,6 +32,7 @@ _CONNECT_SECONDS = 10
 _CALL_SECONDS = 60
 _PATIENCE = 20.0
 """Seconds in which an engine may be restarted while something is removed: what is given up now stays behind."""
+_USUAL = "unix:///var/run/docker.sock"
 _START_HINT = "start the Docker engine, check that you may use its socket, or install bubblewrap"
 
 
@@ -59,7 +59,7 @@ class Engine:
         """Connect and see that it answers.
 
         Args:
-            base_url: as `unix:///run/podman/podman.sock`; empty takes DOCKER_HOST or the usual socket.
+            base_url: as `unix:///run/podman/podman.sock`; empty takes the usual socket.
             certificates: for TLS.
             local: whether it may share this machine's files; None says so of every unix socket.
             at_close: called when the connection is closed.
@@ -69,10 +69,10 @@ class Engine:
         import docker
 
         sdk: Any = docker
-        options: dict[str, Any] = {"base_url": base_url} if base_url else sdk.utils.kwargs_from_env()
+        options: dict[str, Any] = {"base_url": base_url or _USUAL}
         if certificates is not None:
             options["tls"] = _tls(certificates)
-        where = options.get("base_url") or "unix:///var/run/docker.sock"
+        where: str = options["base_url"]
         try:
             asked = "1.41" if certificates else "auto"
             api: Any = sdk.APIClient(**options, version=asked, timeout=_CONNECT_SECONDS, max_pool_size=64)
@@ -276,24 +276,6 @@ class Engine:
             except _errors():
                 self._stayed_away = self._stayed_away or patient
                 raise
-
-
-def context(name: str) -> tuple[str, Certificates | None]:
-    """Address and certificates of a docker context. Raises: Unavailable."""
-    from docker.context import ContextAPI
-    from docker.errors import DockerException
-
-    api: Any = ContextAPI
-    try:
-        found = api.get_context(name)
-    except (DockerException, OSError, ValueError) as error:
-        raise Unavailable(f"the docker context `{name}` cannot be read: {_reason(error)}") from error
-    if found is None:
-        raise Unavailable(f"there is no docker context `{name}`", "`docker context ls` lists them")
-    tls = found.TLSConfig
-    if tls is None or not tls.cert:
-        return str(found.Host), None
-    return str(found.Host), Certificates(Path(tls.ca_cert), Path(tls.cert[0]), Path(tls.cert[1]))
 
 
 def _tls(certificates: Certificates) -> Any:

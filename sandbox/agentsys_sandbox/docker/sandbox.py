@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import math
+import os
 import secrets
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
@@ -92,6 +93,10 @@ class DockerSandbox(Backend):
     def connect(cls) -> Engine:
         """The engine of this machine. Raises: Unavailable."""
         return endpoints.docker()
+
+    @classmethod
+    def named(cls) -> bool:
+        return bool(endpoints.chosen())
 
     @classmethod
     def available(cls) -> None:
@@ -365,6 +370,10 @@ class DockerSandbox(Backend):
 
 class PodmanSandbox(DockerSandbox):
     """The same on podman's socket."""
+
+    @classmethod
+    def named(cls) -> bool:
+        return bool(os.environ.get("CONTAINER_HOST"))
 
     @classmethod
     def connect(cls) -> Engine:

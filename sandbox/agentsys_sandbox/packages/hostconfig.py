@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 PYPI = "https://pypi.org/simple"
+_CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 _SECTIONS = ("global", "install")
 _TRUE = ("1", "true", "yes", "on")
 _PASSED = re.compile(
@@ -84,6 +85,23 @@ def read(environ: Mapping[str, str] | None = None, files: Iterable[Path] | None 
         proxy=pip.get("proxy", ""),
         trusted_hosts=tuple(_words(pip.get("trusted-host")) + _words(env.get("UV_INSECURE_HOST"))),
     )
+
+
+def missing_certificates(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """What is wrong with a variable that names certificates, and what to do about it; None where nothing is."""
+    for name in _CERTIFICATES:
+        place = environ.get(name, "")
+        if not place or (Path(place).is_dir() and name != "SSL_CERT_FILE"):
+            continue
+        try:
+            ssl.create_default_context(cafile=place)
+        except OSError as error:  # that it holds no certificate is one too
+            what = "no certificate" if isinstance(error, ssl.SSLError) else "no file that can be read"
+            return (
+                f"the environment variable {name} names {what}: `{place}`",
+                f"correct {name}, or unset it to take the usual certificates",
+            )
+    return None
 
 
 def local_path(place: str) -> Path | None:

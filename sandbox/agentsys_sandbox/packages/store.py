@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from agentsys_sandbox.packages.scratch import abandoned, scratch
 from agentsys_sandbox.packages.sdist import Sources
 from agentsys_sandbox.packages.target import Target
 from agentsys_sandbox.packages.uv import Uv
-from agentsys_sandbox.packages.wish import BadRequirement, Builder, Wish, checked
+from agentsys_sandbox.packages.wish import BadRequirement, Builder, Wish, checked, hashes_of
 from agentsys_sandbox.spec import ExecResult, IndexRules, Outcome
 
 _MEMO = 64
@@ -72,10 +73,14 @@ class PackageStore:
         """
         self._tidy()
         try:
-            plain = replace(wish, requirements=checked(wish.requirements), constraints=checked(wish.constraints))
+            hashes = hashes_of([*wish.requirements, *wish.constraints])
+            asked, limits = checked(wish.requirements), checked(wish.constraints)
+            plain = replace(wish, requirements=asked, constraints=limits, hashes=hashes)
         except BadRequirement as error:
             return refused(error)
-        key = key_of(plain.requirements, plain.constraints, plain.project, target, rules, locked and locked.text)
+        key = key_of(
+            plain.requirements, plain.constraints, plain.hashes, plain.project, target, rules, locked and locked.text
+        )
         known = self._memo.get(key)
         if known is None:
             known = await self._resolve(plain, target, rules, builder, 0, locked)
@@ -150,7 +155,7 @@ class PackageStore:
                 with scratch(self._work) as offered:
                     for each in built.values():
                         (offered / each.path.name).hardlink_to(each.path)
-                    narrowed = partial(_narrowed, locked=locked, built=built) if locked is not None else _as_it_is
+                    narrowed = partial(_narrowed, locked=locked, asked=dict(wish.hashes), built=built)
                     found = await compile_wish(self._uv, self._host, left, target, rules, self._work, offered, narrowed)
                 if found.lock is not None and project is not None and _names(found.lock, project):
                     raise BuildFailed(_taken(project))
@@ -191,28 +196,30 @@ class PackageStore:
                 shutil.rmtree(folder, ignore_errors=True) if folder.is_dir() else folder.unlink(missing_ok=True)
 
 
-def _as_it_is(lock: Lock) -> Lock:
-    return lock
+def _narrowed(
+    lock: Lock, locked: Lock | None, asked: Mapping[str, Sequence[str]], built: dict[str, LocalWheel]
+) -> Lock:
+    """Only the hashes that the lock and the requirements allow; what was built here may differ, its source may not.
 
-
-def _narrowed(lock: Lock, locked: Lock, built: dict[str, LocalWheel]) -> Lock:
-    """Only the locked hashes; what was built here again may differ, where its source is the locked one.
-
-    Raises: NotLocked where the sets differ.
+    Raises: NotLocked where the lock's set differs, or no file has a hash that a requirement names.
     """
-    hashes = {(row.name, row.version): row.hashes for row in locked.rows}
     found = {(row.name, row.version) for row in lock.rows}
-    strange = found ^ hashes.keys()
-    if strange:
+    hashes = {(row.name, row.version): row.hashes for row in locked.rows} if locked is not None else {}
+    if locked is not None and (strange := found ^ hashes.keys()):
         names = ", ".join(f"`{name}=={version}`" for name, version in sorted(strange))
         raise NotLocked(f"the lock does not fit what is asked for: {names[:500]}")
 
     def row(each: Row) -> Row:
-        allowed = hashes[each.name, each.version]
-        local = built.get(each.name)
-        if local is not None and local.source in allowed:
-            return each
-        return replace(each, hashes=tuple(one for one in each.hashes if one in allowed))
+        for allowed in (hashes.get((each.name, each.version)), asked.get(each.name)):
+            local = built.get(each.name)
+            if allowed is None or (local is not None and local.source in allowed):
+                continue
+            left = tuple(one for one in each.hashes if one in allowed)
+            if allowed is asked.get(each.name) and not left:
+                name = f"{each.name}=={each.version}"
+                raise NotLocked(f"Hash mismatch: no file of `{name}` has a hash that its requirement names")
+            each = replace(each, hashes=left)
+        return each
 
     return Lock(tuple(map(row, lock.rows)))
 

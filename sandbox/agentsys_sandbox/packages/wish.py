@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from agentsys_sandbox.box import OnOutput
 from agentsys_sandbox.spec import ExecResult
 
 DEFAULT_BACKEND = ("setuptools>=40.8.0",)
 """Build requirements of a source that names none (PEP 517)."""
+_HASH = re.compile(r"\s--hash[= ](\S+)")
 _STATIC_BACKENDS = ("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "poetry.core.masonry.api")
 
 
@@ -41,6 +44,7 @@ class Wish:
         constraints: pins that restrict versions without asking for a package.
         project: the repository itself, to be installed editable; None leaves it out.
         on_output: told what uv says, line by line, without terminal controls.
+        hashes: SHA-256 of the files that may be taken, for each normal name that a line names hashes for.
     """
 
     requirements: tuple[str, ...]
@@ -48,6 +52,7 @@ class Wish:
     project: ProjectSource | None = None
     limit: float = 600.0
     on_output: OnOutput | None = None
+    hashes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ def checked(lines: Iterable[str]) -> tuple[str, ...]:
         text = line.split(" #", 1)[0].strip()
         if not text or text.startswith("#"):
             continue
+        text = _HASH.sub("", text).strip()
         if text.startswith("-"):
             raise BadRequirement(f"`{text[:200]}` is an option, not a requirement", denied=True)
         try:
@@ -123,6 +129,23 @@ def checked(lines: Iterable[str]) -> tuple[str, ...]:
             raise BadRequirement(f"`{text[:200]}` asks for a place outside the package index", denied=True)
         found.append(str(asked))
     return tuple(found)
+
+
+def hashes_of(lines: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The hashes that lines of the form `name==1.0 --hash=sha256:...` name, by normal name.
+
+    Raises: BadRequirement for a hash that cannot be checked.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for line in lines:
+        named = [match[1] for match in _HASH.finditer(line.split(" #", 1)[0])]
+        strange = [each for each in named if not re.fullmatch(r"sha256:[0-9a-f]{64}", each)]
+        if strange:
+            raise BadRequirement(f"Failed to parse: `{line[:100]}`: `{strange[0][:40]}` is no SHA-256", denied=False)
+        if named:
+            name = canonicalize_name(re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0])
+            found[name] = (*found.get(name, ()), *(each.removeprefix("sha256:") for each in named))
+    return tuple(sorted(found.items()))
 
 
 def project_source(files: Mapping[str, bytes]) -> ProjectSource | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import socket
 import sys
 import threading
@@ -12,6 +14,7 @@ import pytest
 from agentsys.cli.doctor import Row, host, models, sandboxes
 from agentsys.cli.doctor.command import diagnose
 from agentsys.core.settings import Settings
+from integration.faulty_endpoint import Answer, fault, raw, serving
 
 
 @pytest.fixture(autouse=True)
@@ -192,3 +195,38 @@ def test_the_nougat_row_tells_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> 
     assert host.nougat().status == "warn"
     monkeypatch.setenv("AGENTSYS_NOUGAT_PYTHON", sys.executable)
     assert (host.nougat().status, host.nougat().fix) == ("ok", "")
+
+
+# -- the context window ------------------------------------------------------------------------------------------------
+
+
+def counted(tokens: int | None) -> Answer:
+    usage = {"prompt_tokens": tokens, "completion_tokens": 1} if tokens else None
+    choice = {"finish_reason": "stop", "message": {"content": "ready"}}
+    return raw(json.dumps({"choices": [choice], "usage": usage}))
+
+
+WORDS = "The loss of the network falls with the number of steps, as equation 3 says for each layer. "
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        (counted(19_000), "ok", "as much was read whole"),
+        (counted(4096), "fail", "read 4,096 tokens of about 20,"),
+        (fault(400, "request (12000 tokens) exceeds the available context size (4096 tokens)"), "fail", "4096 tokens"),
+        (counted(None), "warn", "does not say how much it read"),
+    ],
+    ids=["whole", "cut", "refused", "not counted"],
+)
+async def test_window_is_tried_with_the_paper_itself(tmp_path: Path, answer: Answer, status: str, words: str) -> None:
+    paper = tmp_path / "paper.md"
+    paper.write_text(f"# A paper\n\n## Method\n\n{WORDS * 530}\n")
+    async with serving(answer) as endpoint:
+        settings = Settings(model="m", base_url=endpoint.url)
+        row = await asyncio.to_thread(models.window, settings, paper, live=True)
+        before = await asyncio.to_thread(models.window, settings, paper, live=False)
+    assert (row.status, words in row.detail) == (status, True), row
+    assert (status == "fail") == ("OLLAMA_CONTEXT_LENGTH=" in row.fix)
+    assert "needs a window of about 28,672 tokens" in before.detail
+    assert len(endpoint.requests) == 1

@@ -11,6 +11,7 @@ import pytest
 
 from agentsys import paper as papers
 from agentsys.core.errors import PaperError
+from agentsys.core.events import EventLog
 from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord
 from agentsys.core.settings import Settings
@@ -168,3 +169,28 @@ def test_read_writes_the_figures_and_their_sheet(tmp_path: Path, run_cli: Run) -
     assert done.returncode == 0, done.stderr
     names = {file.name for file in (tmp_path / "there" / "figures").iterdir()}
     assert "index.html" in names and any(name.endswith(".png") for name in names)
+
+
+def test_reading_ends_with_what_is_in_doubt(tmp_path: Path, run_cli: Run) -> None:
+    hidden = "1 g " + text_at(250, 640, "L = a + b", 10) + "0 g " + text_at(403, 640, "(1)")
+    (tmp_path / "doubtful.pdf").write_bytes(pdf_bytes([prose(100, 720, LINES) + hidden + prose(100, 610, LINES)]))
+    done = run_cli("unverified", "read", "doubtful.pdf")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "page 1: read as a picture only: equation (1)"
+
+
+def test_a_run_names_what_is_in_doubt_before_the_first_model_call(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    paper = papers.Paper(source="p.pdf", sha256="0", format="pdf", parser="p", doubts=("no references were found",))
+    papers.write_paper(paper, run.paper)
+    events = EventLog(None, "run")
+    said: list[object] = []
+    events.subscribe(lambda event: said.append(event["data"]))
+    pipeline._say_doubts(run, events)  # pyright: ignore[reportPrivateUsage]
+    assert said == [{"message": "reading: in doubt: no references were found"}]
+
+
+def test_a_number_without_a_network_ends_in_words(run_cli: Run) -> None:
+    done = run_cli("unverified", "read", "2402.01868", "--offline")
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: arXiv 2402.01868 is not in the cache, and `--offline` fetches nothing")

@@ -126,7 +126,7 @@ def test_kinds_of_fields_follow_from_their_types() -> None:
     assert not TEXTS & {"max_rounds", "budget", "docker_hosts", "model_params", "gpu", "time_limit"}
     assert {"replay", "review", "advisories", "source", "nougat_model"} == PATHS
     assert PATHS | {"budget", "max_tokens", "time_limit"} == OPTIONAL
-    assert {"model_params", "agent_models"} == TABLES
+    assert {"model_params", "agent_models", "extra_headers", "extra_query"} == TABLES
 
 
 def test_line_break_in_a_value_cannot_bring_in_another_key() -> None:
@@ -168,6 +168,7 @@ BARRED = [
     "agent_models",
     "advisories",
     "allow_weak_sandbox",
+    "arxiv_url",
     "attempts",
     "backend",
     "base_url",
@@ -178,8 +179,11 @@ BARRED = [
     "denied_packages",
     "derived_tests",
     "docker_hosts",
+    "extra_headers",
+    "extra_query",
     "gpu",
     "image",
+    "max_pages",
     "max_rounds",
     "max_tokens",
     "memory_mb",
@@ -187,6 +191,7 @@ BARRED = [
     "model_params",
     "mutants",
     "nougat_model",
+    "offline",
     "package_cooldown_days",
     "policy",
     "provider",
@@ -194,6 +199,7 @@ BARRED = [
     "review",
     "reviews",
     "round_timeout",
+    "full_seconds",
     "runtime",
     "source",
     "strict_replay",
@@ -203,6 +209,8 @@ BARRED = [
 LITERAL = {
     "model_params": "{seed = 1}",
     "agent_models": "{judge = 'x'}",
+    "extra_headers": "{X-Team = 'x'}",
+    "extra_query": "{a = 'x'}",
     "docker_hosts": "['x']",
     "denied_packages": "[]",
 }

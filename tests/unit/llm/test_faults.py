@@ -8,7 +8,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from agentsys.llm.faults import Fatal, Faults, Transient, error_of, retry_after
+from agentsys.llm.errorbody import error_of, retry_after
+from agentsys.llm.faults import Busy, Fatal, Faults, Transient
 from agentsys.llm.redact import Redactor
 
 SECRET = "test-key-0123456789"
@@ -32,8 +33,8 @@ def fault_of(status: int, headers: dict[str, str] | None = None, **error: object
         (422, {}, Fatal),
         (408, {}, Transient),
         (409, {}, Transient),
-        (429, {}, Transient),
-        (429, {"message": "You exceeded your current quota per minute"}, Transient),
+        (429, {}, Busy),
+        (429, {"message": "You exceeded your current quota per minute"}, Busy),
         (429, {"code": "insufficient_quota"}, Fatal),
         (429, {"type": "insufficient_quota"}, Fatal),
         (500, {}, Transient),

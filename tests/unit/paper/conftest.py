@@ -13,7 +13,10 @@ FONTS = {"F1": "Times-Roman", "F2": "Times-Bold", "F3": "Helvetica", "F4": "Time
 
 
 def pdf_bytes(pages: list[str], extra: dict[str, str] | None = None, catalog: str = "", page_extra: str = "") -> bytes:
-    """Return a PDF whose pages have these content streams; `extra` adds objects by name, used as `{name}`."""
+    """Return a PDF whose pages have these content streams; `extra` adds objects by name, used as `{name}`.
+
+    An object whose name begins with `Font` is a font of every page.
+    """
     objects: list[bytes] = [b"", b""]
     fonts: list[str] = []
     for name, base in FONTS.items():
@@ -28,6 +31,10 @@ def pdf_bytes(pages: list[str], extra: dict[str, str] | None = None, catalog: st
         for name, number in names.items():
             text = text.replace("{" + name + "}", f"{number} 0 R")
         return text
+
+    for number in names.values():
+        objects[number - 1] = fill(objects[number - 1].decode("latin-1")).encode("latin-1")
+    fonts.extend(f"/{name} {number} 0 R" for name, number in names.items() if name.startswith("Font"))
 
     kids: list[str] = []
     for content in pages:

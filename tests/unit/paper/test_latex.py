@@ -240,3 +240,58 @@ def test_definitions_that_double_each_other_end_soon(use: str, tmp_path: Path) -
     words = "\\ma{" + "x" * 200_000 + "}"
     path = tex(tmp_path, f"{rounds}{last}\\begin{{document}}\\section{{S}}{words}\\end{{document}}")
     assert len(to_markdown(read_paper(path))) < 3_000_000
+
+
+KINDS = r"""\documentclass{article}
+\newcommand{\ours}{SuperNet\xspace}
+\newcommand{\mytitle}{On \ours and Friends}
+\title{\mytitle}
+\begin{document}
+\section{Intro}\label{sec:intro}
+See \cref{tab:a}, Eq.~\eqref{eq:b}, Section~\ref{sec:intro}, \autoref{alg:x} and \ref{nothing}.
+\begin{align} a &= 1 \label{eq:a} \\ b &= 2 \label{eq:b} \end{align}
+\begin{table}\caption{Results}\label{tab:a}
+\begin{tabular}{lcc}\Xhline{2pt}
+& \multicolumn{2}{c}{\textbf{Acc}} & \multirow{2}{*}{\rotatebox[origin=c]{90}{Time}} \\ \cmidrule(lr){2-3}
+Method & \makecell{A\\x} & B & \\ \specialrule{1pt}{0pt}{0pt}
+ours & 1 & 3 & 4 \\ \hline
+\end{tabular}\end{table}
+\begin{deluxetable}{lcc}\tablecaption{Stars\label{tab:s}}\tablehead{\colhead{Name} & \colhead{Mag} & \colhead{D}}
+\startdata Vega & 0.03 & \nodata \\ Deneb & 1.25 & 800 \enddata
+\end{deluxetable}
+\begin{algorithm}\caption{Go}\label{alg:x}
+\begin{algorithmic}
+\REQUIRE $x$
+\STATE $y \gets 1$
+\FOR{$i=1$}
+\STATE z \COMMENT{note}
+\ENDFOR
+\RETURN y
+\end{algorithmic}\end{algorithm}
+\end{document}
+"""
+
+
+def test_cells_stand_in_the_columns_in_which_they_are_printed(tmp_path: Path) -> None:
+    results, stars = read_paper(tex(tmp_path, KINDS)).tables
+    assert results.rows == (("", "Acc", "", "Time"), ("Method", "A x", "B", ""), ("ours", "1", "3", "4"))
+    assert stars.caption == "Table 2: Stars"
+    assert stars.rows == (("Name", "Mag", "D"), ("Vega", "0.03", "..."), ("Deneb", "1.25", "800"))
+
+
+def test_references_by_label_become_the_numbers_that_are_printed(tmp_path: Path) -> None:
+    paper = read_paper(tex(tmp_path, KINDS))
+    assert "See Table 1, Eq.~(2), Section~1, Algorithm 1 and \\ref{nothing}." in to_markdown(paper)
+    assert paper.doubts == ("references that point to nothing: nothing",) and not paper.trusted
+
+
+def test_commands_of_algorithms_become_words(tmp_path: Path) -> None:
+    (found,) = read_paper(tex(tmp_path, KINDS)).algorithms
+    lines = [(line.indent, line.text) for line in found.lines]
+    assert lines == [
+        (0, "Require: $x$"), (0, r"$y \gets 1$"), (0, "for $i=1$"), (1, "z ▷ note"), (0, "end for"), (0, "return y"),
+    ]  # fmt: skip
+
+
+def test_a_title_that_is_a_macro_is_written_out(tmp_path: Path) -> None:
+    assert read_paper(tex(tmp_path, KINDS)).title == "On SuperNet and Friends"

@@ -127,3 +127,12 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
         read_paper(tmp_path / "none.pdf")
     with pytest.raises(PaperError, match="is a folder"):
         read_paper(tmp_path)
+
+
+def test_captions_and_covered_cells_of_markdown_tables_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "paper.md"
+    html = '<table><tr><td rowspan="2">M</td><td colspan="2">Acc</td></tr><tr><td>x</td><td>y</td></tr></table>'
+    path.write_text(f"# T\n\n## A\n\nTable 1: First\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n{html}\n\nTable 2. Second\n")
+    first, second = read_paper(path).tables
+    assert (first.label, first.caption, first.rows) == ("1", "Table 1: First", (("a", "b"), ("1", "2")))
+    assert (second.label, second.rows) == ("2", (("M", "Acc", ""), ("", "x", "y")))

@@ -133,3 +133,13 @@ async def test_only_a_replay_goes_on_without_the_second_look_and_says_so(paper: 
     live, _ = context(paper, None)
     with pytest.raises(PrerequisiteError):
         await compared(live, ledger(*FULL), [], "contribution")
+
+
+async def test_a_quotation_may_leave_the_markup_out_and_what_is_missing_is_told_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "p.md").write_text(TEXT.replace(WORDS, r"a \emph{regression} control variate"))
+    given, _ = context(
+        read_paper(tmp_path / "p.md"), [{"words": WORDS, "requirements": [], "missing": "the coefficient"}]
+    )
+    seen = await compared(given, ledger(*FULL), [], "contribution")
+    assert seen.left_out == (f"{WORDS} (the coefficient)",)
+    assert seen.contributions == {WORDS: ()}

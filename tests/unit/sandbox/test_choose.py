@@ -25,8 +25,11 @@ def absent(*_: object) -> None:
 @pytest.fixture
 def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine on which no backend answers."""
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    monkeypatch.setenv("CONTAINER_HOST", f"unix://{tmp_path}/none.sock")
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setattr("agentsys_sandbox.docker.endpoints.docker_url", lambda: f"unix://{tmp_path}/none.sock")
+    monkeypatch.setattr("agentsys_sandbox.docker.sandbox.PodmanSandbox.connect", absent)
     monkeypatch.setattr("agentsys_sandbox.bwrap.sandbox.BwrapSandbox.available", absent)
 
 

@@ -15,10 +15,13 @@ def read(**files: str) -> Requirements:
     return read_requirements(named, RepoFacts())
 
 
-def test_lines_are_read_without_comments_options_and_hashes() -> None:
+HASH = "--hash=sha256:" + "a" * 64
+
+
+def test_lines_are_read_without_comments_and_options_and_with_hashes() -> None:
     text = "# pins\nnumpy==2.1.3  # arrays\n--extra-index-url https://x.invalid/whl\n-f wheels\nsix==1.0 \\\n    --hash=sha256:aa\n\n"
     found = read(requirements_txt=text)
-    assert found.lines == ["numpy==2.1.3", "six==1.0"]
+    assert [line.split() for line in found.lines] == [["numpy==2.1.3"], ["six==1.0", "--hash=sha256:aa"]]
     assert len(found.ignored) == 2 and not found.faults and found.source == "requirements.txt"
 
 
@@ -57,4 +60,86 @@ def test_constraints_files_restrict_versions_without_asking_for_packages() -> No
     found = read(
         requirements_txt="numpy\n-c pins.txt\n", pins_txt="# all\nnumpy==2.1.3 --hash=sha256:aa\nscipy==1.16.0\n"
     )
-    assert found.lines == ["numpy"] and found.constraints == ["numpy==2.1.3", "scipy==1.16.0"] and not found.faults
+    assert (
+        found.lines == ["numpy"]
+        and found.constraints == ["numpy==2.1.3 --hash=sha256:aa", "scipy==1.16.0"]
+        and not found.faults
+    )
+
+
+TEXT = 'numpy[extra]==2.1.3 ; python_version >= "3.9"  # é\r\nsix==1.0 \\\r\n    --hash=sha256:aa\r\n'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_files_are_read_in_every_encoding_that_pip_reads(encoding: str) -> None:
+    mark = "\ufeff" if encoding.endswith(("le", "be")) else ""
+    found = read_requirements({"requirements.txt": (mark + TEXT).encode(encoding)}, RepoFacts())
+    assert not found.faults
+    assert [line.split()[0] for line in found.lines] == ["numpy[extra]==2.1.3", "six==1.0"]
+
+
+def test_coding_line_is_honoured() -> None:
+    data = "# -*- coding: latin-1 -*-\nnumpy==2.1.3  # Größe\n".encode("latin-1")
+    assert read_requirements({"requirements.txt": data}, RepoFacts()).lines == ["numpy==2.1.3"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git+https://host.invalid/a/b.git@v1#egg=b",
+        "-e git+ssh://git@host.invalid/a/b.git",
+        "https://host.invalid/b-1-py3-none-any.whl",
+        "./vendored/b",
+        "--editable=../b",
+        "file:///srv/b",
+    ],
+)
+def test_place_outside_the_index_is_refused_with_the_reason_and_not_called_invalid(line: str) -> None:
+    (fault,) = read(requirements_txt=f"six\n{line}\n").faults
+    assert "is refused: it asks for a place outside the package index" in fault.message
+    assert "not a valid" not in fault.message and fault.line == 2
+
+
+CONDA = """\
+name: x
+channels: [pytorch, conda-forge]
+dependencies:
+  - python=3.9
+  - conda-forge::numpy=1.26
+  - scipy=1.11.4=py311h64a7726_0
+  - pytorch==2.1.0
+  - pytorch-cuda=11.8
+  - pandas >=2,<3
+  - matplotlib-base 3.8.*
+  - opencv
+  - pip
+  - pip:
+      - transformers==4.36.2
+      - -r more.txt
+"""
+
+
+def test_conda_file_is_translated_where_nothing_else_says_what_is_needed() -> None:
+    found = read_requirements({"environment.yml": CONDA.replace("      - -r more.txt\n", "").encode()}, RepoFacts())
+    assert found.lines == [
+        "numpy==1.26.*",
+        "scipy==1.11.4",
+        "torch==2.1.0",
+        "pandas>=2,<3",
+        "matplotlib==3.8.*",
+        "opencv-python-headless",
+        "transformers==4.36.2",
+    ]
+    assert (found.source, found.faults) == ("environment.yml", [])
+    assert found.ignored == ["python=3.9", "pytorch-cuda=11.8", "pip"]
+    both = {"environment.yml": CONDA.encode(), "requirements.txt": b"six\n"}
+    assert read_requirements(both, RepoFacts()).lines == ["six"]
+
+
+@pytest.mark.parametrize(
+    "text", ["dependencies: [numpy=1.20|1.21]", "dependencies: [", "name: x", "- a", "dependencies: ['numpy @ b']"]
+)
+def test_conda_file_that_has_no_counterpart_is_a_fault_and_nothing_is_guessed(text: str) -> None:
+    found = read_requirements({"environment.yml": text.encode()}, RepoFacts())
+    (fault,) = found.faults
+    assert "environment.yml" in fault.message and fault.path == "environment.yml"

@@ -331,3 +331,34 @@ async def test_a_lock_that_does_not_fit_is_refused_and_never_completed(
     found = await store.resolve(Wish((wish,)), TARGET, RULES, locked=locked)
     assert (found.result.outcome, found.lock) == (Outcome.NONZERO, None)
     assert words in " ".join(f"{found.result.message} {found.result.text()}".split())
+
+
+async def test_only_files_with_a_hash_that_the_requirement_names_are_taken(store: PackageStore, shelf: Shelf) -> None:
+    plain = shelf.wheel("lib", "1.0")
+    shelf.wheel("lib", "1.0", tag="cp311-cp311-manylinux_2_17_x86_64")
+    lines = (f"lib==1.0 --hash=sha256:{'0' * 64} --hash=sha256:{plain}",)
+    found = await store.resolve(Wish(lines), TARGET, RULES)
+    assert found.lock is not None, found.result
+    assert [each.sha256 for each in found.lock.wheels] == [plain]
+    assert found.lock.rows[0].hashes == (plain,)
+
+
+@pytest.mark.parametrize("constrained", [False, True])
+async def test_wrong_hash_fails_the_installation_and_is_never_dropped(
+    store: PackageStore, shelf: Shelf, constrained: bool
+) -> None:
+    shelf.wheel("lib", "1.0")
+    line = f"lib==1.0 --hash=sha256:{'0' * 64}"
+    assert (await store.resolve(Wish(("lib==1.0",)), TARGET, RULES)).lock is not None
+    wish = Wish(("lib",), (line,)) if constrained else Wish((line,))
+    found = await store.resolve(wish, TARGET, RULES)
+    assert (found.lock, found.result.outcome) == (None, Outcome.NONZERO)
+    assert "no file of `lib==1.0` has a hash that its requirement names" in found.result.message
+
+
+@pytest.mark.parametrize("value", ["md5:" + "0" * 32, "sha512:" + "0" * 128, "sha256:zz", "nothing"])
+async def test_hash_that_cannot_be_checked_is_refused(store: PackageStore, shelf: Shelf, value: str) -> None:
+    shelf.wheel("lib", "1.0")
+    found = await store.resolve(Wish((f"lib==1.0 --hash={value}",)), TARGET, RULES)
+    assert (found.lock, found.result.outcome) == (None, Outcome.NONZERO)
+    assert "is no SHA-256" in found.result.text()

@@ -1,0 +1,90 @@
+"""The model's context window: whether a prompt was read whole, and what is left out where it does not fit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from agentsys.core.text import cut
+from agentsys.llm.render import CHARS_PER_TOKEN
+from agentsys.llm.types import Feedback, Prompt, Usage
+
+ANSWER = 8192
+"""Tokens that are left for an answer: thinking and one long file."""
+_MOST_CHARS = 6.5
+"""Characters that one token can stand for on average in text without runs of the same character; usual are 3 to 5."""
+_FEWER_CHARS = 5.0
+"""The same, where the count is a round number of the kind that windows have."""
+_LEAST_CHARS = 2.0
+"""Characters that one token stands for at least on average, in formulas and code."""
+_FRAME = 64
+"""Tokens that a template adds to a question at most."""
+_SMALLEST = 1000
+"""Tokens. No window is smaller: such a count leaves out what came from a cache, or is no count at all."""
+_RUNS = re.compile(r"(\s|[^\w\s])\1+|\s{2,}")
+_QUOTED = re.compile(
+    r"(<<(Q\w+) (?:paper|sections of the paper[^\n]*|the paper's own words)\n)(.*?)(?=\n\2>>)", re.DOTALL
+)
+_LEAST = 0.3
+"""Share of the paper's words below which a model cannot know what the paper says."""
+
+
+def needed(prompt: Prompt, besides: int = 0) -> int:
+    """Return the tokens that a window must have for a prompt and its answer, rounded up to a multiple of 1024.
+
+    Args:
+        besides: tokens that are not in the prompt.
+    """
+    return -(-(prompt.chars // CHARS_PER_TOKEN + besides + ANSWER) // 1024) * 1024
+
+
+def window_hint(prompt: Prompt, besides: int = 0) -> str:
+    """Return what to do about a window that is too small."""
+    tokens = needed(prompt, besides)
+    return (
+        f"this paper needs one of about {tokens:,} tokens: take a model with a larger one, or load it with one "
+        f"(Ollama: `OLLAMA_CONTEXT_LENGTH={tokens}`; llama.cpp: `-c`; vLLM: `--max-model-len`; LM Studio: its "
+        "context length)"
+    )
+
+
+def lost_prefix(prompt: Prompt, usage: Usage, feedback: Feedback = ()) -> bool:
+    """Return whether an endpoint counted no more tokens than the question alone can have, and fewer than the prefix."""
+    if usage.estimated or usage.cached or not usage.prompt:
+        return False
+    prefix = sum(len(_RUNS.sub(" ", part.text)) for part in prompt.prefix)
+    rest = sum(len(part.text) for part in prompt.body) + sum(len(text) for turn in feedback for text in turn)
+    return usage.prompt < min(prefix / _MOST_CHARS, rest / _LEAST_CHARS + _FRAME)
+
+
+def was_cut(prompt: Prompt, usage: Usage, feedback: Feedback = ()) -> bool:
+    """Return whether an endpoint counted so few tokens that it cannot have read the whole prompt."""
+    counted = usage.prompt if usage.cached <= usage.prompt else usage.prompt + usage.cached
+    if usage.estimated or counted < _SMALLEST:
+        return False
+    texts = [part.text for part in (*prompt.prefix, *prompt.body)] + [text for turn in feedback for text in turn]
+    chars = sum(len(_RUNS.sub(" ", text)) for text in texts)
+    return chars > counted * (_FEWER_CHARS if counted % 1024 == 0 else _MOST_CHARS)
+
+
+def shortened(prompt: Prompt, sent: Prompt, window: int, counted: int) -> Prompt | None:
+    """Return the prompt with less of the paper's own words, or None where too little of them would be left.
+
+    Args:
+        prompt: the whole one.
+        sent: what did not fit, the whole one or a shorter one.
+        window: tokens of the window; 0 where it is not known.
+        counted: tokens of what was sent; 0 where they are not known.
+    """
+    per_token = sent.chars / counted if counted else CHARS_PER_TOKEN
+    room = int((window - min(ANSWER, window // 4)) * per_token) if window else sent.chars * 2 // 3
+    quoted = sum(len(match[3]) for part in (*prompt.prefix, *prompt.body) for match in _QUOTED.finditer(part.text))
+    share = (quoted - (prompt.chars - min(room, sent.chars * 9 // 10))) / quoted if quoted else 0.0
+    if share < _LEAST:
+        return None
+
+    def less(text: str) -> str:
+        return _QUOTED.sub(lambda match: match[1] + cut(match[3], int(len(match[3]) * share)), text)
+
+    prefix = tuple(replace(part, text=less(part.text)) for part in prompt.prefix)
+    return replace(prompt, prefix=prefix, body=tuple(replace(part, text=less(part.text)) for part in prompt.body))

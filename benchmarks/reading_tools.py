@@ -1,0 +1,99 @@
+"""Compare the words and numbers that agentsys reads with those of other readers, file by file.
+
+    python benchmarks/reading_tools.py --tools PYTHON FILE.pdf ...
+
+`--tools` names a Python that has pypdf and pymupdf4llm; pdftotext is taken from the path. What is on a page is what at
+least two of the other readers say: no reader is the truth, and an error of one alone counts against nobody. A word is
+three letters or more, a number has a digit; both are counted as often as they occur. A word that two readers break at
+the same place counts against one that reads it whole: old fonts of bitmaps are full of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+_TOOLS = {
+    "pypdf": "import sys, pypdf\nprint('\\n'.join(p.extract_text() for p in pypdf.PdfReader(sys.argv[1]).pages))",
+    "pymupdf4llm": "import sys, pymupdf4llm\nprint(pymupdf4llm.to_markdown(sys.argv[1], show_progress=False))",
+}
+
+
+def other_texts(file: Path, python: str) -> dict[str, str]:
+    """Return the text of a file by the name of the reader; one that fails has none."""
+    commands = {name: [python, "-c", code, str(file)] for name, code in _TOOLS.items()}
+    if shutil.which("pdftotext"):
+        commands["pdftotext"] = ["pdftotext", str(file), "-"]
+    texts: dict[str, str] = {}
+    for name, command in commands.items():
+        done = subprocess.run(command, capture_output=True, timeout=900, check=False)
+        texts[name] = done.stdout.decode("utf-8", "replace")
+    return texts
+
+
+def own_text(file: Path) -> str:
+    """Return everything that agentsys read of a file."""
+    from agentsys.paper import read_paper, to_markdown
+
+    paper = read_paper(file)
+    shown = to_markdown(paper, [section.id for section in paper.sections], left_out=False)
+    figures = "\n".join(figure.text for figure in paper.figures)
+    return "\n".join((paper.title, paper.authors, shown, figures, *paper.footnotes))
+
+
+def without_furniture(text: str) -> str:
+    """Drop page numbers, and rows that stand on three pages or more: running heads are no part of a paper."""
+    keys = [re.sub(r"\d+", "#", line).strip() for line in text.splitlines()]
+    often = Counter(keys)
+    kept = (line for line, key in zip(text.splitlines(), keys, strict=True) if key != "#" and often[key] < 3)
+    return "\n".join(kept)
+
+
+def tokens(text: str) -> tuple[Counter[str], Counter[str]]:
+    """Return the words and the numbers of a text, with scripts joined to what they hang on as others do."""
+    text = unicodedata.normalize("NFKC", text)
+    for _ in range(3):
+        text = re.sub(r"[_^]\{([^{}]*)\}|</?su[bp]>", r"\1", text)
+    text = re.sub(r"\\(?:frac|overline)\b|[{}*`|$]|<br>", " ", text)
+    text = re.sub(r"(?<=[a-z])[-\u00ad\ufffe]\s*\n\s*(?=[a-z])", "", text)
+    words = Counter(word.lower() for word in re.findall(r"[^\W\d_]{3,}", text))
+    return words, Counter(re.findall(r"\d+(?:[.,]\d+)*", text))
+
+
+def agreed(counters: list[Counter[str]]) -> Counter[str]:
+    """Return what at least two readers found, as often as the second of them did."""
+    keys = {key for counter in counters for key in counter}
+    return Counter({key: sorted((counter[key] for counter in counters), reverse=True)[1] for key in keys})
+
+
+def recall(found: Counter[str], wanted: Counter[str]) -> float:
+    """Return the share of `wanted` that was found, in percent."""
+    total = sum(wanted.values())
+    return 100 * sum(min(found[key], count) for key, count in wanted.items()) / total if total else 100.0
+
+
+def main() -> None:
+    """Print one line for each file and kind."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--tools", default=sys.executable)
+    options = parser.parse_args()
+    for file in options.files:
+        others = {name: tokens(without_furniture(text)) for name, text in other_texts(file, options.tools).items()}
+        own = tokens(own_text(file))
+        for place, kind in enumerate(("words", "numbers")):
+            wanted = agreed([found[place] for found in others.values()])
+            shares = {"agentsys": recall(own[place], wanted)}
+            shares |= {name: recall(found[place], wanted) for name, found in others.items()}
+            line = "  ".join(f"{name} {share:5.1f}" for name, share in shares.items())
+            print(f"{file.stem[:26]:26} {kind:8} {sum(wanted.values()):6}  {line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
