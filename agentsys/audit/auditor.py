@@ -30,13 +30,13 @@ class Auditor(Agent):
 
     async def _screen(self) -> str:
         ws = self._context.ws
-        decisions = await screen(self._context.policy, self._context.model, ws.paper, ws.run.paper, ws.request)
+        decisions = await screen(self._context.policy, self._context.model, ws.paper, ws.run.paper, ws.asked)
         for decision in decisions:
             record_decision(self._context, decision, "screen")
         go_on = all(decision.allows for decision in decisions)
         data = {
             "paper": ws.paper.sha256,
-            "request": ws.request,
+            "request": ws.asked,
             "policy": self._context.policy.ref.sha256,
             "go_on": go_on,
             "decisions": [decision.model_dump(mode="json") for decision in decisions],

@@ -31,7 +31,7 @@ def audited_tree(ws: Workspace, policy: str) -> str:
 def screened(ws: Workspace, policy: str) -> Screened:
     """Return what this policy said about this paper and request; an answer that was no decision is asked again."""
     data = _read(ws.run.audit / "request.json")
-    if (data.get("paper"), data.get("request"), data.get("policy")) != (ws.paper.sha256, ws.request, policy):
+    if (data.get("paper"), data.get("request"), data.get("policy")) != (ws.paper.sha256, ws.asked, policy):
         return "no"
     if data.get("go_on") is True:
         return "allowed"

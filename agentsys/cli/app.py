@@ -71,7 +71,6 @@ def root(
 
 for _command, _words in (
     (implement, "Turn a paper into a verified repository."),
-    (claims, "List what a paper claims, checked against its words."),
     (resume, "Go on with a run that stopped."),
     (report, "Show the report of a run."),
     (reproduce, "Run the full profile of a delivered repository."),
@@ -82,7 +81,7 @@ for _command, _words in (
     (doctor, "Check this machine."),
 ):
     app.command(short_help=_words)(_command)
-for _group in (runs, policy, sandbox, config):
+for _group in (claims, runs, policy, sandbox, config):
     app.add_typer(_group)
 
 

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from agentsys.cli import options as opt
 from agentsys.cli.output import json_errors
-from agentsys.cli.running import check_prerequisites
-from agentsys.core.settings_layers import load_settings
+from agentsys.cli.running import Prepared, check_prerequisites, run_to_end
+from agentsys.core.events import Subscriber
+from agentsys.core.rundir import find
+from agentsys.core.settings_layers import load_settings, resume_settings
 
 if TYPE_CHECKING:
     from agentsys.core.events import Event
+    from agentsys.run.pipeline import RunResult
 
 
-def claims(
+class _PaperFirst(TyperGroup):
+    """`agentsys claims PAPER` without the name of a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command for a paper in front of whatever names none."""
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+claims = typer.Typer(
+    name="claims",
+    cls=_PaperFirst,
+    no_args_is_help=True,
+    help="List what a paper claims (`claims PAPER`), or put a claim of a run to the test again.",
+    short_help="List what a paper claims, checked against its words.",
+    rich_markup_mode=None,
+)
+
+
+@claims.command("list")
+def list_claims(
     paper: Annotated[Path, typer.Argument(help="The paper: .pdf, .tex, .tar.gz, .md or .txt.", metavar="PAPER")],
     given: Annotated[
         Path | None,
         typer.Option("--claims", help="Check these claims (JSON or YAML) instead of reading some.", metavar="FILE"),
     ] = None,
-    paper_id: Annotated[
-        str, typer.Option("--paper-id", help="Whose claims to take, where the file has several papers.", metavar="ID")
-    ] = "",
+    paper_id: opt.PaperId = "",
     contracts: Annotated[
         bool, typer.Option("--contracts", help="Also draft what would show and what would refute each claim.")
     ] = False,
@@ -85,6 +109,52 @@ def claims(
     typer.echo(found.model_dump_json(indent=1) if json else "\n".join(lines(found, drafted)))
     used = f"{usage.calls} calls, {usage.prompt} prompt tokens ({usage.cached} cached), {usage.completion} answered"
     typer.echo(f"written to {folder / 'claims.json'}; {used}", err=True)
+
+
+@claims.command("rerun")
+def rerun(
+    run: Annotated[str, typer.Argument(help="Id of a verified run, a part of it, a path, or `latest`.", metavar="RUN")],
+    claim: Annotated[str, typer.Argument(help="Which claim, for example C3.", metavar="CLAIM")],
+    seeds: Annotated[int | None, typer.Option(help="So many seeds instead.", metavar="N", min=1)] = None,
+    horizon: Annotated[float | None, typer.Option(help="Sweep its axis so far instead.", metavar="X")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the record.", metavar="TEXT")] = "more evidence was asked for",
+    claim_budget: opt.ClaimBudget = None,
+    sandbox: opt.Sandbox = None,
+    runs_dir: opt.RunsDir = None,
+    display: opt.DisplayOption = None,
+    json: opt.Json = False,
+    verbose: opt.Verbose = False,
+    quiet: opt.Quiet = False,
+    sets: opt.Sets = None,
+    env_file: opt.EnvFile = None,
+) -> None:
+    """Put one claim of a verified run to the test again, under an amendment that asks for more.
+
+    The old contract stays in the record. Nothing may be loosened after results were seen. Cells that are done are not
+    run again; the budget counts anew.
+    """
+
+    def prepare() -> Prepared:
+        from agentsys.run.rerun import amend, with_budget
+
+        opt.use_env_file(env_file)
+        here, _ = load_settings(flags={"runs_dir": runs_dir, "display": "quiet" if quiet else display})
+        chosen = find(here.runs_dir, run)
+        flags: dict[str, object] = {"claim_budget": opt.seconds_of(claim_budget), "backend": sandbox}
+        stored, _ = resume_settings(chosen.state(), flags=flags, sets=sets or ())
+        check_prerequisites(stored)
+        amend(chosen, claim.upper(), seeds=seeds, horizon=horizon, reason=reason)
+        moved = {"display": here.display, "runs_dir": chosen.path.parent}
+        settings = with_budget(chosen, stored).model_copy(update=moved)
+
+        async def start(subscribers: Sequence[Subscriber]) -> RunResult:
+            from agentsys.run import pipeline
+
+            return await pipeline.resume(chosen, settings, subscribers=subscribers)
+
+        return Prepared(settings, start)
+
+    run_to_end(prepare, json=json, verbose=verbose)
 
 
 def _progress(event: Event) -> None:

@@ -28,8 +28,14 @@ def implement(
     model: opt.ModelName = None,
     max_rounds: opt.MaxRounds = None,
     request: Annotated[str, typer.Option(help="What matters to you, in your own words.", metavar="TEXT")] = "",
+    given: Annotated[
+        Path | None,
+        typer.Option("--claims", help="Settle these claims (JSON or YAML) instead of reading some.", metavar="FILE"),
+    ] = None,
+    paper_id: opt.PaperId = "",
+    claim_budget: opt.ClaimBudget = None,
     stop_after: Annotated[
-        Literal["read", "plan", "analyse", "code"] | None, typer.Option(help="End after this stage.")
+        Literal["read", "plan", "claims", "analyse", "code"] | None, typer.Option(help="End after this stage.")
     ] = None,
     budget: opt.Budget = None,
     max_tokens: opt.MaxTokens = None,
@@ -65,6 +71,7 @@ def implement(
             "runs_dir": out,
             "model": model,
             "max_rounds": max_rounds,
+            "claim_budget": opt.seconds_of(claim_budget),
             "stop_after": stop_after,
             "budget": budget,
             "max_tokens": max_tokens,
@@ -78,6 +85,11 @@ def implement(
         }
         opt.use_env_file(env_file)
         settings, sources = load_settings(flags=flags, sets=sets or (), config=config)
+        claims: tuple[str, ...] = ()
+        if given is not None:
+            from agentsys.plan.claims.given import read_claims
+
+            claims = read_claims(given, Path(paper), paper_id)
         check_prerequisites(settings)
         found = local_paper(paper, arxiv=settings.arxiv_url, offline=settings.offline, say=note)
         settings = settings.model_copy(update={"source": settings.source or found.source})
@@ -86,7 +98,13 @@ def implement(
             from agentsys.run import pipeline
 
             return await pipeline.implement(
-                found.paper, settings, request=request, sources=sources, subscribers=subscribers, password=password
+                found.paper,
+                settings,
+                request=request,
+                claims=claims,
+                sources=sources,
+                subscribers=subscribers,
+                password=password,
             )
 
         return Prepared(settings, start)

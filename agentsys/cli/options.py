@@ -41,6 +41,12 @@ Budget = Annotated[float | None, typer.Option(help="Stop before more US dollars 
 MaxTokens = Annotated[int | None, typer.Option(help="Stop before more tokens are used.", metavar="N")]
 TimeLimit = Annotated[str | None, typer.Option(help="Stop after this wall-clock time.", metavar="2h")]
 RoundTimeout = Annotated[str | None, typer.Option(help="Longest time of one command in the sandbox.", metavar="20m")]
+ClaimBudget = Annotated[
+    str | None, typer.Option("--claim-budget", help="CPU time of the experiments of all claims.", metavar="10m")
+]
+PaperId = Annotated[
+    str, typer.Option("--paper-id", help="Whose claims to take, where the file has several papers.", metavar="ID")
+]
 DisplayOption = Annotated[DisplayChoice | None, typer.Option(help="How progress is shown on standard error.")]
 Json = Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output, and nothing else there.")]
 JsonRows = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]

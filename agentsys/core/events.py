@@ -29,7 +29,10 @@ EventType = Literal[
     "warning",
     "error",
 ]
-Step = Literal["screen", "plan", "analyse", "code", "audit", "verify", "debug", "review", "replay", "report"]
+Step = Literal[
+    "screen", "plan", "claims", "analyse", "code", "audit", "verify", "debug", "review", "replay", "experiments",
+    "report",
+]  # fmt: skip
 """One turn of the conversation; the router names it."""
 Stage = Literal["read", Step]
 """Reading the paper comes before the conversation; every step of it is a stage of the run."""

@@ -26,6 +26,7 @@ class RunDir:
         self.events_file = self.path / "events.jsonl"
         self.paper = self.path / "paper"
         self.plan = self.path / "plan"
+        self.claims = self.path / "claims"
         self.analysis = self.path / "analysis"
         self.repo = self.path / "repo"
         self.rounds = self.path / "rounds"

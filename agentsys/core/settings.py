@@ -104,6 +104,11 @@ class Settings(BaseModel):
     reviews: int = Field(default=2, ge=0, le=5)
     """Times the code is compared with the paper's words after all checks passed; 0 leaves it out."""
 
+    claims: Literal["on", "off"] = "on"
+    """Whether the paper's claims get contracts before any code, and verdicts after it is verified."""
+    claim_budget: float = Field(default=600.0, ge=0)
+    """CPU seconds that the experiments of all claims may take together."""
+
     reader: Literal["auto", "text", "nougat"] = "auto"
     """`auto` and `text` use the text layer of a PDF; `nougat` adds a model on this machine for formulas."""
     ocr: bool = False
@@ -154,7 +159,7 @@ class Settings(BaseModel):
     """A folder of recorded model calls; no model is asked."""
     strict_replay: bool = False
     """Refuse recordings whose prompt has changed since."""
-    stop_after: Literal["", "read", "plan", "analyse", "code"] = ""
+    stop_after: Literal["", "read", "plan", "claims", "analyse", "code"] = ""
     """End after this stage."""
 
     @property

@@ -14,7 +14,7 @@ from agentsys.core.errors import UsageError
 from agentsys.core.settings import Settings
 
 FIELDS: tuple[str, ...] = tuple(Settings.model_fields)
-DURATIONS = frozenset({"time_limit", "round_timeout", "full_seconds", "call_timeout"})
+DURATIONS = frozenset({"time_limit", "round_timeout", "full_seconds", "call_timeout", "claim_budget"})
 """Fields in seconds that may be written as `20m` or `1h30m`."""
 
 

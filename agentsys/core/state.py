@@ -24,6 +24,8 @@ class State:
 
     screened: Screened = "no"
     planned: bool = False
+    claimed: bool = False
+    """The contracts of the claims are frozen, or there are to be none."""
     analyses_missing: int = 0
     files_missing: int = 0
     pending: Owner | None = None
@@ -35,6 +37,8 @@ class State:
     reviewed: bool = False
     """Nothing is left to compare with the paper: it was done for this tree, as often as wanted, or is not wanted."""
     replayed: Replayed = "no"
+    experimented: bool = False
+    """Each claim that has a contract has its verdict for the tree as it is now."""
     rounds_left: int = 0
     stuck: ReasonCode = ""
     """Why another repair round is pointless, if it is."""

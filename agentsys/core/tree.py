@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,11 @@ RESULTS = "results"
 """Folder that the run fills; what lies in it before the run is no source."""
 PAGES = frozenset({"PAPER_MAP.md", "paper_map.json", "AUDIT.md", STATUS})
 """What agentsys says of a delivered repository. It is no part of what is verified: no program may read it there."""
+_KEPT = ("contracts.json", "entries.json", "findings.json", "units.json", "verdicts.json", "cells.jsonl")
+RECORD = frozenset({*(f"claims/{name}" for name in _KEPT), "claims/evaluate.py", "claims/rows/", "claims/standalone/"})
+"""The record of the claims in a repository: the paper's numbers stand there as what is to be shown."""
+_OF_CLAIMS = re.compile(r"claims/(?:evaluate|(?:check_)?c\d{1,3}|standalone/\w+)\.py")
+"""Programs of the claims: written after the code was verified, audited and run apart from it."""
 MAX_FILES = 2000
 MAX_BYTES = 100 << 20
 _NEVER = frozenset({".git", "__pycache__", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
@@ -52,7 +58,7 @@ def source_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
 def is_source(name: str) -> bool:
     """True for files that belong to the repository itself, not to what a run or a tool left in it."""
     parts = name.split("/")
-    if name in PAGES:
+    if name in PAGES or name in RECORD or name.startswith("claims/rows/") or _OF_CLAIMS.fullmatch(name):
         return False
     if parts[0] == RESULTS and not parts[-1].startswith("."):
         return False

@@ -28,6 +28,7 @@ from agentsys.plan.answers import (
     compose,
 )
 from agentsys.plan.bounds import stated
+from agentsys.plan.claims.freezing import freeze_claims
 from agentsys.plan.context import Agent, both
 from agentsys.plan.contribution import compared, contribution_problems
 from agentsys.plan.files import save_plan
@@ -51,9 +52,11 @@ class Planner(Agent):
 
     name = "planner"
     description = "turns the paper into a ledger of requirements, an architecture, files and configurations"
-    steps: tuple[Step, ...] = ("plan",)
+    steps: tuple[Step, ...] = ("plan", "claims")
 
     async def act(self, step: Step) -> str:
+        if step == "claims":
+            return await freeze_claims(self._context)
         handed = self._context.rounds.handed_to("planner")
         return await (self._revise(*handed) if handed else self._plan())
 

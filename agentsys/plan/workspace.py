@@ -26,6 +26,8 @@ from agentsys.plan.rules import needed_interfaces
 
 ANALYSED: frozenset[str] = frozenset({"source", "test"})
 """Kinds of files that get an analysis; scripts and documents are written from the plan alone."""
+CONTRACTS = "contracts.json"
+"""File of the contracts in a folder of claims."""
 DELIVERED_BY_TOOLING = PAGES | {"requirements.lock", ".gitignore"}
 """Files that follow from the others; they do not count when it is asked whether the code has changed."""
 
@@ -59,6 +61,24 @@ class Workspace:
 
     def plan_inputs(self) -> str:
         return self._hash(self.paper.sha256, self.request)
+
+    # -- claims --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def given(self) -> tuple[str, ...]:
+        """The claims that were handed in; empty where they are read from the paper."""
+        file = self.run.claims / "given.json"
+        return tuple(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else ()
+
+    @property
+    def asked(self) -> str:
+        """All that the user asked for: what is claimed steers what is built, as a request does."""
+        return "\n".join(filter(None, (self.request, *self.given)))
+
+    def claim_inputs(self) -> str:
+        """Return the hash of what the contracts are made from, and of the contracts as they lie there."""
+        file = self.run.claims / CONTRACTS
+        return self._hash(self.plan_inputs(), *self.given, sha256_bytes(file.read_bytes()) if file.is_file() else "")
 
     # -- analyses ------------------------------------------------------------------------------------------------------
 
@@ -141,6 +161,12 @@ class Workspace:
     @staticmethod
     def _hash(*parts: str) -> str:
         return sha256_bytes("\0".join(parts))[:32]
+
+
+def experiment_inputs(run: RunDir) -> str:
+    """Return the hash of what the verdicts on claims rest on: the code and the committed contracts."""
+    file = run.repo / "claims" / CONTRACTS
+    return sha256_bytes(f"{code_hash(run.repo)}\0{sha256_bytes(file.read_bytes()) if file.is_file() else ''}")
 
 
 def code_hash(repo: Path, files: Mapping[str, bytes] | None = None) -> str:

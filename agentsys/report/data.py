@@ -18,6 +18,7 @@ from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord
 from agentsys.core.tree import read_tree
 from agentsys.plan.scale import configuration, expected_seconds, is_paper_scale
+from agentsys.report.claims import ClaimRow, read_claims
 from agentsys.report.reading import Problems, read_bytes, read_json, read_model, read_text, walk_files
 from agentsys.verify.compare import compare, larger_scale
 from agentsys.verify.fidelity.dodged import Dodge, find_dodges
@@ -67,6 +68,8 @@ class ReportData:
     replay: Verdict | None = None
     measured: tuple[MeasuredResult, ...] = ()
     """The paper's numbers beside the measured ones; those of the full profile where it was run later and passed."""
+    claims: tuple[ClaimRow, ...] = ()
+    """The paper's claims with their verdicts; none where the run has no contracts."""
     reproductions: tuple[Reproduction, ...] = ()
     full: Reproduction | None = None
     """The latest reproduction of the full profile that passed, with the code as it is delivered."""
@@ -146,6 +149,7 @@ def collect(run: RunDir) -> ReportData:
         rounds=rounds,
         replay=read_model(run.rounds / "replay" / "verdict.json", Verdict, problems),
         measured=_with_full(run, plan, full, _measured(run, plan, rounds, problems), problems),
+        claims=read_claims(run, problems),
         reproductions=reproductions,
         full=full,
         decisions=_decisions(run.audit, problems),

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from agentsys.core.artifacts import FileSpec, Plan, Verdict
 from agentsys.core.text import code, fence, md, mermaid
-from agentsys.report import facts, ledger
+from agentsys.report import claims, facts, ledger
+from agentsys.report.claims import ClaimRow
 from agentsys.report.data import ReportData, RoundData
 from agentsys.report.verdict import headline, next_command
 
@@ -20,7 +21,9 @@ def markdown(data: ReportData, *, charts: bool = True) -> str:
     parts = [
         f"# {md(data.record.title or data.record.id)}",
         f"**{md(headline(data), 600)}**",
+        *_scoreboard(data),
         _table(("", ""), [(md(name), md(value)) for name, value in facts.overview(data)]),
+        *(part for row in data.claims for part in _claim(row)),
         *_list("Requirements without owner or evidence", ledger.open_words(data)),
         *_list("Swallowed or kept from a check", ledger.dodged_words(data)),
         *_not_reproduced(data),
@@ -43,6 +46,35 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(lines)
+
+
+def _scoreboard(data: ReportData) -> list[str]:
+    if not data.claims:
+        return []
+    rows = [[md(cell, 300) for cell in claims.cells_of(row)] for row in data.claims]
+    return [f"## Claims: {md(claims.scoreboard(data.claims))}", _table(claims.HEAD, rows)]
+
+
+def _claim(row: ClaimRow) -> list[str]:
+    """A claim in full: the paper's words, what was agreed before the code, what was found, how to do it again."""
+    from agentsys.verify.claims.standalone.verdict import REASONS
+
+    rows = [
+        ("the paper's words", md(f"{row.text} ({row.place})", 1500)),
+        ("verdict", md(row.verdict or "not judged")),
+        (
+            "because",
+            md("; ".join([*(REASONS.get(code_, code_) for code_ in row.reasons), *([row.why] * bool(row.why))])),
+        ),
+        ("accepted if", code(row.accept) if row.accept else ""),
+        ("refuted if", code(row.falsify) if row.falsify else ""),
+        ("must fail", md(row.control, 600)),
+        ("contract", code(row.contract)),
+        ("amended", md("; ".join(row.amendments), 600)),
+        ("took", f"{row.cells} cells, {row.cpu_seconds:.1f} CPU s" if row.cells else ""),
+        ("last command", code(row.command) if row.command else ""),
+    ]
+    return [f"### Claim {md(row.claim)}", _table(("", ""), [each for each in rows if each[1]])]
 
 
 def _not_reproduced(data: ReportData) -> list[str]:

@@ -109,6 +109,7 @@ def as_json(data: ReportData) -> str:
         "evidence": None if data.evidence is None else data.evidence.model_dump(mode="json"),
         "mutation": None if data.mutation is None else data.mutation.model_dump(mode="json"),
         "dodges": [item.model_dump(mode="json") for item in data.dodges],
+        "claims": [row.model_dump(mode="json") for row in data.claims],
         "paper_scale": data.paper_scale,
         "full_seconds": data.full_seconds,
         "reproductions": [item.model_dump(mode="json") for item in data.reproductions],

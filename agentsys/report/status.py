@@ -110,6 +110,22 @@ def _facts(data: ReportData) -> dict[str, object]:
             }
             for row in data.measured
         ],
+        "claims": [
+            {
+                "claim": row.claim,
+                "verdict": row.verdict,
+                "reasons": list(row.reasons),
+                "why": row.why,
+                "text": row.text,
+                "place": row.place,
+                "paper": row.paper,
+                "measured": row.measured,
+                "interval": row.interval,
+                "n": row.n,
+                "contract_sha256": row.contract,
+            }
+            for row in data.claims
+        ],
         "release": data.record.release,
         "check_again": _commands(data),
     }
@@ -131,7 +147,7 @@ def _commands(data: ReportData) -> list[str]:
 def _block(data: ReportData) -> str:
     status = effective_status(data)
     word = "Verified" if status == "verified" else "Not verified"
-    why = headline(data).removeprefix(f"{word.lower()}: ")
+    why = headline(data).removeprefix(f"{word.lower()}: ").removeprefix("verified; ")
     reason = f" Reason code: {code(found)}." if status != "verified" and (found := code_of(data.record)) else ""
     lines = [
         f"**{word}** by agentsys {md(agentsys_version())}, {md(data.record.finished[:10])}: {md(why, 600)}.{reason}",

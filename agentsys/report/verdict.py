@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentsys.core.artifacts import Check, Verdict
 from agentsys.core.errors import Status
 from agentsys.core.text import clean_line
+from agentsys.report.claims import scoreboard
 from agentsys.report.data import ReportData
 from agentsys.report.ending import code_of, next_step
 
@@ -43,7 +44,8 @@ def _ending(data: ReportData) -> str:
     record, status = data.record, effective_status(data)
     reason = clean_line(record.reason, 300)
     if status == "verified":
-        return f"verified: every check passed in {_rounds(data)}, and again in a new sandbox without network"
+        words = f"every check passed in {_rounds(data)}, and again in a new sandbox without network"
+        return f"verified; claims: {scoreboard(data.claims)}; {words}" if data.claims else f"verified: {words}"
     if record.status == "verified":
         return f"not verified: run.json says verified, but {missing_evidence(data)}"
     if status == "unverified":

@@ -10,6 +10,7 @@ from agentsys.analyse.analyzer import Analyzer
 from agentsys.audit.auditor import Auditor
 from agentsys.audit.policy import load_advisories, load_policy
 from agentsys.code.coder import Coder
+from agentsys.code.experimenter import Experimenter
 from agentsys.core.events import EventLog, Step
 from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rounds import Rounds
@@ -98,6 +99,7 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         Debugger(context),
         Verifier(context),
         Reviewer(context),
+        Experimenter(context),
         Auditor(context),
         reporter,
     ]

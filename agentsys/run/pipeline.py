@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from agentsys.core.errors import AgentsysError, Interrupted, LimitReached
 from agentsys.core.events import EventLog, Subscriber, utc_now
+from agentsys.core.files import write_json
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, create
 from agentsys.core.runrecord import RunRecord, SettingValue
@@ -48,6 +49,7 @@ async def implement(
     settings: Settings,
     *,
     request: str = "",
+    claims: Sequence[str] = (),
     sources: Mapping[str, SettingValue] | None = None,
     subscribers: Sequence[Subscriber] = (),
     password: str = "",
@@ -58,6 +60,7 @@ async def implement(
         paper: .pdf, .tex, .md, .txt and whatever else the reader knows.
         settings: how.
         request: what the user wants in particular; goes to the policy and to the planner.
+        claims: texts of claims that were handed in; without, they are read from the paper.
         sources: where each setting came from, for the record.
         subscribers: called with every event.
         password: opens an encrypted PDF; goes to the reader and is stored nowhere.
@@ -82,6 +85,8 @@ async def implement(
         seconds={"read": round(time.monotonic() - started, 3)},
     )
     run.write(record)
+    if claims:
+        write_json(run.claims / "given.json", list(claims))
     store_paper(read, paper, run.paper, password)
     return await _drive(run, record, settings, subscribers)
 

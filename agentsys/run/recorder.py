@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
+from pydantic import ValidationError
+
 from agentsys.core.errors import EXIT_CODES, AgentsysError, GitError, LimitReached
 from agentsys.core.events import EventLog, Stage, Step, utc_now
 from agentsys.core.prompts import template_hash
@@ -15,6 +17,9 @@ from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, process_start
 from agentsys.core.runrecord import RunRecord, UsageRecord
 from agentsys.core.settings import Settings
+from agentsys.plan.claims.amendment import Contracts
+from agentsys.plan.claims.freezing import FOLDER
+from agentsys.plan.workspace import CONTRACTS
 from agentsys.report.ending import Ending
 
 UsageMeter = Callable[[], UsageRecord]
@@ -44,7 +49,6 @@ class RunRecorder:
             pid_started=process_start(os.getpid()),
             finished="",
             versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-            hashes={**self.record.hashes, "prompts": template_hash()},
         )
         self._events.emit(
             "run.started", id=self.record.id, title=self.record.title, path=str(self._run.path), model=settings.model
@@ -129,7 +133,17 @@ class RunRecorder:
         changes["rounds"] = len(found)
         tree = found[-1].verdict.tree if found else ""
         changes["replayed"] = replay is not None and replay.passed and replay.tree == tree
+        changes["hashes"] = {**self.record.hashes, **self._frozen(), "prompts": template_hash()}
         if found:
             changes["backend"], changes["weak_sandbox"] = found[-1].verdict.backend, found[-1].verdict.weak
         self.record = self.record.model_copy(update=changes)
         self._run.write(self.record)
+
+    def _frozen(self) -> dict[str, str]:
+        """Return the hash of each contract that is committed, `contract C1` and so on."""
+        file = self._run.repo / FOLDER / CONTRACTS
+        try:
+            contracts = Contracts.model_validate_json(file.read_bytes())
+        except (FileNotFoundError, ValidationError):  # not there yet, or altered: who judges by it says so
+            return {}
+        return {f"contract {claim}": contracts.current(claim).hash for claim in contracts.claims}

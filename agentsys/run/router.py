@@ -21,6 +21,8 @@ def _writing(state: State) -> Step | None:
         return "plan"
     if state.pending is not None:
         return STEP_OF_OWNER[state.pending]
+    if not state.claimed:
+        return "claims"
     if state.analyses_missing:
         return "analyse"
     if state.files_missing:
@@ -37,7 +39,9 @@ def _checking(state: State) -> Step:
     if state.verified == "passed":
         if not state.reviewed:
             return "review"
-        return "replay" if state.replayed == "no" else "report"
+        if state.replayed == "no":
+            return "replay"
+        return "report" if state.experimented else "experiments"
     if state.verified == "failed" and state.rounds_left > 0 and not state.stuck:
         return "debug"
     return "report"

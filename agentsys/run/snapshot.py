@@ -8,7 +8,7 @@ from agentsys.audit.record import audited_tree, screened
 from agentsys.core.artifacts import Plan
 from agentsys.core.rounds import Round, Rounds
 from agentsys.core.state import Replayed, State, Verified
-from agentsys.plan.workspace import Workspace
+from agentsys.plan.workspace import ANALYSED, CONTRACTS, Workspace, experiment_inputs
 from agentsys.report.ending import stuck
 
 
@@ -26,10 +26,15 @@ def snapshot(ws: Workspace, rounds: Rounds, policy: str) -> State:
         return State(screened=gate)
     if ws.settings.stop_after == "plan":
         return State(screened=gate, planned=True, stopped="it was asked to stop after the plan")
+    claimed = is_claimed(ws, plan)
+    if not claimed or ws.settings.stop_after == "claims":
+        stopped = "it was asked to stop after the claims" if claimed else ""
+        return State(screened=gate, planned=True, claimed=claimed, stopped=stopped)
     last = rounds.last()
     state = State(
         screened=gate,
         planned=True,
+        claimed=True,
         pending=last.pending[0] if last is not None and last.diagnosis is not None and last.pending else None,
         analyses_missing=len(ws.analyses_missing(plan)),
     )
@@ -52,9 +57,22 @@ def _written(ws: Workspace, rounds: Rounds, plan: Plan, state: State, policy: st
         verified=_verified(current),
         reviewed=is_reviewed(ws, rounds, current),
         replayed=_replayed(rounds, tree),
+        experimented=is_experimented(ws),
         rounds_left=ws.settings.max_rounds - diagnosed,
         stuck=stuck(rounds, current),
     )
+
+
+def is_claimed(ws: Workspace, plan: Plan) -> bool:
+    """True where no contract is to be made any more: they are frozen, not wanted, or the code is older than they."""
+    code = (ws.run.repo / spec.path for spec in plan.files if spec.kind in ANALYSED)
+    return ws.settings.claims == "off" or any(file.is_file() for file in code) or ws.fresh("claims", ws.claim_inputs())
+
+
+def is_experimented(ws: Workspace) -> bool:
+    """True where every contract has its verdict on the code as it is now, or there is none to be had."""
+    frozen = (ws.run.claims / CONTRACTS).is_file() and (ws.run.repo / "claims" / CONTRACTS).is_file()
+    return ws.settings.claims == "off" or not frozen or ws.fresh("experiments", experiment_inputs(ws.run))
 
 
 def _verified(current: Round | None) -> Verified:

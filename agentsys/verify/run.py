@@ -90,8 +90,8 @@ def say_diagnostics(events: EventLog, verdict: Verdict, stage: Stage) -> None:
         )
 
 
-async def _attempts(job: Job, sandbox_factory: SandboxFactory) -> Seen:
-    """Try with new sandboxes while the infrastructure fails."""
+def retrying(job: Job) -> AsyncRetrying:
+    """Return what tries again, with new sandboxes, while the infrastructure fails."""
 
     def report(call: RetryCallState) -> None:
         error = call.outcome.exception() if call.outcome else None
@@ -99,15 +99,18 @@ async def _attempts(job: Job, sandbox_factory: SandboxFactory) -> Seen:
             "warning", stage=job.stage, round=job.round, message=f"trying with a new sandbox: {_words(error)}"
         )
 
-    retrying = AsyncRetrying(
+    return AsyncRetrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential(multiplier=0.5, max=10),
         retry=retry_if_exception_type((Infrastructure, SandboxGone, Unavailable)),
         before_sleep=report,
         reraise=True,
     )
+
+
+async def _attempts(job: Job, sandbox_factory: SandboxFactory) -> Seen:
     try:
-        return await retrying(_once, job, sandbox_factory)
+        return await retrying(job)(_once, job, sandbox_factory)
     except (Infrastructure, SandboxGone, Unavailable) as error:
         return Seen(infra=_words(error))
 

@@ -271,3 +271,14 @@ def parts(rule: Rule) -> tuple[StatisticRule, ...]:
     if isinstance(rule, AllOf):
         return rule.rules
     return (rule.rule,) if isinstance(rule, Fails) else (rule,)
+
+
+def axis_of(rule: StatisticRule) -> str:
+    """Return the key of the settings that a rule sweeps, or an empty text."""
+    return getattr(rule, "axis", None) or ""
+
+
+def methods_of(rule: StatisticRule) -> tuple[str, ...]:
+    """Return the methods whose rows a rule needs, in order; without those that only confirm."""
+    named = (getattr(rule, name, None) for name in ("method", "baseline", "reference"))
+    return tuple(name for name in (*named, *getattr(rule, "methods", ())) if name)

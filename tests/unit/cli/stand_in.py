@@ -75,6 +75,7 @@ def install(end: str) -> dict[str, object]:
         settings: Settings,
         *,
         request: str = "",
+        claims: Sequence[str] = (),
         sources: Mapping[str, SettingValue] = {},
         subscribers: Sequence[Subscriber] = (),
         password: str = "",

@@ -173,6 +173,8 @@ BARRED = [
     "backend",
     "base_url",
     "budget",
+    "claim_budget",
+    "claims",
     "cpus",
     "denied_packages",
     "derived_tests",

@@ -13,6 +13,7 @@ from agentsys.run.router import next_step
 VALUES = {
     "screened": ["no", "allowed", "stopped"],
     "planned": [False, True],
+    "claimed": [False, True],
     "analyses_missing": [0, 2],
     "files_missing": [0, 3],
     "pending": [None, "planner", "analyzer", "coder", "debugger"],
@@ -20,6 +21,7 @@ VALUES = {
     "verified": ["no", "failed", "passed"],
     "reviewed": [False, True],
     "replayed": ["no", "passed"],
+    "experimented": [False, True],
     "rounds_left": [0, 1],
     "stuck": ["", "again"],
     "stopped": ["", "asked"],
@@ -45,8 +47,20 @@ def test_nothing_is_planned_or_executed_before_the_screen_allows_it():
 
 def test_the_sandbox_is_never_reached_with_a_tree_that_was_not_audited():
     for state in every_state():
-        if next_step(state) in ("verify", "replay", "review"):
+        if next_step(state) in ("verify", "replay", "review", "experiments"):
             assert state.audited and state.screened == "allowed" and state.planned
+
+
+def test_no_line_of_code_is_written_before_the_contracts_are_frozen_or_waived():
+    for state in every_state():
+        if next_step(state) in ("analyse", "code", "verify") and state.pending is None:
+            assert state.claimed
+
+
+def test_claims_are_put_to_the_test_only_on_a_tree_that_was_verified_reviewed_and_replayed():
+    for state in every_state():
+        if next_step(state) == "experiments":
+            assert (state.verified, state.replayed, state.reviewed) == ("passed", "passed", True)
 
 
 def test_the_debugger_speaks_only_on_failed_checks_with_rounds_left_and_a_chance():
@@ -62,8 +76,10 @@ def test_a_handover_goes_to_the_colleague_it_names():
 
 
 def test_a_green_tree_is_compared_with_the_paper_then_replayed_and_then_reported():
-    green = State(screened="allowed", planned=True, audited=True, verified="passed")
+    green = State(screened="allowed", planned=True, claimed=True, audited=True, verified="passed")
     assert next_step(green) == "review"
     reviewed = replace(green, reviewed=True)
     assert next_step(reviewed) == "replay"
-    assert next_step(replace(reviewed, replayed="passed")) == "report"
+    replayed = replace(reviewed, replayed="passed")
+    assert next_step(replayed) == "experiments"
+    assert next_step(replace(replayed, experimented=True)) == "report"

@@ -66,7 +66,7 @@ def judge(contract: Document, rows: Rows, findings: Mapping[str, Any], conversio
         has_rules=has_rules,
         has_rows=bool(len(main)),
         flaws=tuple(_flaws(contract, rows, main, scale, conversions)) if outcomes else (),
-        open=tuple(dict.fromkeys(open_codes)),
+        undecided=tuple(dict.fromkeys(open_codes)),
         small=tuple(_small(contract, rows, main, scale)) if outcomes else (),
         checker=str(findings.get("checker", "absent")),
         reviewer=str(findings.get("reviewer", "absent")),

@@ -67,8 +67,8 @@ class Evidence:
     """All that a verdict rests on.
 
     `accept`, `falsify`, `control` and `degenerate` are `holds`, `fails`, `undecided` or `absent`; `control` is what
-    `accept` says of the control's rows. `flaws` are reason codes of what spoils the rows, `open` those that left a rule
-    undecided, `small` those that make them toy. `checker` is agrees, disagrees or absent, `reviewer` clean, finding or
+    `accept` says of the control's rows. `flaws` are reason codes of what spoils the rows, `undecided` those that left a
+    rule open, `small` those that make them toy. `checker` is agrees, disagrees or absent, `reviewer` clean, finding or
     absent.
     """
 
@@ -80,7 +80,7 @@ class Evidence:
     has_rules: bool = True
     has_rows: bool = True
     flaws: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
     small: tuple[str, ...] = ()
     checker: str = "absent"
     reviewer: str = "absent"
@@ -111,8 +111,8 @@ def decide(evidence: Evidence) -> Decision:
     direction = _direction(evidence)
     if flaws or not direction:
         # What is decided against the claim without meeting `falsify` is no verdict against it.
-        between = () if direction or evidence.open else ("between_rules",)
-        return Decision("inconclusive", _once(*(() if direction else evidence.open), *flaws, *between))
+        between = () if direction or evidence.undecided else ("between_rules",)
+        return Decision("inconclusive", _once(*(() if direction else evidence.undecided), *flaws, *between))
     if evidence.small or evidence.missing:
         return Decision("toy", _once(direction, *evidence.small, *(["missing"] if evidence.missing else [])))
     doubts = _doubts(evidence)

@@ -47,15 +47,15 @@ AGAINST: dict[str, Any] = {**FOR, "accept": "fails", "falsify": "holds"}
         ({**FOR, "has_rows": False}, ("inconclusive", "no_rows")),
         ({**FOR, "falsify": "holds"}, ("inconclusive", "rules_collide")),
         (AGAINST, ("falsified", "contradicts")),
-        ({**AGAINST, "accept": "undecided", "open": ("interval_astride",)}, ("falsified", "contradicts")),
+        ({**AGAINST, "accept": "undecided", "undecided": ("interval_astride",)}, ("falsified", "contradicts")),
         ({**AGAINST, "checker": "absent"}, ("inconclusive", "checker_missing", "contradicts")),
         ({**AGAINST, "reviewer": "absent"}, ("inconclusive", "review_missing", "contradicts")),
         ({**AGAINST, "silent": True}, ("inconclusive", "paper_silent", "contradicts")),
         ({**AGAINST, "control": "holds"}, ("inconclusive", "control_holds")),
         ({**AGAINST, "small": ("grid_incomplete",)}, ("toy", "contradicts", "grid_incomplete")),
         ({**AGAINST, "falsify": "fails"}, ("inconclusive", "between_rules")),
-        ({**AGAINST, "falsify": "undecided", "open": ("drift",)}, ("inconclusive", "drift")),
-        ({**FOR, "accept": "undecided", "open": ("no_power",)}, ("inconclusive", "no_power")),
+        ({**AGAINST, "falsify": "undecided", "undecided": ("drift",)}, ("inconclusive", "drift")),
+        ({**FOR, "accept": "undecided", "undecided": ("no_power",)}, ("inconclusive", "no_power")),
     ],
 )
 def test_each_branch(evidence: dict[str, Any], expected: tuple[str, ...]) -> None:

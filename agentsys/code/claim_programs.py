@@ -1,0 +1,200 @@
+"""The programs of claims: asked of the coder, audited, type-checked and tried on the smallest cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agentsys.audit.record import record_decision
+from agentsys.audit.reported import reported_numbers
+from agentsys.core.artifacts import Plan
+from agentsys.core.errors import EditError, LimitReached, NoUsableAnswer, PrerequisiteError
+from agentsys.core.files import write_atomic
+from agentsys.core.prompts import render
+from agentsys.debug.textcheck import check_text
+from agentsys.llm.client import AnswerError
+from agentsys.llm.parse import extract_file
+from agentsys.llm.types import Part, Prompt
+from agentsys.plan.claims.contract import Contract
+from agentsys.plan.claims.rule import Exact, Rule, Witness, methods_of, parts
+from agentsys.plan.context import Context, fan_out
+from agentsys.plan.interfaces import interface_digest
+from agentsys.verify.checks.base import Bench
+from agentsys.verify.checks.pyright import check_types
+from agentsys.verify.claims.cells import Climb, checker, program
+from agentsys.verify.claims.running import USED_UP, Cells, Trial, stamp_of
+
+TRIES = 3
+"""Versions of a program that are asked for: one, and two repairs."""
+_REPORTED = 8
+"""Faults of one version that are told."""
+
+
+@dataclass
+class Draft:
+    """The program of one claim on its way."""
+
+    contract: Contract
+    climb: Climb
+    checks: bool = False
+    """It is the independent checker: written from contract and paper alone, and run without the repository."""
+    text: str = ""
+    faults: tuple[str, ...] = ()
+    given_up: str = ""
+    """Why there is no program."""
+    asked: int = 0
+
+    @property
+    def path(self) -> str:
+        return (checker if self.checks else program)(self.contract.claim)
+
+
+async def ask_programs(context: Context, plan: Plan, drafts: list[Draft], kept: Mapping[str, str]) -> None:
+    """Ask for a version of each program that has faults or is not there yet, and let the policy look at it.
+
+    Args:
+        kept: path -> program that is there already, and is not asked for.
+    """
+    prompts = {draft.contract.claim: _prompt(context, plan, draft) for draft in drafts}
+
+    async def ask(draft: Draft) -> None:
+        if draft.path in kept:
+            draft.text, draft.faults = kept[draft.path], ()
+            return
+        await _ask(context, draft, prompts[draft.contract.claim])
+
+    await fan_out(drafts, ask)
+    for draft in drafts:
+        if not draft.given_up:
+            _audit(context, plan, draft)
+
+
+async def _ask(context: Context, draft: Draft, prompt: Prompt) -> None:
+    path, role = draft.path, "reviewer" if draft.checks else "coder"
+    draft.asked += 1
+
+    def parse(answer: str) -> str:
+        text = extract_file(answer, path)
+        try:
+            check_text(path, text)
+        except EditError as error:
+            raise AnswerError(error.feedback) from error
+        return text
+
+    item = path if draft.asked == 1 else f"{path}-{draft.asked}"
+    try:
+        draft.text, draft.faults = await context.model.ask(role, item, prompt, parse), ()
+    except (NoUsableAnswer, LimitReached) as error:
+        draft.given_up = error.message
+    except PrerequisiteError:
+        if context.settings.replay is None:
+            raise
+        draft.given_up = "the recording holds no answer for its program"
+    if draft.given_up:
+        what = "has no independent checker" if draft.checks else "is not put to the test"
+        message = f"claim {draft.contract.claim} {what}: {draft.given_up}"
+        context.events.emit("warning", stage="experiments", message=message)
+
+
+def _audit(context: Context, plan: Plan, draft: Draft) -> None:
+    """Note what the policy finds; what it does not allow is never run."""
+    folder = context.ws.run.claims / "programs"
+    write_atomic(folder / draft.path, draft.text)
+    code = context.policy.audit_code(folder, [draft.path], reported=reported_numbers(plan))
+    command = context.policy.check_command(draft.climb.levels[0][0].argv("FILE.csv", draft.path))
+    for decision in (code, command):
+        record_decision(context, decision, "audit")
+        if not decision.allows:
+            found = tuple(f"the policy refuses it: {row.message} ({row.evidence.quote})" for row in decision.findings)
+            draft.faults += found or (f"the policy could not decide on it ({decision.status})",)
+
+
+async def try_programs(context: Context, bench: Bench, cells: Cells, drafts: list[Draft]) -> None:
+    """Type-check the programs and run the smallest cell of each case; note the faults.
+
+    Args:
+        bench: an open sandbox with the repository and these programs in it, the environment installed.
+
+    Raises: Infrastructure and errors of the sandbox.
+    """
+    found = await check_types(bench)
+    for draft in drafts:
+        rows = [row for row in found.diagnostics if row.path == draft.path]
+        draft.faults = tuple(f"line {row.line}: {row.message}" for row in rows[:_REPORTED])
+        if not draft.faults and (fault := await cells.smoke(trial_of(context, draft))):
+            draft.faults = (fault,)
+            draft.given_up = fault if fault.startswith(USED_UP) else ""
+
+
+def trial_of(context: Context, draft: Draft) -> Trial:
+    """Return the claim as its cells are run: under the hash of this code and this program."""
+    tree = "" if draft.checks else context.ws.code_tree()
+    return Trial(draft.contract, draft.climb, stamp_of(tree, draft.text), draft.path)
+
+
+def with_programs(bench_files: Mapping[str, bytes], drafts: list[Draft]) -> dict[str, bytes]:
+    """Return the repository's files with the programs of claims that the policy allows."""
+    return {**bench_files, **{row.path: row.text.encode() for row in drafts if row.text}}
+
+
+def _prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
+    if draft.checks:
+        return _check_prompt(context, plan, draft)
+    sources = [spec.path for spec in plan.files if spec.kind == "source"]
+    interfaces = interface_digest(context.ws.run.repo, sources)
+    return context.prompt(plan, "code/claim", interfaces=interfaces, **_call(context, draft))
+
+
+def _check_prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
+    """Return a prompt without plan and code: what checks may not know what it checks."""
+    dependencies = ", ".join(row.name for row in plan.dependencies)
+    task = render("code/claim_check", fence=context.fence, dependencies=dependencies, **_call(context, draft))
+    return Prompt(prefix=(context.rules(),), body=(Part("task", task),))
+
+
+def _call(context: Context, draft: Draft) -> dict[str, object]:
+    contract = draft.contract
+    first = {cell.case: cell for cell in reversed(draft.climb.levels[-1])}
+    control, degenerate = contract.control, contract.degenerate
+    return {
+        "path": draft.path,
+        "claim": contract.claim,
+        "text": context.quote(contract.text),
+        "domain": context.quote(contract.domain),
+        "commands": [" ".join(first[case].argv("FILE.csv", draft.path)) for case in sorted(first, reverse=True)],
+        "control": context.quote(control.what) if control is not None and not draft.checks else "",
+        "degenerate": context.quote(degenerate.what) if degenerate is not None and not draft.checks else "",
+        "wanted": _wanted(contract),
+        "sections": context.quote(context.sections([contract.place.section])),
+        "faults": context.quote("\n".join(draft.faults)),
+        "current": context.quote(draft.text),
+    }
+
+
+def _wanted(contract: Contract) -> list[str]:
+    """Say which rows the rules look at, but not which values they hope for."""
+    rows: list[str] = []
+    for name, rule in (("main, control", contract.accept), ("main", contract.falsify)):
+        rows += [f"{name}: {words}" for words in _looked_at(rule)]
+    if contract.degenerate is not None:
+        rows += [f"degenerate: {words}" for words in _looked_at(contract.degenerate.rule)]
+    rows += [
+        f"main: quantity `{row.quantity}` of method `{row.method}` in unit `{row.unit}`" for row in contract.baselines
+    ]
+    if contract.padded:
+        rows.append("all: quantities `counted` and `padding` of every method: positions in the metric, and padded ones")
+    return list(dict.fromkeys(rows))
+
+
+def _looked_at(rule: Rule | None) -> list[str]:
+    found: list[str] = []
+    for part in parts(rule) if rule is not None else ():
+        where = "".join(f", {key}={value}" for key, value in part.where.items())
+        exact = " (exact: integers or fractions)" if isinstance(part, Exact) else ""
+        found += [
+            f"quantity `{part.quantity}` of method `{method}` in unit `{part.unit}`{where}{exact}"
+            for method in methods_of(part)
+        ]
+        if isinstance(part, Witness):
+            found.append(f"quantity `{part.quantity}` of method `{part.confirmed_by}`: the same instance, exact")
+    return found

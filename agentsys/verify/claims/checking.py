@@ -1,0 +1,82 @@
+"""Rows of a claim's program beside those of its independent checker, on the same small settings."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import Literal
+
+from agentsys.plan.claims.contract import CASE
+from agentsys.verify.claims.cells import Cell, Climb
+from agentsys.verify.claims.standalone.rows import Rows
+
+SCALES = 3
+"""Smallest scales that a checker recomputes."""
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+SIGMAS = 4.0
+"""Means over seeds that lie further apart than so many standard errors of their difference disagree."""
+_FEWEST = 3
+
+Key = tuple[tuple[tuple[str, str], ...], str, str, str]
+"""Setting, method, quantity, unit."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What a checker says; `words` name the first difference, or why nothing was compared."""
+
+    state: Literal["agrees", "disagrees", "absent"]
+    words: str = ""
+
+
+def small_cells(climb: Climb) -> tuple[Cell, ...]:
+    """Return the cells of the claim itself on its smallest scales."""
+    levels = climb.levels[: SCALES - climb.replaces]
+    return tuple(cell for level in levels for cell in level if cell.case == "main")
+
+
+def compared(ours: Rows, theirs: Rows, *, deterministic: bool) -> Agreement:
+    """Compare what both computed: value by value, or where chance is in it the means over seeds.
+
+    Args:
+        deterministic: there is no chance in it: each value must agree.
+    """
+    mine, other = _values(ours), _values(theirs)
+    counted = 0
+    for key in sorted(mine.keys() & other.keys()):
+        seeds = sorted(mine[key].keys() & other[key].keys())
+        pairs = [(mine[key][seed], other[key][seed]) for seed in seeds]
+        if not pairs or (not deterministic and len(pairs) < _FEWEST and not all(_close(*pair) for pair in pairs)):
+            continue
+        counted += 1
+        if all(_close(*pair) for pair in pairs) or (not deterministic and _same_mean(pairs)):
+            continue
+        means = [statistics.fmean(column) for column in zip(*pairs, strict=True)]
+        where = ";".join(f"{name}={value}" for name, value in key[0])
+        words = f"`{key[2]}` of `{key[1]}` at `{where}`: {means[0]:.6g}, and {means[1]:.6g} by the checker"
+        return Agreement("disagrees", words)
+    return Agreement("agrees") if counted else Agreement("absent", "the checker computes none of the quantities")
+
+
+def _values(rows: Rows) -> dict[Key, dict[int, float]]:
+    found: dict[Key, dict[int, float]] = {}
+    for number in range(len(rows.value)):
+        setting = rows.settings[int(rows.setting[number])]
+        if CASE in setting:
+            continue
+        names = rows.methods[int(rows.method[number])], rows.quantities[int(rows.quantity[number])]
+        key = (tuple(sorted(setting.items())), *names, rows.units[int(rows.unit[number])])
+        found.setdefault(key, {})[int(rows.seed[number])] = float(rows.value[number])
+    return found
+
+
+def _close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+
+
+def _same_mean(pairs: list[tuple[float, float]]) -> bool:
+    first, second = zip(*pairs, strict=True)
+    error = math.sqrt((statistics.variance(first) + statistics.variance(second)) / len(pairs))
+    gap = abs(statistics.fmean(first) - statistics.fmean(second))
+    return gap <= SIGMAS * error + RELATIVE * abs(statistics.fmean(first)) + ABSOLUTE

@@ -1,0 +1,207 @@
+"""Runs cells in an open sandbox, each in a fresh repository, and holds their rows to what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentsys.core.files import sha256_bytes, write_atomic
+from agentsys.core.text import cut
+from agentsys.plan.claims.contract import CASE, Contract
+from agentsys.plan.claims.rule import Rule, methods_of, parts
+from agentsys.verify.checks.base import Bench
+from agentsys.verify.claims.celllog import CellLog, Done
+from agentsys.verify.claims.cells import Cell, Climb
+from agentsys.verify.claims.standalone.rows import Rows, RowsError, read_rows
+from agentsys_sandbox.base import REPO, WORK
+from agentsys_sandbox.spec import ExecResult, Outcome
+
+OUT = f"{WORK}/rows/cell.csv"
+MAX_ROWS = 8 << 20
+"""Bytes of one cell's rows."""
+USED_UP = "the budget for claims is used up"
+_ENVIRONMENT = {"PYTHONPATH": f"{REPO}:{REPO}/src"}
+_LEAST = 1.0
+"""CPU seconds below which no cell is begun."""
+
+
+@dataclass
+class Trial:
+    """One claim on its way: contract, cells, and how far they are done."""
+
+    contract: Contract
+    climb: Climb
+    stamp: str
+    path: str = ""
+    """Of the program that is run; empty for the claim's own."""
+    complete: int = 0
+    """Scales of which every cell has rows."""
+    fault: str = ""
+    """Why it went no further."""
+
+
+class Cells:
+    """Runs the cells of claims within a budget of CPU seconds."""
+
+    def __init__(self, bench: Bench, log: CellLog, budget: float, cpus: float) -> None:
+        self._bench = bench
+        self._log = log
+        self._budget = budget
+        self._cpus = max(cpus, 1.0)
+
+    async def climb(self, trials: Sequence[Trial]) -> None:
+        """Run the cells of all claims, one scale after the other, until all are done or the budget is used up.
+
+        Raises: Infrastructure and errors of the sandbox; finished cells are kept.
+        """
+        highest = max((len(trial.climb.levels) for trial in trials), default=0)
+        for number in range(highest):
+            for trial in trials:
+                if trial.complete == number < len(trial.climb.levels) and not trial.fault:
+                    trial.fault = await self.all(trial, trial.climb.levels[number])
+                    trial.complete += not trial.fault
+
+    async def smoke(self, trial: Trial) -> str:
+        """Run the smallest cell of each case; return what is wrong with it, or nothing."""
+        first: dict[str, Cell] = {}
+        for cell in trial.climb.levels[0]:
+            first.setdefault(cell.case, cell)
+        for cell in first.values():
+            if fault := await self.run(trial, cell) or self._absent(trial, cell):
+                return fault
+        return ""
+
+    async def run(self, trial: Trial, cell: Cell) -> str:
+        """Run a cell unless it is done; return what is wrong with it, or nothing."""
+        if (known := self._log.done(cell, trial.stamp)) is not None and known.outcome != Outcome.TIMEOUT:
+            return known.fault
+        left = self._budget - self._log.spent
+        if left < _LEAST:
+            return f"{USED_UP} ({self._budget:g} CPU seconds)"
+        await self._bench.place_repo()
+        await self._bench.sandbox.write_files({".keep": b""}, root=f"{WORK}/rows")
+        argv = cell.argv(OUT, trial.path)
+        limit = min(self._bench.job.timeout, left / self._cpus)
+        result = await self._bench.run(f"claim {cell.claim}", argv, env=_ENVIRONMENT, timeout=limit)
+        raw = await self._bench.sandbox.read_file(OUT, max_bytes=MAX_ROWS + 1) if result.ok else None
+        file = self._log.rows(cell, trial.stamp)
+        fault = _ended(result) or _unreadable(raw, file, cell)
+        done = Done(
+            claim=cell.claim,
+            case=cell.case,
+            seed=cell.seed,
+            setting=dict(cell.setting),
+            stamp=trial.stamp,
+            command=argv,
+            outcome=result.outcome.value,
+            exit_code=result.exit_code,
+            seconds=round(result.seconds, 3),
+            cpu_seconds=round(result.seconds if result.cpu_seconds is None else result.cpu_seconds, 3),
+            sha256=sha256_bytes(raw) if raw is not None and not fault else "",
+            fault=fault,
+        )
+        self._log.append(done)
+        return fault
+
+    async def all(self, trial: Trial, cells: Sequence[Cell]) -> str:
+        """Run these cells; return what is wrong with the first that fails, or nothing."""
+        for cell in cells:
+            if fault := await self.run(trial, cell):
+                return fault if fault.startswith(USED_UP) else f"{_words(cell)}: {fault}"
+        return ""
+
+    def _absent(self, trial: Trial, cell: Cell) -> str:
+        """Methods and quantities that the rule of this case looks at and the rows do not have."""
+        contract = trial.contract
+        degenerate = contract.degenerate.rule if contract.degenerate is not None else None
+        rule = degenerate if cell.case == "degenerate" else contract.accept
+        rows = read_rows([self._log.rows(cell, trial.stamp)])
+        absent = [
+            f"`{quantity}` of `{method}`" for method, quantity in _wanted(rule) if not _has(rows, method, quantity)
+        ]
+        return f"{_words(cell)} wrote no rows of {', '.join(absent)}" if absent else ""
+
+
+def stamp_of(tree: str, text: str) -> str:
+    """Return the hash under which cells of a program of this code are kept."""
+    return sha256_bytes(f"{tree}\0{text}")
+
+
+def judged_rows(trials: Sequence[Trial], log: CellLog, folder: Path) -> list[Path]:
+    """Put the rows of complete scales together, a file a claim; return the files."""
+    files: list[Path] = []
+    for trial in trials:
+        cells = trial.climb.judged(trial.complete)
+        parts_ = [log.rows(cell, trial.stamp).read_bytes().replace(b"\r\n", b"\n").partition(b"\n") for cell in cells]
+        if not parts_:
+            continue
+        bodies = (body if body.endswith(b"\n") else body + b"\n" for _, _, body in parts_)
+        file = folder / f"{trial.contract.claim}.csv"
+        write_atomic(file, parts_[0][0] + b"\n" + b"".join(bodies))
+        files.append(file)
+    return files
+
+
+def rows_so_far(trial: Trial, cells: Sequence[Cell], log: CellLog) -> Rows:
+    """Return the rows of those of some cells that are done."""
+    done = [cell for cell in cells if (row := log.done(cell, trial.stamp)) is not None and row.sha256]
+    return read_rows([log.rows(cell, trial.stamp) for cell in done])
+
+
+def _wanted(rule: Rule | None) -> list[tuple[str, str]]:
+    found = [(method, part.quantity) for part in parts(rule) for method in methods_of(part)] if rule else []
+    return list(dict.fromkeys(found))
+
+
+def _has(rows: Rows, method: str, quantity: str) -> bool:
+    if method not in rows.methods or quantity not in rows.quantities:
+        return False
+    both = (rows.method == rows.methods.index(method)) & (rows.quantity == rows.quantities.index(quantity))
+    return bool(both.any())
+
+
+def _words(cell: Cell) -> str:
+    return f"`{' '.join(cell.argv('FILE')[2:])}`"
+
+
+def _ended(result: ExecResult) -> str:
+    """Say how a program failed, the same for the same failure: no times."""
+    if result.ok:
+        return ""
+    if result.outcome is Outcome.NONZERO:
+        return f"exit code {result.exit_code}: {cut(result.text().strip()[-1500:], 1500)}"
+    return f"it ended as `{result.outcome.value}`"
+
+
+def _unreadable(raw: bytes | None, file: Path, cell: Cell) -> str:
+    """Keep the rows in `file`; say what is wrong with them."""
+    if raw is None:
+        return "it ended without writing the file of `--out`"
+    if len(raw) > MAX_ROWS:
+        return f"it wrote more than {MAX_ROWS >> 20} MiB of rows"
+    write_atomic(file, raw)
+    try:
+        rows = read_rows([file])
+    except RowsError as error:
+        return str(error).replace(file.name, "the file of `--out`")
+    return _strange(rows, cell)
+
+
+def _strange(rows: Rows, cell: Cell) -> str:
+    if not len(rows.value):
+        return "it wrote no rows"
+    if rows.claims != (cell.claim,):
+        return f"its rows are of {', '.join(rows.claims)}, not of {cell.claim}"
+    if bool((rows.seed != cell.seed).any()):
+        return f"its rows have another seed than {cell.seed}"
+    asked: Mapping[str, str] = dict(cell.setting)
+    case = "" if cell.case == "main" else cell.case
+    for setting in rows.settings:
+        if setting.get(CASE, "") != case:
+            return (
+                f"rows of the case {cell.case} have `{CASE}={case}` in their setting" if case else "`main` has no case"
+            )
+        if wrong := [key for key, value in asked.items() if setting.get(key) != value]:
+            return f"its rows do not have `{wrong[0]}={asked[wrong[0]]}` in their setting, word for word"
+    return ""

@@ -1,0 +1,56 @@
+"""What a checker's rows say beside those of the claim's program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentsys.verify.claims.cells import climb
+from agentsys.verify.claims.checking import Agreement, compared, small_cells
+from unit.verify.claims.judging import Line, contract, rows_of
+
+
+def said(tmp_path: Path, ours: list[Line], theirs: list[Line], *, sure: bool = False, unit: str = "") -> Agreement:
+    folders = tmp_path / "a", tmp_path / "b"
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+    return compared(rows_of(folders[0], ours), rows_of(folders[1], theirs, unit=unit), deterministic=sure)
+
+
+def test_equal_values_agree_and_one_that_differs_is_named_with_both(tmp_path: Path) -> None:
+    ours: list[Line] = [(0, "n=2", "a", 2.5), (0, "n=4", "a", 1.0)]
+    assert said(tmp_path, ours, ours, sure=True) == Agreement("agrees")
+    other = said(tmp_path, ours, [(0, "n=4", "a", 1.1)], sure=True)
+    assert other == Agreement("disagrees", "`v` of `a` at `n=4`: 1, and 1.1 by the checker")
+
+
+@pytest.mark.parametrize(("shift", "state"), [(0.05, "agrees"), (3.0, "disagrees")])
+def test_where_chance_is_in_it_means_over_seeds_are_compared(tmp_path: Path, shift: float, state: str) -> None:
+    ours: list[Line] = [(seed, "n=2", "a", 1.0 + 0.1 * seed) for seed in range(5)]
+    theirs: list[Line] = [(seed, "n=2", "a", 1.0 + shift + 0.1 * (4 - seed)) for seed in range(5)]
+    assert said(tmp_path, ours, theirs).state == state
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        [(0, "n=8", "a", 9.0)],
+        [(0, "n=2", "b", 9.0)],
+        [(0, "case=control;n=2", "a", 9.0)],
+        [(1, "n=2", "a", 9.0)],
+        [(0, "n=2", "a", 9.0)],
+    ],
+)
+def test_what_cannot_be_compared_is_no_agreement(tmp_path: Path, theirs: list[Line]) -> None:
+    assert said(tmp_path, [(0, "n=2", "a", 1.0)], theirs).state == "absent"
+
+
+def test_another_unit_is_not_compared(tmp_path: Path) -> None:
+    rows: list[Line] = [(0, "n=2", "a", 1.0)]
+    assert said(tmp_path, rows, rows, sure=True, unit="ms").state == "absent"
+
+
+def test_a_checker_is_asked_for_the_claim_itself_on_its_smallest_scales() -> None:
+    cells = small_cells(climb(contract(toy_below={"n": 1000}, seeds=3)))
+    assert {(cell.case, dict(cell.setting)["n"]) for cell in cells} == {("main", "63"), ("main", "250")}
