@@ -25,6 +25,8 @@ from agentsys.verify.fidelity.trials import Trial, Trials, TrialSeen
 NAME = "faults"
 MOST_SECONDS = 900.0
 """After so much processor time, on each processor, no further fault is tried."""
+LONG = 1.0
+"""Seconds: tests that take longer together are run against a fault until the first of them notices it."""
 AGAIN = 8
 """Faults that a replay plants once more."""
 _SHOWN = 4
@@ -109,9 +111,7 @@ class _Work:
         passed = tuple(board.tests.passed())
         silent = set(board.silent())
         rows = [
-            Trial(
-                spot.key, tuple(tests), spot.path, spot.fault, first=not first and silent.isdisjoint(map(base, tests))
-            )
+            Trial(spot.key, tuple(tests), spot.path, spot.fault, first=self._enough(tests, silent, first=first))
             for spot, tests in wanted.items()
         ]
         if first:
@@ -126,6 +126,11 @@ class _Work:
             else:
                 self.trials.fork = True
         self._take(wanted, seen, first=first)
+
+    def _enough(self, tests: Collection[str], silent: Collection[str], *, first: bool) -> bool:
+        """True where one noticing test is enough: nobody has to know of the others, or that would take long."""
+        seconds = sum(self.board.tests.seconds.get(test, 0.0) for test in tests)
+        return seconds > LONG if first else set(silent).isdisjoint(map(base, tests))
 
     def _take(self, wanted: Mapping[Spot, list[str]], seen: Mapping[str, TrialSeen], *, first: bool) -> None:
         board, before, after = self.board, seen.get(_BEFORE), seen.get(_AFTER)

@@ -58,7 +58,7 @@ class Watch:
 
     def __init__(self, out: TextIO, job: dict[str, Any], trial: dict[str, Any]) -> None:
         self.out = out
-        self.wanted = set(trial["tests"])
+        self.wanted = {name: place for place, name in enumerate(trial["tests"])}
         self.methods = set(job["methods"])
         self.root = job["root"] + "/"
         self.words: dict[str, str] = {}
@@ -78,7 +78,8 @@ class Watch:
 
     def pytest_collection_modifyitems(self, session: Any, items: list[Any]) -> None:
         self.session = session
-        items[:] = [item for item in items if item.nodeid in self.wanted]
+        wanted = [item for item in items if item.nodeid in self.wanted]
+        items[:] = sorted(wanted, key=lambda item: self.wanted[item.nodeid]) if self.first else wanted
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
