@@ -10,6 +10,7 @@ from agentsys.core.artifacts import Diagnostic
 from agentsys.core.text import cut
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
 from agentsys.verify.checks.results import measuring_file
+from agentsys.verify.dependence.alone import each_alone
 from agentsys.verify.dependence.functions import method_functions
 from agentsys.verify.dependence.judge import copied_settings, faults, report
 from agentsys.verify.dependence.report import FILE, Dependence
@@ -34,6 +35,8 @@ async def check_dependence(bench: Bench) -> Found:
         return bench.failed(Diagnostic(kind="result", check=CHECK_NAME, message=message))
     copied = copied_settings(measured(results, job.plan), settings(job.plan, job.files, job.profile))
     seen = await examine(bench, functions, results, copied)
+    if not seen.open:
+        await each_alone(bench, seen, functions)
     found = report(seen, functions, paper_scale=is_paper_scale(job.plan, job.files, job.profile))
     bench.log("dependence.log", "".join(f"== {item.run.name}\n{cut(item.log, MAX_TEXT)}\n" for item in seen.runs))
     log = bench.log(FILE, found.model_dump_json(indent=1) + "\n")

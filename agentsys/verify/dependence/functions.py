@@ -11,7 +11,7 @@ import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from agentsys.core.artifacts import Plan
+from agentsys.core.artifacts import CENTRAL, Plan
 from agentsys.core.tree import is_test_path
 from agentsys.plan.rules import needed_by
 from agentsys.plan.symbols import FunctionNode, clean_symbol, definitions, public_functions, resolve
@@ -80,6 +80,31 @@ def method_functions(plan: Plan, files: Mapping[str, bytes]) -> MethodFunctions:
         upper=tuple(item for item in pool if item.path in upper_paths),
         others=tuple(rest),
     )
+
+
+def carriers(plan: Plan, files: Mapping[str, bytes], named: Collection[Function]) -> dict[str, tuple[Function, ...]]:
+    """Return those of some functions that the plan names for each requirement of the paper's own method.
+
+    Args:
+        files: the repository, POSIX path to content.
+        named: functions that carry the method.
+    """
+    texts = {path: files[path].decode("utf-8", "replace") for path in _source_paths(plan, files)}
+    found: dict[str, tuple[Function, ...]] = {}
+    for row in plan.requirements:
+        if row.kind not in CENTRAL and row.id not in plan.central:
+            continue
+        specs = [spec for spec in plan.files if spec.path in texts]
+        mine = [
+            item
+            for spec in specs
+            for text in spec.symbols.get(row.id, ())
+            if not text.startswith((CONFIG, RESULT))
+            for item in _functions(spec.path, texts[spec.path], [clean_symbol(text)])
+            if item in named
+        ]
+        found |= {row.id: tuple(dict.fromkeys(mine))} if mine else {}
+    return found
 
 
 def _source_paths(plan: Plan, files: Mapping[str, bytes]) -> list[str]:

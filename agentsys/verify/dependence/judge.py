@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.core.text import cut
 from agentsys.verify.checks.smoke import SCRIPT
+from agentsys.verify.dependence.alone import idle
 from agentsys.verify.dependence.functions import MethodFunctions
 from agentsys.verify.dependence.report import Dependence, KeyDependence, KeyState
 from agentsys.verify.dependence.scale import MOST_APART, is_time, missed, numbers
@@ -65,7 +66,8 @@ def faults(seen: Examined, found: Dependence, plan: Plan, places: Mapping[str, s
     swallowed = _swallowed(seen, plan)
     lost = [] if swallowed else [_not_computed(row, found, places) for row in found.keys if row.state == "not_computed"]
     beside = _beside_the_paper(found, plan, places)
-    return [*swallowed, *lost, *_cannot_fail(seen, plan), *_seed_ignored(seen), *_other_structure(seen, plan), *beside]
+    parts = [*lost, *_without_effect(seen, plan), *_cannot_fail(seen, plan)]
+    return [*swallowed, *parts, *_seed_ignored(seen), *_other_structure(seen, plan), *beside]
 
 
 def _fault(message: str, symbol: str, path: str = SCRIPT, detail: str = "") -> Diagnostic:
@@ -141,6 +143,20 @@ def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, st
     )
     lines = [f"{run.name}: {run.ended}, {len(run.called)} of {len(run.functions)} functions called" for run in tried]
     return _fault(message, row.key, places.get(row.key, SCRIPT), "\n".join(lines))
+
+
+def _without_effect(seen: Examined, plan: Plan) -> list[Diagnostic]:
+    """A part of the paper's own method on which nothing rests that is measured."""
+    rows = {row.id: row for row in plan.requirements}
+    found: list[Diagnostic] = []
+    for requirement, ran in idle(seen).items():
+        path = next(iter(ran.run.functions)).partition(":")[0]
+        message = (
+            f"nothing that is measured rests on {requirement} ({rows[requirement].what}): every number stays the same "
+            f"whatever {_names(ran.run.functions)} returns; take the numbers from it, not from another computation"
+        )
+        found.append(_fault(message, requirement, path).model_copy(update={"requirements": (requirement,)}))
+    return found
 
 
 def _other_structure(seen: Examined, plan: Plan) -> list[Diagnostic]:

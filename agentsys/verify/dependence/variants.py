@@ -47,6 +47,8 @@ class Ran:
     run: VariantRun
     results: Results | None = None
     log: str = ""
+    changed: bool = False
+    """A function gave numbers that were changed."""
 
     def moved(self, key: str, value: float) -> bool:
         """True where the run ended well and does not give that number."""
@@ -69,13 +71,24 @@ class Examined:
     broken: list[Ran] = field(default_factory=list[Ran])
     """What the method returns is enormous, or nothing: for signs of health that held so far."""
     perturbed: list[Ran] = field(default_factory=list[Ran])
+    alone: dict[str, list[Ran]] = field(default_factory=dict[str, list[Ran]])
+    """Requirement -> the runs in which only what carries it was changed."""
     moved_by: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
     def runs(self) -> list[Ran]:
         """Everything that was run."""
         return [
-            item for item in (self.raised, *self.perturbed, self.ignored, self.seeded, *self.broken) if item is not None
+            item
+            for item in (
+                self.raised,
+                *self.perturbed,
+                *(ran for rows in self.alone.values() for ran in rows),
+                self.ignored,
+                self.seeded,
+                *self.broken,
+            )
+            if item is not None
         ]
 
     @property
@@ -135,7 +148,7 @@ async def examine(bench: Bench, functions: MethodFunctions, results: Results, co
     Raises: Infrastructure where the sandbox failed.
     """
     seen = Examined(measured(results, bench.job.plan), results)
-    seen.raised = await _run(bench, Variant("all fail", dict.fromkeys(functions.named, "raise")))
+    seen.raised = await run_variant(bench, Variant("all fail", dict.fromkeys(functions.named, "raise")))
     if seen.raised.results is None or any(seen.raised.moved(*item) for item in seen.values.items()):
         await _perturb(bench, seen, functions, copied)
         await _break(bench, seen, functions)
@@ -157,7 +170,7 @@ async def _break(bench: Bench, seen: Examined, functions: MethodFunctions) -> No
             if not seen.unbroken(bench.job.plan) or time.monotonic() > deadline:
                 return
             name = "all" if len(modes) > 1 else next(iter(modes)).key
-            ran = await _run(bench, Variant(f"{name}, times {factor:g}", modes, factor), patience=SHORT_BUDGET)
+            ran = await run_variant(bench, Variant(f"{name}, times {factor:g}", modes, factor), patience=SHORT_BUDGET)
             seen.broken.append(ran)
 
 
@@ -176,13 +189,13 @@ async def _reseed(bench: Bench, seen: Examined) -> None:
     """Change the seeds of the configuration; where nothing at all moves with them, those in the code."""
     config, files = f"configs/{bench.job.profile}.yaml", bench.job.files
     if config in files and with_other_seeds(files[config]) != files[config]:
-        ran = await _run(bench, Variant("another seed in the configuration", {}, config_seed=config))
+        ran = await run_variant(bench, Variant("another seed in the configuration", {}, config_seed=config))
         if ran.results is not None and any(ran.results.value(key) != value for key, value in seen.values.items()):
             seen.seeded = ran
             return
         seen.ignored = ran if ran.results is not None else None
     if takes_seed(files):
-        seen.seeded = await _run(bench, Variant("another seed", {}, other_seed=True))
+        seen.seeded = await run_variant(bench, Variant("another seed", {}, other_seed=True))
 
 
 async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, copied: Collection[str]) -> None:
@@ -205,7 +218,7 @@ async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, cop
     for step, left_out in steps:
         if not upper and step.name.startswith("all that rests"):
             continue
-        ran = seen.take(await _run(bench, step), left_out)
+        ran = seen.take(await run_variant(bench, step), left_out)
         deadline = deadline or time.monotonic() + max(LEAST_BUDGET, 3 * bench.run_seconds)
         if ran.results is None:
             await _one_by_one(bench, seen, step, left_out, deadline)
@@ -220,10 +233,10 @@ async def _one_by_one(bench: Bench, seen: Examined, step: Variant, but: Collecti
         if not seen.open or time.monotonic() > deadline:
             return
         single = Variant(f"{item.key} alone, {step.name.rpartition(', ')[2]}", {item: mode}, step.strength)
-        seen.take(await _run(bench, single), but if mode == "arguments" else ())
+        seen.take(await run_variant(bench, single), but if mode == "arguments" else ())
 
 
-async def _run(bench: Bench, wanted: Variant, patience: float = LEAST_BUDGET) -> Ran:
+async def run_variant(bench: Bench, wanted: Variant, patience: float = LEAST_BUDGET) -> Ran:
     """Put a variant in the repository's place, run the profile, and read what it wrote."""
     folder = f"agentsys-{secrets.token_hex(8)}"
     log = f"{WORK}/{folder}/called"
@@ -249,12 +262,13 @@ async def _run(bench: Bench, wanted: Variant, patience: float = LEAST_BUDGET) ->
         except ResultsError:
             ended = "unsound"
     known = {item.key for item in wanted.modes}
+    noted = (called or b"").decode("utf-8", "replace").split("\n")
     run = VariantRun(
         name=wanted.name,
         functions={item.key: mode for item, mode in wanted.modes.items()},
         strength=wanted.strength,
         ended=ended,
-        called=tuple(sorted(known.intersection((called or b"").decode("utf-8", "replace").split("\n")))),
+        called=tuple(sorted(known.intersection(noted))),
         seconds=round(result.seconds, 3),
     )
-    return Ran(run, results, log_text(result))
+    return Ran(run, results, log_text(result), any(f"{key} changed" in noted for key in known))

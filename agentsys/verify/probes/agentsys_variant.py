@@ -19,6 +19,8 @@ _AGENTSYS_OWN = {name.partition(".")[0] for name in (__name__, __package__ or __
 def _agentsys_wrap(key: str, mode: str, strength: float, log: str, alters: bool = False) -> _AgentsysAny:
     """Decorate a function: note its first call in `log`, then fail (`raise`), or change what it gives or is given.
 
+    The first change of a number that it gives is noted as well, as the function's key and `changed`.
+
     Args:
         mode: `raise`, `perturb` or `scale` (what it returns or yields), `arguments` (what it is called with).
         strength: relative size of a change; the factor of `scale`.
@@ -39,11 +41,24 @@ def _agentsys_wrap(key: str, mode: str, strength: float, log: str, alters: bool 
             kwargs = {name: change.of(item) for name, item in kwargs.items()}
         return args, kwargs
 
+    def note_change() -> None:
+        if change.touched and len(said) == 1:
+            said.append("changed")
+            _agentsys_note(log, f"{key} changed")
+
     def after(result: _AgentsysAny) -> _AgentsysAny:
-        return change.of(result) if mode in ("perturb", "scale") else result
+        if mode not in ("perturb", "scale"):
+            return result
+        changed = change.of(result)
+        note_change()
+        return changed
+
+    def alter(old: _AgentsysAny, new: _AgentsysAny) -> None:
+        change.alter(old, new)
+        note_change()
 
     def decorate(function: _AgentsysAny) -> _AgentsysAny:
-        in_place = change if mode in ("perturb", "scale") and alters else None
+        in_place = alter if mode in ("perturb", "scale") and alters else None
         return _agentsys_decorated(function, before, after, in_place, bool(method))
 
     return decorate
@@ -57,7 +72,7 @@ def _agentsys_decorated(
         if in_place is not None:
             old = _agentsys_leaves((args, kwargs))
             result = function(*args, **kwargs)
-            in_place.alter(old, _agentsys_leaves((args, kwargs)))
+            in_place(old, _agentsys_leaves((args, kwargs)))
             return result
         result = function(*args, **kwargs)
         return result if owned and args and result is args[0] else after(result)
@@ -148,6 +163,7 @@ class _AgentsysChange:
         self.factor = 1.0 + strength
         self.strong = strength > _AGENTSYS_STRONG
         self.values_only = values_only and not self.strong
+        self.touched = False
         self.plain: _AgentsysAny = None
         self.sizes: dict[_AgentsysAny, float] = {}
         self.factors: dict[_AgentsysAny, _AgentsysAny] = {}
@@ -156,6 +172,7 @@ class _AgentsysChange:
         """Return a value of the same kind with its numbers changed; what holds no numbers is returned as it is."""
         kind: object = value.__class__
         if kind is float and not self.strong and value:  # here and below: the short way, for what is called often
+            self.touched = True
             return value * (1.0 + self.strength * (1.0 + 0.5 * _agentsys_math.cos(1.7 * place)))
         if kind is self.plain:
             factor = self.factors.get((value.shape, value.dtype))
@@ -188,6 +205,7 @@ class _AgentsysChange:
     def number(self, value: _AgentsysAny, place: int) -> _AgentsysAny:
         if _agentsys_is(value, bool):
             return value
+        self.touched = True
         if _agentsys_is(value, int):
             return value + max(1, round(abs(value) * self.strength))
         if value == 0:
@@ -206,6 +224,7 @@ class _AgentsysChange:
                         object.__setattr__(made, name, self.of(item, place + at, depth + 1))
                 return made
             if hasattr(value, "__mul__") and (hasattr(value, "dtype") or hasattr(value, "dtypes")):
+                self.touched = True
                 return value * self.factor
         except Exception:  # noqa: BLE001 - it cannot be copied, or is no table of numbers
             return value
@@ -220,6 +239,7 @@ class _AgentsysChange:
             return numpy.asarray(number) if isinstance(value, numpy.ndarray) else number
         if self.values_only and kind not in "fc":
             return value
+        self.touched = True
         if kind in "iub":  # places and labels: the same ones elsewhere
             moved = numpy.roll(value, 1) if value.size > 1 else value
             return moved if kind == "b" or (moved != value).any() else value + value.dtype.type(1)
@@ -237,6 +257,7 @@ class _AgentsysChange:
     def tensor(self, torch: _AgentsysAny, value: _AgentsysAny, place: int) -> _AgentsysAny:
         if value.layout is not torch.strided or value.numel() == 0 or value.is_complex():
             return value
+        self.touched = True
         if not value.is_floating_point():
             return value if value.dim() == 0 or self.values_only else torch.roll(value, 1)
         key = (tuple(value.shape), value.device, value.dtype, place)
@@ -279,16 +300,19 @@ class _AgentsysScale(_AgentsysChange):
     def number(self, value: _AgentsysAny, place: int) -> _AgentsysAny:
         if _agentsys_is(value, bool) or (_agentsys_is(value, int) and self.factor):
             return value
+        self.touched = True
         return type(value)(value * self.factor)
 
     def array(self, numpy: _AgentsysAny, value: _AgentsysAny, place: int) -> _AgentsysAny:
         if value.dtype.kind not in "fc" and (self.factor or value.dtype.kind not in "iu"):
             return value
+        self.touched = True
         return value * value.dtype.type(self.factor)
 
     def tensor(self, torch: _AgentsysAny, value: _AgentsysAny, place: int) -> _AgentsysAny:
         if value.layout is not torch.strided or not value.is_floating_point():
             return value
+        self.touched = True
         if value.is_leaf and value.requires_grad:  # parameters: others hold this very object
             with torch.no_grad():
                 value.mul_(self.factor)
