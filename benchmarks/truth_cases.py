@@ -1,7 +1,8 @@
 """Repositories that are faithful to their paper, and what a pressed model makes of them: the cases of `truth.py`.
 
-`tests/truth/honest/NAME` holds a paper, a plan as the planner answers it, and the files. `tests/truth/cheats/*.yaml`
-holds changes of these; a folder with `gen.py` and `cheats.py` in the form of ../shared/data/truth is taken too.
+`tests/truth/honest/NAME` holds a paper, a plan as the planner answers it, and the files. `tests/truth/variations.yaml`
+holds honest changes of these, `tests/truth/cheats/*.yaml` cheats; a folder with `gen.py` and `cheats.py` in the form of
+../shared/data/truth is taken too.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ class Case:
 
 
 class Change(BaseModel):
-    """A cheat as its file tells it."""
+    """A cheat, or an honest repository of another make, as its file tells it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    kind: Literal["results", "method", "tests", "types", "instruments", "shell", "plan"]
+    kind: Literal["results", "method", "tests", "types", "instruments", "shell", "plan", "honest"]
     base: str
     what: str
     write: dict[str, str] = {}
@@ -74,8 +75,10 @@ def all_cases(shared: Path = SHARED) -> list[Case]:
 
 
 def honest_cases(folder: Path = OWN) -> list[Case]:
-    """Read the faithful repositories."""
-    return [_honest(path, (folder / "environment.txt").read_text()) for path in sorted((folder / "honest").iterdir())]
+    """Read the faithful repositories, those that are changes of others last."""
+    found = [_honest(path, (folder / "environment.txt").read_text()) for path in sorted((folder / "honest").iterdir())]
+    good = {case.name: case for case in found}
+    return [*found, *_changed(folder / "variations.yaml", "honest", good)]
 
 
 def _honest(path: Path, pins: str) -> Case:
@@ -96,9 +99,13 @@ def own_cheats(good: Mapping[str, Case], folder: Path = OWN) -> Iterator[Case]:
     Raises: ValueError where a change does not fit its base any more.
     """
     for file in sorted((folder / "cheats").glob("*.yaml")):
-        for row in yaml.safe_load(file.read_text(encoding="utf-8"))["cheats"]:
-            change = Change.model_validate(row)
-            yield apply(change, good[change.base])
+        yield from _changed(file, "cheats", good)
+
+
+def _changed(file: Path, key: str, good: Mapping[str, Case]) -> Iterator[Case]:
+    for row in yaml.safe_load(file.read_text(encoding="utf-8"))[key]:
+        change = Change.model_validate(row)
+        yield apply(change, good[change.base])
 
 
 def apply(change: Change, base: Case) -> Case:
@@ -117,7 +124,7 @@ def apply(change: Change, base: Case) -> Case:
             files[path] = files[path].replace(old, new)
     files |= change.write
     _replan(plan, files, change)
-    return Case(change.name, change.kind, False, change.what, base.paper, plan, files, base.pins)
+    return Case(change.name, change.kind, change.kind == "honest", change.what, base.paper, plan, files, base.pins)
 
 
 def _replan(plan: Plan, files: Mapping[str, str], change: Change) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.core.artifacts import Plan
+from agentsys.core.artifacts import FileSpec, Plan, Requirement
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.checks.table import run_checks
 from agentsys.verify.dependence.report import FILE, Dependence
 from live.sandboxes import Place
-from unit.verify.tiny import GREEN, PLAN, job, write_repo
+from unit.verify.tiny import GREEN, PLACE, PLAN, job, write_repo
 
 ONLY = ("install", "smoke", "results", "dependence")
 REPO = {**GREEN, "requirements.txt": ""}
@@ -64,3 +64,55 @@ async def test_numbers_from_elsewhere_are_told(
 ) -> None:
     states, said = await seen(place, tmp_path, files)
     assert states[check] == "failed" and why in said, said
+
+
+TWO = PLAN.model_copy(
+    update={
+        "requirements": (
+            Requirement(id="R1", what="the mean", kind="algorithm", place=PLACE, owner="tiny/model.py"),
+            Requirement(id="R2", what="the sample", kind="model", place=PLACE, owner="tiny/model.py"),
+        ),
+        "files": (
+            FileSpec(
+                path="tiny/model.py",
+                purpose="mean and sample",
+                requirements=("R1", "R2"),
+                symbols={"R1": ("mean",), "R2": ("sample",)},
+            ),
+            PLAN.files[1],
+        ),
+    }
+)
+SAMPLE = (
+    GREEN["tiny/model.py"] + "\n\ndef sample(n: int) -> list[float]:\n    return [1.25 + k / 4 for k in range(n)]\n"
+)
+
+
+def measuring(value: str, health: str = "[]") -> dict[str, str]:
+    """A repository whose run draws a sample, takes its mean, and writes `value` and its signs of health."""
+    run = GREEN["tiny/run.py"].replace("import mean", "import mean, sample")
+    run = run.replace("    data =", "    drawn = sample(2)\n    middle = mean(drawn)\n    data =")
+    run = run.replace("mean([1.0, 2.0])", f'{value}, "health": {health}')
+    return {**REPO, "tiny/model.py": SAMPLE.replace("1.25 + k / 4", "1.4 + k / 5"), "tiny/run.py": run}
+
+
+def sign(end: str) -> str:
+    words = '"experiment": "mean", "quantity": "size", "better": "lower"'
+    return f'[{{{words}, "start": drawn[1], "end": {end}}}]'
+
+
+@pytest.mark.parametrize(
+    ("value", "health", "why"),
+    [
+        ("middle", sign("middle"), ""),
+        ("sum(drawn) / 2", "[]", "nothing that is measured rests on R1 (the mean)"),
+        ("1.4985 + 0.001 * middle", "[]", "hardly moves with the method"),
+        ("middle", sign("min(middle, drawn[1]) - abs(middle) - 1"), "holds whatever the method returns"),
+    ],
+    ids=["honest", "another way", "a trace", "health by subtraction"],
+)
+async def test_what_is_measured_rests_on_each_part_of_the_method_and_moves_with_it_as_far(
+    place: Place, tmp_path: Path, value: str, health: str, why: str
+) -> None:
+    states, said = await seen(place, tmp_path, measuring(value, health), TWO)
+    assert (states["dependence"] == "passed") is (not why) and why in said, said

@@ -15,6 +15,7 @@ from agentsys.verify.dependence.functions import method_functions
 from agentsys.verify.dependence.judge import copied_settings, faults, report
 from agentsys.verify.dependence.report import FILE, Dependence
 from agentsys.verify.dependence.scale import is_paper_scale, settings
+from agentsys.verify.dependence.share import look_closer
 from agentsys.verify.dependence.variants import CHECK_NAME, examine, measured
 from agentsys.verify.replay import compare_with_earlier
 from agentsys.verify.results_file import parse_results
@@ -37,6 +38,7 @@ async def check_dependence(bench: Bench) -> Found:
     seen = await examine(bench, functions, results, copied)
     if not seen.open:
         await each_alone(bench, seen, functions)
+        await look_closer(bench, seen, functions)
     found = report(seen, functions, paper_scale=is_paper_scale(job.plan, job.files, job.profile))
     bench.log("dependence.log", "".join(f"== {item.run.name}\n{cut(item.log, MAX_TEXT)}\n" for item in seen.runs))
     log = bench.log(FILE, found.model_dump_json(indent=1) + "\n")

@@ -17,14 +17,16 @@ from agentsys.verify.results_file import HEALTH, Results
 
 _CHANGES: tuple[tuple[str, Mode, float], ...] = (
     ("strongly", "perturb", STRONG),
+    ("given others", "arguments", STRONG),
     ("the opposite", "scale", -1.0),
     ("nothing", "scale", 0.0),
 )
-"""In this order, until a number moves: what is trained may not care how large a loss is."""
+"""In this order, until a number moves: of a curve the length may be what counts, and what is trained may not care how
+large a loss is."""
 
 
 async def each_alone(bench: Bench, seen: Examined, functions: MethodFunctions) -> None:
-    """Change what each requirement of the method returns by itself, until a number moves.
+    """Change what each requirement of the method returns, and is given, by itself, until a number moves.
 
     Raises: Infrastructure where the sandbox failed.
     """

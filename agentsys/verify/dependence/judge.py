@@ -11,6 +11,7 @@ from agentsys.verify.dependence.alone import idle
 from agentsys.verify.dependence.functions import MethodFunctions
 from agentsys.verify.dependence.report import Dependence, KeyDependence, KeyState
 from agentsys.verify.dependence.scale import MOST_APART, is_time, missed, numbers
+from agentsys.verify.dependence.share import hardly_moved
 from agentsys.verify.dependence.variants import CHECK_NAME, Examined, same
 from agentsys.verify.health import judge_health
 from agentsys.verify.results_file import Results, number_words
@@ -66,7 +67,7 @@ def faults(seen: Examined, found: Dependence, plan: Plan, places: Mapping[str, s
     swallowed = _swallowed(seen, plan)
     lost = [] if swallowed else [_not_computed(row, found, places) for row in found.keys if row.state == "not_computed"]
     beside = _beside_the_paper(found, plan, places)
-    parts = [*lost, *_without_effect(seen, plan), *_cannot_fail(seen, plan)]
+    parts = [*lost, *_without_effect(seen, plan), *_hardly_moved(seen, plan, places), *_cannot_fail(seen, plan)]
     return [*swallowed, *parts, *_seed_ignored(seen), *_other_structure(seen, plan), *beside]
 
 
@@ -109,7 +110,7 @@ def _cannot_fail(seen: Examined, plan: Plan) -> list[Diagnostic]:
     return [
         _fault(
             f"`{sign.experiment}: {sign.quantity} {sign.words}` holds whatever the method returns, a million times "
-            "as much or its opposite: give this sign of health a bound that a broken method would violate",
+            "as much or its opposite: let it compare numbers that a broken method would make worse",
             "health",
         ).model_copy(update={"kind": "health"})
         for sign in seen.vacuous(plan)
@@ -157,6 +158,19 @@ def _without_effect(seen: Examined, plan: Plan) -> list[Diagnostic]:
         )
         found.append(_fault(message, requirement, path).model_copy(update={"requirements": (requirement,)}))
     return found
+
+
+def _hardly_moved(seen: Examined, plan: Plan, places: Mapping[str, str]) -> list[Diagnostic]:
+    """A number that something else holds in its place."""
+    return [
+        _fault(
+            f"`{key}` = {number_words(seen.values[key])} hardly moves with the method, by {most:.2%} at the most where "
+            "what the method returns is changed by 30 % and more: write what was measured, not what it is drawn to",
+            key,
+            places.get(key, SCRIPT),
+        )
+        for key, most in hardly_moved(seen, plan.expected).items()
+    ]
 
 
 def _other_structure(seen: Examined, plan: Plan) -> list[Diagnostic]:

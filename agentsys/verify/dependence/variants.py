@@ -102,7 +102,7 @@ class Examined:
         return [key for key in self.values if key not in self.moved_by]
 
     def unbroken(self, plan: Plan) -> list[Sign]:
-        """Return the signs with bounds that held in every run in which the method was changed."""
+        """Return the signs that held in every run in which the method was changed."""
         holding = _signs(self.measured, plan)
         for ran in (self.raised, *self.perturbed, *self.broken):
             if ran is not None and ran.results is not None:
@@ -111,11 +111,15 @@ class Examined:
         return list(holding.values())
 
     def vacuous(self, plan: Plan) -> list[Sign]:
-        """Return the unbroken signs whose numbers moved with what the method returns, in either direction."""
+        """Return the unbroken signs whose numbers moved with what the method returns, in either direction.
+
+        What compares the run with itself must have moved with nothing, too: there it could not have progressed.
+        """
         found: list[Sign] = []
         for sign in self.unbroken(plan):
-            moved = {ran.run.strength > 0 for ran in self.broken if ran.results and _moved(ran.results, sign, plan)}
-            found += [sign] if moved == {True, False} else []
+            moved = {ran.run.strength for ran in self.broken if ran.results and _moved(ran.results, sign, plan)}
+            ways = {value > 0 for value in moved}
+            found += [sign] if ways == {True, False} and (sign.bounded or 0.0 in moved) else []
         return found
 
     def take(self, ran: Ran, but: Collection[str] = ()) -> Ran:
@@ -159,7 +163,8 @@ async def examine(bench: Bench, functions: MethodFunctions, results: Results, co
 async def _break(bench: Bench, seen: Examined, functions: MethodFunctions) -> None:
     """Let the method return the enormous, its opposite, and nothing, as long as a sign of health held in every run.
 
-    First all functions at once, then each alone: where much is broken at once a run may end early, and says nothing.
+    First all functions at once, then for bounds each alone: where much is broken at once a run may end early, and says
+    nothing.
     """
     deadline = time.monotonic() + max(LEAST_BUDGET, 3 * bench.run_seconds)
     mode: Mode = "scale"
@@ -167,7 +172,8 @@ async def _break(bench: Bench, seen: Examined, functions: MethodFunctions) -> No
     alone: list[dict[Function, Mode]] = [{item: mode} for item in together]
     for modes in (together, *alone):
         for factor in (ENORMOUS, -ENORMOUS, 0.0):
-            if not seen.unbroken(bench.job.plan) or time.monotonic() > deadline:
+            unbroken = seen.unbroken(bench.job.plan)
+            if not any(sign.bounded or modes is together for sign in unbroken) or time.monotonic() > deadline:
                 return
             name = "all" if len(modes) > 1 else next(iter(modes)).key
             ran = await run_variant(bench, Variant(f"{name}, times {factor:g}", modes, factor), patience=SHORT_BUDGET)
@@ -180,9 +186,9 @@ def _moved(results: Results, sign: Sign, plan: Plan) -> bool:
 
 
 def _signs(results: Results, plan: Plan) -> dict[tuple[str, str], Sign]:
-    """Return the signs of health with bounds that hold, by experiment and quantity."""
+    """Return the signs of health that hold, by experiment and quantity."""
     signs = judge_health(results, plan).signs
-    return {(sign.experiment, sign.quantity): sign for sign in signs if sign.bounded and not sign.fault}
+    return {(sign.experiment, sign.quantity): sign for sign in signs if not sign.fault}
 
 
 async def _reseed(bench: Bench, seen: Examined) -> None:

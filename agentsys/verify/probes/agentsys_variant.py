@@ -19,7 +19,7 @@ _AGENTSYS_OWN = {name.partition(".")[0] for name in (__name__, __package__ or __
 def _agentsys_wrap(key: str, mode: str, strength: float, log: str, alters: bool = False) -> _AgentsysAny:
     """Decorate a function: note its first call in `log`, then fail (`raise`), or change what it gives or is given.
 
-    The first change of a number that it gives is noted as well, as the function's key and `changed`.
+    The first change of a number that it gives or is given is noted as well, as the function's key and `changed`.
 
     Args:
         mode: `raise`, `perturb` or `scale` (what it returns or yields), `arguments` (what it is called with).
@@ -39,6 +39,7 @@ def _agentsys_wrap(key: str, mode: str, strength: float, log: str, alters: bool 
         if mode == "arguments" and (kwargs or len(args) > method):
             args = (*args[:method], *(change.of(item, place) for place, item in enumerate(args[method:])))
             kwargs = {name: change.of(item) for name, item in kwargs.items()}
+            note_change()
         return args, kwargs
 
     def note_change() -> None:
