@@ -108,8 +108,9 @@ def sign(end: str) -> str:
         ("sum(drawn) / 2", "[]", "nothing that is measured rests on R1 (the mean)"),
         ("1.4985 + 0.001 * middle", "[]", "hardly moves with the method"),
         ("middle", sign("min(middle, drawn[1]) - abs(middle) - 1"), "holds whatever the method returns"),
+        ("middle / drawn[1]", sign("drawn[1] - abs(middle) - 1"), "holds whatever the method returns"),
     ],
-    ids=["honest", "another way", "a trace", "health by subtraction"],
+    ids=["honest", "another way", "a trace", "health by subtraction", "where nothing fails"],
 )
 async def test_what_is_measured_rests_on_each_part_of_the_method_and_moves_with_it_as_far(
     place: Place, tmp_path: Path, value: str, health: str, why: str

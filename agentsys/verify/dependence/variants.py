@@ -117,10 +117,14 @@ class Examined:
         """
         found: list[Sign] = []
         for sign in self.unbroken(plan):
-            moved = {ran.run.strength for ran in self.broken if ran.results and _moved(ran.results, sign, plan)}
-            ways = {value > 0 for value in moved}
-            found += [sign] if ways == {True, False} and (sign.bounded or 0.0 in moved) else []
+            factors = self.moving(sign, plan)
+            both = {factor > 0 for factor in factors} == {True, False}
+            found += [sign] if (both if sign.bounded else factors == {ENORMOUS, -ENORMOUS, 0.0}) else []
         return found
+
+    def moving(self, sign: Sign, plan: Plan) -> set[float]:
+        """Return the factors with which the numbers of a sign moved."""
+        return {ran.run.strength for ran in self.broken if ran.results and _moved(ran.results, sign, plan)}
 
     def take(self, ran: Ran, but: Collection[str] = ()) -> Ran:
         """Note which numbers moved; those named in `but` are not counted."""
@@ -163,18 +167,21 @@ async def examine(bench: Bench, functions: MethodFunctions, results: Results, co
 async def _break(bench: Bench, seen: Examined, functions: MethodFunctions) -> None:
     """Let the method return the enormous, its opposite, and nothing, as long as a sign of health held in every run.
 
-    First all functions at once, then for bounds each alone: where much is broken at once a run may end early, and says
-    nothing.
+    First all functions at once, then each alone: where much is broken at once a run may end early, and says nothing.
     """
+    plan = bench.job.plan
     deadline = time.monotonic() + max(LEAST_BUDGET, 3 * bench.run_seconds)
     mode: Mode = "scale"
     together: dict[Function, Mode] = dict.fromkeys(functions.named, mode)
     alone: list[dict[Function, Mode]] = [{item: mode} for item in together]
     for modes in (together, *alone):
         for factor in (ENORMOUS, -ENORMOUS, 0.0):
-            unbroken = seen.unbroken(bench.job.plan)
-            if not any(sign.bounded or modes is together for sign in unbroken) or time.monotonic() > deadline:
+            unbroken = seen.unbroken(plan)
+            if not unbroken or time.monotonic() > deadline:
                 return
+            undecided = factor == 0 and any(len(seen.moving(sign, plan)) == 2 for sign in unbroken)
+            if modes is not together and not undecided and not any(sign.bounded for sign in unbroken):
+                continue
             name = "all" if len(modes) > 1 else next(iter(modes)).key
             ran = await run_variant(bench, Variant(f"{name}, times {factor:g}", modes, factor), patience=SHORT_BUDGET)
             seen.broken.append(ran)
