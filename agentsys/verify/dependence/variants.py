@@ -179,8 +179,9 @@ async def _break(bench: Bench, seen: Examined, functions: MethodFunctions) -> No
             unbroken = seen.unbroken(plan)
             if not unbroken or time.monotonic() > deadline:
                 return
-            undecided = factor == 0 and any(len(seen.moving(sign, plan)) == 2 for sign in unbroken)
-            if modes is not together and not undecided and not any(sign.bounded for sign in unbroken):
+            undecided = any(seen.moving(sign, plan) == {ENORMOUS, -ENORMOUS} for sign in unbroken)
+            wanted = modes is together if factor else undecided
+            if not wanted and not any(sign.bounded for sign in unbroken):
                 continue
             name = "all" if len(modes) > 1 else next(iter(modes)).key
             ran = await run_variant(bench, Variant(f"{name}, times {factor:g}", modes, factor), patience=SHORT_BUDGET)
