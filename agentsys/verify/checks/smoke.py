@@ -45,7 +45,7 @@ async def check_smoke(bench: Bench) -> Found:
     await bench.place_run()
     argv, env = ["bash", SCRIPT, bench.job.profile], REPLAY_ENVIRONMENT if bench.job.earlier is not None else None
     result = await bench.run("smoke", argv, env=env, timeout=time_limit(bench), cwd=bench.root)
-    bench.run_seconds = result.seconds
+    bench.run_seconds = used_seconds(result)
     log = bench.log("run.log", log_text(result))
     found = None if result.ok else _diagnose(bench, result)
     if result.ok and await bench.sandbox.read_file(f"{bench.root}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) is None:
@@ -54,6 +54,11 @@ async def check_smoke(bench: Bench) -> Found:
         return bench.failed(found, f"{found.message} [{_seconds(bench, result)}]", result=result, log=log)
     note = f"the {bench.job.profile} profile wrote {RESULTS_FILE} and ended after {_seconds(bench, result)}"
     return Found(bench.check("smoke", "passed", note, result=result, log=log))
+
+
+def used_seconds(result: ExecResult) -> float:
+    """Return how long a run took, or its processor time where that is less: on a busy machine it waits in between."""
+    return min(result.seconds, result.seconds if result.cpu_seconds is None else result.cpu_seconds)
 
 
 def time_limit(bench: Bench) -> float:

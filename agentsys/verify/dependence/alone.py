@@ -6,13 +6,11 @@ method's problem. Then the part of the method that it claims to show can return 
 
 from __future__ import annotations
 
-import time
-
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.dependence.functions import MethodFunctions, carriers
 from agentsys.verify.dependence.instrument import Mode
 from agentsys.verify.dependence.scale import numbers
-from agentsys.verify.dependence.variants import LEAST_BUDGET, STRONG, Examined, Ran, Variant, run_variant, same
+from agentsys.verify.dependence.variants import STRONG, Examined, Ran, Variant, run_variant, same
 from agentsys.verify.results_file import HEALTH, Results
 
 _CHANGES: tuple[tuple[str, Mode, float], ...] = (
@@ -30,13 +28,13 @@ async def each_alone(bench: Bench, seen: Examined, functions: MethodFunctions) -
 
     Raises: Infrastructure where the sandbox failed.
     """
-    deadline = time.monotonic() + max(LEAST_BUDGET, 3 * bench.run_seconds)
+    budget = seen.budget(bench)
     for requirement, items in carriers(bench.job.plan, bench.job.files, functions.named).items():
         if set(items) == set(functions.named):
             continue  # the runs in which everything was changed say so
         rows = seen.alone[requirement] = []
         for words, mode, strength in _CHANGES:
-            if time.monotonic() > deadline:
+            if seen.used > budget:
                 return
             ran = await run_variant(
                 bench, Variant(f"{requirement} alone, {words}", dict.fromkeys(items, mode), strength)

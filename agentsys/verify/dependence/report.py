@@ -24,6 +24,7 @@ class VariantRun(Artifact):
     ended: str = Field(description="the sandbox's outcome word; `unsound` where no sound results file was written")
     called: tuple[str, ...] = Field(default=(), description="those of the functions that the run called")
     seconds: float = 0.0
+    used: float = Field(default=0.0, description="the same, or the processor time where that is less")
 
 
 class KeyDependence(Artifact):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from agentsys.core.artifacts import ExpectedResult
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.dependence.functions import Function, MethodFunctions
 from agentsys.verify.dependence.instrument import Mode
-from agentsys.verify.dependence.variants import LEAST_BUDGET, STRONG, Examined, Ran, Variant, run_variant
+from agentsys.verify.dependence.variants import STRONG, Examined, Ran, Variant, run_variant
 
 LEAST_SHARE = 0.01
 """A number moves by this share of what the method was changed by, in one run at least. Whole numbers move in steps."""
@@ -19,13 +17,13 @@ async def look_closer(bench: Bench, seen: Examined, functions: MethodFunctions) 
 
     Raises: Infrastructure where the sandbox failed.
     """
-    deadline = time.monotonic() + max(LEAST_BUDGET, 3 * bench.run_seconds)
+    budget = seen.budget(bench)
     mode: Mode = "perturb"
     together: dict[Function, Mode] = dict.fromkeys(functions.named, mode)
     alone: list[dict[Function, Mode]] = [{item: mode} for item in functions.named]
     for modes in (together, *alone):
         name = "everything" if modes is together else next(iter(modes)).key
-        if not hardly_moved(seen, bench.job.plan.expected) or time.monotonic() > deadline:
+        if not hardly_moved(seen, bench.job.plan.expected) or seen.used > budget:
             return
         seen.take(await run_variant(bench, Variant(f"{name} by itself, strongly", modes, STRONG)))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from agentsys.core.artifacts import Plan
 from agentsys.verify.checks.base import Bench, log_text
-from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT, time_limit
+from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT, time_limit, used_seconds
 from agentsys.verify.dependence.functions import Function, MethodFunctions
 from agentsys.verify.dependence.instrument import Mode, takes_seed, variant, with_other_seeds
 from agentsys.verify.dependence.report import VariantRun
@@ -92,6 +91,15 @@ class Examined:
         ]
 
     @property
+    def used(self) -> float:
+        """Seconds of all runs so far, of processor time where that is less: a busy machine leaves nothing untried."""
+        return sum(item.run.used for item in self.runs)
+
+    def budget(self, bench: Bench) -> float:
+        """Return up to which `used` further runs may go from now on."""
+        return self.used + max(LEAST_BUDGET, 3 * bench.run_seconds)
+
+    @property
     def called(self) -> set[str]:
         """Functions that one of the runs called, as `path:name`."""
         return {name for item in self.runs for name in item.run.called}
@@ -170,21 +178,21 @@ async def _break(bench: Bench, seen: Examined, functions: MethodFunctions) -> No
     First all functions at once, then each alone: where much is broken at once a run may end early, and says nothing.
     """
     plan = bench.job.plan
-    deadline = time.monotonic() + max(LEAST_BUDGET, 3 * bench.run_seconds)
+    budget = seen.budget(bench)
     mode: Mode = "scale"
     together: dict[Function, Mode] = dict.fromkeys(functions.named, mode)
     alone: list[dict[Function, Mode]] = [{item: mode} for item in together]
     for modes in (together, *alone):
         for factor in (ENORMOUS, -ENORMOUS, 0.0):
             unbroken = seen.unbroken(plan)
-            if not unbroken or time.monotonic() > deadline:
+            if not unbroken or seen.used > budget:
                 return
             undecided = any(seen.moving(sign, plan) == {ENORMOUS, -ENORMOUS} for sign in unbroken)
             wanted = modes is together if factor else undecided
             if not wanted and not any(sign.bounded for sign in unbroken):
                 continue
             name = "all" if len(modes) > 1 else next(iter(modes)).key
-            ran = await run_variant(bench, Variant(f"{name}, times {factor:g}", modes, factor), patience=SHORT_BUDGET)
+            ran = await run_variant(bench, Variant(f"{name}, times {factor:g}", modes, factor), short=True)
             seen.broken.append(ran)
 
 
@@ -228,30 +236,34 @@ async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, cop
         (Variant("all that rests on nothing, strongly", base, STRONG), ()),
         (Variant("all arguments, strongly", given, STRONG), copied),
     ]
-    deadline = None
+    budget = 0.0
     for step, left_out in steps:
         if not upper and step.name.startswith("all that rests"):
             continue
         ran = seen.take(await run_variant(bench, step), left_out)
-        deadline = deadline or time.monotonic() + max(LEAST_BUDGET, 3 * bench.run_seconds)
+        budget = budget or seen.budget(bench)
         if ran.results is None:
-            await _one_by_one(bench, seen, step, left_out, deadline)
-        if not seen.open or time.monotonic() > deadline:
+            await _one_by_one(bench, seen, step, left_out, budget)
+        if not seen.open or seen.used > budget:
             return
 
 
-async def _one_by_one(bench: Bench, seen: Examined, step: Variant, but: Collection[str], deadline: float) -> None:
+async def _one_by_one(bench: Bench, seen: Examined, step: Variant, but: Collection[str], budget: float) -> None:
     """Perturb one function at a time, those first that are known to be called."""
     called = seen.called
     for item, mode in sorted(step.modes.items(), key=lambda pair: pair[0].key not in called):
-        if not seen.open or time.monotonic() > deadline:
+        if not seen.open or seen.used > budget:
             return
         single = Variant(f"{item.key} alone, {step.name.rpartition(', ')[2]}", {item: mode}, step.strength)
         seen.take(await run_variant(bench, single), but if mode == "arguments" else ())
 
 
-async def run_variant(bench: Bench, wanted: Variant, patience: float = LEAST_BUDGET) -> Ran:
-    """Put a variant in the repository's place, run the profile, and read what it wrote."""
+async def run_variant(bench: Bench, wanted: Variant, *, short: bool = False) -> Ran:
+    """Put a variant in the repository's place, run the profile, and read what it wrote.
+
+    Args:
+        short: it may never end by itself, and is not waited for longer than the unchanged run took.
+    """
     folder = f"agentsys-{secrets.token_hex(8)}"
     log = f"{WORK}/{folder}/called"
     files = variant(
@@ -264,7 +276,8 @@ async def run_variant(bench: Bench, wanted: Variant, patience: float = LEAST_BUD
     )
     await bench.place_repo(files)
     await bench.sandbox.write_files({".keep": b""}, root=f"{WORK}/{folder}")
-    limit = min(time_limit(bench), max(patience, 3 * bench.run_seconds))
+    patience = max(SHORT_BUDGET, bench.run_seconds) if short else max(LEAST_BUDGET, 3 * bench.run_seconds)
+    limit = min(time_limit(bench), patience)
     result = await bench.run(CHECK_NAME, ["bash", SCRIPT, bench.job.profile], timeout=limit)
     raw = await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) if result.ok else None
     called = await bench.sandbox.read_file(log, max_bytes=4 << 20)
@@ -284,5 +297,6 @@ async def run_variant(bench: Bench, wanted: Variant, patience: float = LEAST_BUD
         ended=ended,
         called=tuple(sorted(known.intersection(noted))),
         seconds=round(result.seconds, 3),
+        used=round(used_seconds(result), 3),
     )
     return Ran(run, results, log_text(result), any(f"{key} changed" in noted for key in known))
