@@ -54,10 +54,12 @@ def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) ->
 
 
 def check_prerequisites(settings: Settings) -> None:
-    """See that there is a model with its key, or a recording, and that the policy can be read.
+    """See that there is a model with its key, or a recording, and that the policy can be read; a reading needs none.
 
     Raises: PrerequisiteError.
     """
+    if settings.stop_after == "read":
+        return
     from agentsys.llm.factory import build_providers
     from agentsys.llm.replay import ReplaySource
 

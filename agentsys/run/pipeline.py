@@ -21,6 +21,7 @@ from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, create
 from agentsys.core.runrecord import RunRecord, SettingValue
 from agentsys.core.settings import Settings
+from agentsys.report.ending import Ending, next_step
 from agentsys.run.recorder import RunRecorder
 
 if TYPE_CHECKING:
@@ -158,6 +159,9 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
     from agentsys.audit.release import reasons_against_release
     from agentsys.run.assemble import assemble
 
+    if settings.stop_after == "read":
+        recorder.end(_after_reading(run))
+        return
     await _clean_up(events, settings.docker_hosts)
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
     team = assemble(run, recorder.record, settings, events, deadline)
@@ -179,6 +183,12 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
         against = await asyncio.to_thread(reasons_against_release, run, recorder.record, team.context.policy)
         recorder.releasable("; ".join(against))
         await _full_profile(run, recorder, settings, events)
+
+
+def _after_reading(run: RunDir) -> Ending:
+    """No team is needed to end here: no model, no policy, no sandbox."""
+    hint = next_step("unverified", "stopped", run.path.name, run.repo, 0)
+    return Ending(code="stopped", reason="it was asked to stop after the paper was read", hint=hint)
 
 
 async def _full_profile(run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog) -> None:

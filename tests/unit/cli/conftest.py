@@ -41,6 +41,24 @@ def run_cli(tmp_path: Path, clean_env: dict[str, str]) -> Run:
 
 
 @pytest.fixture
+def agentsys(tmp_path: Path, clean_env: dict[str, str]) -> Run:
+    """`agentsys(*args, env={...})`: the real program, run to its end in the test's folder; no key, no terminal."""
+
+    def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "agentsys", *args],
+            cwd=tmp_path,
+            env=clean_env | (env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
 def start_cli(tmp_path: Path, clean_env: dict[str, str]) -> Callable[..., subprocess.Popen[str]]:
     """Start the command line, wait until the stand-in says `ready`, and return the process."""
 
