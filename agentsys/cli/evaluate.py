@@ -142,7 +142,7 @@ def _progress(event: Event) -> None:
     """Show what is being done, one line each, on standard error."""
     from agentsys.cli.display.describe import describe
 
-    if event["type"] in ("sandbox.exec", "llm.call", "llm.retry", "warning", "limit.reached"):
+    if event["type"] in ("check.started", "sandbox.exec", "llm.call", "llm.retry", "warning", "limit.reached"):
         typer.echo(describe(event), err=True)
 
 

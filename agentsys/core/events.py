@@ -17,6 +17,8 @@ EventType = Literal[
     "llm.call",
     "llm.retry",
     "file.written",
+    "check.started",
+    "check.progress",
     "sandbox.started",
     "sandbox.exec",
     "sandbox.output",

@@ -198,6 +198,7 @@ async def _full_profile(run: RunDir, recorder: RunRecorder, settings: Settings, 
     if not settings.full_seconds or not wants_full(run):
         return
     recorder.said("verifier", f"runs the full profile, for at most {settings.full_seconds:g} s of processor time")
+    events.emit("check.started", stage="report", check="full profile")
     try:
         done = await reproduce_locked(run, settings, Order("full", settings.full_seconds))
     except AgentsysError as error:

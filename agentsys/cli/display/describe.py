@@ -120,6 +120,11 @@ def _exec(data: Data) -> str:
     return " ".join(filter(None, parts))
 
 
+def _check(data: Data) -> str:
+    place = f" ({int(number(data, 'number') or 0)} of {int(number(data, 'of') or 0)})" if number(data, "of") else ""
+    return f"check {text(data, 'check')}{place}" + (f": {text(data, 'text')}" if text(data, "text") else "")
+
+
 def _diagnostic(data: Data) -> str:
     place = text(data, "path") + (f":{data['line']}" if data.get("line") else "")
     return f"{text(data, 'kind')} {place} {text(data, 'message')}"
@@ -156,6 +161,8 @@ _WORDS: dict[str, Callable[[Data], str]] = {
     "llm.call": _call,
     "llm.retry": _retry,
     "file.written": _file,
+    "check.started": _check,
+    "check.progress": _check,
     "sandbox.exec": _exec,
     "sandbox.started": _started,
     "sandbox.stopped": lambda _: "sandbox removed",

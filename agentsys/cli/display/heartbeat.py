@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from agentsys.cli.display.describe import data_of, describe, text
 from agentsys.core.events import Event
 from agentsys.core.numbers import seconds
+from agentsys.core.settings import ROLES
 
 Clock = Callable[[], float]
 """Seconds of a clock that never goes back."""
+DURING_CHECK = frozenset({"sandbox.started", "sandbox.exec", "sandbox.output", "warning"})
+"""Events between which a check goes on."""
 QUIET_AFTER = 60.0
 """Seconds without an event after which the display says what is being waited for."""
 
@@ -24,6 +27,8 @@ class Heartbeat:
     _line: str = "starting"
     _waits_for: str = "the first event"
     _at: float = field(init=False)
+    _check: str = ""
+    _check_since: float = 0.0
 
     def __post_init__(self) -> None:
         self._at = self.clock()
@@ -33,6 +38,13 @@ class Heartbeat:
         self._at = self.clock()
         self._line = describe(event, 100)
         self._waits_for = _awaited(event)
+        kind = event.get("type")
+        if kind == "check.started":
+            self._check_since = self._at
+        if kind in ("check.started", "check.progress"):
+            self._check = self._line
+        elif kind not in DURING_CHECK:
+            self._check = ""
 
     @property
     def age(self) -> float:
@@ -40,7 +52,9 @@ class Heartbeat:
         return self.clock() - self._at
 
     def line(self) -> str:
-        """Return the latest event with its age, or what is being waited for."""
+        """Return the running check, the latest event with its age, or what is being waited for."""
+        if self._check:
+            return f"{self._check}, {seconds(int(self.clock() - self._check_since))}"
         if self.age >= QUIET_AFTER:
             return f"waiting for {self._waits_for}, {seconds(int(self.age))}"
         return f"{self._line} ({seconds(int(self.age))} ago)"
@@ -76,4 +90,6 @@ def _awaited(event: Event) -> str:
     if event.get("stage") in ("verify", "replay"):
         return "the sandbox"
     who = text(data_of(event), "agent", "role")
-    return f"the model ({who})" if who else "the model"
+    if event.get("stage") in ROLES.values() if "stage" in event else who in ROLES:
+        return f"the model ({who})" if who else "the model"
+    return f"the {who}" if who else "the next step"

@@ -104,7 +104,7 @@ class LiveDisplay(Progress):
                 row.update(state="passed", note="all checks passed")
             case "round.finished":
                 row["note"] = clean_line(states_words(data.get("checks")), 60)
-            case "sandbox.exec" | "policy.verdict" | "warning":
+            case "check.started" | "check.progress" | "sandbox.exec" | "policy.verdict" | "warning":
                 row["note"] = describe(event, 60)
             case "agent.message" if not row["files"] and task.description != "verify":
                 # A count of files says more than a receipt, and so do the checks.

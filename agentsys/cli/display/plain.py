@@ -12,7 +12,7 @@ from agentsys.cli.display.heartbeat import QUIET_AFTER, Clock, Heartbeat, Ticker
 from agentsys.core.events import Event
 from agentsys.core.text import clean_line, clean_text
 
-NARRATED = frozenset({"sandbox.output"})
+NARRATED = frozenset({"sandbox.output", "check.progress"})
 """Events that only `-v` shows: there are thousands of them."""
 MESSAGE_LINES = 4
 NEEDS_ATTENTION = frozenset({"warning", "limit.reached"})

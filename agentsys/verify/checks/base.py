@@ -164,6 +164,7 @@ class Bench:
         options: Sequence[str] = (),
         flags: Sequence[str] = ("-s",),
         timeout: float | None = None,
+        on_output: OnOutput | None = None,
     ) -> ExecResult:
         """Run one of our own programs, which the code cannot change; it writes to the folder `inside`.
 
@@ -172,13 +173,14 @@ class Bench:
             job: given as JSON on the standard input, where nothing of it is left to be read.
             options: of the program.
             flags: of Python.
+            on_output: told what it prints, as it prints it.
 
         Raises: Infrastructure where the sandbox failed, or the programs are not what they were afterwards.
         """
         await self.sandbox.write_files({".keep": b""}, root=self.inside)
         folder = await self.sandbox.provide(probes())
         argv = [f"{VENV}/bin/python", *flags, f"{folder}/{name}", *options]
-        result = await self.run(check, argv, stdin=json.dumps(job or {}).encode(), timeout=timeout)
+        result = await self.run(check, argv, stdin=json.dumps(job or {}).encode(), timeout=timeout, on_output=on_output)
         if not await self.sandbox.intact():
             raise Infrastructure(f"{check}: our own programs in the sandbox were changed while it ran")
         return result
@@ -212,6 +214,7 @@ class Bench:
         cwd: str = REPO,
         stdin: bytes = b"",
         timeout: float | None = None,
+        on_output: OnOutput | None = None,
     ) -> ExecResult:
         """Execute one of our programs in the run phase and report it as an event.
 
@@ -225,7 +228,7 @@ class Bench:
             stdin=stdin,
             timeout=LOADED * limit,
             budget=limit,
-            on_output=self.job.on_output,
+            on_output=on_output or self.job.on_output,
         )
         self.report(check, argv, result)
         if result.outcome is Outcome.TIMEOUT and result.seconds >= LOADED * limit and busy():
@@ -233,6 +236,10 @@ class Bench:
         if result.outcome.is_infrastructure or result.outcome is Outcome.START_FAILED:
             raise Infrastructure(f"{check}: {result.message or result.outcome.value}")
         return result
+
+    def progress(self, check: str, text: str) -> None:
+        """Emit the event that says how far a check has come."""
+        self.job.events.emit("check.progress", stage=self.job.stage, round=self.job.round, check=check, text=text)
 
     def report(self, check: str, argv: Sequence[str], result: ExecResult) -> None:
         """Emit the event of one execution."""

@@ -67,10 +67,17 @@ async def run_checks(bench: Bench, only: Collection[str] = ()) -> Seen:
         if why := _unmet(spec, seen):
             seen.why_not[spec.name] = why
             continue
+        _say_started(bench, spec)
         found = await spec.run(bench)
         seen.found[spec.name] = Found(found.check, tuple(bench.touching(item) for item in found.diagnostics))
         seen.screened = bench.screened
     return seen
+
+
+def _say_started(bench: Bench, spec: CheckSpec) -> None:
+    names = [item.name for item in TABLE if item.run is not None]
+    place = {"number": names.index(spec.name) + 1, "of": len(names)}
+    bench.job.events.emit("check.started", stage=bench.job.stage, round=bench.job.round, check=spec.name, **place)
 
 
 def _unmet(spec: CheckSpec, seen: Seen) -> str:

@@ -278,6 +278,7 @@ async def run_variant(bench: Bench, wanted: Variant, *, short: bool = False) -> 
     await bench.sandbox.write_files({".keep": b""}, root=f"{WORK}/{folder}")
     patience = max(SHORT_BUDGET, bench.run_seconds) if short else max(LEAST_BUDGET, 3 * bench.run_seconds)
     limit = min(time_limit(bench), patience)
+    bench.progress(CHECK_NAME, f"the profile runs with {wanted.name}" if wanted.modes else wanted.name)
     result = await bench.run(CHECK_NAME, ["bash", SCRIPT, bench.job.profile], timeout=limit)
     raw = await bench.sandbox.read_file(f"{REPO}/{RESULTS_FILE}", max_bytes=MAX_RESULTS) if result.ok else None
     called = await bench.sandbox.read_file(log, max_bytes=4 << 20)

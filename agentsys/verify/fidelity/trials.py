@@ -7,9 +7,11 @@ its tests cost. Where tests do not pass in a forked process, each trial is given
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -99,12 +101,20 @@ class Trials:
         out = f"{bench.inside}/faults-{self.number}.jsonl"
         longest = max((self._cpu(trial) for trial in trials), default=0.0)
         job = self.job(trials, out, limit)
-        result = await bench.run_probe("faults", _PROBE, job, timeout=limit + 10 * longest + 60)
+        said = partial(self._said, len(trials))
+        result = await bench.run_probe("faults", _PROBE, job, timeout=limit + 10 * longest + 60, on_output=said)
         counted = result.seconds if result.cpu_seconds is None else result.cpu_seconds / PARALLEL
         self.spent += min(result.seconds, counted)
         bench.log(f"faults-{self.number}.log", log_text(result))
         lines = read_lines(await bench.sandbox.read_file(out, max_bytes=64 << 20), TrialSeen)
         return {line.id: line for line in lines}
+
+    def _said(self, count: int, _stream: str, piece: bytes) -> None:
+        """Tell how many trials have ended; their process prints a line for each."""
+        ended = re.findall(rb"^ended (\d{1,6})$", piece, re.MULTILINE)
+        if ended:
+            goes = f" (go {self.number})" if self.number > 1 else ""
+            self.bench.progress("faults", f"{int(ended[-1])} of {count} planted faults tried{goes}")
 
     def job(self, trials: Sequence[Trial], out: str, limit: float) -> dict[str, object]:
         """Return the job of `probes/agentsys_faults.py`."""

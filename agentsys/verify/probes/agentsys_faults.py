@@ -7,7 +7,8 @@ Usage: `python agentsys_faults.py`, with a JSON object on the standard input:
              "first": bool}]}.
 This process imports pytest and the modules named, never the repository's own, and forks for each trial; with `fork`
 false it starts a new Python instead. A trial without a path plants nothing; one that asks for the `first` ends with the
-first test that notices. OUT gets a JSON line for each trial. All outcomes of a trial come through a pipe that only its
+first test that notices. OUT gets a JSON line for each trial, the
+standard output a line `ended N`. All outcomes of a trial come through a pipe that only its
 process has.
 """
 
@@ -297,6 +298,7 @@ def serve(job: dict[str, Any], out: TextIO) -> None:
     """Run all trials, a few at a time."""
     waiting = deque(job["trials"])
     running: list[Child] = []
+    ended = 0
     most = job["limit"] * job["parallel"]
     while waiting or running:
         while waiting and len(running) < job["parallel"] and used() < most:
@@ -310,6 +312,9 @@ def serve(job: dict[str, Any], out: TextIO) -> None:
                 running.remove(child)
                 out.write(json.dumps(child.line()) + "\n")
                 out.flush()
+                ended += 1
+                sys.stdout.write(f"ended {ended}\n")
+                sys.stdout.flush()
 
 
 def used() -> float:

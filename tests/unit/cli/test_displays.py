@@ -15,7 +15,7 @@ from agentsys.cli.display.choose import choose, open_display
 from agentsys.cli.display.describe import describe
 from agentsys.cli.display.heartbeat import QUIET_AFTER, Heartbeat, Ticker
 from agentsys.cli.display.live import REFRESHES, LiveDisplay
-from agentsys.cli.display.plain import PlainDisplay
+from agentsys.cli.display.plain import NARRATED, PlainDisplay
 from agentsys.core.events import STAGES, EventType
 from agentsys.core.numbers import clock, count, dollars, plural, seconds
 from agentsys.core.text import clean_line, clean_text
@@ -138,7 +138,7 @@ def test_plain_writes_one_line_an_event_with_time_and_stage() -> None:
 
 def test_plain_stays_one_line_an_event_for_hostile_text() -> None:
     stream = io.StringIO()
-    events = [each for each in everything(HOSTILE) if each["type"] != "sandbox.output"]
+    events = [each for each in everything(HOSTILE) if each["type"] not in NARRATED]
     with PlainDisplay(stream) as display:
         for each in events:
             display(each)
@@ -212,6 +212,29 @@ def test_heartbeat_names_the_sandbox_while_a_program_runs() -> None:
     beat.note(event("sandbox.exec", "verify", 1, check="pytest", outcome="ok"))
     now.at += 75
     assert beat.line() == "waiting for the sandbox, 1 min 15 s"
+
+
+def test_heartbeat_names_the_running_check_with_its_progress_and_never_a_model() -> None:
+    now = Now()
+    beat = Heartbeat(now)
+    beat.note(event("check.started", "replay", 1, check="faults", number=5, of=8))
+    now.at += 2
+    assert beat.line() == "check faults (5 of 8), 2 s"
+    beat.note(event("check.progress", "replay", 1, check="faults", text="12 of 45 planted faults tried"))
+    beat.note(event("sandbox.exec", "replay", 1, check="faults", outcome="ok"))
+    now.at += 178
+    assert beat.line() == "check faults: 12 of 45 planted faults tried, 3 min 00 s"
+    beat.note(event("sandbox.stopped", "replay", 1))
+    assert "check" not in beat.line()
+
+
+@pytest.mark.parametrize("agent, stage", [("verifier", "report"), ("reporter", "report"), ("auditor", "audit")])
+def test_heartbeat_waits_for_a_model_only_where_one_is_asked(agent: str, stage: str) -> None:
+    now = Now()
+    beat = Heartbeat(now)
+    beat.note(event("stage.started", stage, agent=agent))
+    now.at += 180
+    assert "model" not in beat.line()
 
 
 # -- live --------------------------------------------------------------------------------------------------------------

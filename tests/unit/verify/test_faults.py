@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentsys.core.artifacts import Verdict
+from agentsys.core.events import EventLog
 from agentsys.verify.fidelity.mutation_report import FILE, read_report
 from agentsys.verify.fidelity.noticed import STANDING, read_standing
 from agentsys.verify.fidelity.planting import Board, Spot, spots
@@ -54,6 +55,8 @@ def test_a_test_of_values_notices_a_wrong_value(tmp_path: Path, fork: bool) -> N
     words = planted(tmp_path, "def test_it():\n    assert mean([1.0, 3.0]) == 2.0\n", fork=fork)
     assert words["/ became *"] == words["divisor dropped"] == ["asserted"]
     assert words["all values that it returns changed"] == ["asserted"]
+    said = (tmp_path / "stdout").read_text().splitlines()
+    assert said == [f"ended {number}" for number in range(1, 2 + sum(map(len, words.values())))]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,25 @@ def test_code_that_breaks_by_itself_is_told_from_a_test_that_looks(tmp_path: Pat
 
 
 # -- what is made of it ------------------------------------------------------------------------------------------------
+
+
+async def test_each_check_is_named_when_it_begins_and_planted_faults_are_counted(tmp_path: Path) -> None:
+    def faults(call: Call, files: Files) -> ExecResult:
+        put_trials(call, files)
+        return passed(b"noise\nended 3\nended 4\n")
+
+    log = EventLog(None, "test")
+    seen: list[dict[str, object]] = []
+    log.subscribe(lambda event: seen.append({**event["data"], "type": event["type"]}))  # type: ignore[dict-item]
+    work = job(write_repo(tmp_path / "repo", GREEN), tmp_path / "rounds" / "01", plan=CORE, events=log)
+    assert (await verify(work, lambda: scripted({"faults": faults}), AUDIT)).passed
+    started = [row for row in seen if row["type"] == "check.started"]
+    assert [row["check"] for row in started][:5] == ["install", "imports", "pyright", "pytest", "faults"]
+    assert [row["number"] for row in started] == list(range(1, len(started) + 1))
+    assert {row["of"] for row in started} == {len(started)}
+    progress = [str(row["text"]) for row in seen if row["type"] == "check.progress" and row["check"] == "faults"]
+    assert progress and progress[0].startswith("4 of ") and "planted faults tried" in progress[0]
+    assert any(row["type"] == "check.progress" and row["check"] == "dependence" for row in seen)
 
 
 async def judged(tmp_path: Path, word: str, number: int = 1, **changes: object) -> Verdict:

@@ -23,14 +23,15 @@ def digests(repo: Path) -> dict[str, str]:
 
 
 def run_probe(root: Path, name: str, job: dict[str, object], *options: str) -> list[dict[str, object]]:
-    """Run a probe on `root/repo` and return the lines that it wrote."""
+    """Run a probe on `root/repo` and return the lines that it wrote; what it printed is left in `root/stdout`."""
     repo = root / "repo"
     job = {"out": str(root / "out.jsonl"), "repo": str(repo), "checked": digests(repo), **job}
     env = {"PATH": os.environ["PATH"], "HOME": str(root), "PYTEST_ADDOPTS": "--no-such-option"}
     argv = [sys.executable, "-s", str(PROBES / name), *options]
-    subprocess.run(
+    done = subprocess.run(
         argv, input=json.dumps(job).encode(), cwd=repo, env=env, capture_output=True, timeout=120, check=False
     )
+    (root / "stdout").write_bytes(done.stdout)
     return [json.loads(line) for line in (root / "out.jsonl").read_text().splitlines()]
 
 
