@@ -77,7 +77,7 @@ def check_prerequisites(settings: Settings) -> None:
 def _run(prepared: Prepared, display: Display, stop: Stop) -> RunResult:
     try:
         with display:
-            return supervise(lambda: prepared.start([display]), stop)
+            return supervise(lambda: prepared.start([display]), stop, display.stopping)
     except AgentsysError as error:
         if isinstance(error, Interrupted):
             error.exit_code = stop.exit_code

@@ -31,8 +31,14 @@ class Stop:
         return EXIT_OF_SIGNAL.get(self.signal, 130)
 
 
-def supervise(work: Callable[[], Coroutine[Any, Any, T]], stop: Stop) -> T:
+def supervise(
+    work: Callable[[], Coroutine[Any, Any, T]], stop: Stop, stopping: Callable[[], bool] = lambda: False
+) -> T:
     """Run `work` in an event loop of its own.
+
+    Args:
+        stopping: called in the signal's handler; returns whether the display itself says that the run is being
+            stopped. A line is written to standard error where it does not.
 
     The first signal cancels it, with the signal's name as the message of the CancelledError, so that it can write
     down where it stands. Raises: Interrupted if it was cancelled and did not turn that into a result itself.
@@ -41,7 +47,7 @@ def supervise(work: Callable[[], Coroutine[Any, Any, T]], stop: Stop) -> T:
     async def watched() -> T:
         task = asyncio.current_task()
         assert task is not None
-        with _signals(asyncio.get_running_loop(), task, stop):
+        with _signals(asyncio.get_running_loop(), task, stop, stopping):
             return await work()
 
     try:
@@ -51,13 +57,16 @@ def supervise(work: Callable[[], Coroutine[Any, Any, T]], stop: Stop) -> T:
 
 
 @contextmanager
-def _signals(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], stop: Stop) -> Generator[None]:
+def _signals(
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], stop: Stop, stopping: Callable[[], bool]
+) -> Generator[None]:
     # Not `loop.add_signal_handler`: its callbacks wait for the loop, which must not hold up the second Ctrl-C.
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.signal:
             _at_once(number)
         stop.signal = number
-        _tell(_FIRST)
+        if not stopping():
+            _tell(_FIRST)
         loop.call_soon_threadsafe(task.cancel, signal.Signals(number).name)
 
     before = {number: signal.getsignal(number) for number in EXIT_OF_SIGNAL}

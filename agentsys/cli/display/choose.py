@@ -17,6 +17,10 @@ class Display(AbstractContextManager["Display", None], Protocol):
 
     def __call__(self, event: Event) -> None: ...
 
+    def stopping(self) -> bool:
+        """Note that the run is being stopped; True where the display shows it. Called in a signal's handler."""
+        ...
+
 
 def choose(name: DisplayName, stream: TextIO, env: dict[str, str] | None = None) -> Literal["live", "plain", "quiet"]:
     """Return which display `auto` stands for: the live table only where a terminal can redraw it."""

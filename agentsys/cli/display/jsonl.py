@@ -42,6 +42,9 @@ class JsonDisplay(AbstractContextManager["JsonDisplay", None]):
     def __exit__(self, *_: object) -> None:
         return None
 
+    def stopping(self) -> bool:
+        return False
+
     def __call__(self, event: Event) -> None:
         self._seq = int(str(event.get("seq", self._seq + 1)))
         self._run = str(event.get("run", self._run))

@@ -21,6 +21,7 @@ from agentsys.core.text import clean_line
 REFRESHES = 2
 """Redraws a second."""
 STYLES = {"passed": "green", "done": "green", "running": "bold", "waiting": "dim"}
+STOPPING = "stopping in order, Ctrl-C once more stops at once; "
 LASTING = frozenset({"warning", "limit.reached"})
 """Events that stay on the screen above the table."""
 
@@ -32,6 +33,7 @@ class LiveDisplay(Progress):
         self._heartbeat = Heartbeat(clock)
         self._verbose = verbose
         self._title = ""
+        self._stopping = False
         self._stages: dict[str, Task] = {}
         super().__init__(
             _Cell(lambda task: Text(task.description, style="dim" if _waits(task) else "")),
@@ -69,11 +71,17 @@ class LiveDisplay(Progress):
         if kind in LASTING or (self._verbose and kind == "agent.message"):
             self.console.print(Text(describe(event), overflow="fold"))
 
+    def stopping(self) -> bool:
+        """Note it and do no more: locks may be held where the signal came. The next redraw shows it."""
+        self._stopping = True
+        return self.live.is_started
+
     def get_renderables(self) -> Iterable[RenderableType]:
         """Return title, table and heartbeat as they are now; called by the refresh thread."""
         with self._lock:
             title = [Text(self._title, style="bold", no_wrap=True, overflow="ellipsis")] if self._title else []
-            beat = Text(f"  {clean_line(self._heartbeat.line(), 110)}", no_wrap=True, overflow="ellipsis")
+            words = f"{STOPPING}{self._heartbeat.line()}" if self._stopping else self._heartbeat.line()
+            beat = Text(f"  {clean_line(words, 110)}", no_wrap=True, overflow="ellipsis")
             return [*title, self.make_tasks_table(self._stages.values()), beat]
 
     def _take(self, task: Task, event: Event) -> None:

@@ -40,6 +40,9 @@ class PlainDisplay(AbstractContextManager["PlainDisplay", None]):
     def __exit__(self, *_: object) -> None:
         self._ticker.stop()
 
+    def stopping(self) -> bool:
+        return False
+
     def __call__(self, event: Event) -> None:
         with self._lock:
             self._heartbeat.note(event)
@@ -85,6 +88,9 @@ class QuietDisplay(AbstractContextManager["QuietDisplay", None]):
 
     def __exit__(self, *_: object) -> None:
         return None
+
+    def stopping(self) -> bool:
+        return False
 
     def __call__(self, event: Event) -> None:
         if event.get("type") in NEEDS_ATTENTION:

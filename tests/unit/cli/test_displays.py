@@ -315,6 +315,14 @@ def test_live_says_what_is_waited_for_in_a_long_silence() -> None:
     assert rows(display)["waiting"] == "waiting for the model (planner), 1 min 00 s"
 
 
+def test_live_shows_at_once_that_the_run_is_being_stopped() -> None:
+    with LiveDisplay(Terminal()) as display:
+        display(event("stage.started", "plan", agent="planner"))
+        assert display.stopping()
+        assert rows(display)["stopping"].startswith("stopping in order, Ctrl-C once more stops at once; started")
+    assert not display.stopping()
+
+
 def test_live_table_fits_80_columns_and_shows_text_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")

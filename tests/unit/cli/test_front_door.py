@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,17 @@ import pytest
 
 from scripted.recording import write_paper
 
+STANDS_STILL = """
+import sys
+
+class Gate:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            print("here", file=sys.stderr, flush=True)
+            sys.stdin.read()
+
+sys.meta_path.insert(0, Gate())
+"""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -28,3 +41,28 @@ def test_a_run_that_stops_after_reading_needs_no_model_and_asks_none(agentsys: R
     assert (record["reason_code"], record["usage"]["calls"]) == ("stopped", 0)
     assert (run / "paper" / "paper.json").is_file()
     assert not (run / "llm").exists() and not (run / "plan").exists()
+
+
+@pytest.mark.parametrize("module", ["typer", "agentsys.paper"])
+def test_ctrl_c_is_answered_while_modules_are_loaded_and_while_a_paper_is_read(
+    module: str, tmp_path: Path, clean_env: dict[str, str]
+):
+    # The program stands still where it loads the module, until the test has sent its signal.
+    (tmp_path / "sitecustomize.py").write_text(STANDS_STILL.format(module=module))
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.4\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agentsys", "read", "paper.pdf"],
+        cwd=tmp_path,
+        env=clean_env | {"PYTHONPATH": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stderr is not None and process.stdin is not None
+    assert process.stderr.readline() == "here\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    out, err = process.communicate(timeout=30)
+    assert (out, err.strip()) == ("", "interrupted")
