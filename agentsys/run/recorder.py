@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pydantic import ValidationError
 
 from agentsys.core.errors import EXIT_CODES, AgentsysError, GitError, LimitReached
-from agentsys.core.events import EventLog, Stage, Step, utc_now
+from agentsys.core.events import STAGES, EventLog, Stage, Step, utc_now
 from agentsys.core.prompts import template_hash
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, process_start
@@ -53,8 +53,10 @@ class RunRecorder:
         self._events.emit(
             "run.started", id=self.record.id, title=self.record.title, path=str(self._run.path), model=settings.model
         )
-        if "read" in self.record.seconds:
-            self._events.emit("stage.finished", stage="read", seconds=self.record.seconds["read"])
+        # Where a run is taken up again its last stage is due once more.
+        for stage in STAGES:
+            if stage in self.record.seconds and (stage == "read" or stage != self.record.stage):
+                self._events.emit("stage.finished", stage=stage, seconds=self.record.seconds[stage])
 
     def turn(self, step: Step, speaker: str) -> None:
         """Note that another step begins, and who takes it."""

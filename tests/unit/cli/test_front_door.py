@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scripted.recording import write_paper
+from scripted.answers import CORE_RIGHT, first_version
+from scripted.recording import write_paper, write_recording
 
 STANDS_STILL = """
 import sys
@@ -66,3 +67,14 @@ def test_ctrl_c_is_answered_while_modules_are_loaded_and_while_a_paper_is_read(
     assert process.wait(timeout=30) == 130
     out, err = process.communicate(timeout=30)
     assert (out, err.strip()) == ("", "interrupted")
+
+
+def test_stages_that_were_finished_before_are_shown_as_done_after_resume(agentsys: Run, paper: Path, tmp_path: Path):
+    recording = write_recording(tmp_path / "recording", paper, first_version(CORE_RIGHT))
+    begun = agentsys("implement", str(paper), "--replay", str(recording), "--stop-after", "plan")
+    assert begun.returncode == 5, begun.stderr
+    done = agentsys("resume", "--set", "stop_after=analyse", "--display", "plain")
+    assert "asked to stop after the analysis" in done.stdout, done.stderr
+    lines = [line.split()[1:4] for line in done.stderr.splitlines()]
+    before = lines[: lines.index(["analyse", "started,", "analyzer"])]
+    assert [line[0] for line in before if line[1:3] == ["done", "in"]] == ["read", "screen", "plan"]
