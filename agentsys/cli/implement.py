@@ -42,6 +42,9 @@ def implement(
     time_limit: opt.TimeLimit = None,
     round_timeout: opt.RoundTimeout = None,
     sandbox: opt.Sandbox = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask whether a file that looks like no paper is one.")
+    ] = False,
     policy: Annotated[str | None, typer.Option(help="`default`, or a file that adds rules.", metavar="NAME")] = None,
     review: opt.Review = None,
     display: opt.DisplayOption = None,
@@ -94,7 +97,7 @@ def implement(
         found = local_paper(paper, arxiv=settings.arxiv_url, offline=settings.offline, say=note)
         settings = settings.model_copy(update={"source": settings.source or found.source})
 
-        async def start(subscribers: Sequence[Subscriber]) -> RunResult:
+        async def start(subscribers: Sequence[Subscriber], sure: bool) -> RunResult:
             from agentsys.run import pipeline
 
             return await pipeline.implement(
@@ -105,6 +108,7 @@ def implement(
                 sources=sources,
                 subscribers=subscribers,
                 password=password,
+                sure=sure or yes or settings.stop_after == "read",
             )
 
         return Prepared(settings, start)

@@ -67,7 +67,7 @@ def resume(
             typer.echo(on_disk(chosen), err=True)
         settings = stored.model_copy(update={"display": here.display, "runs_dir": chosen.path.parent})
 
-        async def start(subscribers: Sequence[Subscriber]) -> RunResult:
+        async def start(subscribers: Sequence[Subscriber], _sure: bool) -> RunResult:
             from agentsys.run import pipeline
 
             return await pipeline.resume(chosen, settings, subscribers=subscribers, password=password)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,9 +16,10 @@ from agentsys.cli.display.jsonl import JsonDisplay, own_stdout
 from agentsys.cli.output import error_data, exit_with
 from agentsys.cli.policy import read_policy
 from agentsys.cli.supervise import Stop, supervise
-from agentsys.core.errors import EXIT_CODES, AgentsysError, Interrupted
+from agentsys.core.errors import EXIT_CODES, AgentsysError, DoubtfulPaper, Interrupted
 from agentsys.core.events import Subscriber
 from agentsys.core.settings import Settings
+from agentsys.core.text import clean_line
 
 if TYPE_CHECKING:
     from agentsys.run.pipeline import RunResult
@@ -28,7 +30,8 @@ class Prepared:
     """A run that is ready to begin: its settings, and what starts it."""
 
     settings: Settings
-    start: Callable[[Sequence[Subscriber]], Coroutine[Any, Any, RunResult]]
+    start: Callable[[Sequence[Subscriber], bool], Coroutine[Any, Any, RunResult]]
+    """Given subscribers, and whether the user is sure that the file is a paper."""
 
 
 def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) -> NoReturn:
@@ -46,9 +49,9 @@ def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) ->
     stop = Stop()
     if json or prepared.settings.display == "json":
         with own_stdout() as stream:
-            result = _run(prepared, JsonDisplay(stream), stop)
+            result = _run(prepared, lambda: JsonDisplay(stream), stop)
     else:
-        result = _run(prepared, open_display(prepared.settings.display, verbose=verbose), stop)
+        result = _run(prepared, lambda: open_display(prepared.settings.display, verbose=verbose), stop)
         _print_summary(result)
     raise typer.Exit(exit_code(result, stop))
 
@@ -74,16 +77,29 @@ def check_prerequisites(settings: Settings) -> None:
     read_policy(settings.policy, settings.review)
 
 
-def _run(prepared: Prepared, display: Display, stop: Stop) -> RunResult:
+def _run(prepared: Prepared, make_display: Callable[[], Display], stop: Stop) -> RunResult:
+    display = make_display()
     try:
-        with display:
-            return supervise(lambda: prepared.start([display]), stop, display.stopping)
+        try:
+            return _shown(prepared, display, stop, sure=False)
+        except DoubtfulPaper as error:
+            if isinstance(display, JsonDisplay) or not sys.stdin.isatty():
+                raise
+            if not typer.confirm(f"{clean_line(error.message, 300)}. Go on?", err=True):
+                raise typer.Exit(error.exit_code) from error
+        display = make_display()
+        return _shown(prepared, display, stop, sure=True)
     except AgentsysError as error:
         if isinstance(error, Interrupted):
             error.exit_code = stop.exit_code
         if isinstance(display, JsonDisplay):
             _complete(display, error)
         exit_with(error)
+
+
+def _shown(prepared: Prepared, display: Display, stop: Stop, *, sure: bool) -> RunResult:
+    with display:
+        return supervise(lambda: prepared.start([display], sure), stop, display.stopping)
 
 
 def _complete(display: JsonDisplay, error: AgentsysError) -> None:

@@ -4,6 +4,7 @@
     ├── InternalError                 1          internal_error
     ├── UsageError (ValueError)       2          config_error
     │   └── PaperError                2 or 3
+    │       └── DoubtfulPaper
     ├── PrerequisiteError             3          config_error
     │   └── SandboxUnavailable
     ├── ProviderError                 4          provider_error
@@ -99,6 +100,10 @@ class PaperError(UsageError):
     def __init__(self, message: str, hint: str = "", *, exit_code: int = 2) -> None:
         super().__init__(message, hint)
         self.exit_code = exit_code
+
+
+class DoubtfulPaper(PaperError):
+    """What was read does not look like a paper, and nobody has said that it is one."""
 
 
 class PrerequisiteError(AgentsysError):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from agentsys.paper.load import read_paper as read_paper
     from agentsys.paper.model import Paper as Paper
     from agentsys.paper.options import ReadOptions as ReadOptions
+    from agentsys.paper.plausible import unlike_a_paper as unlike_a_paper
     from agentsys.paper.query import excerpt as excerpt
     from agentsys.paper.query import find_section as find_section
     from agentsys.paper.query import summary_rows as summary_rows
@@ -22,6 +23,7 @@ _HOMES = {
     "load": ("read_paper",),
     "model": ("Paper",),
     "options": ("ReadOptions",),
+    "plausible": ("unlike_a_paper",),
     "query": ("excerpt", "find_section", "summary_rows", "trust_lines"),
     "render": ("to_markdown",),
     "store": ("load_paper", "write_paper"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from agentsys.paper.model import Block, Equation, ListBlock, Paper, Paragraph, Section, Table
+from agentsys.paper.plausible import unlike_a_paper
 
 SHORTEST_QUOTE = 12
 """Letters and digits below which a quote could be found anywhere."""
@@ -111,7 +112,9 @@ def trust_lines(paper: Paper) -> list[str]:
 
     Empty where nothing is in doubt, which does not say that everything was read rightly.
     """
-    lines = [f"in doubt: {doubt}" for doubt in paper.doubts]
+    unlike = unlike_a_paper(paper)
+    lines = [f"this may be no paper: {unlike}"] if unlike else []
+    lines += [f"in doubt: {doubt}" for doubt in paper.doubts]
     blocks: dict[int | None, list[Block]] = {}
     for block in paper.blocks():
         blocks.setdefault(block.page, []).append(block)

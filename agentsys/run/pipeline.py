@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentsys.core.errors import AgentsysError, Interrupted, LimitReached
+from agentsys.core.errors import AgentsysError, DoubtfulPaper, Interrupted, LimitReached
 from agentsys.core.events import EventLog, Subscriber, utc_now
 from agentsys.core.files import write_json
 from agentsys.core.rounds import Rounds
@@ -54,6 +54,7 @@ async def implement(
     sources: Mapping[str, SettingValue] | None = None,
     subscribers: Sequence[Subscriber] = (),
     password: str = "",
+    sure: bool = True,
 ) -> RunResult:
     """Turn a paper into a verified repository.
 
@@ -65,13 +66,16 @@ async def implement(
         sources: where each setting came from, for the record.
         subscribers: called with every event.
         password: opens an encrypted PDF; goes to the reader and is stored nowhere.
+        sure: go on with what does not look like a paper.
 
     Returns: the result, whatever the final status; expected failures after the run directory exists are a status.
 
-    Raises: PaperError before anything is written, if the paper cannot be read.
+    Raises: PaperError before anything is written, if the paper cannot be read; DoubtfulPaper unless `sure`.
     """
     started = time.monotonic()
     read = await read_as_set(paper, settings, password)
+    if not sure:
+        _refuse_doubtful(read)
     run = create(settings.runs_dir, read.title)
     run.lock()
     record = RunRecord(
@@ -109,6 +113,16 @@ async def resume(
         paper = Path(record.paper_path)
         store_paper(await read_as_set(paper, settings, password), paper, run.paper, password)
     return await _drive(run, record, settings, subscribers)
+
+
+def _refuse_doubtful(read: Paper) -> None:
+    from agentsys.paper import unlike_a_paper
+
+    if unlike := unlike_a_paper(read):
+        raise DoubtfulPaper(
+            f"`{read.source}` may be no paper: {unlike}",
+            "`agentsys read` shows what was found in it; `--yes` goes on with it all the same",
+        )
 
 
 async def read_as_set(paper: Path, settings: Settings, password: str) -> Paper:

@@ -79,6 +79,7 @@ def install(end: str) -> dict[str, object]:
         sources: Mapping[str, SettingValue] = {},
         subscribers: Sequence[Subscriber] = (),
         password: str = "",
+        sure: bool = True,
     ) -> RunResult:
         called.update(paper=paper, settings=settings, request=request, sources=sources)
         if end.startswith("early:"):

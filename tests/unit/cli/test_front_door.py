@@ -78,3 +78,29 @@ def test_stages_that_were_finished_before_are_shown_as_done_after_resume(agentsy
     lines = [line.split()[1:4] for line in done.stderr.splitlines()]
     before = lines[: lines.index(["analyse", "started,", "analyzer"])]
     assert [line[0] for line in before if line[1:3] == ["done", "in"]] == ["read", "screen", "plan"]
+
+
+NO_PAPERS = {
+    "sentence.txt": ("Please write a sorting function.\n", "5 words"),
+    "pyproject.toml": ('[project]\nname = "x"\ndependencies = ["numpy"]\n' * 40, "plain text"),
+    "letter.docx": ("# Dear reader\n\n" + "I write to say hello. " * 60, "plain text"),
+}
+
+
+@pytest.mark.parametrize("name", NO_PAPERS)
+def test_what_is_no_paper_is_doubted_and_refused_where_nobody_can_be_asked(name: str, agentsys: Run, tmp_path: Path):
+    text, why = NO_PAPERS[name]
+    (tmp_path / name).write_text(text)
+    read = agentsys("read", name)
+    assert read.returncode == 0 and why in read.stderr and "may be no paper" in read.stderr
+    refused = agentsys("implement", name, "--model", "m", env={"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
+    assert refused.returncode == 2 and "may be no paper" in refused.stderr and "`--yes`" in refused.stderr
+    assert not (tmp_path / "agentsys-runs").exists()
+    recording = write_recording(tmp_path / "recording", tmp_path / name, {})
+    known = agentsys("implement", name, "--yes", "--replay", str(recording))
+    assert "may be no paper" in known.stderr and (tmp_path / "agentsys-runs" / "latest").exists()
+
+
+def test_a_paper_is_not_doubted(agentsys: Run, paper: Path):
+    done = agentsys("read", str(paper))
+    assert (done.returncode, "no paper" in done.stderr) == (0, False)
