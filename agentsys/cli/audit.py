@@ -19,7 +19,9 @@ def audit(
     target: Annotated[
         str, typer.Argument(help="A repository, or a run by path or id; or `verify`.", metavar="PATH|verify")
     ],
-    folder: Annotated[Path | None, typer.Argument(help="After `verify`: the audit folder.", metavar="DIR")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="After `verify`: a run, or an audit folder.", metavar="DIR")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--audit-dir", help="Write record, SARIF, SBOM and page there.", metavar="DIR")
     ] = None,
@@ -44,14 +46,14 @@ def audit(
         elif folder is not None:
             raise UsageError(f"`{folder}` is one argument too many", "`agentsys audit verify DIR` verifies an audit")
         else:
-            refusal = _audit(opt.folder_or_run(target), out, environment, advisories, name, json)
+            refusal = _audit(target, out, environment, advisories, name, json)
     # Outside: under `--json` the decisions alone stand on standard output.
     if refusal is not None:
         raise refusal
 
 
 def _audit(
-    root: Path, out: Path | None, environment: Path | None, data: Path | None, name: str | None, json: bool
+    target: str, out: Path | None, environment: Path | None, data: Path | None, name: str | None, json: bool
 ) -> BlockedError | None:
     from agentsys.audit.release import known_results, last_installed
     from agentsys.core.rundir import RunDir
@@ -60,9 +62,8 @@ def _audit(
     from agentsys_policies.errors import PolicyError
     from agentsys_policies.repository import audit_repository, read_installed
 
-    title = root.resolve().name
-    run = root if (root / "run.json").is_file() else None
-    root = root / "repo" if run is not None else root
+    root, run = opt.repository_of(target)
+    title = (run or root).resolve().name
     if not root.is_dir():
         raise UsageError(f"`{root}` is not a folder", "name a repository or a run")
     policy = load_policy(name)
@@ -88,8 +89,10 @@ def _audit(
 def _verify(folder: Path, head: str, json: bool) -> BlockedError | None:
     from agentsys_policies.record import verify
 
+    folder = opt.folder_or_run(str(folder))
+    folder = folder / "audit" if (folder / "run.json").is_file() else folder
     if not folder.is_dir():
-        raise UsageError(f"`{folder}` is not a folder", "name the audit folder of a run or of a release")
+        raise UsageError(f"`{folder}` is not a folder", "name a run, or the audit folder of a run or of a release")
     problems = verify(folder, head=head)
     if json:
         show_json({"folder": str(folder), "problems": problems})

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 def evaluate(
     repo: Annotated[Path, typer.Argument(help="A repository, or a run by path or id.", metavar="REPO")],
-    paper: Annotated[Path, typer.Option(help="The paper that it should implement.", metavar="PAPER")],
+    paper: Annotated[
+        Path | None, typer.Option(help="The paper that it should implement; of a run its own.", metavar="PAPER")
+    ] = None,
     rubric: Annotated[
         Path | None, typer.Option(help="Rubric as a tree, in PaperBench's form.", metavar="R.json")
     ] = None,
@@ -55,7 +57,12 @@ def evaluate(
         from agentsys.core.settings_layers import load_settings
 
         opt.use_env_file(env_file)
-        repo = opt.folder_or_run(str(repo))
+        inner, run = opt.repository_of(str(repo))
+        repo = run or inner
+        paper = paper or (opt.paper_of(run) if run is not None else None)
+        if paper is None:
+            raise UsageError("which paper `REPO` should implement is not known", "name it with `--paper PAPER`")
+        replay = opt.folder_or_run(str(replay)) if replay is not None else None
         flags = {"backend": sandbox, "budget": budget, "max_tokens": max_tokens, "replay": replay}
         settings, _ = load_settings(flags=flags, sets=sets or (), config=config)
         if judge is None:

@@ -55,7 +55,7 @@ def implement(
     sets: opt.Sets = None,
     env_file: opt.EnvFile = None,
     replay: Annotated[
-        Path | None, typer.Option(help="Take the model's answers from this recording; needs no key.", metavar="DIR")
+        Path | None, typer.Option(help="Take the model's answers from this recording or run; no key.", metavar="DIR")
     ] = None,
 ) -> None:
     """Read a paper and deliver a code repository that was installed, run, repaired and replayed in a sandbox.
@@ -84,7 +84,7 @@ def implement(
             "policy": policy,
             "review": review,
             "display": "quiet" if quiet else display,
-            "replay": replay,
+            "replay": opt.folder_or_run(str(replay)) if replay is not None else None,
         }
         opt.use_env_file(env_file)
         settings, sources = load_settings(flags=flags, sets=sets or (), config=config)

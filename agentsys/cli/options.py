@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from agentsys.core.errors import UsageError
-from agentsys.core.rundir import find
+from agentsys.core.rundir import RunDir, find
 from agentsys.core.settings_layers import load_settings
 from agentsys.core.settings_text import duration, read_env_file
 from agentsys_sandbox import backends
@@ -106,6 +106,26 @@ def folder_or_run(name: str) -> Path:
         return find(runs_dir_of(None), name).path
     except UsageError as error:
         raise UsageError(f"`{name}` is not a folder, and {error.message}", error.hint) from error
+
+
+def repository_of(name: str) -> tuple[Path, Path | None]:
+    """Return the folder of a repository, and that of its run where it is one's.
+
+    Raises: UsageError where there is no such folder, or the run has none yet.
+    """
+    path = folder_or_run(name)
+    run = path if (path / "run.json").is_file() else None
+    if run is None:
+        return path, None
+    if not (run / "repo").is_dir():
+        raise UsageError(f"run `{run.resolve().name}` has no repository yet", "go on with it: `agentsys resume`")
+    return run / "repo", run
+
+
+def paper_of(run: Path) -> Path:
+    """Return the paper that a run keeps; for LaTeX sources the place that it was read from."""
+    stored = sorted((run / "paper").glob("source.*"))
+    return stored[0] if stored else Path(RunDir(run).read().paper_path)
 
 
 def runs_dir_of(path: Path | None) -> Path:

@@ -104,3 +104,27 @@ def test_what_is_no_paper_is_doubted_and_refused_where_nobody_can_be_asked(name:
 def test_a_paper_is_not_doubted(agentsys: Run, paper: Path):
     done = agentsys("read", str(paper))
     assert (done.returncode, "no paper" in done.stderr) == (0, False)
+
+
+def test_the_id_of_a_run_is_understood_wherever_a_run_is_meant(agentsys: Run, paper: Path, tmp_path: Path):
+    recording = write_recording(tmp_path / "recording", paper, first_version(CORE_RIGHT))
+    begun = agentsys("implement", str(paper), "--replay", str(recording), "--stop-after", "code")
+    assert begun.returncode == 5, begun.stderr
+    paper.unlink()
+    run = (tmp_path / "agentsys-runs" / "latest").resolve()
+    for name in (run.name[-4:], "latest"):
+        assert "bash reproduce.sh smoke" in agentsys("audit", name).stdout
+        assert agentsys("audit", "verify", name).stdout.strip() == "the record is whole"
+        scored = agentsys("evaluate", name, "--static")
+        assert scored.returncode == 0 and "measured:" in scored.stdout, scored.stderr
+    copy = tmp_path / "copy.md"
+    copy.write_text((run / "paper" / "source.md").read_text())
+    again = agentsys("implement", str(copy), "--replay", run.name[-4:], "--stop-after", "plan", "--yes")
+    assert "asked to stop after the plan" in again.stdout, again.stderr
+
+
+def test_a_run_without_a_repository_is_said_to_have_none(agentsys: Run, paper: Path):
+    agentsys("implement", str(paper), "--stop-after", "read")
+    for command in (("audit", "latest"), ("evaluate", "latest", "--static")):
+        done = agentsys(*command)
+        assert done.returncode == 2 and "has no repository yet" in done.stderr
