@@ -40,6 +40,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the evaluation.", metavar="DIR")] = None,
     sandbox: opt.Sandbox = None,
     budget: opt.Budget = None,
+    prices: opt.Prices = None,
     max_tokens: opt.MaxTokens = None,
     replay: Annotated[Path | None, typer.Option(help="Take the judge's answers from here.", metavar="DIR")] = None,
     json: opt.JsonRows = False,
@@ -63,7 +64,13 @@ def evaluate(
         if paper is None:
             raise UsageError("which paper `REPO` should implement is not known", "name it with `--paper PAPER`")
         replay = opt.folder_or_run(str(replay)) if replay is not None else None
-        flags = {"backend": sandbox, "budget": budget, "max_tokens": max_tokens, "replay": replay}
+        flags = {
+            "backend": sandbox,
+            "budget": budget,
+            "prices": prices or None,
+            "max_tokens": max_tokens,
+            "replay": replay,
+        }
         settings, _ = load_settings(flags=flags, sets=sets or (), config=config)
         if judge is None:
             judge = settings.agent_models.get("judge") or None

@@ -38,6 +38,7 @@ def implement(
         Literal["read", "plan", "claims", "analyse", "code"] | None, typer.Option(help="End after this stage.")
     ] = None,
     budget: opt.Budget = None,
+    prices: opt.Prices = None,
     max_tokens: opt.MaxTokens = None,
     time_limit: opt.TimeLimit = None,
     round_timeout: opt.RoundTimeout = None,
@@ -77,6 +78,7 @@ def implement(
             "claim_budget": opt.seconds_of(claim_budget),
             "stop_after": stop_after,
             "budget": budget,
+            "prices": prices or None,
             "max_tokens": max_tokens,
             "time_limit": opt.seconds_of(time_limit),
             "round_timeout": opt.seconds_of(round_timeout),

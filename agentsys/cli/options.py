@@ -38,6 +38,10 @@ ModelName = Annotated[
     str | None, typer.Option("--model", "-m", help="Model, as its provider calls it.", metavar="NAME")
 ]
 Budget = Annotated[float | None, typer.Option(help="Stop before more US dollars are spent.", metavar="USD")]
+Prices = Annotated[
+    list[str] | None,
+    typer.Option("--price", help="What a model costs, in US dollars a million tokens.", metavar="NAME=IN/OUT"),
+]
 MaxTokens = Annotated[int | None, typer.Option(help="Stop before more tokens are used.", metavar="N")]
 TimeLimit = Annotated[str | None, typer.Option(help="Stop after this wall-clock time.", metavar="2h")]
 RoundTimeout = Annotated[str | None, typer.Option(help="Longest time of one command in the sandbox.", metavar="20m")]

@@ -52,6 +52,7 @@ def _none_of(names: Iterable[str]) -> PydanticCustomError:
 
 RoleName = Annotated[str, AfterValidator(_role)]
 ProviderName = Annotated[str, AfterValidator(_provider)]
+Price = Annotated[str, Field(pattern=r"^[^=\s]+=\d+(\.\d+)?/\d+(\.\d+)?$")]
 BackendName = Annotated[str, AfterValidator(_backend)]
 
 
@@ -88,6 +89,8 @@ class Settings(BaseModel):
     """Repair rounds after the first verification."""
     budget: float | None = Field(default=None, ge=0)
     """US dollars; None has no limit."""
+    prices: list[Price] = Field(default_factory=list[Price])
+    """`NAME=IN/OUT`: what models of your own cost, in US dollars a million tokens; counts before the price list."""
     max_tokens: int | None = Field(default=None, ge=0)
     """Prompt and completion tokens together; None has no limit."""
     time_limit: float | None = Field(default=None, gt=0)

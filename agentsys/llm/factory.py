@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from agentsys.core.settings import Settings
 from agentsys.llm.client import Model
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
-from agentsys.llm.prices import price_of
+from agentsys.llm.prices import own_prices, price_of
 from agentsys.llm.provider import Provider
 from agentsys.llm.replay import ReplaySource
 from agentsys.llm.source import LiveSource, Source
@@ -50,7 +50,7 @@ def build_model(
     Raises: PrerequisiteError if a model name, a key, a package or the recording is missing.
     """
     store = Store(llm_dir)
-    ledger = Ledger(llm_dir / "ledger.jsonl", store)
+    ledger = Ledger(llm_dir / "ledger.jsonl", store, own_prices(settings.prices))
     limits = Limits(settings.budget, settings.max_tokens, deadline, settings.replay is not None, again)
     source: Source
     if settings.replay is not None:
@@ -80,7 +80,7 @@ def build_providers(settings: Settings, environ: Mapping[str, str]) -> dict[str,
             "name one with `--model NAME` or AGENTSYS_MODEL, or replay a recording with `--replay`",
         )
     if settings.budget is not None:
-        _check_prices(settings.models)
+        _check_prices(settings)
     shared = {name: _provider(name, settings, environ) for name in settings.models}
     return {role: shared[settings.model_of(role)] for role in ("", *settings.agent_models)}
 
@@ -189,12 +189,15 @@ def is_local(url: str) -> bool:
     return address.is_loopback or address.is_private
 
 
-def _check_prices(models: Iterable[str]) -> None:
-    unknown = ", ".join(sorted(f"`{name}`" for name in models if price_of(name, Usage(1, 0, 1)) is None))
+def _check_prices(settings: Settings) -> None:
+    own = own_prices(settings.prices)
+    names = [name for name in settings.models if price_of(name, Usage(1, 0, 1), own=own) is None]
+    unknown = ", ".join(sorted(f"`{name}`" for name in names))
     if unknown:
         raise PrerequisiteError(
             f"the price of {unknown} is unknown, so `--budget` cannot be kept",
-            "limit the tokens with `--max-tokens` instead of `--budget`",
+            f"say what it costs with `--price {names[0]}=IN/OUT`, in US dollars a million tokens, or limit the tokens "
+            "with `--max-tokens`",
         )
 
 

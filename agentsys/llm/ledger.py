@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from agentsys.llm.prices import price_of
+from agentsys.llm.prices import OwnPrices, price_of
 from agentsys.llm.store import Recording, Store
 from agentsys.llm.types import Usage
 
@@ -33,12 +33,14 @@ class Line(BaseModel):
     images: int = 0
 
     @classmethod
-    def of(cls, recording: Recording) -> Line:
+    def of(cls, recording: Recording, own: OwnPrices | None = None) -> Line:
         """Make the line of a recorded call."""
         usage = recording.tokens
-        price = price_of(recording.model, usage, recording.ts)
-        if price is None and recording.asked != recording.model:
-            price = price_of(recording.asked, usage, recording.ts)
+        names = list(dict.fromkeys((recording.model, recording.asked)))
+        if own and recording.asked in own:  # an endpoint may answer by another name than it is asked by
+            names = [recording.asked]
+        prices = (price_of(name, usage, recording.ts, own) for name in names)
+        price = next((found for found in prices if found is not None), None)
         return cls(
             id=recording.id,
             key=str(recording.key),
@@ -59,12 +61,12 @@ class Ledger:
     line need not wait for the disk.
     """
 
-    def __init__(self, path: Path, store: Store) -> None:
-        self._path = path
+    def __init__(self, path: Path, store: Store, own: OwnPrices | None = None) -> None:
+        self._path, self._own = path, own
         self.lines: list[Line] = []
         self._usage, self._price, self._unpriced = Usage(), 0.0, False
         for line in _read(path):
-            self._count(line)
+            self._count(self._priced(line, store))
         booked = {line.id for line in self.lines}
         for recording in store.all():
             if recording.id and recording.id not in booked:
@@ -72,12 +74,19 @@ class Ledger:
 
     def append(self, recording: Recording) -> Line:
         """Book one recorded call."""
-        line = Line.of(recording)
+        line = Line.of(recording, self._own)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line.model_dump_json() + "\n")
         self._count(line)
         return line
+
+    def _priced(self, line: Line, store: Store) -> Line:
+        """Price a call whose price was not known when it was made, and is now."""
+        if line.price is not None or not self._own:
+            return line
+        recording = next((item for item in store.all() if item.id == line.id), None)
+        return line if recording is None else line.model_copy(update={"price": Line.of(recording, self._own).price})
 
     def _count(self, line: Line) -> None:
         self.lines.append(line)

@@ -47,7 +47,7 @@ class Limits:
             models = ", ".join(sorted({f"`{line.model}`" for line in ledger.lines if line.price is None}))
             raise PrerequisiteError(
                 f"the price of {models} is unknown, so `--budget` cannot be kept",
-                f"limit the tokens with `--max-tokens` instead of `--budget`, and {self.again}",
+                f"name it with `--price NAME=IN/OUT`, or limit the tokens with `--max-tokens`, and {self.again}",
             )
         if cost >= self.budget:
             raise LimitReached(

@@ -1,21 +1,39 @@
-"""What a call costs, from the price list that ships with genai-prices (no network)."""
+"""What a call costs: the user's own price, or the price list that ships with genai-prices (no network)."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from agentsys.llm.types import Usage
 
+OwnPrices = Mapping[str, tuple[float, float]]
+"""US dollars a million tokens, of input and output, by the model's name."""
 
-def price_of(model: str, usage: Usage, when: str = "") -> float | None:
+
+def own_prices(rows: Sequence[str]) -> OwnPrices:
+    """Read the setting `prices`, whose rows are `NAME=IN/OUT`."""
+    found: dict[str, tuple[float, float]] = {}
+    for row in rows:
+        name, _, numbers = row.partition("=")
+        into, _, out = numbers.partition("/")
+        found[name] = float(into), float(out)
+    return found
+
+
+def price_of(model: str, usage: Usage, when: str = "", own: OwnPrices | None = None) -> float | None:
     """Return the price of a call in US dollars, or None where the model's price is not known.
 
     Args:
         model: the provider's name; a prefix as routers use it (`openai/gpt-5`) is understood.
         usage: tokens of the call.
         when: ISO time of the call, since prices change; empty means now.
+        own: what the user says that models cost; it counts before the list, cached tokens as others.
     """
+    if own and model in own:
+        into, out = own[model]
+        return (usage.prompt * into + usage.completion * out) / 1e6
     for name, provider in _names(model):
         price = _look_up(name, provider, usage, _time(when))
         if price is not None:

@@ -128,3 +128,14 @@ def test_a_run_without_a_repository_is_said_to_have_none(agentsys: Run, paper: P
     for command in (("audit", "latest"), ("evaluate", "latest", "--static")):
         done = agentsys(*command)
         assert done.returncode == 2 and "has no repository yet" in done.stderr
+
+
+def test_a_budget_is_kept_for_a_model_of_ones_own_whose_price_is_named(agentsys: Run, paper: Path):
+    nowhere = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    command = ("implement", str(paper), "--model", "my-own", "--budget", "1", "--set", "attempts=1")
+    refused = agentsys(*command, env=nowhere)
+    assert refused.returncode == 3 and "--price my-own=IN/OUT" in refused.stderr
+    wrong = agentsys(*command, "--price", "my-own=cheap", env=nowhere)
+    assert wrong.returncode == 2 and "prices" in wrong.stderr
+    taken = agentsys(*command, "--price", "my-own=0.2/0.6", env=nowhere)
+    assert taken.returncode == 4 and "price" not in taken.stderr

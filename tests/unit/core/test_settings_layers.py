@@ -194,6 +194,7 @@ BARRED = [
     "offline",
     "package_cooldown_days",
     "policy",
+    "prices",
     "provider",
     "replay",
     "review",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentsys.llm.prices import price_of
+from agentsys.llm.prices import own_prices, price_of
 from agentsys.llm.types import Usage
 
 WHEN = "2025-11-01T00:00:00Z"
@@ -31,3 +31,11 @@ def test_unknown_model_has_no_price_and_is_no_error(model: str) -> None:
 
 def test_name_with_the_owner_in_front_is_understood() -> None:
     assert price_of("openai/gpt-5", Usage(1000, 0, 100), WHEN) == price_of("gpt-5", Usage(1000, 0, 100), WHEN)
+
+
+def test_a_price_of_the_users_own_counts_before_the_list() -> None:
+    own = own_prices(["gpt-5=1/2", "qwen2.5-coder:32b=0.25/1.5"])
+    usage = Usage(prompt=1_000_000, cached=400_000, completion=2_000_000)
+    assert price_of("gpt-5", usage, WHEN, own) == 5.0
+    assert price_of("qwen2.5-coder:32b", usage, WHEN, own) == 3.25
+    assert price_of("another", usage, WHEN, own) is None
