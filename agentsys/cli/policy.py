@@ -117,7 +117,8 @@ def show_decisions(decisions: Sequence[Decision], json: bool) -> None:
         show_json([item.model_dump(mode="json") for item in decisions])
         return
     for item in decisions:
-        typer.echo(f"{item.gate}: {item.decision} ({item.status}) on {item.subject}")
+        status = "" if item.status == "ok" else f" ({item.status})"
+        typer.echo(f"{item.gate}: {item.decision}{status} on {item.subject}")
         for found in item.findings:
             place = f" {found.evidence.path}:{found.evidence.line}" if found.evidence.path else ""
             typer.echo(f"  {found.severity} {found.rule}{place}: {found.message}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import Annotated
 
@@ -107,12 +106,7 @@ def _confirm(chosen: list[RunDir]) -> None:
 def _remove(item: RunDir) -> None:
     # The lock keeps a process out that would begin to resume just now.
     item.lock()
-    latest = item.path.parent / "latest"
     try:
-        if latest.is_symlink() and latest.resolve() == item.path:
-            latest.unlink()
-        shutil.rmtree(item.path)
+        item.remove()
     except OSError as error:
         raise UsageError(f"cannot remove `{item.path}`: {error.strerror}") from error
-    finally:
-        item.unlock()

@@ -124,6 +124,10 @@ class ProviderError(AgentsysError):
     exit_code = 4
 
 
+class KeyRefused(ProviderError):
+    """The endpoint does not take the key."""
+
+
 class NoUsableAnswer(ProviderError):
     """The model answered, but never in a form that could be used."""
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,6 +77,16 @@ class RunDir:
         os.write(handle, f"{os.getpid()}\n".encode())
         self._lock = handle
         sweep(self.path)
+
+    def remove(self) -> None:
+        """Remove the run with everything in it; the lock, which must be held, goes with it. Raises: OSError."""
+        latest = self.path.parent / LATEST
+        try:
+            if latest.is_symlink() and latest.resolve() == self.path:
+                latest.unlink()
+            shutil.rmtree(self.path)
+        finally:
+            self.unlock()
 
     def unlock(self) -> None:
         """Give the run back and remove the lock file, while the lock is still held: see `_locked`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from agentsys.llm import errorbody
 from agentsys.llm.redact import Redactor
@@ -91,12 +92,14 @@ class Faults:
         address_names: where the endpoint's address is set, for hints.
         ending: how that address usually ends, for hints; may be empty.
         redactor: removes the key from the endpoint's own words, which may quote it.
+        address: the endpoint's address; user, password and fields in it are not shown.
     """
 
     key_name: str
     address_names: str
     ending: str
     redactor: Redactor
+    address: str = ""
 
     def of_status(self, status: int, body: str, headers: Mapping[str, str]) -> ProviderFault:
         """Return the fault that an HTTP error means.
@@ -162,9 +165,14 @@ class Faults:
     def of_connection(self, error: Exception) -> Transient:
         """Return the fault of a connection that could not be made, or broke."""
         return Transient(
-            f"the connection to the endpoint failed: {self.redactor.message(str(error.__cause__ or error))}",
+            f"the connection to {self._endpoint()} failed: {self.redactor.message(str(error.__cause__ or error))}",
             hint=f"check the network and the endpoint ({self.address_names})",
         )
+
+    def _endpoint(self) -> str:
+        parts = urlsplit(self.address)
+        host = parts.netloc.rpartition("@")[2]
+        return f"`{self.redactor.message(f'{parts.scheme}://{host}{parts.path}')}`" if host else "the endpoint"
 
     def _hint(self, status: int, error: Mapping[str, object]) -> str:
         if status in (401, 403):

@@ -112,7 +112,11 @@ class SdkProvider(Provider):
         self._headers = dict(headers or {})
         self._query = dict(query or {})
         self._faults = Faults(
-            self.key_names(), self.address_names(), self.endpoint_ending, Redactor([api_key, *self._headers.values()])
+            self.key_names(),
+            self.address_names(),
+            self.endpoint_ending,
+            Redactor([api_key, *self._headers.values()]),
+            base_url or self.endpoint,
         )
         self._connect(api_key or "none", base_url or None)
 

@@ -17,7 +17,7 @@ from tenacity import (
     wait_random,
 )
 
-from agentsys.core.errors import LimitReached, ProviderError
+from agentsys.core.errors import KeyRefused, LimitReached, ProviderError
 from agentsys.core.events import EventLog, EventType
 from agentsys.core.settings import ROLES
 from agentsys.llm.faults import Busy, Fatal, ProviderFault, TooLong, Transient, WrongPage
@@ -139,7 +139,7 @@ class LiveSource:
             final = fault.message if isinstance(fault, Fatal) else f"{fault.message}{after}"
             hint = self._limit_hint(fault, provider) if isinstance(fault, Busy) and not fault.hint else fault.hint
             hint = f"{hint}; later {self._limits.again}" if fault.passes else hint
-            raise _final(key, provider, final, hint) from fault
+            raise _final(key, provider, final, hint, fault.status) from fault
 
     def _limit_hint(self, fault: Busy, provider: Provider) -> str:
         met = f"the limit met: {fault.limit}; " if fault.limit else ""
@@ -211,8 +211,10 @@ class LiveSource:
         tell_retry(self._events, key, message, seconds)
 
 
-def _final(key: CallKey, provider: Provider, words: str, hint: str) -> ProviderError:
-    return ProviderError(f"`{provider.model}` cannot answer `{key.role}/{key.item}`: {words}", hint)
+def _final(key: CallKey, provider: Provider, words: str, hint: str, status: int | None = None) -> ProviderError:
+    about = f" about `{key.item}`" if "." in key.item else ""  # a file; other items are names of ours
+    kind = KeyRefused if status in (401, 403) else ProviderError
+    return kind(f"`{provider.model}` cannot answer the {key.role}{about}: {words}", hint)
 
 
 def tell(events: EventLog, event: EventType, key: CallKey, **data: Any) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentsys.core.errors import AgentsysError, DoubtfulPaper, Interrupted, LimitReached
+from agentsys.core.errors import AgentsysError, DoubtfulPaper, Interrupted, KeyRefused, LimitReached
 from agentsys.core.events import EventLog, Subscriber, utc_now
 from agentsys.core.files import write_json
 from agentsys.core.rounds import Rounds
@@ -70,7 +70,8 @@ async def implement(
 
     Returns: the result, whatever the final status; expected failures after the run directory exists are a status.
 
-    Raises: PaperError before anything is written, if the paper cannot be read; DoubtfulPaper unless `sure`.
+    Raises: PaperError before anything is written, if the paper cannot be read; DoubtfulPaper unless `sure`; KeyRefused
+        where the first call is refused, and then no run is left behind.
     """
     started = time.monotonic()
     read = await read_as_set(paper, settings, password)
@@ -93,7 +94,7 @@ async def implement(
     if claims:
         write_json(run.claims / "given.json", list(claims))
     store_paper(read, paper, run.paper, password)
-    return await _drive(run, record, settings, subscribers)
+    return await _drive(run, record, settings, subscribers, new=True)
 
 
 async def resume(
@@ -140,7 +141,9 @@ async def read_as_set(paper: Path, settings: Settings, password: str) -> Paper:
     return await asyncio.get_running_loop().run_in_executor(None, read_paper, paper, options)
 
 
-async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers: Sequence[Subscriber]) -> RunResult:
+async def _drive(
+    run: RunDir, record: RunRecord, settings: Settings, subscribers: Sequence[Subscriber], *, new: bool = False
+) -> RunResult:
     events = EventLog(run.events_file, record.id)
     for subscriber in subscribers:
         events.subscribe(subscriber)
@@ -163,6 +166,9 @@ async def _drive(run: RunDir, record: RunRecord, settings: Settings, subscribers
             recorder.finish()
         finally:
             events.close()
+            if new and isinstance(recorder.failure, KeyRefused) and not recorder.record.usage.calls:
+                run.remove()  # nothing was done in it
+                raise recorder.failure
             run.unlock()
     return RunResult(run, recorder.record)
 

@@ -34,6 +34,8 @@ class RunRecorder:
         self._events = events
         self.record = record
         self.meter: UsageMeter | None = None
+        self.failure: AgentsysError | None = None
+        """What ended the run before its time."""
         self._stage: Stage | None = None
         self._since = 0.0
 
@@ -79,6 +81,7 @@ class RunRecorder:
         self._update(release=against or "yes")
 
     def fail(self, error: AgentsysError) -> None:
+        self.failure = error
         self._update(
             status=error.status,
             reason=error.message,

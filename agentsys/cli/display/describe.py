@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -90,7 +91,8 @@ def _agent(data: Data) -> str:
 
 
 def _call(data: Data) -> str:
-    parts = [f"{text(data, 'role')} {text(data, 'item', 'key')}".strip() or "model call"]
+    item = re.sub(r"-\d+$", "", text(data, "item", "key"))  # a number of ours
+    parts = [f"{text(data, 'role')} {item}".strip() or "model call"]
     prompt, completion = number(data, "prompt"), number(data, "completion")
     if prompt is not None or completion is not None:
         parts.append(f"{count(prompt or 0)} tokens in, {count(completion or 0)} out")

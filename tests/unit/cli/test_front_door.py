@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,48 @@ def test_a_budget_is_kept_for_a_model_of_ones_own_whose_price_is_named(agentsys:
     assert wrong.returncode == 2 and "prices" in wrong.stderr
     taken = agentsys(*command, "--price", "my-own=0.2/0.6", env=nowhere)
     assert taken.returncode == 4 and "price" not in taken.stderr
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """The address of an endpoint that takes no key."""
+
+    class Refuse(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = b'{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}'
+            self.send_response(401)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("display", ["plain", "json"])
+def test_a_wrong_key_leaves_no_run_behind(display: str, agentsys: Run, paper: Path, tmp_path: Path, refusing: str):
+    env = {"OPENAI_BASE_URL": refusing, "OPENAI_API_KEY": "wrong-key-0123456789"}
+    how = ["--json"] if display == "json" else ["--display", display]
+    done = agentsys("implement", str(paper), "--model", "m", *how, env=env)
+    assert done.returncode == 4, done.stderr
+    assert "check OPENAI_API_KEY" in done.stderr and "purpose-1" not in done.stdout + done.stderr
+    assert [path.name for path in (tmp_path / "agentsys-runs").iterdir()] == []
+    if display == "json":
+        assert json.loads(done.stdout.splitlines()[-1])["type"] == "run.finished"
+
+
+def test_the_address_that_does_not_answer_is_named_without_what_is_secret_in_it(agentsys: Run, paper: Path):
+    env = {"OPENAI_BASE_URL": "http://me:pass-word-1@127.0.0.1:9/v1?token=secret-2"}
+    done = agentsys("implement", str(paper), "--model", "m", "--set", "attempts=1", env=env)
+    assert done.returncode == 4, done.stderr
+    said = done.stdout + done.stderr
+    assert "`http://127.0.0.1:9/v1`" in said and "pass-word-1" not in said and "secret-2" not in said
