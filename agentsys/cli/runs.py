@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -10,19 +15,36 @@ from pydantic import ValidationError
 
 from agentsys.cli import options as opt
 from agentsys.cli.output import json_errors, show_json, table
-from agentsys.core.errors import UsageError
-from agentsys.core.numbers import dollars
+from agentsys.core.errors import EXIT_CODES, UsageError
+from agentsys.core.numbers import clock, dollars
 from agentsys.core.rundir import RunDir, all_runs, find
 from agentsys.core.runrecord import RunRecord
+from agentsys.core.text import clean_line
 from agentsys.report.data import collect
 from agentsys.report.summary import summary
+
+ENDED = tuple(EXIT_CODES)
+MAX_CELL = 16
+LEAST_TITLE = 10
+"""Characters of a title that are shown on the narrowest terminal."""
+_ID = re.compile(r"\d{4}-\d\d-\d\d-.+-[0-9a-f]{4}")
 
 runs = typer.Typer(name="runs", no_args_is_help=True, help="List, show and remove runs.", rich_markup_mode=None)
 
 
+def _statuses(names: list[str] | None) -> list[str]:
+    for name in names or ():
+        if name not in ENDED:
+            raise typer.BadParameter(f"`{name}` is not one of {', '.join(ENDED)}")
+    return names or []
+
+
 @runs.command("list")
 def list_runs(runs_dir: opt.RunsDir = None, json: opt.JsonRows = False) -> None:
-    """List all runs, oldest first. Each id, and any unique part of one, is accepted by the other commands."""
+    """List all runs, oldest first: the end of each id where that is enough to name it, time worked, model, cost.
+
+    Each id, and any unique part of one, is accepted by the other commands; `--json` has them whole.
+    """
     with json_errors(json):
         folder = opt.runs_dir_of(runs_dir)
         rows = [row(item) for item in all_runs(folder)]
@@ -31,7 +53,7 @@ def list_runs(runs_dir: opt.RunsDir = None, json: opt.JsonRows = False) -> None:
     elif not rows:
         typer.echo(f"there is no run in `{folder}`", err=True)
     else:
-        typer.echo(table(("id", "status", "rounds", "cost", "title"), [_cells(item) for item in rows]))
+        typer.echo("\n".join(_lines(rows)))
 
 
 @runs.command("show")
@@ -45,16 +67,33 @@ def show(run: opt.RunName = "", runs_dir: opt.RunsDir = None, json: opt.JsonRows
 
 @runs.command("rm")
 def remove(
-    run: Annotated[list[str], typer.Argument(help="Ids, unique parts of ids, or paths.", metavar="RUN")],
+    run: Annotated[list[str] | None, typer.Argument(help="Ids, unique parts of ids, or paths.", metavar="RUN")] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", help="All that ended so; may be repeated.", metavar="STATUS", callback=_statuses),
+    ] = None,
+    older_than: Annotated[
+        float | None, typer.Option("--older-than", help="All that began so long ago.", metavar="DAYS", min=0)
+    ] = None,
     runs_dir: opt.RunsDir = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Remove runs with everything in them, the delivered repository too."""
+    """Remove runs with everything in them, the delivered repository too.
+
+    Runs are named, or chosen by `--status` and `--older-than` together; one that is under way is never chosen.
+    """
     folder = opt.runs_dir_of(runs_dir)
-    chosen = [find(folder, name) for name in run]
+    chosen = [find(folder, name) for name in run or ()]
+    if status or older_than is not None:
+        found = [item for item in all_runs(folder) if _fits(row(item), status, older_than)]
+        chosen += [item for item in found if item.path not in {named.path for named in chosen}]
+    elif not chosen:
+        raise UsageError("no run is named", "name runs, or choose them with `--status` or `--older-than`")
+    if not chosen:
+        typer.echo(f"no run in `{folder}` fits", err=True)
     for item in chosen:
         _check_removable(item)
-    if not yes:
+    if chosen and not yes:
         _confirm(chosen)
     for item in chosen:
         _remove(item)
@@ -73,16 +112,53 @@ def row(item: RunDir) -> dict[str, object]:
         "exit_code": record.exit_code,
         "rounds": record.rounds,
         "cost": record.usage.cost,
+        "seconds": round(sum(record.seconds.values()), 1),
+        "model": _model(record),
         "title": record.title,
         "started": record.started,
         "path": str(item.path),
     }
 
 
-def _cells(item: dict[str, object]) -> list[object]:
-    cost = item.get("cost")
-    money = dollars(cost) if isinstance(cost, float) else "$?"
-    return [item["id"], item["status"], item.get("rounds", "?"), money if "cost" in item else "?", item["title"]]
+def _model(record: RunRecord) -> str:
+    if record.recording:
+        return "replayed"
+    item = record.settings.get("model")
+    return str(item.value) if item is not None and item.value else ""
+
+
+def _fits(item: dict[str, object], status: Sequence[str] | None, days: float | None) -> bool:
+    """A damaged record has neither a status nor a beginning: such a run has to be named."""
+    if item["status"] in ("damaged", "running") or (status and item["status"] not in status):
+        return False
+    if days is None:
+        return True
+    began = str(item["started"])
+    return bool(began) and datetime.now(UTC) - datetime.fromisoformat(began) >= timedelta(days=days)
+
+
+def _lines(rows: Sequence[dict[str, object]]) -> list[str]:
+    """Return a table as wide as the terminal; the title takes what room is left."""
+    ends = Counter(_end(item) for item in rows)
+    cells = [_cells(item, short=ends[_end(item)] == 1) for item in rows]
+    lines = table(("id", "began", "status", "time", "model", "cost"), cells, MAX_CELL).split("\n")
+    width = max(map(len, lines))
+    room = max(shutil.get_terminal_size().columns - width - 2, LEAST_TITLE)
+    titles = ["title", *(clean_line(item["title"], room) for item in rows)]
+    return [f"{line.ljust(width)}  {title}".rstrip() for line, title in zip(lines, titles, strict=True)]
+
+
+def _end(item: dict[str, object]) -> str:
+    """Return the digits that an id ends with, or the whole id where it has another form."""
+    return str(item["id"]).rpartition("-")[2] if _ID.fullmatch(str(item["id"])) else str(item["id"])
+
+
+def _cells(item: dict[str, object], *, short: bool) -> list[object]:
+    cost, took = item.get("cost"), item.get("seconds")
+    money = dollars(cost) if isinstance(cost, float) else "$?" if "cost" in item else "?"
+    time = clock(took) if isinstance(took, float) else "?"
+    began = str(item.get("started", ""))[:10]
+    return [_end(item) if short else item["id"], began, item["status"], time, item.get("model", ""), money]
 
 
 def _check_removable(item: RunDir) -> None:

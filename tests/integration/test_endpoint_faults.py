@@ -73,7 +73,7 @@ async def test_fault_of_the_endpoint_ends_with_exit_code_4_and_a_remedy(run: Run
     assert caught.value.exit_code == EXIT_CODES["provider_error"] == 4
     assert remedy in caught.value.hint
     assert "`gpt-5`" in caught.value.message
-    assert "planner/plan" in caught.value.message
+    assert "the planner" in caught.value.message
     assert len(endpoint.requests) == requests
     assert len(run.of_type("llm.retry")) == requests - 1
     assert run.ledger == []

@@ -229,6 +229,40 @@ def test_list_shows_every_run_a_damaged_one_too(tmp_path: Path, run_cli: Run) ->
     assert [row["id"] for row in rows] == ["good", "bad"]
 
 
+LONG = "2026-01-02-a-title-as-long-as-an-id-ever-makes-it-to-be"
+
+
+def test_list_shows_time_model_and_cost_within_80_columns_and_ids_that_are_understood(
+    tmp_path: Path, run_cli: Run
+) -> None:
+    fields = {"title": "A Title " * 20, "started": "2026-01-02T03:04:05Z", "seconds": {"read": 5.0, "code": 4000.0}}
+    fields |= {"usage": {"cost": 12.5}, "status": "provider_error"}
+    model = {"model": SettingValue(value="an-organisation/a-very-long-name", source="flag")}
+    make_run(tmp_path, f"{LONG}-0a1b", **fields, settings=model)
+    make_run(tmp_path, f"{LONG}-0c2d", **fields, recording="there")
+    text = run_cli("unverified", "runs", "list").stdout
+    head, first, second = text.splitlines()
+    assert max(map(len, text.splitlines())) <= 80
+    assert head.split() == ["id", "began", "status", "time", "model", "cost", "title"]
+    assert first.split()[:4] == ["0a1b", "2026-01-02", "provider_error", "1:06:45"]
+    assert "an-organisation" in first and "$12.50" in first and "replayed" in second
+    assert run_cli("unverified", "runs", "show", first.split()[0]).returncode == 0
+
+
+def test_rm_removes_all_that_ended_so_and_are_so_old_but_none_under_way(tmp_path: Path, run_cli: Run) -> None:
+    old, new = {"started": "2020-01-02T03:04:05Z"}, {"started": "2999-01-02T03:04:05Z"}
+    make_run(tmp_path, "old-limit", status="limit", **old)
+    make_run(tmp_path, "old-good", status="verified", **old)
+    make_run(tmp_path, "new-limit", status="limit", **new)
+    make_run(tmp_path, "busy", status="running", pid=os.getpid(), **old)
+    folder = tmp_path / "agentsys-runs"
+    assert run_cli("unverified", "runs", "rm", "--yes").returncode == 2
+    assert run_cli("unverified", "runs", "rm", "--status", "limit", "--older-than", "30", "--yes").returncode == 0
+    assert {path.name for path in folder.iterdir()} == {"old-good", "new-limit", "busy"}
+    assert run_cli("unverified", "runs", "rm", "--older-than", "30", "--yes").returncode == 0
+    assert {path.name for path in folder.iterdir()} == {"new-limit", "busy"}
+
+
 def test_show_prints_the_record_as_it_is_stored(tmp_path: Path, run_cli: Run) -> None:
     make_run(tmp_path, "one")
     assert json.loads(run_cli("unverified", "runs", "show", "one", "--json").stdout)["id"] == "one"
