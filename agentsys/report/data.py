@@ -31,7 +31,7 @@ from agentsys.verify.results_file import ResultsError, parse_results
 if TYPE_CHECKING:
     from agentsys_policies.schema import Decision, Finding
 
-CODE_SUFFIXES = frozenset({".py", ".sh", ".toml", ".yaml", ".yml", ".cfg", ".md", ".txt", ".ipynb", ".json"})
+CODE_SUFFIXES = frozenset({".py", ".pyi", ".sh", ".c", ".h", ".cc", ".cpp", ".cu"})
 PATCH_LIMIT = 1 << 20
 TESTS_LIMIT = 32 << 20
 
@@ -55,6 +55,7 @@ class RepoFile:
 
     path: str
     lines: int
+    """Of code; 0 for what is none."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class ReportData:
 
     @property
     def lines(self) -> int:
-        """Lines of all text files delivered."""
+        """Lines of all code delivered."""
         return sum(file.lines for file in self.files)
 
     @property

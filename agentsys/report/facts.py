@@ -57,7 +57,7 @@ def usage_words(data: ReportData) -> str:
 
 def code_words(data: ReportData) -> str:
     """Return how much was delivered; empty where nothing was."""
-    return f"{plural(len(data.files), 'file')}, {plural(data.lines, 'line')}" if data.files else ""
+    return f"{plural(len(data.files), 'file')}, {plural(data.lines, 'line')} of code" if data.files else ""
 
 
 def rounds_words(data: ReportData) -> str:
