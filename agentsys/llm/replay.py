@@ -65,7 +65,7 @@ class ReplaySource:
                 "record it again, or replay without `--strict-replay`",
             )
         if self._events is not None:
-            message = f"prompts have changed since they were recorded, first that of `{key}`: {', '.join(sections)}"
+            message = f"prompts have changed since they were recorded, first that of {key.words}: {', '.join(sections)}"
             stage = ROLES.get(key.role)
             self._events.emit("warning", stage=stage, message=message, key=str(key), sections=sections)
             self._events = None

@@ -114,8 +114,10 @@ class LiveSource:
                 if shorter is None:
                     raise _final(key, provider, fault.message, f"{fault.hint}; {window_hint(prompt)}") from fault
                 sent = shorter
-                words = f"`{key}` does not fit into the window of `{provider.model}` ({fault.message[:200]})"
-                message = f"{words}; it is asked with {sent.chars:,} of {prompt.chars:,} characters"
+                words = f"the prompt of {key.words} does not fit into the window of `{provider.model}`"
+                message = (
+                    f"{words} ({fault.message[:200]}); it is asked with {sent.chars:,} of {prompt.chars:,} characters"
+                )
                 self._events.emit("warning", stage=ROLES.get(key.role), message=message, key=str(key))
         return await self._retrying(key, provider, sent, feedback)
 
@@ -156,7 +158,7 @@ class LiveSource:
                 raise
             reply = await self._once(provider, without_images(prompt), feedback)
             if provider not in self._blind:
-                words = f"the endpoint refused the pictures of `{key}` ({fault.message[:200]})"
+                words = f"the endpoint refused the pictures of {key.words} ({fault.message[:200]})"
                 message = f"{words}; from now on it gets captions alone"
                 self._events.emit("warning", stage=ROLES.get(key.role), message=message, key=str(key))
             self._blind.add(provider)
@@ -212,9 +214,8 @@ class LiveSource:
 
 
 def _final(key: CallKey, provider: Provider, words: str, hint: str, status: int | None = None) -> ProviderError:
-    about = f" about `{key.item}`" if "." in key.item else ""  # a file; other items are names of ours
     kind = KeyRefused if status in (401, 403) else ProviderError
-    return kind(f"`{provider.model}` cannot answer the {key.role}{about}: {words}", hint)
+    return kind(f"`{provider.model}` cannot answer {key.words}: {words}", hint)
 
 
 def tell(events: EventLog, event: EventType, key: CallKey, **data: Any) -> None:

@@ -22,6 +22,11 @@ class CallKey:
     def __str__(self) -> str:
         return f"{self.role}/{self.item}/{self.attempt:02d}"
 
+    @property
+    def words(self) -> str:
+        """Who asked, and about which file; other items are names of ours."""
+        return f"the {self.role}" + (f" about `{self.item}`" if "." in self.item else "")
+
 
 @dataclass(frozen=True)
 class Part:

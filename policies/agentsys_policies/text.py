@@ -20,9 +20,16 @@ HIDDEN = re.compile(
 Unicode's property Default_Ignorable_Code_Point (DerivedCoreProperties), and interlinear annotation."""
 
 
+UNREADABLE = re.compile("[\ue000-\uf8ff\ufffd-\uffff\U000f0000-\U0010ffff]+")
+"""What no font shows as what was meant: private use, as PDF fonts have it, and bytes that are no text."""
+
+
 def quote(text: str, limit: int = QUOTE_LIMIT) -> str:
-    """Return `text` on one line, without control or invisible characters, at most `limit` characters long."""
-    flat = " ".join(visible(text[: limit * 4]).split())
+    """Return `text` on one line, without control or invisible characters, at most `limit` characters long.
+
+    What cannot be read in any font is shown as `?`.
+    """
+    flat = UNREADABLE.sub("?", " ".join(visible(text[: limit * 4]).split()))
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 

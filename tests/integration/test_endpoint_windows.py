@@ -170,7 +170,7 @@ async def test_paper_too_long_for_the_window_is_asked_about_shorter_and_said(run
     assert "characters left out" in sent
     assert "the rules" in sent and TASK.text in sent and "Q123>>" in sent
     [warning] = run.of_type("warning")
-    assert "planner/plan" in str(warning["message"]) and "48," in str(warning["message"])
+    assert "the planner" in str(warning["message"]) and "48," in str(warning["message"])
 
 
 async def test_what_is_no_quoted_paper_is_never_left_out(run: Run) -> None:

@@ -5,7 +5,10 @@ Everything here blocks; callers run it in threads. Transient faults of the daemo
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import ssl
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, TypeVar
@@ -330,9 +333,25 @@ def _retried(call: Callable[[], _T], patience: float = 0.0) -> _T:
 
 
 def _reason(error: BaseException) -> str:
+    """Return why in words: the SDK wraps what the system said into several layers of tuples."""
     explanation: Any = getattr(error, "explanation", None)
-    text = str(explanation or error)
+    text = str(explanation or _system_words(error) or error)
     return " ".join(text.split())[:300]
+
+
+def _system_words(error: BaseException) -> str:
+    """Return what the operating system said, anywhere below an error; empty where it said nothing."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        item = waiting.pop(0)
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, OSError) and not isinstance(item, ssl.SSLError) and item.errno in errno.errorcode:
+            return os.strerror(item.errno or 0)
+        below = [*item.args, item.__cause__, item.__context__]
+        waiting += [each for each in below if isinstance(each, BaseException)]
+    return ""
 
 
 @contextmanager

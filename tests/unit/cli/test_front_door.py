@@ -186,3 +186,16 @@ def test_the_address_that_does_not_answer_is_named_without_what_is_secret_in_it(
     assert done.returncode == 4, done.stderr
     said = done.stdout + done.stderr
     assert "`http://127.0.0.1:9/v1`" in said and "pass-word-1" not in said and "secret-2" not in said
+
+
+@pytest.mark.parametrize(
+    "host, why", [("unix:///no/such.sock", "No such file or directory"), ("tcp://127.0.0.1:9", "Connection refused")]
+)
+def test_an_engine_that_does_not_answer_is_described_in_words(host: str, why: str, agentsys: Run):
+    said = agentsys("sandbox", "check", "--json", env={"DOCKER_HOST": host}).stdout
+    assert f"`{host}`: {why}" in said and "Error(" not in said and "Errno" not in said
+
+
+def test_decisions_are_shown_without_inner_words(agentsys: Run):
+    shown = agentsys("policy", "check", "--command", "rm -rf /").stdout
+    assert "block" in shown and "(ok)" not in shown

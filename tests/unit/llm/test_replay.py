@@ -93,7 +93,7 @@ async def test_changed_section_is_named_in_a_warning_and_the_answer_used(tmp_pat
     assert await replay.model.ask("planner", "plan", prompt(paper="another paper"), good) == "hello"
     [warning] = replay.warnings
     assert warning["sections"] == ["paper"]
-    assert "`planner/plan/01`" in str(warning["message"])
+    assert "that of the planner:" in str(warning["message"]) and warning["key"] == "planner/plan/01"
 
 
 async def test_temporary_paths_and_times_are_no_change(tmp_path: Path) -> None:
