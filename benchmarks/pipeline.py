@@ -143,7 +143,7 @@ def run_agentsys(url: str, paper: Path, concurrency: int) -> tuple[float, float]
             "--stop-after",
             "code",
         ]
-        argv += ["--display", "quiet", "--set", f"concurrency={concurrency}", "--out", runs]
+        argv += ["--display", "quiet", "--set", f"concurrency={concurrency}", "--runs-dir", runs]
         started = time.monotonic()
         done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - started

@@ -62,7 +62,7 @@ def run_case(case: Case, folder: Path, sandbox: str = "auto", mutants: int = MUT
     argv = [sys.executable, "-m", "agentsys", "implement", str(case.paper), "--replay", str(recording)]
     argv += ["--max-rounds", "0", "--set", f"mutants={mutants}", "--set", "allow_weak_sandbox=true"]
     argv += ["--set", "full_seconds=0"]
-    argv += ["--sandbox", sandbox, "--display", "quiet", "--out", str(runs)]
+    argv += ["--sandbox", sandbox, "--display", "quiet", "--runs-dir", str(runs)]
     started = time.monotonic()
     try:
         done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False, timeout=LONGEST)

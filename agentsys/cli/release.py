@@ -25,7 +25,7 @@ BUILD_SECONDS = 1800.0
 
 def release(
     run: opt.RunName = "",
-    out: Annotated[Path, typer.Option("--release-dir", help="New folder for the release.", metavar="DIR")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the release.", metavar="DIR")] = Path(
         "release"
     ),
     base: Annotated[str, typer.Option(help="Base image; it needs Python and bash.", metavar="IMAGE")] = "",

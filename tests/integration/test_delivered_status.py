@@ -95,7 +95,7 @@ async def test_a_verified_run_with_figures_arrays_and_tables_can_be_released_and
     assert "smoke scale" not in (repo / "README.md").read_text()
     assert last_commit(repo) == "Status: verified" and clean(repo)
     with pytest.raises(SystemExit) as end:
-        main(["release", "latest", "--runs-dir", str(run.path.parent), "--release-dir", str(tmp_path / "release")])
+        main(["release", "latest", "--runs-dir", str(run.path.parent), "--out", str(tmp_path / "release")])
     assert not end.value.code, capsys.readouterr().err
     assert (tmp_path / "release" / "app" / "results" / "errors.npz").is_file()
     assert (tmp_path / "release" / "app" / "README.md").read_text().startswith("<!-- agentsys:status -->\n**Verified**")
@@ -120,7 +120,7 @@ async def test_a_pickle_among_the_results_is_named_when_the_run_ends_and_when_a_
     assert "results/last.pkl" in result.record.release and "npz" in result.record.release
     assert "cannot be released" in summary(collect(result.run))
     with pytest.raises(SystemExit) as end:
-        main(["release", str(result.run.path), "--release-dir", str(tmp_path / "release")])
+        main(["release", str(result.run.path), "--out", str(tmp_path / "release")])
     assert end.value.code == 6
     assert "results/last.pkl" in capsys.readouterr().err
 

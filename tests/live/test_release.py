@@ -83,7 +83,7 @@ def volume() -> Iterator[str]:
 def test_a_release_builds_and_runs_its_smoke_profile(run: RunDir, base: str, volume: str, tmp_path: Path) -> None:
     out = tmp_path / "release"
     with pytest.raises(SystemExit) as end:
-        main(["release", str(run.path), "--release-dir", str(out), "--wheels", "--build", "--base", base])
+        main(["release", str(run.path), "--out", str(out), "--wheels", "--build", "--base", base])
     assert not end.value.code
     head = json.loads((out / "audit" / "head.json").read_text())["head"]
     image = f"live-release-test:{head[:12]}"
@@ -144,7 +144,7 @@ def up(folder: Path) -> tuple[int, str]:
 def test_compose_up_runs_the_smoke_profile_of_a_release(run: RunDir, base: str, tmp_path: Path) -> None:
     out = tmp_path / "release"
     with pytest.raises(SystemExit) as end:
-        main(["release", str(run.path), "--release-dir", str(out), "--wheels", "--base", base])
+        main(["release", str(run.path), "--out", str(out), "--wheels", "--base", base])
     assert not end.value.code
     code, text = up(out)
     assert code == 0, text
@@ -162,7 +162,7 @@ async def test_the_release_of_the_examples_run_does_its_smoke_run_under_compose(
     assert result.record.status == "verified"
     out = tmp_path / "release"
     with pytest.raises(SystemExit) as end:
-        main(["release", str(result.run.path), "--release-dir", str(out), "--wheels", "--base", base])
+        main(["release", str(result.run.path), "--out", str(out), "--wheels", "--base", base])
     assert not end.value.code
     code, text = up(out)
     assert code == 0, text
@@ -181,7 +181,7 @@ def test_what_is_verified_can_be_released_and_does_its_smoke_run_from_the_releas
     out = tmp_path / "release"
     latest = tmp_path / "runs" / "latest"
     with pytest.raises(SystemExit) as end:
-        main(["release", str(latest), "--release-dir", str(out), "--wheels", "--base", base])
+        main(["release", str(latest), "--out", str(out), "--wheels", "--base", base])
     assert not end.value.code
     code, text = up(out)
     assert code == 0, text

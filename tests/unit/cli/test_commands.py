@@ -73,7 +73,7 @@ def test_options_become_settings_with_their_sources(tmp_path: Path, run_cli: Run
     done = run_cli(
         "unverified", "implement", "p.pdf", "-q", "--model", "m", "--max-rounds", "7", "--budget", "1.5",
         "--time-limit", "2h",
-        "--round-timeout", "5m", "--sandbox", "bwrap", "--set", "model_params.seed=1", "-o", "elsewhere",
+        "--round-timeout", "5m", "--sandbox", "bwrap", "--set", "model_params.seed=1", "--runs-dir", "elsewhere",
         env={"AGENTSYS_ATTEMPTS": "3"},
     )  # fmt: skip
     assert done.returncode == 5, done.stderr
@@ -100,8 +100,10 @@ def test_environment_file_is_read_only_when_named_and_its_key_is_stored_nowhere(
     canary = "canary-4711-key"
     (tmp_path / ".env").write_text("AGENTSYS_MODEL=from-dot-env\n")
     (tmp_path / "my.env").write_text(f"OPENAI_API_KEY={canary}\nAGENTSYS_MODEL=from-my-env\n")
-    assert run_cli("unverified", "implement", "p.pdf", "-q", "-o", "one").returncode == 5
-    assert run_cli("unverified", "implement", "p.pdf", "-q", "-o", "two", "--env-file", "my.env").returncode == 5
+    assert run_cli("unverified", "implement", "p.pdf", "-q", "--runs-dir", "one").returncode == 5
+    assert (
+        run_cli("unverified", "implement", "p.pdf", "-q", "--runs-dir", "two", "--env-file", "my.env").returncode == 5
+    )
     models = [
         json.loads(file.read_text())["settings"]["model"]["value"]
         for file in sorted(tmp_path.glob("*/*/run.json"))

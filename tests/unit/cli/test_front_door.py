@@ -36,7 +36,7 @@ def paper(tmp_path: Path) -> Path:
 
 
 def test_a_run_that_stops_after_reading_needs_no_model_and_asks_none(agentsys: Run, paper: Path, tmp_path: Path):
-    done = agentsys("implement", str(paper), "--stop-after", "read", "-o", "kept")
+    done = agentsys("implement", str(paper), "--stop-after", "read", "--runs-dir", "kept")
     assert done.returncode == 5, done.stderr
     assert "asked to stop after the paper was read" in done.stdout
     run = (tmp_path / "kept" / "latest").resolve()
@@ -199,3 +199,18 @@ def test_an_engine_that_does_not_answer_is_described_in_words(host: str, why: st
 def test_decisions_are_shown_without_inner_words(agentsys: Run):
     shown = agentsys("policy", "check", "--command", "rm -rf /").stdout
     assert "block" in shown and "(ok)" not in shown
+
+
+def test_o_is_everywhere_the_folder_that_a_command_writes_into(agentsys: Run):
+    from typer.main import get_command
+
+    from agentsys.cli.app import app
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    meant = {
+        name: [param.name for param in command.params if "-o" in param.opts or "--out" in param.opts]
+        for name, command in commands.items()
+    }
+    assert {name for name, found in meant.items() if found} == {"read", "claims", "evaluate", "audit", "release"}
+    assert all(found in ([], ["out"]) for found in meant.values())
+    assert "No such option" in agentsys("implement", "p.pdf", "-o", "there").stderr

@@ -71,7 +71,7 @@ def test_audit_writes_a_record_that_verify_accepts_until_it_is_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, out = verified_run(tmp_path), tmp_path / "audit"
-    assert call("audit", str(run.path), "--audit-dir", str(out)) == 0
+    assert call("audit", str(run.path), "--out", str(out)) == 0
     assert (out / "sbom.cdx.json").is_file()
     assert call("audit", "verify", str(out)) == 0
     (out / "events.jsonl").write_bytes((out / "events.jsonl").read_bytes()[:-10])
@@ -94,7 +94,7 @@ def test_audit_of_nothing_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_release_of_a_verified_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, out = verified_run(tmp_path), tmp_path / "out"
-    assert call("release", str(run.path), "--release-dir", str(out)) == 0
+    assert call("release", str(run.path), "--out", str(out)) == 0
     assert (out / "compose.yaml").is_file()
     assert call("audit", "verify", str(out / "audit")) == 0
     assert "(not built)" in capsys.readouterr().out
@@ -112,7 +112,7 @@ def test_release_is_refused_with_the_reason(tmp_path: Path, capsys: pytest.Captu
         file.write_bytes(file.read_bytes().replace(b"allow", b"block", 1))
     else:
         (run.repo / "run.py").write_text("import os\nos.remove('/etc/passwd')\n")
-    assert call("release", str(run.path), "--release-dir", str(out)) == 6
+    assert call("release", str(run.path), "--out", str(out)) == 6
     assert not out.exists()
     said = {"status": "unverified", "replay": "not replayed", "record": "not whole", "code": "code"}[fault]
     assert said in capsys.readouterr().err
@@ -140,7 +140,7 @@ def test_a_loosened_policy_is_said_first(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "loose.yaml").write_text(LOOSE)
     name, said = str(tmp_path / "loose.yaml"), "looser than shipped: rule command.subcommand: medium -> low"
     out = tmp_path / "audit"
-    assert call("audit", str(tmp_path / "repo"), "--policy", name, "--audit-dir", str(out)) == 0
+    assert call("audit", str(tmp_path / "repo"), "--policy", name, "--out", str(out)) == 0
     assert capsys.readouterr().out.startswith(said)
     assert (out / "report.md").read_text().splitlines()[2].startswith("**Judged by a policy looser")
     assert call("policy", "check", "--policy", name) == 0
