@@ -63,7 +63,7 @@ def evaluate(
         paper = paper or (opt.paper_of(run) if run is not None else None)
         if paper is None:
             raise UsageError("which paper `REPO` should implement is not known", "name it with `--paper PAPER`")
-        replay = opt.folder_or_run(str(replay)) if replay is not None else None
+        replay = opt.recording_of(replay)
         flags = {
             "backend": sandbox,
             "budget": budget,

@@ -86,7 +86,7 @@ def implement(
             "policy": policy,
             "review": review,
             "display": "quiet" if quiet else display,
-            "replay": opt.folder_or_run(str(replay)) if replay is not None else None,
+            "replay": opt.recording_of(replay),
         }
         opt.use_env_file(env_file)
         settings, sources = load_settings(flags=flags, sets=sets or (), config=config)

@@ -112,6 +112,14 @@ def folder_or_run(name: str) -> Path:
         raise UsageError(f"`{name}` is not a folder, and {error.message}", error.hint) from error
 
 
+def recording_of(path: Path | None) -> Path | None:
+    """Return a recording that is there by this name, or that of the run with this id; else the name as it is."""
+    try:
+        return folder_or_run(str(path)) if path is not None else None
+    except UsageError:
+        return path
+
+
 def repository_of(name: str) -> tuple[Path, Path | None]:
     """Return the folder of a repository, and that of its run where it is one's.
 
