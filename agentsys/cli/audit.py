@@ -23,7 +23,8 @@ def audit(
         Path | None, typer.Argument(help="After `verify`: a run, or an audit folder.", metavar="DIR")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write record, SARIF, SBOM and page there.", metavar="DIR")
+        Path | None,
+        typer.Option("--out", "-o", "--audit-dir", help="Write record, SARIF, SBOM and page there.", metavar="DIR"),
     ] = None,
     environment: Annotated[
         Path | None, typer.Option(help="What is installed: JSON of `pip inspect` or `pip list`.", metavar="FILE")

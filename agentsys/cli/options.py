@@ -31,7 +31,7 @@ def _backend(name: str | None) -> str | None:
 
 RunsDir = Annotated[
     Path | None,
-    typer.Option("--runs-dir", help="Folder that holds the run directories.", metavar="DIR"),
+    typer.Option("--runs-dir", "--out", help="Folder that holds the run directories.", metavar="DIR"),
 ]
 MaxRounds = Annotated[int | None, typer.Option(help="Repair rounds after the first verification.", metavar="N")]
 ModelName = Annotated[
