@@ -24,7 +24,7 @@ def audit(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", "--audit-dir", help="Write record, SARIF, SBOM and page there.", metavar="DIR"),
+        typer.Option("--out", "-o", "--audit-dir", help="Folder for record, SARIF, SBOM and page.", metavar="DIR"),
     ] = None,
     environment: Annotated[
         Path | None, typer.Option(help="What is installed: JSON of `pip inspect` or `pip list`.", metavar="FILE")

@@ -25,9 +25,9 @@ BUILD_SECONDS = 1800.0
 
 def release(
     run: opt.RunName = "",
-    out: Annotated[
-        Path, typer.Option("--out", "-o", "--release-dir", help="New folder for the release.", metavar="DIR")
-    ] = Path("release"),
+    out: Annotated[Path, typer.Option("--out", "-o", "--release-dir", help="New folder.", metavar="DIR")] = Path(
+        "release"
+    ),
     base: Annotated[str, typer.Option(help="Base image; it needs Python and bash.", metavar="IMAGE")] = "",
     wheels: Annotated[
         bool, typer.Option("--wheels", help="Put the wheels in, so that the image builds offline.")
