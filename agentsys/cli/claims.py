@@ -147,7 +147,7 @@ def rerun(
         moved = {"display": here.display, "runs_dir": chosen.path.parent}
         settings = with_budget(chosen, stored).model_copy(update=moved)
 
-        async def start(subscribers: Sequence[Subscriber]) -> RunResult:
+        async def start(subscribers: Sequence[Subscriber], _sure: bool) -> RunResult:
             from agentsys.run import pipeline
 
             return await pipeline.resume(chosen, settings, subscribers=subscribers)
