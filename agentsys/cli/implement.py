@@ -24,7 +24,7 @@ def implement(
     ocr: Annotated[bool, typer.Option("--ocr", help="Recognise scanned pages with tesseract.")] = False,
     offline: opt.Offline = False,
     password: opt.Password = "",
-    out: opt.RunsDir = None,
+    out: opt.NewRunsDir = None,
     model: opt.ModelName = None,
     max_rounds: opt.MaxRounds = None,
     request: Annotated[str, typer.Option(help="What matters to you, in your own words.", metavar="TEXT")] = "",

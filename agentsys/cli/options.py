@@ -31,6 +31,10 @@ def _backend(name: str | None) -> str | None:
 
 RunsDir = Annotated[
     Path | None,
+    typer.Option("--runs-dir", help="Folder that holds the run directories.", metavar="DIR"),
+]
+NewRunsDir = Annotated[
+    Path | None,
     typer.Option("--runs-dir", "--out", help="Folder that holds the run directories.", metavar="DIR"),
 ]
 MaxRounds = Annotated[int | None, typer.Option(help="Repair rounds after the first verification.", metavar="N")]

@@ -149,7 +149,8 @@ def confinement(settings: Settings) -> list[Row]:
         description, result = asyncio.run(_look(settings))
     except SandboxError as error:
         return [Row("sandbox opens", "fail", error.message, error.hint)]
-    weakness = backends.load(description.backend).weakness
+    name = {"bubblewrap": "bwrap"}.get(description.backend, description.backend)  # the program, and its backend
+    weakness = backends.load(name).weakness if description.weak else ""
     seen = f"{description.backend} {description.version}"
     rows = [Row("sandbox opens", "warn" if weakness else "ok", f"{seen}; {weakness}" if weakness else seen)]
     if not result.ok:

@@ -106,6 +106,7 @@ async def _end(process: asyncio.subprocess.Process, ended: asyncio.Task[int], pu
         # Its ends of the pipes are closed now; what was written before still counts.
         await asyncio.wait({pump}, timeout=_DRAIN)
         pump.cancel()
+        await asyncio.wait({pump})  # it still reads, and nobody else may meanwhile
     # asyncio takes a process for ended only when its pipes have been read to the end.
     await asyncio.gather(_drain(process.stdout), _drain(process.stderr))
     await ended

@@ -111,7 +111,7 @@ ENCRYPTED = Path(__file__).parents[4] / "shared" / "data" / "bad-pdf" / "enc_use
 def test_the_password_of_a_paper_opens_it_and_is_in_no_file_of_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def drive(*_: object) -> None:
+    async def drive(*_: object, **__: object) -> None:
         raise Asked
 
     monkeypatch.setattr(pipeline, "_drive", drive)
@@ -134,7 +134,7 @@ def test_the_password_of_a_paper_opens_it_and_is_in_no_file_of_the_run(
 def test_a_run_that_has_lost_its_encrypted_paper_says_what_to_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def drive(*_: object) -> None:
+    async def drive(*_: object, **__: object) -> None:
         raise Asked
 
     monkeypatch.setattr(pipeline, "_drive", drive)

@@ -248,7 +248,7 @@ def test_text_without_a_meaning_in_the_file_is_guessed_and_said_to_be() -> None:
     words = to_markdown(paper)
     assert "The quick brown fox jumps over the lazy dog 0123456789" in words
     assert "abcdefghijklmnopqrstuvwxyz" in words
-    assert not paper.trusted and "were guessed" in trust_lines(paper)[0]
+    assert not paper.trusted and any("were guessed" in line for line in trust_lines(paper))
 
 
 def test_a_line_that_is_only_a_superscript_digit_is_read() -> None:
