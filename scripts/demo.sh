@@ -9,4 +9,4 @@ if ! timeout 10 docker info >/dev/null 2>&1 && ! command -v bwrap >/dev/null; th
     scripts/apt-install.sh bubblewrap
 fi
 exec .venv/bin/agentsys implement "$example/paper.pdf" --max-rounds 5 --replay "$example/recording" --display plain \
-    --set mutants=6 --set full_seconds=0 "$@" # fewer planted faults, no full run: the demo is to end in three minutes
+    --set mutants=6 --set full_seconds=0 "$@" # fewer planted faults, no full run: the demo is to end soon
