@@ -62,9 +62,10 @@ def _counts(found: Dependence) -> dict[str, int]:
 
 def _note(found: Dependence) -> str:
     counts = _counts(found)
+    unjudged = f"; not judged by itself: {', '.join(found.unjudged)}" if found.unjudged else ""
     return (
         f"{counts['computed']} of {counts['numbers']} numbers move with the {len(found.functions)} functions of the "
-        f"method, {counts['random']} with the seed; {counts['runs']} more runs in {found.seconds:.1f} s"
+        f"method, {counts['random']} with the seed; {counts['runs']} more runs in {found.seconds:.1f} s{unjudged}"
     )
 
 

@@ -35,7 +35,7 @@ async def each_alone(bench: Bench, seen: Examined, functions: MethodFunctions) -
         rows = seen.alone[requirement] = []
         for words, mode, strength in _CHANGES:
             if seen.used > budget:
-                return
+                break
             ran = await run_variant(
                 bench, Variant(f"{requirement} alone, {words}", dict.fromkeys(items, mode), strength)
             )
@@ -51,6 +51,20 @@ def idle(seen: Examined) -> dict[str, Ran]:
         for requirement, rows in seen.alone.items()
         if len(rows) == len(_CHANGES) and all(_without_effect(ran, seen.measured) for ran in rows)
     }
+
+
+def unjudged(seen: Examined) -> list[str]:
+    """Return the requirements of which the runs say nothing: they ended early, changed no number, or time was up."""
+    known = idle(seen)
+    return [
+        requirement
+        for requirement, rows in seen.alone.items()
+        if requirement not in known and not any(_with_effect(ran, seen.measured) for ran in rows)
+    ]
+
+
+def _with_effect(ran: Ran, measured: Results) -> bool:
+    return ran.results is not None and ran.changed and not _without_effect(ran, measured)
 
 
 def _without_effect(ran: Ran, measured: Results) -> bool:

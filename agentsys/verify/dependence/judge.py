@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.core.text import cut
 from agentsys.verify.checks.smoke import SCRIPT
-from agentsys.verify.dependence.alone import idle
+from agentsys.verify.dependence.alone import idle, unjudged
 from agentsys.verify.dependence.functions import MethodFunctions
 from agentsys.verify.dependence.report import Dependence, KeyDependence, KeyState
 from agentsys.verify.dependence.scale import MOST_APART, is_time, missed, numbers
@@ -26,6 +26,7 @@ def report(seen: Examined, functions: MethodFunctions, *, paper_scale: bool) -> 
         called=tuple(sorted(seen.called)),
         keys=tuple(_key(seen, key, value) for key, value in seen.values.items()),
         runs=tuple(item.run for item in seen.runs),
+        unjudged=tuple(unjudged(seen)),
         paper_scale=paper_scale,
         seconds=round(sum(item.run.seconds for item in seen.runs), 3),
     )

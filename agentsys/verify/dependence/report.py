@@ -49,6 +49,9 @@ class Dependence(Artifact):
     called: tuple[str, ...] = Field(default=(), description="those that the run called")
     keys: tuple[KeyDependence, ...] = ()
     runs: tuple[VariantRun, ...] = ()
+    unjudged: tuple[str, ...] = Field(
+        default=(), description="requirements of the method of which no run by itself could say whether they matter"
+    )
     paper_scale: bool = Field(default=False, description="the profile's settings are those of the paper's own scale")
     seconds: float = Field(default=0.0, description="what all of it took")
 
