@@ -56,13 +56,13 @@ def list_claims(
         Path | None, typer.Option("--out", "-o", help="Folder for claims.json and the answers.", metavar="DIR")
     ] = None,
     source: opt.Source = None,
-    ocr: Annotated[bool, typer.Option("--ocr", help="Recognise scanned pages with tesseract.")] = False,
+    ocr: opt.Ocr = False,
     password: opt.Password = "",
     model: opt.ModelName = None,
     budget: opt.Budget = None,
     max_tokens: opt.MaxTokens = None,
     time_limit: opt.TimeLimit = None,
-    policy: Annotated[str | None, typer.Option(help="`default`, or a file that adds rules.", metavar="NAME")] = None,
+    policy: opt.PolicyName = None,
     review: opt.Review = None,
     replay: Annotated[
         Path | None, typer.Option(help="Take the model's answers from this recording; needs no key.", metavar="DIR")

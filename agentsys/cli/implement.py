@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def implement(
     paper: opt.Paper,
     source: opt.Source = None,
-    ocr: Annotated[bool, typer.Option("--ocr", help="Recognise scanned pages with tesseract.")] = False,
+    ocr: opt.Ocr = False,
     offline: opt.Offline = False,
     password: opt.Password = "",
     out: opt.NewRunsDir = None,
@@ -46,7 +47,7 @@ def implement(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask whether a file that looks like no paper is one.")
     ] = False,
-    policy: Annotated[str | None, typer.Option(help="`default`, or a file that adds rules.", metavar="NAME")] = None,
+    policy: opt.PolicyName = None,
     review: opt.Review = None,
     display: opt.DisplayOption = None,
     json: opt.Json = False,
@@ -65,10 +66,8 @@ def implement(
     summary, standard error the progress. A run that was stopped goes on with `agentsys resume`.
     """
 
-    def prepare() -> Prepared:
-        from agentsys.paper.remote.library import local_paper
-
-        flags: dict[str, object] = {
+    def flags() -> dict[str, object]:
+        return {
             "source": source,
             "ocr": ocr or None,
             "offline": offline or None,
@@ -88,31 +87,67 @@ def implement(
             "display": "quiet" if quiet else display,
             "replay": opt.recording_of(replay),
         }
-        opt.use_env_file(env_file)
-        settings, sources = load_settings(flags=flags, sets=sets or (), config=config)
-        claims: tuple[str, ...] = ()
-        if given is not None:
-            from agentsys.plan.claims.given import read_claims
 
-            claims = read_claims(given, Path(paper), paper_id)
-        check_prerequisites(settings)
-        found = local_paper(paper, arxiv=settings.arxiv_url, offline=settings.offline, say=note)
-        settings = settings.model_copy(update={"source": settings.source or found.source})
+    asked = _Asked(paper, request, password, given, paper_id, sure=yes)
+    layers = _Layers(flags, sets or (), config, env_file)
+    run_to_end(lambda: _prepare(asked, layers), json=json, verbose=verbose)
 
-        async def start(subscribers: Sequence[Subscriber], sure: bool) -> RunResult:
-            from agentsys.run import pipeline
 
-            return await pipeline.implement(
-                found.paper,
-                settings,
-                request=request,
-                claims=claims,
-                sources=sources,
-                subscribers=subscribers,
-                password=password,
-                sure=sure or yes or settings.stop_after == "read",
-            )
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be implemented."""
 
-        return Prepared(settings, start)
+    paper: str
+    request: str
+    password: str
+    given: Path | None
+    """File of claims that are settled instead of the paper's own."""
+    paper_id: str
+    sure: bool
+    """The file is a paper, whatever it looks like."""
 
-    run_to_end(prepare, json=json, verbose=verbose)
+
+@dataclass(frozen=True)
+class _Layers:
+    """Where the settings come from; they are read where an error has its place."""
+
+    flags: Callable[[], dict[str, object]]
+    sets: Sequence[str]
+    config: Path | None
+    env_file: Path | None
+
+
+def _prepare(asked: _Asked, layers: _Layers) -> Prepared:
+    from agentsys.paper.remote.library import local_paper
+
+    flags = layers.flags()
+    opt.use_env_file(layers.env_file)
+    settings, sources = load_settings(flags=flags, sets=layers.sets, config=layers.config)
+    claims = _claims(asked)
+    check_prerequisites(settings)
+    found = local_paper(asked.paper, arxiv=settings.arxiv_url, offline=settings.offline, say=note)
+    settings = settings.model_copy(update={"source": settings.source or found.source})
+
+    async def start(subscribers: Sequence[Subscriber], sure: bool) -> RunResult:
+        from agentsys.run import pipeline
+
+        return await pipeline.implement(
+            found.paper,
+            settings,
+            request=asked.request,
+            claims=claims,
+            sources=sources,
+            subscribers=subscribers,
+            password=asked.password,
+            sure=sure or asked.sure or settings.stop_after == "read",
+        )
+
+    return Prepared(settings, start)
+
+
+def _claims(asked: _Asked) -> tuple[str, ...]:
+    if asked.given is None:
+        return ()
+    from agentsys.plan.claims.given import read_claims
+
+    return read_claims(asked.given, Path(asked.paper), asked.paper_id)

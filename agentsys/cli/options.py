@@ -75,6 +75,10 @@ Sandbox = Annotated[
     str | None,
     typer.Option("--sandbox", "--backend", help=_WHERE, metavar="NAME", callback=_backend),
 ]
+Ocr = Annotated[bool, typer.Option("--ocr", help="Recognise scanned pages with tesseract.")]
+PolicyName = Annotated[
+    str | None, typer.Option("--policy", help="`default`, or a file that adds rules.", metavar="NAME")
+]
 Config = Annotated[Path | None, typer.Option(help="A configuration file on top of the usual ones.", metavar="FILE")]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", help="Set any setting; may be repeated.", metavar="KEY.PATH=VALUE")

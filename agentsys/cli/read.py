@@ -29,7 +29,7 @@ def read(
     reader: Annotated[
         Literal["auto", "text", "nougat"], typer.Option(help="`nougat` reads formulas with a model; see the docs.")
     ] = "auto",
-    ocr: Annotated[bool, typer.Option("--ocr", help="Recognise scanned pages with tesseract.")] = False,
+    ocr: opt.Ocr = False,
     nougat_model: Annotated[
         Path | None, typer.Option(help="Folder of a nougat checkpoint on this machine.", metavar="DIR")
     ] = None,

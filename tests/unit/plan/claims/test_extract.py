@@ -114,17 +114,17 @@ async def test_every_number_of_the_abstract_is_in_a_claim_or_named_as_left_out(t
     assert [(row.number, row.why) for row in found.left_out] == [("66.20", "")]
 
 
+def contradiction(asked: Asked) -> dict[str, str]:
+    """Return what a model answers that finds the other window among the passages that it was shown."""
+    shown = next(line for line in asked.tasks[1].splitlines() if LARGER in line)
+    passage = shown[1 : shown.index("]")]
+    return {"claim": "C1", "passage": passage, "first": WINDOW["words"], "second": LARGER, "what": "k"}
+
+
 async def test_a_contradiction_is_kept_with_both_quotations(tmp_path: Path) -> None:
     asked = Asked(tmp_path, answer(TABLE, BOUND, RATE), NONE)
     await asked.claims()
-    shown = next(line for line in asked.tasks[1].splitlines() if LARGER in line)
-    row = {
-        "claim": "C1",
-        "passage": shown[1 : shown.index("]")],
-        "first": WINDOW["words"],
-        "second": LARGER,
-        "what": "k",
-    }
+    row = contradiction(asked)
     again = Asked(tmp_path / "again", answer(TABLE, BOUND, RATE), json.dumps({"contradictions": [row]}))
     found = await again.claims()
     (kept,) = found.claims[0].contradictions
@@ -155,14 +155,7 @@ async def test_a_contradiction_is_kept_with_both_quotations(tmp_path: Path) -> N
 async def test_an_invented_contradiction_is_dropped_and_counted(tmp_path: Path, change: dict[str, str]) -> None:
     first = Asked(tmp_path, answer(TABLE, BOUND, RATE), NONE)
     await first.claims()
-    shown = next(line for line in first.tasks[1].splitlines() if LARGER in line)
-    row = {
-        "claim": "C1",
-        "passage": shown[1 : shown.index("]")],
-        "first": WINDOW["words"],
-        "second": LARGER,
-        "what": "k",
-    }
+    row = contradiction(first)
     asked = Asked(tmp_path / "again", answer(TABLE, BOUND, RATE), json.dumps({"contradictions": [row | change]}))
     found = await asked.claims()
     assert [claim.contradictions for claim in found.claims] == [(), (), ()]
