@@ -121,7 +121,7 @@ async def _once(job: Job, sandbox_factory: SandboxFactory) -> Seen:
         job.events.emit("sandbox.started", stage=job.stage, round=job.round, backend=description.backend)
         try:
             bench = Bench(sandbox, job)
-            seen = await run_checks(bench)
+            seen = await run_checks(bench, second=sandbox_factory if job.two_sandboxes else None)
         finally:
             job.events.emit("sandbox.stopped", stage=job.stage, round=job.round)
     if bench.exported is not None and seen.passed("results"):

@@ -16,6 +16,7 @@ from agentsys.core.tree import read_tree
 from agentsys.plan.context import Agent
 from agentsys.verify.checks.audit import GATES, audit_found
 from agentsys.verify.checks.base import Found, Job
+from agentsys.verify.checks.beside import two_fit
 from agentsys.verify.checks.table import Seen, make_verdict
 from agentsys.verify.deliver import deliver
 from agentsys.verify.dependence.report import FILE as FILE_OF_DEPENDENCE
@@ -62,6 +63,7 @@ class Verifier(Agent):
             mutants=context.settings.mutants,
             keep_in=context.ws.run.repo,
             screen=partial(screen_packages, context),
+            two_sandboxes=not context.settings.gpu and two_fit(context.settings.memory_mb << 20),
         )
 
     def _measured(self, tree: str) -> Path | None:

@@ -54,6 +54,8 @@ class CheckSpec:
     """Checks that must have passed before it is run."""
     after: tuple[str, ...] = ()
     """Checks that may have failed, but not by a limit of time or memory: this one would run into the same."""
+    beside: str = ""
+    """The check that follows it and may run at the same time, where there is a second sandbox."""
     demanded: bool = True
     """False for what comes on top once every demanded check has passed."""
 
@@ -102,6 +104,8 @@ class Job:
     """Repository whose `results/` takes the measured results where they were accepted."""
     screen: Callable[[Bench], Awaitable[Screened]] | None = None
     """The policy's look at what was resolved; what it refuses fails the audit, or is not installed at all."""
+    two_sandboxes: bool = False
+    """This machine has room for a second one: some checks run at the same time."""
     on_output: OnOutput | None = None
     """Told what programs print, as they print it."""
 

@@ -58,6 +58,21 @@ async def check_install(bench: Bench) -> Found:
     return Found(_passed(bench, wanted, result, log))
 
 
+async def install_again(bench: Bench) -> ExecResult:
+    """Install what this verification has installed before into another sandbox, from its lock.
+
+    Raises: Infrastructure where the network, the index or the sandbox failed.
+    """
+    wanted = read_requirements(bench.job.files, bench.facts)
+    lock = parse_lock((bench.job.out / LOCK).read_text(encoding="utf-8"))
+    resolved = await _resolve(bench, wanted, lock)
+    if resolved.lock is None:
+        return resolved.result
+    result = await _link(bench, resolved.lock, resolved)
+    _stop_on_infrastructure(result)
+    return result
+
+
 async def _resolve(bench: Bench, wanted: Requirements, locked: Lock | None) -> Resolution:
     pins = () if locked is not None else lock_pins(bench.job.lock)
     return await bench.sandbox.resolve(

@@ -79,4 +79,4 @@ def _incomplete(report: PyrightReport, python: int) -> tuple[Diagnostic, ...]:
     return (Diagnostic(kind="type", check="pyright", message=message),)
 
 
-CHECK = CheckSpec("pyright", check_types, needs=("install",))
+CHECK = CheckSpec("pyright", check_types, needs=("install",), beside="pytest")

@@ -44,6 +44,7 @@ class _Line(BaseModel):
     loaded: tuple[str, ...] = ()
     seconds: float = 0.0
     functions: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
     finish: int | None = None
     collected: int = 0
 
@@ -65,6 +66,7 @@ class Seen:
     finish: int | None = None
     outcomes: dict[str, str] = field(default_factory=dict[str, str])
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    calls: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     reasons: dict[str, str] = field(default_factory=dict[str, str])
     warned: dict[str, str] = field(default_factory=dict[str, str])
@@ -78,7 +80,7 @@ class Seen:
 
     def stored(self) -> str:
         """Return the content of tests.json."""
-        data = {"outcomes": self.outcomes, "functions": self.functions, "seconds": self.seconds}
+        data = {"outcomes": self.outcomes, "functions": self.functions, "calls": self.calls, "seconds": self.seconds}
         return json.dumps(data, indent=1) + "\n"
 
     def exercised(self) -> list[str]:
@@ -158,6 +160,7 @@ def _seen(lines: Sequence[_Line]) -> Seen:
             seen.under_way = ""
             seen.outcomes[line.done] = line.outcome
             seen.functions[line.done] = line.functions
+            seen.calls[line.done] = line.calls
             seen.seconds[line.done] = line.seconds
             seen.reasons[line.done] = line.reason
         if line.warned:

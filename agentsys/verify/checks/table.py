@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from agentsys.core.artifacts import Check, Verdict
@@ -10,16 +10,18 @@ from agentsys.core.errors import InternalError
 from agentsys.core.tree import tree_hash
 from agentsys.verify.checks import audit, dependence, faults, imports, install, pyright, pytests, results, review, smoke
 from agentsys.verify.checks.base import Bench, CheckSpec, Found, Job, Screened
+from agentsys.verify.checks.beside import Beside
 from agentsys.verify.logs.diagnostics import order_and_merge
+from agentsys_sandbox.base import Sandbox
 
 TABLE: tuple[CheckSpec, ...] = (
     install.CHECK,
     imports.CHECK,
     pyright.CHECK,
     pytests.CHECK,
-    faults.CHECK,
     smoke.CHECK,
     results.CHECK,
+    faults.CHECK,
     dependence.CHECK,
     audit.CHECK,
     review.CHECK,
@@ -50,28 +52,40 @@ class Seen:
         return name in self.found and self.found[name].check.state == "passed"
 
 
-async def run_checks(bench: Bench, only: Collection[str] = ()) -> Seen:
+async def run_checks(bench: Bench, only: Collection[str] = (), second: Callable[[], Sandbox] | None = None) -> Seen:
     """Run the checks of the table in their order, each where what it needs has passed.
 
     Args:
         only: names of the checks to run; empty takes all.
+        second: makes a second sandbox, opened and closed here, for what may run beside the check that follows.
 
     Raises: Infrastructure and errors of the sandbox, which say nothing about the code.
     """
     description = bench.sandbox.describe()
     seen = Seen(backend=description.backend, weak=description.weak)
     await bench.place_repo()
-    for spec in TABLE:
-        if spec.run is None or (only and spec.name not in only):
-            continue
-        if why := _unmet(spec, seen):
-            seen.why_not[spec.name] = why
-            continue
-        _say_started(bench, spec)
-        found = await spec.run(bench)
+    async with Beside(bench, second) as beside:
+        for spec in TABLE:
+            if spec.run is None or (only and spec.name not in only):
+                continue
+            _take(bench, seen, await beside.ended(before=spec))
+            if why := _unmet(spec, seen):
+                seen.why_not[spec.name] = why
+                continue
+            _say_started(bench, spec)
+            if beside.takes(spec):
+                beside.start(spec)
+            else:
+                _take(bench, seen, (spec, await spec.run(bench)))
+        _take(bench, seen, await beside.ended())
+    return seen
+
+
+def _take(bench: Bench, seen: Seen, ended: tuple[CheckSpec, Found] | None) -> None:
+    if ended is not None:
+        spec, found = ended
         seen.found[spec.name] = Found(found.check, tuple(bench.touching(item) for item in found.diagnostics))
         seen.screened = bench.screened
-    return seen
 
 
 def _say_started(bench: Bench, spec: CheckSpec) -> None:

@@ -7,10 +7,10 @@ method's problem. Then the part of the method that it claims to show can return 
 from __future__ import annotations
 
 from agentsys.verify.checks.base import Bench
-from agentsys.verify.dependence.functions import MethodFunctions, carriers
+from agentsys.verify.dependence.functions import Function, MethodFunctions, carriers
 from agentsys.verify.dependence.instrument import Mode
 from agentsys.verify.dependence.scale import numbers
-from agentsys.verify.dependence.variants import STRONG, Examined, Ran, Variant, run_variant, same
+from agentsys.verify.dependence.variants import ALONE_BUDGET, STRONG, Examined, Ran, Variant, run_variant, same
 from agentsys.verify.results_file import HEALTH, Results
 
 _CHANGES: tuple[tuple[str, Mode, float], ...] = (
@@ -28,7 +28,8 @@ async def each_alone(bench: Bench, seen: Examined, functions: MethodFunctions) -
 
     Raises: Infrastructure where the sandbox failed.
     """
-    budget = seen.budget(bench)
+    budget = seen.budget(bench, ALONE_BUDGET, runs=2)
+    config, before = seen.cheapest
     for requirement, items in carriers(bench.job.plan, bench.job.files, functions.named).items():
         if set(items) == set(functions.named):
             continue  # the runs in which everything was changed say so
@@ -36,11 +37,12 @@ async def each_alone(bench: Bench, seen: Examined, functions: MethodFunctions) -
         for words, mode, strength in _CHANGES:
             if seen.used > budget:
                 break
+            modes: dict[Function, Mode] = dict.fromkeys(items, mode)
             ran = await run_variant(
-                bench, Variant(f"{requirement} alone, {words}", dict.fromkeys(items, mode), strength)
+                bench, Variant(f"{requirement} alone, {words}", modes, strength, config=config), before
             )
             rows.append(ran)
-            if not _without_effect(ran, seen.measured):
+            if not _without_effect(ran):
                 break
 
 
@@ -49,7 +51,7 @@ def idle(seen: Examined) -> dict[str, Ran]:
     return {
         requirement: rows[0]
         for requirement, rows in seen.alone.items()
-        if len(rows) == len(_CHANGES) and all(_without_effect(ran, seen.measured) for ran in rows)
+        if len(rows) == len(_CHANGES) and all(_without_effect(ran) for ran in rows)
     }
 
 
@@ -59,19 +61,19 @@ def unjudged(seen: Examined) -> list[str]:
     return [
         requirement
         for requirement, rows in seen.alone.items()
-        if requirement not in known and not any(_with_effect(ran, seen.measured) for ran in rows)
+        if requirement not in known and not any(_with_effect(ran) for ran in rows)
     ]
 
 
-def _with_effect(ran: Ran, measured: Results) -> bool:
-    return ran.results is not None and ran.changed and not _without_effect(ran, measured)
+def _with_effect(ran: Ran) -> bool:
+    return ran.results is not None and ran.changed and not _without_effect(ran)
 
 
-def _without_effect(ran: Ran, measured: Results) -> bool:
+def _without_effect(ran: Ran) -> bool:
     """True where the run ended well, numbers were changed in it, and what it measured is the same, health apart."""
     if ran.results is None or not ran.changed:
         return False
-    before, now = _numbers(measured), _numbers(ran.results)
+    before, now = _numbers(ran.before), _numbers(ran.results)
     return before.keys() == now.keys() and all(same(value, now[key]) for key, value in before.items())
 
 

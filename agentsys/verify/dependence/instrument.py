@@ -46,6 +46,10 @@ _SEEDED = frozenset(
 """Calls that take a seed as their first argument."""
 
 
+FEW = 2
+"""Repetitions that a run with fewer seeds does: with one there is no spread."""
+
+
 def variant(
     files: Mapping[str, bytes],
     modes: Mapping[Function, Mode],
@@ -53,7 +57,7 @@ def variant(
     *,
     strength: float = 0.0,
     other_seed: bool = False,
-    config_seed: str = "",
+    config: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
     """Return the files of a variant; those that are not changed are the same objects.
 
@@ -62,14 +66,12 @@ def variant(
         log: file inside the sandbox in which each function that was called is noted, as `path:name`.
         strength: relative size of a perturbation.
         other_seed: every seed that is handed to a generator of random numbers becomes another one.
-        config_seed: path of a configuration whose seeds become others.
+        config: files that take the place of the repository's.
     """
     calls: dict[str, dict[str, str]] = defaultdict(dict)
     for item, mode in modes.items():
         calls[item.path][item.name] = f"_agentsys_wrap({item.key!r}, {mode!r}, {strength!r}, {log!r}, {item.alters!r})"
-    changed = dict(files)
-    if config_seed:
-        changed[config_seed] = with_other_seeds(files[config_seed])
+    changed = {**files, **(config or {})}
     for path, data in files.items():
         if path.endswith(".py") and not is_test_path(path) and (other_seed or path in calls):
             text = _decoded(data)
@@ -92,6 +94,35 @@ def with_other_seeds(data: bytes) -> bytes:
         return data
     other = _reseeded(config, seed=False)
     return data if other == config else yaml.safe_dump(other, sort_keys=False).encode()
+
+
+def with_fewer_seeds(data: bytes) -> bytes:
+    """Return a YAML configuration in which repetitions with other seeds are done FEW times; as it is where none are."""
+    try:
+        config = cast("object", yaml.safe_load(data))
+    except yaml.YAMLError:
+        return data
+    fewer = _fewer(config)
+    return data if fewer == config else yaml.safe_dump(fewer, sort_keys=False).encode()
+
+
+def _fewer(value: object) -> object:
+    if isinstance(value, dict):
+        table = cast("dict[object, object]", value)
+        return {key: _few(item) if _is_repeated(key) else _fewer(item) for key, item in table.items()}
+    return [_fewer(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
+
+
+def _is_repeated(key: object) -> bool:
+    """`seeds: [0, 1, 2]`, `n_seeds: 20`, `repeats: 5`."""
+    name = key.lower() if isinstance(key, str) else ""
+    return re.fullmatch(r"(?:.*_)?(?:seeds|repeats|repetitions|replications|replicates)", name) is not None
+
+
+def _few(value: object) -> object:
+    if isinstance(value, list):
+        return cast("list[object]", value)[:FEW]
+    return min(value, FEW) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _reseeded(value: object, *, seed: bool) -> object:

@@ -39,13 +39,14 @@ def _key(seen: Examined, key: str, value: float) -> KeyDependence:
         state = "fails"
     seeded = seen.seeded.results if seen.seeded is not None else None
     other = seeded.value(key) if seeded is not None else None
+    same_seed = seen.seeded.before.value(key) if seen.seeded is not None else None
     return KeyDependence(
         key=key,
         value=value,
         state=state,
         moved_by=tuple(seen.moved_by.get(key, ())),
         other_seed=other,
-        random=other is not None and not same(value, other),
+        random=other is not None and same_seed is not None and not same(same_seed, other),
     )
 
 
@@ -87,7 +88,7 @@ def _swallowed(seen: Examined, plan: Plan) -> list[Diagnostic]:
     if ran is None or ran.results is None:
         return []
     results: Results = ran.results
-    kept = [key for key, value in seen.values.items() if not ran.moved(key, value)]
+    kept = [key for key in seen.values if not ran.moved(key)]
     names = _names(ran.run.functions)
     if kept:
         called = f"{len(ran.run.called)} of them were called" if ran.run.called else "the run calls none of them"
@@ -122,7 +123,7 @@ def _seed_ignored(seen: Examined) -> list[Diagnostic]:
     """The code draws random numbers, and not from the seed of the configuration."""
     if seen.ignored is None or seen.seeded is None or seen.seeded.results is None:
         return []
-    moved = [key for key, value in seen.values.items() if seen.seeded.moved(key, value)]
+    moved = [key for key in seen.values if seen.seeded.moved(key)]
     if not moved:
         return []
     message = (

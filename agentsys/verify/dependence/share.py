@@ -25,7 +25,7 @@ async def look_closer(bench: Bench, seen: Examined, functions: MethodFunctions) 
         name = "everything" if modes is together else next(iter(modes)).key
         if not hardly_moved(seen, bench.job.plan.expected) or seen.used > budget:
             return
-        seen.take(await run_variant(bench, Variant(f"{name} by itself, strongly", modes, STRONG)))
+        seen.take(await run_variant(bench, Variant(f"{name} by itself, strongly", modes, STRONG), seen.measured))
 
 
 def hardly_moved(seen: Examined, expected: tuple[ExpectedResult, ...]) -> dict[str, float]:
@@ -36,7 +36,7 @@ def hardly_moved(seen: Examined, expected: tuple[ExpectedResult, ...]) -> dict[s
     for key, value in seen.values.items():
         if key not in seen.moved_by or value.is_integer():
             continue
-        moves = [(_moved_by(rows.get(key), value, ran, key), _change(ran)) for ran in runs]
+        moves = [(_moved_by(rows.get(key), ran, key), _change(ran)) for ran in runs]
         if all(move < LEAST_SHARE * change for move, change in moves):
             found[key] = max(move for move, _ in moves)
     return found
@@ -46,12 +46,12 @@ def _change(ran: Ran) -> float:
     return 1.0 if "scale" in ran.run.functions.values() else ran.run.strength
 
 
-def _moved_by(row: ExpectedResult | None, value: float, ran: Ran, key: str) -> float:
+def _moved_by(row: ExpectedResult | None, ran: Ran, key: str) -> float:
     """Return by which share of itself a number moved in a run; of a logarithm the quantity itself is taken."""
     if ran.results is None:
         return 0.0
-    now = ran.results.value(key)
-    if now is None:
+    value, now = ran.before.value(key), ran.results.value(key)
+    if now is None or value is None:
         return 1.0
     if row is not None and "log10" in f"{row.unit} {row.metric}".lower():
         return abs(10.0 ** min(max(now - value, -300.0), 300.0) - 1.0)

@@ -10,7 +10,7 @@ from agentsys.core.artifacts import Plan
 from agentsys.verify.checks.base import Bench, log_text
 from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT, time_limit, used_seconds
 from agentsys.verify.dependence.functions import Function, MethodFunctions
-from agentsys.verify.dependence.instrument import Mode, takes_seed, variant, with_other_seeds
+from agentsys.verify.dependence.instrument import Mode, takes_seed, variant, with_fewer_seeds, with_other_seeds
 from agentsys.verify.dependence.report import VariantRun
 from agentsys.verify.health import Sign, judge_health
 from agentsys.verify.results_file import Results, ResultsError, parse_results
@@ -24,8 +24,10 @@ SLIGHT, STRONG = 0.03, 0.3
 ENORMOUS = 1e6
 SHORT_BUDGET = 5.0
 """Seconds that a run may take at least whose numbers are nothing or enormous: it may never end by itself."""
-LEAST_BUDGET = 30.0
-"""Seconds that perturbing one function at a time may take at least."""
+WORTH = 2.0
+"""Seconds of a run from which on fewer seeds are tried."""
+LEAST_BUDGET, ALONE_BUDGET = 30.0, 20.0
+"""Seconds that perturbing one function at a time may take at least; the second for each requirement by itself."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Variant:
     modes: Mapping[Function, Mode]
     strength: float = 0.0
     other_seed: bool = False
-    config_seed: str = ""
+    config: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    """Files that take the place of the repository's."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,28 @@ class Ran:
     """A variant that was run. `results` is None where it did not end well or left no sound results."""
 
     run: VariantRun
+    before: Results
+    """What the same settings give where nothing is changed."""
     results: Results | None = None
     log: str = ""
     changed: bool = False
     """A function gave numbers that were changed."""
 
-    def moved(self, key: str, value: float) -> bool:
+    def moved(self, key: str) -> bool:
         """True where the run ended well and does not give that number."""
         if self.results is None:
             return False
-        now = self.results.value(key)
-        return now is None or not same(value, now)
+        before, now = self.before.value(key), self.results.value(key)
+        return now is None or before is None or not same(before, now)
+
+
+@dataclass(frozen=True)
+class Fewer:
+    """The profile with few of its repetitions: for what only has to be seen to move."""
+
+    ran: Ran
+    results: Results
+    config: Mapping[str, bytes]
 
 
 @dataclass
@@ -63,6 +77,7 @@ class Examined:
 
     values: dict[str, float]
     measured: Results
+    fewer: Fewer | None = None
     raised: Ran | None = None
     seeded: Ran | None = None
     ignored: Ran | None = None
@@ -75,11 +90,17 @@ class Examined:
     moved_by: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
+    def cheapest(self) -> tuple[Mapping[str, bytes], Results]:
+        """The settings of the cheapest sound run in which nothing was changed, as files, and what it measured."""
+        return (self.fewer.config, self.fewer.results) if self.fewer is not None else ({}, self.measured)
+
+    @property
     def runs(self) -> list[Ran]:
         """Everything that was run."""
         return [
             item
             for item in (
+                self.fewer.ran if self.fewer is not None else None,
                 self.raised,
                 *self.perturbed,
                 *(ran for rows in self.alone.values() for ran in rows),
@@ -95,9 +116,9 @@ class Examined:
         """Seconds of all runs so far, of processor time where that is less: a busy machine leaves nothing untried."""
         return sum(item.run.used for item in self.runs)
 
-    def budget(self, bench: Bench) -> float:
-        """Return up to which `used` further runs may go from now on."""
-        return self.used + max(LEAST_BUDGET, 3 * bench.run_seconds)
+    def budget(self, bench: Bench, least: float = LEAST_BUDGET, runs: int = 3) -> float:
+        """Return up to which `used` further runs may go from now on: these seconds, or so many runs of the method."""
+        return self.used + max(least, runs * bench.run_seconds)
 
     @property
     def called(self) -> set[str]:
@@ -137,8 +158,8 @@ class Examined:
     def take(self, ran: Ran, but: Collection[str] = ()) -> Ran:
         """Note which numbers moved; those named in `but` are not counted."""
         self.perturbed.append(ran)
-        for key, value in self.values.items():
-            if key not in but and ran.moved(key, value):
+        for key in self.values:
+            if key not in but and ran.moved(key):
                 self.moved_by.setdefault(key, []).append(ran.run.name)
         return ran
 
@@ -164,10 +185,11 @@ async def examine(bench: Bench, functions: MethodFunctions, results: Results, co
     Raises: Infrastructure where the sandbox failed.
     """
     seen = Examined(measured(results, bench.job.plan), results)
-    seen.raised = await run_variant(bench, Variant("all fail", dict.fromkeys(functions.named, "raise")))
-    if seen.raised.results is None or any(seen.raised.moved(*item) for item in seen.values.items()):
+    seen.raised = await run_variant(bench, Variant("all fail", dict.fromkeys(functions.named, "raise")), results)
+    if seen.raised.results is None or any(map(seen.raised.moved, seen.values)):
         await _perturb(bench, seen, functions, copied)
         await _break(bench, seen, functions)
+        seen.fewer = await _on_fewer_seeds(bench, seen)
         await _reseed(bench, seen)
     return seen  # where nothing that the method does matters, no further run can show more
 
@@ -192,7 +214,9 @@ async def _break(bench: Bench, seen: Examined, functions: MethodFunctions) -> No
             if not wanted and not any(sign.bounded for sign in unbroken):
                 continue
             name = "all" if len(modes) > 1 else next(iter(modes)).key
-            ran = await run_variant(bench, Variant(f"{name}, times {factor:g}", modes, factor), short=True)
+            ran = await run_variant(
+                bench, Variant(f"{name}, times {factor:g}", modes, factor), seen.measured, short=True
+            )
             seen.broken.append(ran)
 
 
@@ -209,15 +233,34 @@ def _signs(results: Results, plan: Plan) -> dict[tuple[str, str], Sign]:
 
 async def _reseed(bench: Bench, seen: Examined) -> None:
     """Change the seeds of the configuration; where nothing at all moves with them, those in the code."""
-    config, files = f"configs/{bench.job.profile}.yaml", bench.job.files
-    if config in files and with_other_seeds(files[config]) != files[config]:
-        ran = await run_variant(bench, Variant("another seed in the configuration", {}, config_seed=config))
-        if ran.results is not None and any(ran.results.value(key) != value for key, value in seen.values.items()):
+    path, files = _config(bench), bench.job.files
+    few, before = seen.cheapest
+    now = {**files, **few}.get(path, b"")
+    if with_other_seeds(now) != now:
+        wanted = Variant("another seed in the configuration", {}, config={path: with_other_seeds(now)})
+        ran = await run_variant(bench, wanted, before)
+        if ran.results is not None and any(ran.results.value(key) != before.value(key) for key in seen.values):
             seen.seeded = ran
             return
         seen.ignored = ran if ran.results is not None else None
     if takes_seed(files):
-        seen.seeded = await run_variant(bench, Variant("another seed", {}, other_seed=True))
+        seen.seeded = await run_variant(bench, Variant("another seed", {}, other_seed=True, config=few), before)
+
+
+def _config(bench: Bench) -> str:
+    return f"configs/{bench.job.profile}.yaml"
+
+
+async def _on_fewer_seeds(bench: Bench, seen: Examined) -> Fewer | None:
+    """Run the profile with few of its repetitions, where that is sound, gives the same numbers, and is cheaper."""
+    path, files = _config(bench), bench.job.files
+    config = with_fewer_seeds(files.get(path, b""))
+    if bench.run_seconds < WORTH or config == files.get(path, b""):
+        return None
+    ran = await run_variant(bench, Variant("on fewer seeds", {}, config={path: config}), seen.measured)
+    if ran.results is None or any(ran.results.value(key) is None for key in seen.values):
+        return None
+    return Fewer(ran, ran.results, {path: config}) if ran.run.used < bench.run_seconds / 2 else None
 
 
 async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, copied: Collection[str]) -> None:
@@ -240,7 +283,7 @@ async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, cop
     for step, left_out in steps:
         if not upper and step.name.startswith("all that rests"):
             continue
-        ran = seen.take(await run_variant(bench, step), left_out)
+        ran = seen.take(await run_variant(bench, step, seen.measured), left_out)
         budget = budget or seen.budget(bench)
         if ran.results is None:
             await _one_by_one(bench, seen, step, left_out, budget)
@@ -255,13 +298,14 @@ async def _one_by_one(bench: Bench, seen: Examined, step: Variant, but: Collecti
         if not seen.open or seen.used > budget:
             return
         single = Variant(f"{item.key} alone, {step.name.rpartition(', ')[2]}", {item: mode}, step.strength)
-        seen.take(await run_variant(bench, single), but if mode == "arguments" else ())
+        seen.take(await run_variant(bench, single, seen.measured), but if mode == "arguments" else ())
 
 
-async def run_variant(bench: Bench, wanted: Variant, *, short: bool = False) -> Ran:
+async def run_variant(bench: Bench, wanted: Variant, before: Results, *, short: bool = False) -> Ran:
     """Put a variant in the repository's place, run the profile, and read what it wrote.
 
     Args:
+        before: what the same settings give where nothing is changed.
         short: it may never end by itself, and is not waited for longer than the unchanged run took.
     """
     folder = f"agentsys-{secrets.token_hex(8)}"
@@ -272,7 +316,7 @@ async def run_variant(bench: Bench, wanted: Variant, *, short: bool = False) -> 
         log,
         strength=wanted.strength,
         other_seed=wanted.other_seed,
-        config_seed=wanted.config_seed,
+        config=wanted.config,
     )
     await bench.place_repo(files)
     await bench.sandbox.write_files({".keep": b""}, root=f"{WORK}/{folder}")
@@ -300,4 +344,4 @@ async def run_variant(bench: Bench, wanted: Variant, *, short: bool = False) -> 
         seconds=round(result.seconds, 3),
         used=round(used_seconds(result), 3),
     )
-    return Ran(run, results, log_text(result), any(f"{key} changed" in noted for key in known))
+    return Ran(run, before, results, log_text(result), any(f"{key} changed" in noted for key in known))

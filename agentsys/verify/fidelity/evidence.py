@@ -90,6 +90,8 @@ class TestRecord(BaseModel):
 
     outcomes: dict[str, str] = {}
     functions: dict[str, tuple[str, ...]] = {}
+    calls: dict[str, tuple[str, ...]] = {}
+    """Those of them that the test's own body executed, not its fixtures."""
     seconds: dict[str, float] = {}
 
     def passed(self) -> list[str]:

@@ -145,8 +145,6 @@ class Board:
     standing: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Keys of faults that tests noticed in an earlier round -> those tests."""
     tests: TestRecord = field(default_factory=TestRecord)
-    calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    """Test -> functions that its own body executes."""
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     """Test without parameters -> its source."""
     words: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict[str, dict[str, str]](dict))
@@ -223,9 +221,9 @@ class Board:
                 fresh = [spot for spot in rows if spot.key not in self.tried][: MORE if number == 2 else 1]
                 for spot in fresh:
                     wanted[spot] = self.specific(function)
-                for spot in rows:
-                    if number > 2 and self.passing(spot):
-                        wanted[spot] = self._rest(spot)
+                passing = [spot for spot in rows if number > 2 and self.passing(spot)]
+                for spot in passing[: 1 if number == 3 else None]:  # one that is noticed is enough
+                    wanted[spot] = self._rest(spot)
         for spot in self.tried.values():
             if spot.key in self.standing and self.passing(spot):
                 wanted[spot] = self._rest(spot)
@@ -275,7 +273,8 @@ class Board:
 
     def _functions(self, test: str) -> list[tuple[str, str]]:
         """Return what a test executes and can be changed, what few other tests execute first."""
-        names = {name.partition(".<locals>")[0] for each in self.instances(test) for name in self.calls.get(each, ())}
+        calls = (name for each in self.instances(test) for name in self.tests.calls.get(each, ()))
+        names = {name.partition(".<locals>")[0] for name in calls}
         pairs = [(path, symbol) for path, _, symbol in (name.partition(":") for name in sorted(names))]
         pairs = [pair for pair in pairs if self.spots.get(pair)]
         return sorted(pairs, key=lambda pair: len({base(each) for each in self.executing(pair)}))

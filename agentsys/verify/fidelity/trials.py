@@ -34,6 +34,8 @@ SPARE, SPARE_ALONE = 2.0, 20.0
 """... and these for importing the repository's modules, or for a whole Python of its own."""
 
 _PROBE = "agentsys_faults.py"
+_OPTIONS = ("-q", "--tb=no", "--assert=plain", "-p", "no:unraisableexception")
+"""Nobody reads what a trial prints: no assertion is rewritten for better words, no garbage collected to warn of it."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,6 @@ class Trial:
     path: str = ""
     """File that holds the fault; empty plants none."""
     fault: Fault | None = None
-    record: bool = False
-    """Note which functions each test executes."""
     first: bool = False
     """One test that notices the fault is enough."""
 
@@ -58,9 +58,6 @@ class TestSeen(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
     word: Word
     seconds: float = 0.0
-    functions: tuple[str, ...] = ()
-    calls: tuple[str, ...] = ()
-    """Those of them that its own body executed, not its fixtures."""
 
 
 class TrialSeen(BaseModel):
@@ -123,7 +120,7 @@ class Trials:
         return {
             "out": out,
             "root": REPO,
-            "options": [*our_options(bench), "-q", "--tb=no"],
+            "options": [*our_options(bench), *_OPTIONS],
             "plugins": allowed_plugins(bench),
             "preload": third_party(bench.job.files, bench.facts),
             "methods": {f"{REPO}/{path}": path for path in methods},
@@ -138,7 +135,7 @@ class Trials:
         fault = trial.fault
         place = {"start": fault.start, "end": fault.end, "after": fault.after} if fault else {}
         row = {"id": trial.id, "path": trial.path, "tests": trial.tests, "cpu": self._cpu(trial)}
-        return {**row, **place, "record": trial.record, "first": trial.first}
+        return {**row, **place, "first": trial.first}
 
     def _cpu(self, trial: Trial) -> float:
         return TIMES * sum(self.seconds.get(test, 0.0) for test in trial.tests) + (

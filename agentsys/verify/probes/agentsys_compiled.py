@@ -40,12 +40,17 @@ class Watch:
         roots = {os.path.abspath(root) + "/" for root in (sys.prefix, sys.base_prefix, library, *sys.path)}
         self.roots = tuple(root for root in roots if not root.startswith(self.repo))
         self.told: set[tuple[str, int]] = set()
-        sys.addaudithook(self.on_event)
+        wanted, look = EVENTS, self.on_event
+
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            # Each traced call raises an event of its own: a plain function passes it in half a method's time.
+            if event in wanted:
+                look(event, arguments)
+
+        sys.addaudithook(hook)
 
     def on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event not in EVENTS:
-            return
-        frame, direct = self.agent(sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
+        frame, direct = self.agent(sys._getframe(2))  # pyright: ignore[reportPrivateUsage]
         if event == "compile" and self.changed(*arguments[:2]):
             self.tell(os.fsdecode(arguments[1]), 1, "changed")
         elif frame is None or not self.own(frame.f_code.co_filename):

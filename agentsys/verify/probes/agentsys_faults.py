@@ -3,8 +3,7 @@
 Usage: `python agentsys_faults.py`, with a JSON object on the standard input:
 {"out": path, "root": path, "options": [pytest options], "plugins": [distributions], "preload": [modules],
  "methods": {absolute path: relative}, "texts": {relative: source}, "fork": bool, "parallel": int, "limit": seconds,
- "trials": [{"id", "path", "start", "end", "after", "tests": [node ids], "cpu": seconds, "record": bool,
-             "first": bool}]}.
+ "trials": [{"id", "path", "start", "end", "after", "tests": [node ids], "cpu": seconds, "first": bool}]}.
 This process imports pytest and the modules named, never the repository's own, and forks for each trial; with `fork`
 false it starts a new Python instead. A trial without a path plants nothing; one that asks for the `first` ends with the
 first test that notices. OUT gets a JSON line for each trial, the
@@ -67,11 +66,6 @@ class Watch:
         self.first = bool(trial.get("first"))
         self.session: Any = None
         self.since = 0.0
-        self.recorder: Any = recorder(job["methods"]) if trial.get("record") else None
-        self.item: Any = None
-        self.calls: list[str] = []
-        self.fixtures: dict[int, set[str]] = {}
-        self.modules: dict[str, set[str]] = {}
 
     def write(self, line: dict[str, Any]) -> None:
         self.out.write(json.dumps(line) + "\n")
@@ -90,11 +84,8 @@ class Watch:
         self.words[nodeid] = "passed"
         self.write({"start": nodeid})
         self.since = time.monotonic()
-        if self.recorder is not None:
-            self.recorder.start()
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
-        self.item = item
         if call.excinfo is not None:
             self.why.setdefault(item.nodeid, self.kind(call.excinfo))
 
@@ -116,64 +107,9 @@ class Watch:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         line: dict[str, Any] = {"done": nodeid, "word": self.words.get(nodeid, "crashed")}
         line["seconds"] = round(time.monotonic() - self.since, 4)
-        if self.recorder is not None:
-            line["functions"] = sorted(set(self.recorder.stop()) | self.shared())
-            line["calls"], self.calls = self.calls, []
         self.write(line)
         if self.first and line["word"] == "asserted":
             self.session.shouldstop = "noticed"
-
-    def shared(self) -> set[str]:
-        """What fixtures of a wider scope, and the test's module, executed once for all their tests."""
-        if self.item is None:
-            return set()
-        found = set(self.modules.get(self.item.nodeid.partition("::")[0], ()))
-        for definitions in self.item._fixtureinfo.name2fixturedefs.values():
-            for definition in definitions:
-                found |= self.fixtures.get(id(definition), set())
-        return found
-
-
-def recorder(methods: dict[str, str]) -> Any:
-    """Our other probe's recorder of executed functions, from the same folder as this file."""
-    probe = importlib.import_module("agentsys_probe")
-    return (probe.Monitor if hasattr(sys, "monitoring") else probe.Tracer)(methods)
-
-
-def recording() -> type[Watch]:
-    """A watch that notes which functions each test executed, by itself or through what it shares with others."""
-    import pytest
-
-    class Recording(Watch):
-        @pytest.hookimpl(hookwrapper=True)
-        def pytest_fixture_setup(self, fixturedef: Any) -> Any:
-            outer = self.apart()
-            yield
-            self.fixtures[id(fixturedef)] = set(self.recorder.seen)
-            self.recorder.seen |= outer
-
-        @pytest.hookimpl(hookwrapper=True)
-        def pytest_runtest_call(self, item: Any) -> Any:
-            outer = self.apart()
-            yield
-            self.calls = sorted(self.recorder.seen)
-            self.recorder.seen |= outer
-
-        def apart(self) -> set[str]:
-            """Note what follows by itself, and return what was noted so far."""
-            outer: set[str] = self.recorder.seen
-            self.recorder.seen = set()
-            if hasattr(sys, "monitoring"):
-                self.recorder.monitoring.restart_events()
-            return outer
-
-        @pytest.hookimpl(hookwrapper=True)
-        def pytest_make_collect_report(self, collector: Any) -> Any:
-            self.recorder.start()
-            yield
-            self.modules[collector.nodeid] = set(self.recorder.stop())
-
-    return Recording
 
 
 def walk(tb: Any) -> Any:
@@ -191,7 +127,7 @@ def attempt(job: dict[str, Any], trial: dict[str, Any], pipe: int) -> None:
         changed = text[: trial["start"]] + trial["after"].encode() + text[trial["end"] :]
         plant(os.path.realpath(f"{job['root']}/{trial['path']}"), changed)
     out = os.fdopen(pipe, "w", encoding="utf-8")
-    watch = (recording() if trial.get("record") else Watch)(out, job, trial)
+    watch = Watch(out, job, trial)
     job["texts"], job["trials"] = {}, []  # the code under test need not find them
     files = sorted({name.partition("::")[0] for name in trial["tests"]})
     import pytest
@@ -334,9 +270,9 @@ def preload(job: dict[str, Any]) -> None:
     """Import what is not the repository's; what cannot be imported now is imported, or fails, in the trials."""
     from agentsys_pytest import plugin_modules
 
-    importlib.import_module("pytest")
+    config: Any = importlib.import_module("_pytest.config")
     plugin_modules(job["plugins"])
-    for name in ["agentsys_probe", *job["preload"]]:
+    for name in [*(f"_pytest.{name}" for name in getattr(config, "default_plugins", ())), *job["preload"]]:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, TextIO
 
+import pytest
 from agentsys_compiled import Watch
 
 OPTIMIZED = 0x1  # co_flags of functions; modules and class bodies do not have it
@@ -41,6 +42,9 @@ class Recorder:
 
     def stop(self) -> list[str]:
         return sorted(self.seen)
+
+    def again(self) -> None:
+        """Report functions again that were reported since `start`."""
 
 
 class Tracer(Recorder):
@@ -94,6 +98,9 @@ class Monitor(Recorder):
         self.monitoring.set_events(TOOL, 0)
         return super().stop()
 
+    def again(self) -> None:
+        self.monitoring.restart_events()
+
     def on_start(self, code: CodeType, offset: int) -> object:
         self.note(code)
         return self.monitoring.DISABLE
@@ -110,6 +117,10 @@ class Probe:
         self.outcomes: dict[str, str] = {}
         self.reason = ""
         self.collected = 0
+        self.item: Any = None
+        self.calls: set[str] = set()
+        self.fixtures: dict[int, set[str]] = {}
+        self.modules: dict[str, set[str]] = {}
 
     def write(self, line: dict[str, object]) -> None:
         self.out.write(json.dumps(line) + "\n")
@@ -133,7 +144,7 @@ class Probe:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.outcomes[nodeid] = "not run"
-        self.reason = ""
+        self.reason, self.item, self.calls = "", None, set()
         self.write({"start": nodeid})
         self.since = time.monotonic()
         self.recorder.start()
@@ -153,7 +164,7 @@ class Probe:
             self.outcomes[report.nodeid] = "passed"
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        functions = self.recorder.stop()
+        functions = set(self.recorder.stop()) | self.shared()
         line: dict[str, object] = {
             "done": nodeid,
             "outcome": self.outcomes.get(nodeid, "failed"),
@@ -161,8 +172,48 @@ class Probe:
             "seconds": round(time.monotonic() - self.since, 4),
             "count": len(functions),
             "functions": sorted(functions, key=self.rank)[:MOST],
+            "calls": sorted(self.calls, key=self.rank)[:MOST],
         }
         self.write(line)
+
+    # -- what a test executes by itself, and what it shares with others ------------------------------------------------
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Any:
+        outer = self.apart()
+        yield
+        self.fixtures[id(fixturedef)] = set(self.recorder.seen)
+        self.recorder.seen |= outer
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item: Any) -> Any:
+        self.item = item
+        outer = self.apart()
+        yield
+        self.calls = set(self.recorder.seen)
+        self.recorder.seen |= outer
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_make_collect_report(self, collector: Any) -> Any:
+        self.recorder.start()
+        yield
+        self.modules[collector.nodeid] = set(self.recorder.stop())
+
+    def apart(self) -> set[str]:
+        """Note what follows by itself, and return what was noted so far."""
+        outer, self.recorder.seen = self.recorder.seen, set()
+        self.recorder.again()
+        return outer
+
+    def shared(self) -> set[str]:
+        """What fixtures of a wider scope, and the test's module, executed once for all their tests."""
+        if self.item is None:
+            return set()
+        found = set(self.modules.get(self.item.nodeid.partition("::")[0], ()))
+        for definitions in self.item._fixtureinfo.name2fixturedefs.values():
+            for definition in definitions:
+                found |= self.fixtures.get(id(definition), set())
+        return found
 
     def rank(self, name: str) -> tuple[bool, bool, str]:
         """What carries requirements comes first, helpers without a name of their own last."""
