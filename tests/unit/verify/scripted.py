@@ -76,7 +76,7 @@ def removes(path: Callable[[str], bool]) -> Twist:
 
 
 def _install(call: Call, files: Files) -> InstallResult:
-    return InstallResult(passed(b"installed\n"), (Package("pytest", "8.3.4", "aa"),))
+    return InstallResult(passed(b"installed\n"), (Package("pytest", "8.3.4", "aa" * 32),))
 
 
 def _imports(call: Call, files: Files) -> ExecResult:
@@ -97,7 +97,7 @@ def tests(outcomes: dict[str, str], functions: tuple[str, ...] = ("tiny/model.py
     sha256 = hashlib.sha256(probes()[plugin]).hexdigest()
     lines: list[dict[str, object]] = [{"probe": f"{INSTRUMENTS}/{plugin}", "sha256": sha256, "loaded": []}]
     for test, outcome in outcomes.items():
-        lines += [{"start": test}, {"done": test, "outcome": outcome, "functions": functions}]
+        lines += [{"start": test}, {"done": test, "outcome": outcome, "functions": functions, "calls": functions}]
     lines.append({"finish": 0, "collected": len(outcomes)})
     inner = {"passed": "", "failed": '<failure message="x">E   ValueError: x</failure>', "skipped": "<skipped/>"}
     inner |= {"xfailed": "<skipped/>", "xpassed": "", "deselected": "<skipped/>", "not run": "<skipped/>"}
@@ -129,7 +129,7 @@ def put_trials(call: Call, files: Files, word: str = "asserted") -> None:
     job = json.loads(call.stdin)
     lines: list[dict[str, object]] = []
     for trial in job["trials"]:
-        row = {"word": word if trial["path"] else "passed", "functions": list(MEAN), "calls": list(MEAN)}
+        row = {"word": word if trial["path"] else "passed"}
         tests = dict.fromkeys(trial["tests"], row)
         lines.append({"id": trial["id"], "ended": "done", "tests": tests})
     files[job["out"]] = "".join(json.dumps(line) + "\n" for line in lines).encode()

@@ -18,11 +18,11 @@ def test_a_requirement_without_a_run_that_ended_and_changed_something_is_unjudge
     seen = Examined({"mean": 1.5}, told(1.5))
     seen.alone = {
         "R1": [],
-        "R2": [Ran(RUN, None)],
-        "R3": [Ran(RUN, told(1.5), changed=False)],
-        "R4": [Ran(RUN, told(1.7), changed=True)],
-        "R5": [Ran(RUN, told(1.5), changed=True)] * 4,
-        "R6": [Ran(RUN, told(1.5), changed=True)],
+        "R2": [Ran(RUN, told(1.5))],
+        "R3": [Ran(RUN, told(1.5), told(1.5), changed=False)],
+        "R4": [Ran(RUN, told(1.5), told(1.7), changed=True)],
+        "R5": [Ran(RUN, told(1.5), told(1.5), changed=True)] * 4,
+        "R6": [Ran(RUN, told(1.5), told(1.5), changed=True)],
     }
     assert unjudged(seen) == ["R1", "R2", "R3", "R6"]
     assert list(idle(seen)) == ["R5"]

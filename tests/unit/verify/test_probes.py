@@ -125,6 +125,19 @@ def test_each_test_is_recorded_with_the_functions_that_it_executed(tmp_path: Pat
     assert lines[-1] == {"finish": 1, "collected": 7, "counts": {"passed": 4, "failed": 2, "skipped": 1}}
 
 
+def test_what_fixtures_and_modules_execute_counts_for_their_tests_and_is_no_call_of_theirs(tmp_path: Path) -> None:
+    test = (
+        "import pytest\nfrom tiny import aaa\nfrom tiny.model import mean\n\nCASES = [aaa.call()]\n\n"
+        "@pytest.fixture(scope='module')\ndef shared():\n    return mean([1.0, 3.0])\n\n"
+        "def test_first(shared):\n    assert shared == 2.0\n\ndef test_second(shared):\n    assert mean([1.0]) == 1.0\n\n"
+        "def test_third():\n    pass\n"
+    )
+    seen = done(run_tests(tmp_path, test, files={"tiny/aaa.py": "def call():\n    return 1\n"}))
+    module, mean = ["tiny/aaa.py:call"], ["tiny/model.py:mean"]
+    assert [seen[name]["functions"] for name in seen] == [module + mean, module + mean, module]
+    assert [seen[name]["calls"] for name in seen] == [[], mean, []]
+
+
 def test_importing_the_method_is_not_executing_it(tmp_path: Path) -> None:
     test = "def test_import():\n    import tiny.model\n    assert tiny.model\n"
     assert done(run_tests(tmp_path, test))["test_import"]["functions"] == []

@@ -70,7 +70,7 @@ async def test_a_sound_repository_passes_every_check_in_order_with_its_evidence(
     assert Verdict.model_validate_json((bed.out / "verdict.json").read_bytes()) == verdict
     assert json.loads((bed.out / "diagnostics.json").read_text()) == []
     assert json.loads((bed.out / "packages.json").read_text()) == [
-        {"name": "pytest", "version": "8.3.4", "sha256": "aa"}
+        {"name": "pytest", "version": "8.3.4", "sha256": "aa" * 32}
     ]
     assert json.loads((bed.repo / "results/results.json").read_text())["mean"] == 1.5
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from agentsys.verify.dependence.functions import Function
-from agentsys.verify.dependence.instrument import Mode, takes_seed, variant, with_other_seeds
+from agentsys.verify.dependence.instrument import Mode, takes_seed, variant, with_fewer_seeds, with_other_seeds
 
 CORE = '''"""The method."""
 
@@ -297,3 +297,23 @@ def test_a_configuration_without_seeds_stays_as_it_is() -> None:
 def test_a_number_of_seeds_is_no_seed() -> None:
     for config in (b"seeds: 20\n", b"n_seed: 5\n", b"num_seeds: [3]\n"):
         assert with_other_seeds(config) == config
+
+
+@pytest.mark.parametrize(
+    ("config", "fewer"),
+    [
+        (b"seeds: [3, 1, 4, 1]\n", {"seeds": [3, 1]}),
+        (b"full: {n: 9, seeds: 10}\nsmall: {n_seeds: 5}\n", {"full": {"n": 9, "seeds": 2}, "small": {"n_seeds": 2}}),
+        (b"repeats: 1\nsteps: 8\n", {"repeats": 1, "steps": 8}),
+        (b"seed: 11\nfirst_seed: 4\nseeds_are_fixed: true\n", {"seed": 11, "first_seed": 4, "seeds_are_fixed": True}),
+    ],
+)
+def test_fewer_seeds_are_the_first_ones_and_nothing_else_of_a_configuration_changes(
+    config: bytes, fewer: object
+) -> None:
+    assert yaml.safe_load(with_fewer_seeds(config)) == fewer
+
+
+def test_a_configuration_that_repeats_nothing_stays_as_it_is() -> None:
+    for config in (b"steps: 3  # all\n", b"seeds: 2 # both\n", b"a: [\n"):
+        assert with_fewer_seeds(config) == config
