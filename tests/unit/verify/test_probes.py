@@ -125,7 +125,7 @@ def test_each_test_is_recorded_with_the_functions_that_it_executed(tmp_path: Pat
     assert lines[-1] == {"finish": 1, "collected": 7, "counts": {"passed": 4, "failed": 2, "skipped": 1}}
 
 
-def test_what_fixtures_and_modules_execute_counts_for_their_tests_and_is_no_call_of_theirs(tmp_path: Path) -> None:
+def test_what_fixtures_and_modules_execute_counts_for_their_tests_but_is_no_call(tmp_path: Path) -> None:
     test = (
         "import pytest\nfrom tiny import aaa\nfrom tiny.model import mean\n\nCASES = [aaa.call()]\n\n"
         "@pytest.fixture(scope='module')\ndef shared():\n    return mean([1.0, 3.0])\n\n"
