@@ -129,7 +129,8 @@ def test_what_fixtures_and_modules_execute_counts_for_their_tests_but_is_no_call
     test = (
         "import pytest\nfrom tiny import aaa\nfrom tiny.model import mean\n\nCASES = [aaa.call()]\n\n"
         "@pytest.fixture(scope='module')\ndef shared():\n    return mean([1.0, 3.0])\n\n"
-        "def test_first(shared):\n    assert shared == 2.0\n\ndef test_second(shared):\n    assert mean([1.0]) == 1.0\n\n"
+        "def test_first(shared):\n    assert shared == 2.0\n\n"
+        "def test_second(shared):\n    assert mean([1.0]) == 1.0\n\n"
         "def test_third():\n    pass\n"
     )
     seen = done(run_tests(tmp_path, test, files={"tiny/aaa.py": "def call():\n    return 1\n"}))
