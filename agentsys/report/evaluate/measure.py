@@ -27,7 +27,8 @@ from agentsys.verify.checks.install import check_install
 from agentsys.verify.checks.pyright import check_types
 from agentsys.verify.checks.pytests import check_pytest
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
-from agentsys.verify.fidelity.mutation import mutation_check
+from agentsys.verify.fidelity.mutation import sample_faults
+from agentsys.verify.fidelity.mutation_report import FILE
 from agentsys.verify.logs.pyright_report import parse_pyright
 from agentsys_sandbox.base import Sandbox, SandboxError
 from agentsys_sandbox.spec import Description
@@ -152,7 +153,7 @@ async def _run(work: _Work, sandbox: Sandbox, parts: dict[PartName, Part]) -> No
         tests = read_tests(stored.read_bytes()) if stored.is_file() else None
         parts["tests"] = _bare(bench, _tests(found))
         parts["coverage"] = _coverage(work, tests)
-        parts["mutation"] = await _mutation(work, sandbox, bench, parts["tests"])
+        parts["mutation"] = await _mutation(work, bench, parts["tests"], tests)
     except (Infrastructure, SandboxError) as error:
         parts |= _rest(parts, f"the sandbox failed: {error}")
 
@@ -270,12 +271,13 @@ def _coverage(work: _Work, tests: TestRecord | None) -> Part:
     return Part("coverage", covered / len(wanted), f"passed tests executed {covered} of {len(wanted)} {what}")
 
 
-async def _mutation(work: _Work, sandbox: Sandbox, bench: Bench, tests: Part) -> Part:
+async def _mutation(work: _Work, bench: Bench, part: Part, tests: TestRecord | None) -> Part:
     if not work.mutants:
         return Part("mutation", None, because="no faults were planted, as asked for")
-    if not tests.value:
+    if not part.value or tests is None:
         return Part("mutation", 0.0, "no test passes, so none can notice a fault")
-    report = await mutation_check(bench.job, sandbox, work.out / "mutation", count=work.mutants, owned=work.ledger)
+    report = await sample_faults(bench, tests, work.mutants, owned=work.ledger)
+    bench.log(FILE, report.model_dump_json(indent=1) + "\n")
     if report.share is None:
         return Part("mutation", None, because=report.note or "no planted fault could be tried")
     tried = report.count("caught") + report.count("survived")

@@ -34,9 +34,10 @@ class Mutant(Artifact):
 
 @dataclass(frozen=True)
 class Planted:
-    """A mutant and the whole file that holds it."""
+    """A mutant, the fault, and the whole file that holds it."""
 
     mutant: Mutant
+    fault: Fault
     source: bytes
 
 
@@ -114,7 +115,7 @@ def choose(files: Mapping[str, bytes], targets: list[Target], count: int, seed: 
                 continue
             used[fault.kind] += 1
             lines.add((target.path, fault.line))
-            chosen.append(Planted(_mutant(len(chosen) + 1, target, fault), source))
+            chosen.append(Planted(_mutant(len(chosen) + 1, target, fault), fault, source))
     return chosen
 
 

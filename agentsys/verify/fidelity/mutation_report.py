@@ -1,4 +1,4 @@
-"""What the mutation check found, as stored in `rounds/mutation.json`."""
+"""What became of planted faults, as stored in `rounds/mutation.json`."""
 
 from __future__ import annotations
 
