@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ async def check(
 ) -> Verdict:
     repo = write_repo(root / "repo", files)
     work = job(repo, root / "rounds/01", timeout=seconds, events=events or EventLog(None, "t"))
-    return await verify(work, factory(place), AUDIT)
+    return await verify(replace(work, two_sandboxes=True), factory(place), AUDIT)
 
 
 def states(verdict: Verdict) -> dict[str, str]:
@@ -56,7 +57,7 @@ async def test_a_green_repository_is_verified_and_replayed_from_git_alone(place:
     git.commit("Round 1")
     (tmp_path / "repo/tiny/model.py").unlink()
     repeated = job(tmp_path / "repo", tmp_path / "rounds/replay", timeout=120)
-    again = await replay(repeated, tmp_path / "repo", factory(place), AUDIT)
+    again = await replay(replace(repeated, two_sandboxes=True), tmp_path / "repo", factory(place), AUDIT)
     assert again.passed and again.tree == verdict.tree
 
 
