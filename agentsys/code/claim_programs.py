@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agentsys.audit.record import record_decision
@@ -15,9 +15,11 @@ from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Part, Prompt
+from agentsys.paper.render import to_markdown
 from agentsys.plan.claims.contract import Contract
 from agentsys.plan.claims.rule import Exact, Rule, Witness, methods_of, parts
 from agentsys.plan.context import Context, fan_out
+from agentsys.plan.generated import yaml_text
 from agentsys.plan.interfaces import interface_digest
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.checks.pyright import check_types
@@ -26,6 +28,8 @@ from agentsys.verify.claims.running import USED_UP, Cells, Trial, stamp_of
 
 TRIES = 3
 """Versions of a program that are asked for: one, and two repairs."""
+SHORT_PAPER = 8000
+"""Characters up to which a paper is shown as a whole."""
 _REPORTED = 8
 """Faults of one version that are told."""
 
@@ -137,19 +141,36 @@ def with_programs(bench_files: Mapping[str, bytes], drafts: list[Draft]) -> dict
     return {**bench_files, **{row.path: row.text.encode() for row in drafts if row.text}}
 
 
+def rules_of(context: Context) -> dict[str, object]:
+    """Return what the prompts of programs begin with: the sandbox, and how material is quoted."""
+    settings = context.settings
+    place = {"python": context.python, "cpus": f"{settings.cpus:g}", "memory_mb": settings.memory_mb}
+    return {**place, "fence": context.fence}
+
+
 def _prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
-    if draft.checks:
-        return _check_prompt(context, plan, draft)
-    sources = [spec.path for spec in plan.files if spec.kind == "source"]
-    interfaces = interface_digest(context.ws.run.repo, sources)
-    return context.prompt(plan, "code/claim", interfaces=interfaces, **_call(context, draft))
+    """Return a prompt without the plan: a program needs the interfaces; what checks may not know what it checks."""
+    values = {**rules_of(context), **_call(context, draft), "dependencies": ", ".join(_names(plan))}
+    if not draft.checks:
+        sources = [spec.path for spec in plan.files if spec.kind == "source"]
+        values["interfaces"] = interface_digest(context.ws.run.repo, sources)
+        values["configuration"] = yaml_text(plan.config_full)
+    task = render("code/claim_check" if draft.checks else "code/claim", **values)
+    return Prompt(prefix=(), body=(Part("task", task),))
 
 
-def _check_prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
-    """Return a prompt without plan and code: what checks may not know what it checks."""
-    dependencies = ", ".join(row.name for row in plan.dependencies)
-    task = render("code/claim_check", fence=context.fence, dependencies=dependencies, **_call(context, draft))
-    return Prompt(prefix=(context.rules(),), body=(Part("task", task),))
+def sections_of(context: Context, contracts: Sequence[Contract]) -> str:
+    """Return the paper's words on some claims: the sections they stand in, or a short paper as a whole."""
+    paper = context.ws.paper
+    whole = to_markdown(paper, {row.id for row in paper.sections if row.kind != "references"} or None, left_out=False)
+    if len(whole) <= SHORT_PAPER:
+        return whole
+    targets = [row.target.where.section for row in contracts if row.target is not None]
+    return context.sections([*(row.place.section for row in contracts), *targets])
+
+
+def _names(plan: Plan) -> list[str]:
+    return [row.name for row in plan.dependencies]
 
 
 def _call(context: Context, draft: Draft) -> dict[str, object]:
@@ -165,7 +186,7 @@ def _call(context: Context, draft: Draft) -> dict[str, object]:
         "control": context.quote(control.what) if control is not None and not draft.checks else "",
         "degenerate": context.quote(degenerate.what) if degenerate is not None and not draft.checks else "",
         "wanted": _wanted(contract),
-        "sections": context.quote(context.sections([contract.place.section])),
+        "sections": context.quote(sections_of(context, [contract])),
         "faults": context.quote("\n".join(draft.faults)),
         "current": context.quote(draft.text),
     }
@@ -175,9 +196,9 @@ def _wanted(contract: Contract) -> list[str]:
     """Say which rows the rules look at, but not which values they hope for."""
     rows: list[str] = []
     for name, rule in (("main, control", contract.accept), ("main", contract.falsify)):
-        rows += [f"{name}: {words}" for words in _looked_at(rule)]
+        rows += [f"{name}: {words}" for words in looked_at(rule)]
     if contract.degenerate is not None:
-        rows += [f"degenerate: {words}" for words in _looked_at(contract.degenerate.rule)]
+        rows += [f"degenerate: {words}" for words in looked_at(contract.degenerate.rule)]
     rows += [
         f"main: quantity `{row.quantity}` of method `{row.method}` in unit `{row.unit}`" for row in contract.baselines
     ]
@@ -186,7 +207,8 @@ def _wanted(contract: Contract) -> list[str]:
     return list(dict.fromkeys(rows))
 
 
-def _looked_at(rule: Rule | None) -> list[str]:
+def looked_at(rule: Rule | None) -> list[str]:
+    """Say which rows a rule looks at."""
     found: list[str] = []
     for part in parts(rule) if rule is not None else ():
         where = "".join(f", {key}={value}" for key, value in part.where.items())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from agentsys.code.claim_programs import TRIES, Draft, ask_programs, trial_of, try_programs, with_programs
+from agentsys.code.claim_review import FILE as REVIEWS
+from agentsys.code.claim_review import ClaimReview, review_programs
 from agentsys.core.artifacts import Plan
 from agentsys.core.errors import SandboxUnavailable, UsageError
 from agentsys.core.events import Step
@@ -34,6 +37,8 @@ from agentsys_sandbox.base import SandboxError
 T = TypeVar("T")
 CHECK_TRIES = 2
 """Versions of a checker that are asked for: one, and a repair of what does not run; never of what it says."""
+RETURNS = 2
+"""Times that what a reviewer finds in a program goes back to the coder."""
 ENTRIES = "entries.json"
 """Which claims have a program, and why the others have none or got no further."""
 
@@ -52,7 +57,8 @@ class Experimenter(Agent):
         log = CellLog(ws.run.claims)
         try:
             drafts, reasons = self._drafts(contracts)
-            ready = await self._programs(plan, drafts, log)
+            ready = await self._programs(plan, drafts, log, self._kept())
+            reviews = await self._reviewed(plan, ready, log)
             checks = await self._checks(plan, ready, log)
             trials = [trial_of(context, draft) for draft in ready]
             if trials:
@@ -63,8 +69,13 @@ class Experimenter(Agent):
         reasons |= {row.contract.claim: row.given_up or "; ".join(row.faults) for row in drafts if row not in ready}
         reasons |= {trial.contract.claim: trial.fault for trial in trials}
         agreed = {check.contract.claim: self._agreement(check, trials, log) for check in checks}
-        reasons |= {claim: "; ".join(filter(None, (reasons.get(claim), a.words))) for claim, a in agreed.items()}
-        findings = _findings(ws.run.claims, {claim: agreement.state for claim, agreement in agreed.items()})
+        said = [*((claim, one.words) for claim, one in agreed.items())]
+        said += [(claim, words) for claim, review in reviews.items() for words in review.findings]
+        for claim, words in said:
+            reasons[claim] = "; ".join(filter(None, (reasons.get(claim), words)))
+        findings = _findings(ws.run.claims, agreed, reviews)
+        for folder in (ws.run.claims, ws.run.repo / FOLDER):
+            write_json(folder / REVIEWS, {claim: review.model_dump(mode="json") for claim, review in reviews.items()})
         return self._judge(
             contracts, [*ready, *checks], judged_rows(trials, log, ws.run.claims / "judged"), findings, reasons
         )
@@ -92,9 +103,13 @@ class Experimenter(Agent):
                 reasons[claim] = str(error)
         return drafts, reasons
 
-    async def _programs(self, plan: Plan, drafts: list[Draft], log: CellLog) -> list[Draft]:
-        """Return the claims whose program is allowed, typed and wrote what was asked on the smallest cells."""
-        open_, ready, kept = drafts, list[Draft](), self._kept()
+    async def _programs(self, plan: Plan, drafts: list[Draft], log: CellLog, kept: Mapping[str, str]) -> list[Draft]:
+        """Return the claims whose program is allowed, typed and wrote what was asked on the smallest cells.
+
+        Args:
+            kept: path -> program that is there already, and is not asked for.
+        """
+        open_, ready = drafts, list[Draft]()
         for _ in range(TRIES):
             await ask_programs(self._context, plan, open_, kept)
             kept = {}
@@ -111,6 +126,41 @@ class Experimenter(Agent):
             if not open_:
                 break
         return ready
+
+    async def _reviewed(self, plan: Plan, ready: list[Draft], log: CellLog) -> dict[str, ClaimReview]:
+        """Have each program compared with contract and paper; what differs goes back to the coder."""
+        known, found, open_ = self._known_reviews(), dict[str, ClaimReview](), ready
+        for number in range(1, RETURNS + 2):
+            stamps = {draft.contract.claim: trial_of(self._context, draft).stamp for draft in open_}
+            found |= {claim: known[stamp] for claim, stamp in stamps.items() if stamp in known}
+            asked = [draft for draft in open_ if stamps[draft.contract.claim] not in known]
+            found |= await review_programs(self._context, asked, number)
+            open_ = [draft for draft in open_ if found[draft.contract.claim].findings]
+            if open_ and number <= RETURNS:
+                open_ = await self._repaired(plan, open_, found, log)
+            if not open_:
+                break
+        return found
+
+    async def _repaired(
+        self, plan: Plan, drafts: list[Draft], reviews: Mapping[str, ClaimReview], log: CellLog
+    ) -> list[Draft]:
+        """Return the programs that were written anew and run; the others stay as they were reviewed."""
+        before = {draft.contract.claim: draft.text for draft in drafts}
+        for draft in drafts:
+            draft.faults = reviews[draft.contract.claim].findings
+        good = await self._programs(plan, drafts, log, {})
+        for draft in drafts:
+            if draft not in good:
+                draft.text, draft.faults, draft.given_up = before[draft.contract.claim], (), ""
+        return good
+
+    def _known_reviews(self) -> dict[str, ClaimReview]:
+        """Reviews of an earlier go by what they are about: the same program of the same code is not read again."""
+        file = self._context.ws.run.claims / REVIEWS
+        rows = json.loads(file.read_bytes()).values() if file.is_file() else ()
+        reviews = [ClaimReview.model_validate(row) for row in rows]
+        return {review.stamp: review for review in reviews if review.items}
 
     async def _checks(self, plan: Plan, ready: list[Draft], log: CellLog) -> list[Draft]:
         """Return the independent checkers that ran, without the repository, on the smallest scales of their claims."""
@@ -206,10 +256,14 @@ class Experimenter(Agent):
         return "claims: " + ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
 
 
-def _findings(folder: Path, checkers: Mapping[str, Literal["agrees", "disagrees", "absent"]]) -> dict[str, Findings]:
+def _findings(folder: Path, agreed: Mapping[str, Agreement], reviews: Mapping[str, ClaimReview]) -> dict[str, Findings]:
     claims = Claims.model_validate_json((folder / "claims.json").read_bytes()).claims
     return {
-        claim.id: Findings(contradicted=bool(claim.contradictions), checker=checkers.get(claim.id, "absent"))
+        claim.id: Findings(
+            contradicted=bool(claim.contradictions),
+            checker=agreed[claim.id].state if claim.id in agreed else "absent",
+            reviewer=reviews[claim.id].state if claim.id in reviews else "absent",
+        )
         for claim in claims
     }
 

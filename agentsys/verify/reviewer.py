@@ -166,7 +166,7 @@ def _checked(row: FindingAnswer, reviewed: str, shown: Mapping[str, str], paper:
         shown: text of every file that the reviewer was given.
     """
     path = row.file if row.file in shown else reviewed
-    line = _line_of(row.code, shown[path])
+    line = line_of(row.code, shown[path])
     absent = row.severity == "missing" and not row.code.strip()
     said = stands_in(row.paper, paper) and (line is not None or absent)
     grounded = said if row.about == "paper" else line is not None
@@ -183,7 +183,7 @@ def _checked(row: FindingAnswer, reviewed: str, shown: Mapping[str, str], paper:
     )
 
 
-def _line_of(code: str, source: str) -> int | None:
+def line_of(code: str, source: str) -> int | None:
     """Return the line that holds the first quoted line of code, whatever the spaces."""
     wanted = next(("".join(line.split()) for line in code.splitlines() if line.strip()), "")
     if len(wanted) < SHORTEST_CODE:
