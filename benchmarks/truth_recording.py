@@ -28,10 +28,14 @@ that the paper names, and the results against the functions that they come from.
 """
 
 
-def write_recording(folder: Path, case: Case) -> Path:
-    """Write the recording of a case below `folder` and return it."""
+def write_recording(folder: Path, case: Case, request: str = "") -> Path:
+    """Write the recording of a case below `folder` and return it.
+
+    Args:
+        request: what is screened together with the paper.
+    """
     store = Store(folder)
-    for role, item, text in _answers(case):
+    for role, item, text in _answers(case, request):
         for attempt in range(1, TRIES + 1):
             store.write(Recording(role=role, item=item, attempt=attempt, model="scripted", text=text))
     if case.pins:
@@ -39,9 +43,9 @@ def write_recording(folder: Path, case: Case) -> Path:
     return folder
 
 
-def _answers(case: Case) -> Iterator[tuple[str, str, str]]:
+def _answers(case: Case, request: str) -> Iterator[tuple[str, str, str]]:
     """Yield (role, item, answer)."""
-    yield "auditor", "purpose-1", _purpose(case.paper)
+    yield "auditor", "purpose-1", _purpose(case.paper, request)
     for name in ("requirements", "evaluation", "design", "config"):
         yield "planner", name, _fenced("json", json.dumps(case.plan[name], indent=1))
     for spec in case.plan["design"]["files"]:
@@ -51,10 +55,10 @@ def _answers(case: Case) -> Iterator[tuple[str, str, str]]:
         yield "reviewer", path, _fenced("json", '{"findings": []}')
 
 
-def _purpose(paper: Path) -> str:
+def _purpose(paper: Path, request: str) -> str:
     read = read_paper(paper)
     answer: dict[str, Any] = {
-        "marker": marker_of("", excerpt(read, EXCERPT_CHARS), read.sha256),
+        "marker": marker_of(request, excerpt(read, EXCERPT_CHARS), read.sha256),
         "verdict": "allow",
         "category": "none",
         "aim": "ordinary numerical research",
