@@ -4,8 +4,8 @@
     python -m benchmarks.claims --live URL --model NAME --only NAME --keep DIR
 
 What is measured is how claims are settled: contracts, programs, reviews and checkers are a model's answers, recorded by
-`--live` from an OpenAI-compatible endpoint and replayed by default. Plan and repository of each paper are ours, given as
-answers of a planner and a coder, and go through the whole verification; nothing of them is asked of the model.
+`--live` from an OpenAI-compatible endpoint and replayed by default. Plan and repository of each paper are ours, given
+as answers of a planner and a coder, and go through the whole verification; nothing of them is asked of the model.
 `--live` goes on where it was interrupted, given the same `--keep`, and puts the answers beside the paper.
 
 Exit code 0 where no claim is verified or falsified falsely and nine of ten are settled rightly.
@@ -73,7 +73,9 @@ def replay(subject: Subject, folder: Path, sandbox: str) -> Path:
 
 
 def settled(subject: Subject, run: Path) -> list[Row]:
-    """Return the verdict of each known claim of a finished run."""
+    """Return the verdict of each known claim of a finished run. Raises: SystemExit where it has none."""
+    if not (run / "claims" / "verdicts.json").is_file():
+        raise SystemExit(f"{subject.name}: no verdicts: answers on its claims are recorded with `--live`")
     stored = json.loads((run / "claims" / "verdicts.json").read_bytes())["verdicts"]
     verdicts = {row["claim"]: row for row in stored}
     ids = {

@@ -18,7 +18,7 @@ from agentsys.llm.replay import ReplaySource
 from agentsys.llm.source import LiveSource, Source
 from agentsys.llm.store import Recording, Store, load
 from agentsys.llm.types import CallKey, Feedback, Prompt
-from agentsys.run.pipeline import RunResult, implement, resume
+from agentsys.run.pipeline import implement, resume
 from benchmarks.claims_papers import Subject
 from benchmarks.truth_recording import write_recording
 
@@ -85,19 +85,17 @@ def record(subject: Subject, folder: Path, url: str, model: str, sandbox: str) -
         live = LiveSource(providers, limits, ledger, events, attempts=settings.attempts, concurrency=32)
         return Model(Mixed(ReplaySource(ours), live), store, ledger, limits, events)
 
+    runs = [file.parent for file in (folder / "runs").glob("*/run.json") if not file.parent.is_symlink()]
+    claims = [known.text for known in subject.claims]
+    if not runs:
+        planning = settings.model_copy(update={"replay": ours, "stop_after": "plan"})
+        runs = [asyncio.run(implement(subject.case.paper, planning, claims=claims)).run.path]
     with patch("agentsys.run.assemble.build_model", build):
-        result = asyncio.run(_run(subject, folder / "runs", settings))
+        result = asyncio.run(resume(RunDir(runs[0]), settings))
     if result.exit_code:
         raise SystemExit(f"{subject.name}: {result.record.status}, {result.record.reason}: {result.run.path}")
     _keep(subject, result.run.path)
     return result.run.path
-
-
-async def _run(subject: Subject, runs: Path, settings: Settings) -> RunResult:
-    found = [file.parent for file in runs.glob("*/run.json") if not file.parent.is_symlink()]
-    if found:
-        return await resume(RunDir(found[0]), settings)
-    return await implement(subject.case.paper, settings, claims=[known.text for known in subject.claims])
 
 
 def _keep(subject: Subject, run: Path) -> None:
