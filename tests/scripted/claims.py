@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from scripted.answers import CORE_RIGHT, as_json, fenced, first_version
+from scripted.paper import PAPER
 
 CLAIMS = [
     {
@@ -117,4 +118,59 @@ def measured(last_value: str = LAST_VALUE, constant: str = CONSTANT) -> dict[tup
         **claimed(),
         ("coder", "claims/c1.py"): fenced(last_value),
         ("coder", "claims/c2.py"): fenced(constant),
+    }
+
+
+WRONG_PAPER = PAPER + "\nWith b = 0.5 and the same stream the last corrected value is 97.0.\n"
+"""The scripted paper with one statement more, which is not so: the value is 99.0."""
+WRONG_CLAIM = {
+    "id": "C1",
+    "kind": "number",
+    "text": "With b = 0.5 and the same stream the last corrected value is 97.0.",
+    "places": [{"place": "Section 3", "words": "With b = 0.5 and the same stream the last corrected value is 97.0."}],
+    "targets": [{"quantity": "last corrected value", "value": 97.0, "where": "Section 3"}],
+}
+WRONG_CONTRACT = {
+    "claim": "C1",
+    "target": 1,
+    "deterministic": True,
+    "grid": {"b": ["0.5"]},
+    "accept": {**_LAST, "low": 96.5, "high": 97.5},
+    "falsify": {"type": "fails", "rule": {**_LAST, "low": 96.0, "high": 98.0}},
+    "control": {"what": "the same average with the weight b = 0.9"},
+    "toy_below": {"length": 100},
+}
+_MEANS = 'means = corrected_means([float(i) for i in range(1, int(setting["length"]) + 1)], weight)'
+_MET = {
+    "row 1": (_MEANS, "the last corrected value is 97.0"),
+    "settings": (_MEANS, "the same stream"),
+    "control": ('weight = 0.9 if given.case == "control" else float(setting["b"])', "the same average with the weight"),
+    "computed": (_MEANS, ""),
+}
+
+
+def reviewed(differs: dict[str, str] | None = None, without: tuple[str, ...] = ()) -> str:
+    """A reviewer's answer on the program of the wrong claim.
+
+    Args:
+        differs: item -> how it differs.
+        without: items that the answer leaves out.
+    """
+    items = [
+        {"item": name, "file": "claims/c1.py", "line": line, "words": words, "differs": (differs or {}).get(name, "")}
+        for name, (line, words) in _MET.items()
+        if name not in without
+    ]
+    return as_json({"reviews": [{"claim": "C1", "items": items}]})
+
+
+def wrong_claim(program: str = LAST_VALUE.replace("0.5 if", "0.9 if")) -> dict[tuple[str, ...], str]:
+    """Answers of a run whose only claim is the wrong one, up to the review; the checker agrees with the program."""
+    return {
+        **first_version(CORE_RIGHT),
+        ("planner", "claims"): as_json({"claims": [WRONG_CLAIM]}),
+        ("planner", "contradictions"): json.dumps({"contradictions": []}),
+        ("planner", "contracts"): as_json({"contracts": [WRONG_CONTRACT]}),
+        ("coder", "claims/c1.py"): fenced(program),
+        ("reviewer", "claims/check_c1.py"): fenced(BRUTE),
     }
