@@ -17,7 +17,7 @@ from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Part, Prompt
 from agentsys.paper.render import to_markdown
 from agentsys.plan.claims.contract import Contract
-from agentsys.plan.claims.rule import Exact, Rule, Witness, methods_of, parts
+from agentsys.plan.claims.rule import Exact, NoCounterexample, Rule, Witness, methods_of, parts
 from agentsys.plan.context import Context, fan_out
 from agentsys.plan.generated import yaml_text
 from agentsys.plan.interfaces import interface_digest
@@ -213,6 +213,8 @@ def looked_at(rule: Rule | None) -> list[str]:
     for part in parts(rule) if rule is not None else ():
         where = "".join(f", {key}={value}" for key, value in part.where.items())
         exact = " (exact: integers or fractions)" if isinstance(part, Exact) else ""
+        if isinstance(part, NoCounterexample | Witness):
+            exact = f", of at least {part.tried} instances in all, each a row with a key of its own"
         found += [
             f"quantity `{part.quantity}` of method `{method}` in unit `{part.unit}`{where}{exact}"
             for method in methods_of(part)

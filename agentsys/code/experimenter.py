@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +32,7 @@ from agentsys.verify.claims.celllog import FILE, CellLog
 from agentsys.verify.claims.cells import climb
 from agentsys.verify.claims.checking import Agreement, compared, small_cells
 from agentsys.verify.claims.record import Findings, write_record
-from agentsys.verify.claims.running import USED_UP, Cells, Trial, judged_rows, rows_so_far
+from agentsys.verify.claims.running import USED_UP, Cells, Trial, benches_for, judged_rows, rows_so_far
 from agentsys.verify.run import retrying
 from agentsys_sandbox.base import SandboxError
 
@@ -62,7 +64,8 @@ class Experimenter(Agent):
             checks = await self._checks(plan, ready, log)
             trials = [trial_of(context, draft) for draft in ready]
             if trials:
-                await self._open(plan, ready, lambda bench: self._cells(bench, log).climb(trials))
+                cells = sum(len(level) for trial in trials for level in trial.climb.levels)
+                await self._open(plan, ready, lambda benches: self._cells(benches, log).climb(trials), cells)
         except (Infrastructure, SandboxError) as error:
             hint = getattr(error, "hint", "") or "see `agentsys doctor`, then go on with `agentsys resume`"
             raise SandboxUnavailable(f"the sandbox failed: {error}", hint) from error
@@ -116,8 +119,8 @@ class Experimenter(Agent):
             open_ = [draft for draft in open_ if not draft.given_up]
             allowed = [draft for draft in open_ if not draft.faults]
 
-            async def check(bench: Bench, drafts: list[Draft] = allowed) -> None:
-                await try_programs(self._context, bench, self._cells(bench, log), drafts)
+            async def check(benches: Sequence[Bench], drafts: list[Draft] = allowed) -> None:
+                await try_programs(self._context, benches[0], self._cells(benches, log), drafts)
 
             if allowed:
                 await self._open(plan, allowed, check)
@@ -171,10 +174,10 @@ class Experimenter(Agent):
             kept = {}
             allowed = [draft for draft in open_ if not draft.faults and not draft.given_up]
 
-            async def check(bench: Bench, drafts: list[Draft] = allowed) -> None:
+            async def check(benches: Sequence[Bench], drafts: list[Draft] = allowed) -> None:
                 for draft in drafts:
                     trial = trial_of(self._context, draft)
-                    fault = await self._cells(bench, log).all(trial, small_cells(draft.climb))
+                    fault = await self._cells(benches, log).all(trial, small_cells(draft.climb))
                     draft.faults = (fault,) if fault else ()
                     draft.given_up = fault if fault.startswith(USED_UP) else ""
 
@@ -197,21 +200,32 @@ class Experimenter(Agent):
         both = rows_so_far(ours, cells, log), rows_so_far(theirs, cells, log)
         return compared(*both, deterministic=check.contract.deterministic)
 
-    def _cells(self, bench: Bench, log: CellLog) -> Cells:
+    def _cells(self, benches: Sequence[Bench], log: CellLog) -> Cells:
         settings = self._context.settings
-        return Cells(bench, log, settings.claim_budget, settings.cpus)
+        return Cells(benches, log, settings.claim_budget, settings.cpus)
 
-    async def _open(self, plan: Plan, drafts: list[Draft], work: Callable[[Bench], Awaitable[T]]) -> T:
-        """Work in a new sandbox with the repository, these programs and the locked environment in it."""
-        job = self._job(plan, drafts)
+    async def _open(
+        self, plan: Plan, drafts: list[Draft], work: Callable[[Sequence[Bench]], Awaitable[T]], cells: int = 1
+    ) -> T:
+        """Work in new sandboxes with the repository, these programs and the locked environment in each.
+
+        Args:
+            cells: number of cells that there are to run.
+        """
+        job, settings = self._job(plan, drafts), self._context.settings
+        number = benches_for(cells, settings.claim_jobs, settings.cpus, settings.memory_mb)
+
+        async def ready(stack: AsyncExitStack, place: int) -> Bench:
+            sandbox = await stack.enter_async_context(self._context.open_sandbox())
+            bench = Bench(sandbox, job if not place else replace(job, out=job.out / f"bench-{place + 1}"))
+            seen = await run_checks(bench, only=("install",))
+            if not seen.passed("install"):
+                raise Infrastructure("the environment that was verified could not be installed again")
+            return bench
 
         async def once() -> T:
-            async with self._context.open_sandbox() as sandbox:
-                bench = Bench(sandbox, job)
-                seen = await run_checks(bench, only=("install",))
-                if not seen.passed("install"):
-                    raise Infrastructure("the environment that was verified could not be installed again")
-                return await work(bench)
+            async with AsyncExitStack() as stack:
+                return await work([await ready(stack, place) for place in range(number)])
 
         return await retrying(job)(once)
 

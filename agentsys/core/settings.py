@@ -111,6 +111,9 @@ class Settings(BaseModel):
     """Whether the paper's claims get contracts before any code, and verdicts after it is verified."""
     claim_budget: float = Field(default=600.0, ge=0)
     """CPU seconds that the experiments of all claims may take together."""
+    claim_jobs: int = Field(default=0, ge=0, le=64)
+    """Cells of claims run at the same time, each in a sandbox with `cpus` and `memory_mb` of its own; 0 takes as many
+    as this machine has processors and memory for."""
 
     reader: Literal["auto", "text", "nougat"] = "auto"
     """`auto` and `text` use the text layer of a PDF; `nougat` adds a model on this machine for formulas."""

@@ -1,7 +1,10 @@
-"""Runs cells in an open sandbox, each in a fresh repository, and holds their rows to what was asked."""
+"""Runs cells in open sandboxes, each in a fresh repository, and holds their rows to what was asked."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from agentsys_sandbox.spec import ExecResult, Outcome
 OUT = f"{WORK}/rows/cell.csv"
 MAX_ROWS = 8 << 20
 """Bytes of one cell's rows."""
+CELLS_EACH = 6
 USED_UP = "the budget for claims is used up"
 _ENVIRONMENT = {"PYTHONPATH": f"{REPO}:{REPO}/src"}
 _LEAST = 1.0
@@ -42,13 +46,23 @@ class Trial:
 
 
 class Cells:
-    """Runs the cells of claims within a budget of CPU seconds."""
+    """Runs the cells of claims within a budget of CPU seconds, one at a time on each bench.
 
-    def __init__(self, bench: Bench, log: CellLog, budget: float, cpus: float) -> None:
-        self._bench = bench
+    One process holds the log, and each cell has a file of its own: nothing is written by two.
+
+    Args:
+        benches: open sandboxes with the same job; a cell is run on whichever is free.
+        cpus: processors that each of them may use.
+    """
+
+    def __init__(self, benches: Sequence[Bench], log: CellLog, budget: float, cpus: float) -> None:
+        self._benches = benches
         self._log = log
         self._budget = budget
         self._cpus = max(cpus, 1.0)
+        self._promised = 0.0
+        """CPU seconds that cells under way may still use."""
+        self._running = 0
 
     async def climb(self, trials: Sequence[Trial]) -> None:
         """Run the cells of all claims, one scale after the other, until all are done or the budget is used up.
@@ -57,10 +71,11 @@ class Cells:
         """
         highest = max((len(trial.climb.levels) for trial in trials), default=0)
         for number in range(highest):
-            for trial in trials:
-                if trial.complete == number < len(trial.climb.levels) and not trial.fault:
-                    trial.fault = await self.all(trial, trial.climb.levels[number])
-                    trial.complete += not trial.fault
+            going = [one for one in trials if one.complete == number < len(one.climb.levels) and not one.fault]
+            faults = await self._spread([(trial, cell) for trial in going for cell in trial.climb.levels[number]])
+            for trial in going:
+                trial.fault = faults.get(id(trial), "")
+                trial.complete += not trial.fault
 
     async def smoke(self, trial: Trial) -> str:
         """Run the smallest cell of each case; return what is wrong with it, or nothing."""
@@ -68,26 +83,64 @@ class Cells:
         for cell in trial.climb.levels[0]:
             first.setdefault(cell.case, cell)
         for cell in first.values():
-            if fault := await self.run(trial, cell) or self._absent(trial, cell):
+            if fault := await self._run(self._benches[0], trial, cell) or self._absent(trial, cell):
                 return fault
         return ""
 
-    async def run(self, trial: Trial, cell: Cell) -> str:
+    async def all(self, trial: Trial, cells: Sequence[Cell]) -> str:
+        """Run these cells; return what is wrong with the first that fails, or nothing."""
+        return (await self._spread([(trial, cell) for cell in cells])).get(id(trial), "")
+
+    async def _spread(self, work: Sequence[tuple[Trial, Cell]]) -> dict[int, str]:
+        """Begin cells in their order, on whichever bench is free; a claim that failed begins no more.
+
+        Returns: the fault of each trial, by its `id`: of its first cell that fails, whichever ended first.
+        """
+        waiting = deque(enumerate(work))
+        found: dict[int, tuple[int, str]] = {}
+
+        async def serve(bench: Bench) -> None:
+            while waiting:
+                number, (trial, cell) = waiting.popleft()
+                if id(trial) not in found and (fault := await self._run(bench, trial, cell)):
+                    words = fault if fault.startswith(USED_UP) else f"{_words(cell)}: {fault}"
+                    found[id(trial)] = min((number, words), found.get(id(trial), (number, words)))
+
+        tasks = [asyncio.create_task(serve(bench)) for bench in self._benches]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return {key: words for key, (_, words) in found.items()}
+
+    async def _run(self, bench: Bench, trial: Trial, cell: Cell) -> str:
         """Run a cell unless it is done; return what is wrong with it, or nothing."""
         if (known := self._log.done(cell, trial.stamp)) is not None and known.outcome != Outcome.TIMEOUT:
             return known.fault
-        left = self._budget - self._log.spent
+        # What is left is shared by the benches that are free: cells under way cannot use it up together.
+        left = (self._budget - self._log.spent - self._promised) / (len(self._benches) - self._running)
         if left < _LEAST:
             return f"{USED_UP} ({self._budget:g} CPU seconds)"
-        await self._bench.place_repo()
-        await self._bench.sandbox.write_files({".keep": b""}, root=f"{WORK}/rows")
+        limit = min(bench.job.timeout, left / self._cpus)
+        promised = limit * self._cpus
+        self._promised, self._running = self._promised + promised, self._running + 1
+        try:
+            done = await self._measured(bench, trial, cell, limit)
+        finally:
+            self._promised, self._running = self._promised - promised, self._running - 1
+        self._log.append(done)
+        return done.fault
+
+    async def _measured(self, bench: Bench, trial: Trial, cell: Cell, limit: float) -> Done:
+        await bench.place_repo()
+        await bench.sandbox.write_files({".keep": b""}, root=f"{WORK}/rows")
         argv = cell.argv(OUT, trial.path)
-        limit = min(self._bench.job.timeout, left / self._cpus)
-        result = await self._bench.run(f"claim {cell.claim}", argv, env=_ENVIRONMENT, timeout=limit)
-        raw = await self._bench.sandbox.read_file(OUT, max_bytes=MAX_ROWS + 1) if result.ok else None
-        file = self._log.rows(cell, trial.stamp)
-        fault = _ended(result) or _unreadable(raw, file, cell)
-        done = Done(
+        result = await bench.run(f"claim {cell.claim}", argv, env=_ENVIRONMENT, timeout=limit)
+        raw = await bench.sandbox.read_file(OUT, max_bytes=MAX_ROWS + 1) if result.ok else None
+        fault = _ended(result) or _unreadable(raw, self._log.rows(cell, trial.stamp), cell)
+        return Done(
             claim=cell.claim,
             case=cell.case,
             seed=cell.seed,
@@ -101,15 +154,6 @@ class Cells:
             sha256=sha256_bytes(raw) if raw is not None and not fault else "",
             fault=fault,
         )
-        self._log.append(done)
-        return fault
-
-    async def all(self, trial: Trial, cells: Sequence[Cell]) -> str:
-        """Run these cells; return what is wrong with the first that fails, or nothing."""
-        for cell in cells:
-            if fault := await self.run(trial, cell):
-                return fault if fault.startswith(USED_UP) else f"{_words(cell)}: {fault}"
-        return ""
 
     def _absent(self, trial: Trial, cell: Cell) -> str:
         """Methods and quantities that the rule of this case looks at and the rows do not have."""
@@ -121,6 +165,20 @@ class Cells:
             f"`{quantity}` of `{method}`" for method, quantity in _wanted(rule) if not _has(rows, method, quantity)
         ]
         return f"{_words(cell)} wrote no rows of {', '.join(absent)}" if absent else ""
+
+
+def benches_for(cells: int, asked: int, cpus: float, memory_mb: int) -> int:
+    """Return how many sandboxes run cells at the same time.
+
+    Args:
+        cells: number of cells; a sandbox for fewer than CELLS_EACH of them is not worth its start.
+        asked: a number to keep to; 0 takes as many as the processors and the memory of this machine have room for.
+        cpus: processors that one sandbox may use.
+        memory_mb: memory that one sandbox may use.
+    """
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    room = min(int((os.cpu_count() or 1) // cpus), memory // memory_mb)
+    return max(1, min(asked or room, -(-cells // CELLS_EACH)))
 
 
 def stamp_of(tree: str, text: str) -> str:

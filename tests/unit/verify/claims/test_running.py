@@ -52,7 +52,7 @@ class Machine:
         log = log or CellLog(self.folder)
         job = Job(files={}, out=self.folder / "out", plan=PLAN, events=EventLog(None, "r"), timeout=60.0)
         async with FakeSandbox(Script(default=self.answer)) as sandbox:
-            await Cells(Bench(sandbox, job), log, budget, 1.0).climb([trial])
+            await Cells([Bench(sandbox, job)], log, budget, 1.0).climb([trial])
         return log
 
 
