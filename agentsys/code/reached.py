@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from agentsys.plan.symbols import imported_modules
 
-_LAYOUT = frozenset({tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.NL, tokenize.COMMENT})
 _ALWAYS = "*"
 """Stands for statements of a module that no name leads to."""
 
@@ -55,29 +54,26 @@ def without_prose(source: str) -> str:
     lines = source.splitlines(keepends=True)
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    except (tokenize.TokenError, SyntaxError):
+        tree = ast.parse(source)
+    except (tokenize.TokenError, SyntaxError, ValueError, RecursionError):
         return source
-    for token, lonely in reversed([*_with_place(tokens)]):
-        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and lonely):
-            _blank(lines, token)
+    spans = [(*token.start, *token.end, "") for token in tokens if token.type == tokenize.COMMENT]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and _is_text(node.value):
+            first, last = node.lineno, node.end_lineno or node.lineno
+            start, end = _chars(lines[first - 1], node.col_offset), _chars(lines[last - 1], node.end_col_offset or 0)
+            spans.append((first, start, last, end, "..."))
+    for first, start, last, end, instead in sorted(spans, reverse=True):
+        tail = lines[last - 1][end:]
+        lines[first - 1] = lines[first - 1][:start] + instead + tail
+        for number in range(first, last):
+            lines[number] = "\n"
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
-def _with_place(tokens: list[tokenize.TokenInfo]) -> Iterator[tuple[tokenize.TokenInfo, bool]]:
-    """Yield each token, and whether it is a statement of its own."""
-    for number, token in enumerate(tokens):
-        before = tokens[number - 1].type if number else tokenize.NEWLINE
-        after = tokens[number + 1].type if number + 1 < len(tokens) else tokenize.NEWLINE
-        yield token, before in _LAYOUT and after in (tokenize.NEWLINE, tokenize.COMMENT)
-
-
-def _blank(lines: list[str], token: tokenize.TokenInfo) -> None:
-    (first, start), (last, end) = token.start, token.end
-    kept = "..." if token.type == tokenize.STRING else ""
-    tail = lines[last - 1][end:]
-    lines[first - 1] = lines[first - 1][:start] + kept + (tail if first == last else "\n")
-    for number in range(first, last):
-        lines[number] = "\n" if number < last - 1 else tail.lstrip(" ") or "\n"
+def _chars(line: str, offset: int) -> int:
+    """Return the place in a line that stands so many bytes behind its start."""
+    return len(line.encode()[:offset].decode(errors="ignore"))
 
 
 def _imported(program: str, modules: Mapping[str, str], sources: Mapping[str, str]) -> list[str]:

@@ -53,10 +53,8 @@ def test_an_empty_or_partial_review_holds_the_falsification_back(tmp_path: Path,
     assert "no reviewer compared the programs of C1" in (folder / "events.jsonl").read_text()
 
 
-@pytest.mark.parametrize(
-    ("last", "expected"),
-    [("repaired", "falsified"), pytest.param("open", "inconclusive", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("last", "expected"), [("repaired", "falsified"), ("open", "inconclusive")])
 def test_a_finding_goes_back_to_the_coder_twice_and_stays_where_it_is_not_repaired(
     tmp_path: Path, backend: str, last: str, expected: str
 ) -> None:
