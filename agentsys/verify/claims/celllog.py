@@ -44,6 +44,8 @@ class CellLog:
         self._done: dict[tuple[str, str], Done] = {}
         self.spent = 0.0
         """CPU seconds of all cells so far."""
+        self.longest: dict[str, float] = {}
+        """CPU seconds of the longest cell so far, by claim."""
         raw = self._file.read_bytes() if self._file.is_file() else b""
         whole = raw[: raw.rfind(b"\n") + 1]
         if whole != raw:  # the process was killed while it wrote
@@ -78,6 +80,7 @@ class CellLog:
         cell = Cell(done.claim, done.case, done.seed, tuple(done.setting.items()))
         self._done[cell.name, done.stamp] = done
         self.spent += done.cpu_seconds
+        self.longest[done.claim] = max(done.cpu_seconds, self.longest.get(done.claim, 0.0))
 
     @staticmethod
     def _intact(file: Path, digest: str) -> bool:

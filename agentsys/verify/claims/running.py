@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from agentsys.core.files import sha256_bytes, write_atomic
@@ -25,9 +26,13 @@ MAX_ROWS = 8 << 20
 """Bytes of one cell's rows."""
 CELLS_EACH = 6
 USED_UP = "the budget for claims is used up"
+SHARE = "its share of the budget for claims was too small"
+"""No fault of a cell: others were under way."""
 _ENVIRONMENT = {"PYTHONPATH": f"{REPO}:{REPO}/src"}
 _LEAST = 1.0
 """CPU seconds below which no cell is begun."""
+_ROOM = 16
+"""A cell is run beside others while its share is so many times what the longest one of its claim took so far."""
 
 
 @dataclass
@@ -94,15 +99,22 @@ class Cells:
     async def _spread(self, work: Sequence[tuple[Trial, Cell]]) -> dict[int, str]:
         """Begin cells in their order, on whichever bench is free; a claim that failed begins no more.
 
+        A cell for which its share of the budget was too small is run again alone, after the others.
+
         Returns: the fault of each trial, by its `id`: of its first cell that fails, whichever ended first.
         """
-        waiting = deque(enumerate(work))
+        waiting, short = deque(enumerate(work)), list[tuple[int, tuple[Trial, Cell]]]()
         found: dict[int, tuple[int, str]] = {}
 
         async def serve(bench: Bench) -> None:
             while waiting:
                 number, (trial, cell) = waiting.popleft()
-                if id(trial) not in found and (fault := await self._run(bench, trial, cell)):
+                if id(trial) in found:
+                    continue
+                fault = await self._run(bench, trial, cell, 1 + len(waiting))
+                if fault == SHARE:
+                    short.append((number, (trial, cell)))
+                elif fault:
                     words = fault if fault.startswith(USED_UP) else f"{_words(cell)}: {fault}"
                     found[id(trial)] = min((number, words), found.get(id(trial), (number, words)))
 
@@ -113,16 +125,26 @@ class Cells:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        for again in sorted(short, key=itemgetter(0)):
+            waiting.append(again)
+            await serve(self._benches[0])
         return {key: words for key, (_, words) in found.items()}
 
-    async def _run(self, bench: Bench, trial: Trial, cell: Cell) -> str:
-        """Run a cell unless it is done; return what is wrong with it, or nothing."""
+    async def _run(self, bench: Bench, trial: Trial, cell: Cell, cells: int = 1) -> str:
+        """Run a cell unless it is done; return what is wrong with it, or nothing.
+
+        Args:
+            cells: number of cells, this one among them, that could share what is left of the budget.
+        """
         if (known := self._log.done(cell, trial.stamp)) is not None and known.outcome != Outcome.TIMEOUT:
             return known.fault
         # What is left is shared by the benches that are free: cells under way cannot use it up together.
-        left = (self._budget - self._log.spent - self._promised) / (len(self._benches) - self._running)
-        if left < _LEAST:
-            return f"{USED_UP} ({self._budget:g} CPU seconds)"
+        sharing = min(len(self._benches) - self._running, cells)
+        beside = self._running > 0 or sharing > 1
+        used_up = SHARE if beside else f"{USED_UP} ({self._budget:g} CPU seconds)"
+        left = (self._budget - self._log.spent - self._promised) / sharing
+        if left < max(_LEAST, beside * _ROOM * self._log.longest.get(cell.claim, 0.0)):
+            return used_up
         limit = min(bench.job.timeout, left / self._cpus)
         promised = limit * self._cpus
         self._promised, self._running = self._promised + promised, self._running + 1
@@ -130,6 +152,8 @@ class Cells:
             done = await self._measured(bench, trial, cell, limit)
         finally:
             self._promised, self._running = self._promised - promised, self._running - 1
+        if done.outcome == Outcome.TIMEOUT and limit < bench.job.timeout and done.cpu_seconds >= promised:
+            done = done.model_copy(update={"fault": used_up})
         self._log.append(done)
         return done.fault
 
