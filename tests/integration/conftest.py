@@ -10,6 +10,7 @@ import pytest
 
 from agentsys.core.settings import Settings
 from agentsys.run.pipeline import RunResult, implement
+from integration.claimed_runs import copied, finish, start
 from scripted.recording import write_paper, write_recording
 
 Start = Callable[..., "RunResult"]
@@ -51,3 +52,17 @@ def replay(tmp_path: Path, backend: str, scripted):
         return await implement(paper, chosen)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def before_claims(tmp_path_factory: pytest.TempPathFactory, backend: str) -> Path:
+    """A run with claims that was killed once its repository was verified; not to be changed."""
+    return start(tmp_path_factory.mktemp("claims"), backend)
+
+
+@pytest.fixture(scope="session")
+def after_claims(before_claims: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run at its end; not to be changed."""
+    run = copied(before_claims, tmp_path_factory.mktemp("claims"))
+    finish(run)
+    return run
