@@ -1,4 +1,4 @@
-"""`kill -9` while claims are put to the test, then `resume`: no cell is lost, none is run twice. The sandboxes are real."""
+"""`kill -9` while claims are put to the test, then `resume`: no cell is lost or run twice. The sandboxes are real."""
 
 from __future__ import annotations
 
