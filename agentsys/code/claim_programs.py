@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agentsys.audit.record import record_decision
 from agentsys.audit.reported import reported_numbers
-from agentsys.core.artifacts import Plan
+from agentsys.core.artifacts import PaperPlace, Plan
 from agentsys.core.errors import EditError, LimitReached, NoUsableAnswer, PrerequisiteError
 from agentsys.core.files import write_atomic
 from agentsys.core.prompts import render
@@ -29,7 +29,9 @@ from agentsys.verify.claims.running import USED_UP, Cells, Trial, stamp_of
 TRIES = 3
 """Versions of a program that are asked for: one, and two repairs."""
 SHORT_PAPER = 8000
-"""Characters up to which a paper is shown as a whole."""
+"""Characters up to which a paper is shown as a whole to who writes a claim's program on top of the repository."""
+WHOLE_PAPER = 24_000
+"""The same, to who checks that program and has nothing but the paper to hold it against."""
 _REPORTED = 8
 """Faults of one version that are told."""
 
@@ -141,32 +143,44 @@ def with_programs(bench_files: Mapping[str, bytes], drafts: list[Draft]) -> dict
     return {**bench_files, **{row.path: row.text.encode() for row in drafts if row.text}}
 
 
-def rules_of(context: Context) -> dict[str, object]:
-    """Return what the prompts of programs begin with: the sandbox, and how material is quoted."""
+def _prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
+    """Return a prompt without the plan: a program needs the interfaces; what checks may not know what it checks.
+
+    What all claims have in common comes first, so that a provider may reuse it.
+    """
+    rules, values = rules_of(context), _call(context, draft) | {"dependencies": ", ".join(_names(plan))}
+    if draft.checks:
+        task = Part("task", render("code/claim_check", **values))
+        return Prompt(prefix=(rules, judged_paper(context, [draft.contract])), body=(task,))
+    sources = [spec.path for spec in plan.files if spec.kind == "source"]
+    interfaces, configuration = interface_digest(context.ws.run.repo, sources), yaml_text(plan.config_full)
+    known = Part("repository", render("code/claim_repository", interfaces=interfaces, configuration=configuration))
+    sections = _sections(context, [draft.contract], SHORT_PAPER)
+    task = Part("task", render("code/claim", sections=context.quote(sections), **values))
+    return Prompt(prefix=(rules, known), body=(task,))
+
+
+def rules_of(context: Context) -> Part:
+    """Return what the prompts on programs begin with: the sandbox, and how material is quoted."""
     settings = context.settings
     place = {"python": context.python, "cpus": f"{settings.cpus:g}", "memory_mb": settings.memory_mb}
-    return {**place, "fence": context.fence}
+    return Part("rules", render("code/claim_rules", fence=context.fence, **place))
 
 
-def _prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
-    """Return a prompt without the plan: a program needs the interfaces; what checks may not know what it checks."""
-    values = {**rules_of(context), **_call(context, draft), "dependencies": ", ".join(_names(plan))}
-    if not draft.checks:
-        sources = [spec.path for spec in plan.files if spec.kind == "source"]
-        values["interfaces"] = interface_digest(context.ws.run.repo, sources)
-        values["configuration"] = yaml_text(plan.config_full)
-    task = render("code/claim_check" if draft.checks else "code/claim", **values)
-    return Prompt(prefix=(), body=(Part("task", task),))
+def judged_paper(context: Context, contracts: Sequence[Contract]) -> Part:
+    """Return the paper for who judges programs of claims: as a whole, or the sections that ledger and claims name."""
+    ledger = [row.place for row in context.ws.require_plan().requirements]
+    text = _sections(context, contracts, WHOLE_PAPER, ledger)
+    return Part("paper", render("plan/paper", text=context.quote(text), fence=context.fence))
 
 
-def sections_of(context: Context, contracts: Sequence[Contract]) -> str:
-    """Return the paper's words on some claims: the sections they stand in, or a short paper as a whole."""
+def _sections(context: Context, contracts: Sequence[Contract], most: int, more: Sequence[PaperPlace] = ()) -> str:
     paper = context.ws.paper
     whole = to_markdown(paper, {row.id for row in paper.sections if row.kind != "references"} or None, left_out=False)
-    if len(whole) <= SHORT_PAPER:
+    if len(whole) <= most:
         return whole
-    targets = [row.target.where.section for row in contracts if row.target is not None]
-    return context.sections([*(row.place.section for row in contracts), *targets])
+    targets = [row.target.where for row in contracts if row.target is not None]
+    return context.sections(place.section for place in (*(row.place for row in contracts), *targets, *more))
 
 
 def _names(plan: Plan) -> list[str]:
@@ -178,6 +192,7 @@ def _call(context: Context, draft: Draft) -> dict[str, object]:
     first = {cell.case: cell for cell in reversed(draft.climb.levels[-1])}
     control, degenerate = contract.control, contract.degenerate
     return {
+        "fence": context.fence,
         "path": draft.path,
         "claim": contract.claim,
         "text": context.quote(contract.text),
@@ -186,7 +201,6 @@ def _call(context: Context, draft: Draft) -> dict[str, object]:
         "control": context.quote(control.what) if control is not None and not draft.checks else "",
         "degenerate": context.quote(degenerate.what) if degenerate is not None and not draft.checks else "",
         "wanted": _wanted(contract),
-        "sections": context.quote(sections_of(context, [contract])),
         "faults": context.quote("\n".join(draft.faults)),
         "current": context.quote(draft.text),
     }

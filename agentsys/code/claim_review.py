@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from agentsys.code.claim_programs import Draft, looked_at, rules_of, sections_of, trial_of
+from agentsys.code.claim_programs import Draft, judged_paper, looked_at, rules_of, trial_of
 from agentsys.code.reached import reached, without_prose
 from agentsys.core.artifacts import Artifact
 from agentsys.core.errors import LimitReached, NoUsableAnswer, PrerequisiteError
@@ -157,11 +157,11 @@ class _Group:
             "code/claim_review",
             claims=rows,
             sources={path: context.quote(text) for path, text in self._shown.items()},
-            sections=context.quote(sections_of(context, [draft.contract for draft in self.drafts])),
             no_words=" and ".join(f"`{name}`" for name in _WORDLESS),
-            **rules_of(context),
+            fence=context.fence,
         )
-        return Prompt(prefix=(), body=(Part("task", task),))
+        paper = judged_paper(context, [draft.contract for draft in self.drafts])
+        return Prompt(prefix=(rules_of(context), paper), body=(Part("task", task),))
 
     def take(self, text: str) -> None:
         """Keep each whole review of an answer. Raises: AnswerError where one is missing or not whole."""

@@ -53,7 +53,9 @@ async def review(tmp_path: Path, *answers: str) -> tuple[ClaimReview, Reviewer]:
     (tmp_path / "repo" / "runmean" / "core.py").write_text("def corrected_means(stream, b):\n    return [b]\n")
     run = SimpleNamespace(repo=tmp_path / "repo")
     events, settings, model = EventLog(None, "r"), Settings(), Reviewer(*answers)
-    ws = SimpleNamespace(paper=paper, run=run, settings=settings, events=events, code_tree=lambda: "tree")
+    plan = SimpleNamespace(requirements=())
+    ws = SimpleNamespace(paper=paper, run=run, settings=settings, events=events)
+    ws.code_tree, ws.require_plan = lambda: "tree", lambda: plan
     context = Context(ws, None, model, None, None, None, None, None)  # type: ignore[arg-type]
     found = await review_programs(context, [Draft(contract, climb(contract), text=PROGRAM)], 1)
     assert list(items_of(contract)) == ["row 1", "settings", "control", "computed"]
