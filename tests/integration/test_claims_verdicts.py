@@ -9,10 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.core.settings_layers import resume_settings
-from agentsys.plan.claims.amendment import LoosenedRule
-from agentsys.run.pipeline import resume
-from agentsys.run.rerun import amend, with_budget
 from scripted.answers import fenced
 from scripted.claims import BRUTE, CONSTANT, LAST_VALUE, claimed, measured
 
@@ -91,21 +87,3 @@ async def test_a_checker_that_never_saw_the_code_agrees_or_makes_the_claim_conte
     faults = [row["fault"] for row in checked]
     assert "No module named 'runmean'" in faults[0] and faults[1:] == ["", ""]
     assert (run.repo / "claims" / "check_c1.py").is_file()
-
-
-async def test_a_claim_runs_again_under_an_amendment_that_asks_for_more_and_only_what_is_missing(replay) -> None:
-    run = (await replay(measured())).run
-    before = (run.claims / "cells.jsonl").read_text()
-    with pytest.raises(LoosenedRule, match="`horizon` may only ask for more"):
-        amend(run, "C2", seeds=None, horizon=32, reason="half of it is enough")
-    amend(run, "C2", seeds=5, horizon=128, reason="more was asked for")
-    stored, _ = resume_settings(run.state())
-    result = await resume(run, with_budget(run, stored.model_copy(update={"runs_dir": run.path.parent})))
-    assert (result.record.status, result.exit_code) == ("verified", 0), result.record.reason
-    new = (run.claims / "cells.jsonl").read_text().removeprefix(before)
-    rows = [json.loads(line) for line in new.splitlines()]
-    assert {row["claim"] for row in rows} == {"C2"} and len(rows) == (8 * 5 - 7 * 3) * 2
-    assert verdicts(run.repo) == {"C1": "verified", "C2": "verified", "C3": "inconclusive"}
-    entries = json.loads((run.repo / "claims" / "contracts.json").read_text())["claims"]["C2"]
-    assert [(row["contract"]["seeds"], row["reason"]) for row in entries] == [(3, ""), (5, "more was asked for")]
-    assert "no recorded answer" not in run.events_file.read_text().split("run.started")[-1]
