@@ -325,6 +325,9 @@ class Diagnosis(Artifact):
     instructions: tuple[FileInstruction, ...] = ()
     sections: tuple[str, ...] = Field(default=(), description="sections of the paper to read again")
     dismissed: tuple[Dismissal, ...] = Field(default=(), description="findings of a review that are not followed")
+    remedy: str = Field(default="", description="what is changed, in one sentence")
+    alternatives: tuple[str, ...] = Field(default=(), description="other remedies, the cheapest first")
+    change: str = Field(default="", description="hash of what is changed: two equal ones are the same remedy")
 
 
 Grade = Literal[
