@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from agentsys.core.settings import Settings
 from agentsys.core.state import State
 from agentsys.llm.client import Model
 from agentsys.llm.types import Part, Prompt
-from agentsys.paper.query import find_section
+from agentsys.paper.named import find_sections, named_blocks
+from agentsys.paper.outline import body_sections
+from agentsys.paper.query import with_children
 from agentsys.paper.render import to_markdown
 from agentsys.plan.generated import differing, requirements_text, yaml_text
 from agentsys.plan.prompt_text import fence_of, paper_part, quoted, rules_part
@@ -30,6 +33,8 @@ from agentsys_sandbox.base import Sandbox
 
 T = TypeVar("T")
 U = TypeVar("U")
+READ = "reading.json"
+"""File in the plan's folder with the places of the paper that the planner asked for."""
 
 
 @dataclass
@@ -69,9 +74,13 @@ class Context:
     def rules(self) -> Part:
         return rules_part(self.settings, self.python, self.fence)
 
-    def paper(self) -> Part:
-        """The paper's body for the planner."""
-        return paper_part(self.ws.paper)
+    def paper(self) -> tuple[Part, ...]:
+        """The paper's body with a map of everything, and what the planner asked to read besides."""
+        file = self.ws.run.plan / READ
+        asked: list[str] = json.loads(file.read_bytes())["places"] if file.is_file() else []
+        text = self.sections(asked, but=body_sections(self.ws.paper))
+        more = (Part("asked", render("plan/asked", text=text, fence=self.fence)),) if text else ()
+        return (paper_part(self.ws.paper), *more)
 
     def plan_digest(self, plan: Plan) -> Part:
         """The plan as every analyst and coder sees it; made once for all files of a turn."""
@@ -95,26 +104,26 @@ class Context:
 
     def cited_sections(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> str:
         """Return the sections of the paper that a file's requirements cite, as Markdown."""
-        refs = [row.place.section for row in self.ws.requirements_of(plan, spec)]
+        rows = self.ws.requirements_of(plan, spec)
+        refs = [ref for row in rows for ref in (row.place.section, row.place.label) if ref]
         return self.sections([*refs, *more])
 
-    def sections(self, refs: Iterable[str]) -> str:
-        """Return the sections that `refs` name (ids, numbers or titles), in the paper's order, with what they cite."""
-        found = self._section_ids(refs)
-        return to_markdown(self.ws.paper, found, left_out=False, floats=True) if found else ""
+    def sections(self, refs: Iterable[str], but: Iterable[str] = ()) -> str:
+        """Return what `refs` name, in the paper's order, with what it cites.
 
-    def _section_ids(self, refs: Iterable[str]) -> set[str]:
-        """Return the ids of the named sections; a bare heading stands for what is below it."""
-        paper = self.ws.paper
-        found: set[str] = set()
-        for ref in refs:
-            section = find_section(paper, ref)
-            if section is None or section.kind == "references":
-                continue
-            found.add(section.id)
-            if not section.blocks:
-                found |= {child.id for child in paper.sections if child.parent == section.id}
-        return found
+        Args:
+            refs: ids, numbers or titles of sections, several in one where they are; tables, equations and the like.
+            but: ids of sections that are shown elsewhere.
+        """
+        paper, refs = self.ws.paper, list(refs)
+        known = with_children(paper, set(but))
+        named = {section.id for ref in refs for section in find_sections(paper, ref) if section.kind != "references"}
+        there = {block.id for section in paper.sections if section.id in known for block in section.blocks}
+        blocks = {block.id for ref in refs for block in named_blocks(paper, ref)} - there
+        found = named - known
+        if not (found or blocks):
+            return ""
+        return to_markdown(paper, found, left_out=False, floats=True, blocks=blocks)
 
     def prompt(self, plan: Plan, template: str, **values: object) -> Prompt:
         """Return a prompt that begins as all of this plan do (rules, plan), so that a provider may reuse that part."""
