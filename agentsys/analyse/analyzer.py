@@ -10,7 +10,6 @@ from agentsys.llm.client import AnswerError
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.prompt_text import diagnosis_text
 from agentsys.plan.references import cited, with_figures
-from agentsys.plan.rules import needed_interfaces
 from agentsys.plan.workspace import ANALYSED
 
 SHORTEST = 200
@@ -65,10 +64,8 @@ class Analyzer(Agent):
         prompt = context.prompt(
             plan,
             "analyse/analyse",
+            (context.file_part(plan, spec, more),),
             file=spec,
-            interfaces=needed_interfaces(plan, spec),
-            requirements=context.ws.requirements_of(plan, spec),
-            sections=context.quote(context.cited_sections(plan, spec, more)),
             diagnosis=context.quote(diagnosis_text(diagnosis)) if diagnosis else "",
             earlier=context.quote(context.ws.analysis(spec.path)) if diagnosis else "",
         )

@@ -293,6 +293,25 @@ class ReviewFinding(Artifact):
     fix: str = ""
 
 
+class ComparedValue(Artifact):
+    """One constant, sign, default, shape or unit, in the paper and in the code."""
+
+    what: str
+    paper: str = ""
+    code: str = ""
+
+
+class Met(Artifact):
+    """Where a reader found a requirement met; line and words were found in file and paper."""
+
+    path: str
+    requirement: str
+    line: int
+    code: str
+    paper: str = ""
+    values: tuple[ComparedValue, ...] = ()
+
+
 class Review(Artifact):
     """One comparison of code and paper (`rounds/NN/review.json`, NN being the round that passed before)."""
 
@@ -300,6 +319,7 @@ class Review(Artifact):
     tree: str
     files: tuple[str, ...] = Field(description="files that were looked at")
     findings: tuple[ReviewFinding, ...] = ()
+    met: tuple[Met, ...] = Field(default=(), description="where requirements are met")
 
     @property
     def open(self) -> tuple[ReviewFinding, ...]:

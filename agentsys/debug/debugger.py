@@ -15,7 +15,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.core.tree import read_tree
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
-from agentsys.debug.evidence import Evidence, gather
+from agentsys.debug.evidence import RUN, Evidence, gather
 from agentsys.debug.guard import weakenings
 from agentsys.debug.history import change_of, history_text, installed_text, tried_text
 from agentsys.debug.looking import LOOKS, Look, check_look, looked
@@ -208,6 +208,8 @@ class Debugger(Agent):
             history=context.quote(history_text(context.rounds.all())),
             tried=context.quote(tried_text(before)),
             reviewed=any(row.kind == "fidelity" for row in diagnostics),
+            experiments=plan.experiments if any(row.check in RUN for row in diagnostics) else (),
+            expected=plan.expected,
             raw={name: quoted[name] for name in evidence.raw},
             sources={name: quoted[name] for name in evidence.sources},
             analyses=[(spec.path, context.quote(context.ws.analysis(spec.path))) for spec in touched] if wide else [],

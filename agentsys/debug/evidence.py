@@ -35,7 +35,8 @@ _FAR = 3
 """Uses that are followed in the text."""
 _SLOW = 12
 """Functions of a run that was stopped."""
-_RUN = ("smoke", "results", "dependence")
+RUN = ("smoke", "results", "dependence")
+"""Checks of what the repository's own script did."""
 _LOGS = (
     "install.log",
     "imports.log",
@@ -88,7 +89,7 @@ def _order(
     places = [key for row in diagnostics for key in _places(row, texts, graph)]
     files = [key for row in diagnostics for key in _files(row, texts)]
     changed = [path for path, text in generated_files(plan).items() if path in texts and texts[path] != text]
-    ran = any(row.check in _RUN for row in diagnostics)
+    ran = any(row.check in RUN for row in diagnostics)
     configs = [path for path in changed if path.endswith(".yaml")] if ran or _failing(diagnostics) else []
     suspects = _suspects(folder, diagnostics)
     behind = _behind(diagnostics, texts, graph, watched) if ran or watched else []
@@ -150,7 +151,7 @@ def _behind(
     slow = [row for row in diagnostics if row.kind == "timeout"]
     if watched is not None and slow:
         return sorted(watched.total, key=lambda name: (-watched.own.get(name, 0.0), -watched.total[name]))[:_SLOW]
-    start = {row.path for row in diagnostics if row.check in _RUN and row.path.endswith(".py")}
+    start = {row.path for row in diagnostics if row.check in RUN and row.path.endswith(".py")}
     if watched is None:
         seeds = [key for key in graph.nodes if key.partition(":")[0] in start or not start]
         return [key for key in graph.reach(seeds, _FAR) if not is_test_path(key.partition(":")[0])]
@@ -178,7 +179,7 @@ def _watched(folder: Path) -> Watched | None:
 def _raw(folder: Path, diagnostics: Sequence[Diagnostic], watched: Watched | None) -> dict[str, str]:
     """Return what the failed run left: its results, the end of what it printed, and where its time went."""
     found: dict[str, str] = {}
-    if any(row.check in _RUN for row in diagnostics):
+    if any(row.check in RUN for row in diagnostics):
         for name, limit in (("results.json", MAX_RESULTS), ("run.log", MAX_RUN)):
             if (text := log_text(folder, name)).strip():
                 found[name] = cut(text, limit)

@@ -24,8 +24,8 @@ from agentsys.paper.query import with_children
 from agentsys.paper.render import to_markdown
 from agentsys.plan.generated import differing, requirements_text, yaml_text
 from agentsys.plan.prompt_text import fence_of, paper_part, quoted, rules_part
-from agentsys.plan.rules import levels
-from agentsys.plan.workspace import Workspace
+from agentsys.plan.rules import levels, measures, needed_interfaces
+from agentsys.plan.workspace import ANALYSED, Workspace
 from agentsys_policies.advisories import Advisories
 from agentsys_policies.engine import Policy
 from agentsys_policies.record import AuditRecord
@@ -102,6 +102,24 @@ class Context:
         )
         return Part("plan", text)
 
+    def file_part(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> Part:
+        """Return one file's part of the plan with the paper's words for it: what every question about it begins with.
+
+        Args:
+            more: further places of the paper.
+        """
+        text = render(
+            "plan/file",
+            fence=self.fence,
+            file=spec,
+            requirements=self.ws.requirements_of(plan, spec),
+            interfaces=needed_interfaces(plan, spec),
+            sections=self.quote(self.cited_sections(plan, spec, more)) if spec.kind in ANALYSED else "",
+            experiments=plan.experiments if measures(plan, spec) else (),
+            expected=plan.expected,
+        )
+        return Part("file", text)
+
     def cited_sections(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> str:
         """Return the sections of the paper that a file's requirements cite, as Markdown."""
         rows = self.ws.requirements_of(plan, spec)
@@ -125,10 +143,14 @@ class Context:
             return ""
         return to_markdown(paper, found, left_out=False, floats=True, blocks=blocks)
 
-    def prompt(self, plan: Plan, template: str, **values: object) -> Prompt:
-        """Return a prompt that begins as all of this plan do (rules, plan), so that a provider may reuse that part."""
+    def prompt(self, plan: Plan, template: str, before: tuple[Part, ...] = (), /, **values: object) -> Prompt:
+        """Return a prompt that begins as all of this plan do (rules, plan), so that a provider may reuse that part.
+
+        Args:
+            before: parts in front of the task that other questions have as well.
+        """
         task = render(template, fence=self.fence, **values)
-        return Prompt(prefix=(self.rules(), self.plan_digest(plan)), body=(Part("task", task),))
+        return Prompt(prefix=(self.rules(), self.plan_digest(plan)), body=(*before, Part("task", task)))
 
     def quote(self, text: str) -> str:
         """Make sure that quoted text cannot close its own quotation."""

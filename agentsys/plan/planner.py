@@ -178,6 +178,8 @@ class Planner(Agent):
                 [spec.model_dump(mode="json") for spec in plan.files if not named or spec.path in named], indent=1
             ),
             dependencies=json.dumps([row.model_dump(mode="json") for row in plan.dependencies]),
+            experiments=plan.experiments,
+            expected=plan.expected,
         )
 
         def parse(text: str) -> Plan:

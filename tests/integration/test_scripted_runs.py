@@ -13,6 +13,7 @@ from scripted.answers import (
     CORE_RIGHT,
     CORE_WRONG,
     LINE,
+    MET,
     TESTS,
     as_json,
     fenced,
@@ -137,7 +138,7 @@ async def test_the_same_root_cause_three_times_ends_the_repairs(replay):
 
 FINDING = {
     "requirement": "R2",
-    "severity": "wrong",
+    "state": "wrong",
     "paper": "the average of a stream x_1, x_2, ... is m_t = b m_{t-1}",
     "code": "m = b * m + (1.0 - b) * x",
     "what": "the weight of the new element is wrong",
@@ -147,7 +148,7 @@ FINDING = {
 
 def reviewed(**changes: object) -> dict[tuple[str, str], str]:
     answers = first_version(CORE_RIGHT)
-    answers["reviewer", "runmean/core.py"] = as_json({"findings": [FINDING | changes]})
+    answers["reviewer", "runmean/core.py"] = as_json({"rows": [*MET, FINDING | changes]})
     return answers
 
 
@@ -155,7 +156,7 @@ async def test_a_finding_of_the_review_is_repaired_in_a_round_and_looked_at_agai
     answers = reviewed()
     old = "        m = b * m + (1.0 - b) * x"
     answers["debugger", "round-02"] = repair("said more clearly", old, "        m = x + b * (m - x)")
-    answers["reviewer", "review-2/runmean/core.py"] = as_json({"findings": []})
+    answers["reviewer", "review-2/runmean/core.py"] = as_json({"rows": MET})
     result = await replay(answers)
     assert (result.record.status, result.record.rounds) == ("verified", 3)
     second = Verdict.model_validate_json((result.run.round(2) / "verdict.json").read_bytes())
@@ -172,7 +173,7 @@ async def test_a_finding_may_be_dismissed_with_a_reason_that_stays_on_record(rep
     reason = "Eq. (1) weighs the new element by one minus b, as the code does"
     dismissal = {"cause": "the finding is wrong", "owner": "debugger", "dismissed": [{"number": 1, "reason": reason}]}
     answers["debugger", "round-02"] = as_json(dismissal)
-    answers["reviewer", "review-2/runmean/core.py"] = as_json({"findings": []})
+    answers["reviewer", "review-2/runmean/core.py"] = as_json({"rows": MET})
     result = await replay(answers)
     assert (result.record.status, result.record.rounds) == ("verified", 3)
     diagnosis = Diagnosis.model_validate_json((result.run.round(2) / "diagnosis.json").read_bytes())
