@@ -61,11 +61,11 @@ class Analyzer(Agent):
     async def _ask(self, plan: Plan, spec: FileSpec, item: str, diagnosis: Diagnosis | None = None) -> str:
         context = self._context
         more = diagnosis.sections if diagnosis else ()
-        prompt = context.prompt(
+        prompt = context.about_file(
             plan,
+            spec,
             "analyse/analyse",
-            (context.file_part(plan, spec, more),),
-            file=spec,
+            more,
             diagnosis=context.quote(diagnosis_text(diagnosis)) if diagnosis else "",
             earlier=context.quote(context.ws.analysis(spec.path)) if diagnosis else "",
         )

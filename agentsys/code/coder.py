@@ -27,7 +27,6 @@ from agentsys.llm.types import Prompt
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.prompt_text import diagnostics_text
-from agentsys.plan.removals import touched
 from agentsys.plan.rules import needed_by
 from agentsys.plan.traceability import missing_symbols
 
@@ -74,13 +73,11 @@ class Coder(Agent):
 
     def _prompt(self, plan: Plan, spec: FileSpec) -> Prompt:
         context = self._context
-        return context.prompt(
+        return context.about_file(
             plan,
+            spec,
             "code/code",
-            (context.file_part(plan, spec),),
-            file=spec,
             analysis=context.quote(context.ws.analysis(spec.path)),
-            removals=_removals(plan, spec),
         )
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
@@ -122,18 +119,17 @@ class Coder(Agent):
             f"`{row.path}`: {row.instruction}" for row in diagnosis.instructions if row.path.startswith("configs/")
         ]
         users = [other.path for other in plan.files if spec.path in other.depends_on and other.kind != "test"]
-        return context.prompt(
+        return context.about_file(
             plan,
+            spec,
             "code/rewrite",
-            (context.file_part(plan, spec, diagnosis.sections),),
-            file=spec,
+            diagnosis.sections,
             instruction=context.quote("\n".join(told)),
             cause=context.quote(diagnosis.cause),
             diagnostics=context.quote(diagnostics_text(concerned)),
             current=context.quote(self._current(spec)),
             analysis=context.quote(context.ws.analysis(spec.path)),
             interfaces=interface_digest(context.ws.run.repo, [*needed_by(plan.files, spec), *users]),
-            removals=_removals(plan, spec),
         )
 
     async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> dict[str, Values]:
@@ -159,13 +155,6 @@ class Coder(Agent):
             return text
 
         return parse
-
-
-def _removals(plan: Plan, spec: FileSpec) -> list[str]:
-    """Return what of the plan's dependencies has changed since most code was written that a model has read."""
-    if not spec.path.endswith(".py"):
-        return []
-    return [row.words for row in touched((row.name, row.specifier) for row in plan.dependencies)]
 
 
 def accepted(spec: FileSpec, answer: str) -> str:

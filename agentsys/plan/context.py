@@ -6,7 +6,7 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from agentsys.core.artifacts import FileSpec, Plan
@@ -24,6 +24,7 @@ from agentsys.paper.query import with_children
 from agentsys.paper.render import to_markdown
 from agentsys.plan.generated import differing, requirements_text, yaml_text
 from agentsys.plan.prompt_text import fence_of, paper_part, quoted, rules_part
+from agentsys.plan.removals import touched
 from agentsys.plan.rules import levels, measures, needed_interfaces
 from agentsys.plan.workspace import ANALYSED, Workspace
 from agentsys_policies.advisories import Advisories
@@ -151,6 +152,19 @@ class Context:
         """
         task = render(template, fence=self.fence, **values)
         return Prompt(prefix=(self.rules(), self.plan_digest(plan)), body=(*before, Part("task", task)))
+
+    def about_file(
+        self, plan: Plan, spec: FileSpec, template: str, more: Iterable[str] = (), /, **values: object
+    ) -> Prompt:
+        """Return a prompt of analyzer or coder about one file: both begin with the same parts, up to the task.
+
+        Args:
+            more: further places of the paper.
+        """
+        removals = [row.words for row in touched((row.name, row.specifier) for row in plan.dependencies)]
+        how = Part("how", render("plan/how", removals=removals))
+        made = self.prompt(plan, template, (self.file_part(plan, spec, more),), file=spec, **values)
+        return replace(made, prefix=(*made.prefix, how))
 
     def quote(self, text: str) -> str:
         """Make sure that quoted text cannot close its own quotation."""

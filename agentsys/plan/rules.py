@@ -220,10 +220,9 @@ def needed_interfaces(plan: Plan, spec: FileSpec) -> str:
 
 
 def measures(plan: Plan, spec: FileSpec) -> bool:
-    """True for files that have to know the experiments: they carry a result or an evaluation, or use what does."""
+    """True for files that have to know the experiments: they carry a result, use what does, or tell of them."""
     measuring = {row.path for row in plan.files if any(RESULT in " ".join(names) for names in row.symbols.values())}
-    evaluating = {row.id for row in plan.requirements if row.kind == "evaluation"}
-    near = measuring.intersection((spec.path, *spec.depends_on)) or evaluating.intersection(spec.requirements)
+    near = measuring.intersection((spec.path, *spec.depends_on))
     return spec.kind in ("doc", "script") or bool(near) or not measuring
 
 
