@@ -15,7 +15,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.core.tree import read_tree
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
-from agentsys.debug.evidence import RUN, Evidence, gather
+from agentsys.debug.evidence import BUDGET, RUN, WIDE, Evidence, gather
 from agentsys.debug.guard import weakenings
 from agentsys.debug.history import change_of, history_text, installed_text, tried_text
 from agentsys.debug.looking import LOOKS, Look, check_look, looked
@@ -143,9 +143,8 @@ class Debugger(Agent):
         context = self._context
         before = context.rounds.attempts(current.verdict.diagnostics, besides=last.number)
         folder = _executed(context.ws.run.round(current.number), context.rounds.evidence(current.verdict.tree, TESTS))
-        evidence = gather(
-            read_tree(context.ws.run.repo), folder, plan, current.verdict.diagnostics, wide=_is_wide(before)
-        )
+        budget = WIDE if _is_wide(before) else BUDGET
+        evidence = gather(read_tree(context.ws.run.repo), folder, plan, current.verdict.diagnostics, budget)
         prompt = self._prompt(plan, last, current, evidence, before)
         item = f"round-{last.number:02d}"
         for number in range(1, LOOKS + 2):

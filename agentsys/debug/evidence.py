@@ -62,20 +62,20 @@ class Evidence:
 
 
 def gather(
-    repo: Mapping[str, bytes], folder: Path, plan: Plan, diagnostics: Sequence[Diagnostic], *, wide: bool = False
+    repo: Mapping[str, bytes], folder: Path, plan: Plan, diagnostics: Sequence[Diagnostic], budget: int
 ) -> Evidence:
     """Return what the debugger is shown.
 
     Args:
         repo: the repository, POSIX path to content.
         folder: of the round that executed it.
-        wide: an attempt at this fault has failed before.
+        budget: characters of source, about.
     """
     texts = {path: data.decode("utf-8", "replace") for path, data in repo.items()}
     graph = call_graph({path: text for path, text in texts.items() if path.endswith(".py")})
     watched = _watched(folder)
     order = _order(texts, folder, plan, diagnostics[:LEADING], graph, watched)
-    return Evidence(pack(texts, order, WIDE if wide else BUDGET), _raw(folder, diagnostics, watched), _logs(folder))
+    return Evidence(pack(texts, order, budget), _raw(folder, diagnostics, watched), _logs(folder))
 
 
 def _order(
@@ -158,11 +158,14 @@ def _behind(
     called: dict[str, list[str]] = {}
     for caller, name in watched.calls:
         called.setdefault(caller, []).append(name)
-    ring = [name for name in watched.functions if name.partition(":")[0] in start] or _roots(watched)
-    found = list(ring)
-    while ring:
-        ring = list(dict.fromkeys(name for key in ring for name in called.get(key, ()) if name not in found))
-        found += ring
+    measuring = [name for name in watched.functions if name.partition(":")[0] in start]
+    handing = [caller for caller, name in watched.calls if name in measuring]
+    found: list[str] = []
+    for seeds in (measuring, handing, _roots(watched)):
+        ring = [name for name in dict.fromkeys(seeds) if name not in found]
+        while ring:
+            found += ring
+            ring = list(dict.fromkeys(name for key in ring for name in called.get(key, ()) if name not in found))
     return [name for name in found if not name.endswith(">")]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from agentsys.plan.symbols import FunctionNode, parse
 
-SMALL = 3000
+SMALL = 800
 """Characters up to which a file is shown whole."""
 _SHORT = 4
 """Lines up to which a definition is not worth leaving out."""
