@@ -156,7 +156,7 @@ class Context:
     def about_file(
         self, plan: Plan, spec: FileSpec, template: str, more: Iterable[str] = (), /, **values: object
     ) -> Prompt:
-        """Return a prompt of analyzer or coder about one file: both begin with the same parts, up to the task.
+        """Return a prompt about one file: those of analyzer, coder and reviewer begin with the same parts.
 
         Args:
             more: further places of the paper.

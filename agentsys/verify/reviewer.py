@@ -188,24 +188,22 @@ async def _ask(
     source = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
     beside = around(context.ws.run.repo, plan)
     shown = {**beside.common, **tests, spec.path: source}
-    prompt = context.prompt(
+    prompt = context.about_file(
         plan,
+        spec,
         "verify/review",
-        (context.file_part(plan, spec),),
-        file=spec,
         source=context.quote(source),
         ids=spec.requirements,
         earlier=context.quote(earlier),
         tests={path: context.quote(text) for path, text in tests.items()},
     )
-    # The same for every file of a review, so it stands right behind what all prompts begin with.
     common = render(
         "verify/around",
         fence=context.fence,
         files={path: context.quote(text) for path, text in beside.common.items()},
         data=beside.data,
     )
-    prompt = replace(prompt, prefix=(*prompt.prefix, Part("around", common)))
+    prompt = replace(prompt, body=(*prompt.body[:-1], Part("around", common), prompt.body[-1]))
     known = {row.id for row in plan.requirements}
     quoted = {row.id for row in plan.requirements if row.status == "paper"}
 
