@@ -151,7 +151,7 @@ class Debugger(Agent):
             may_look = number <= LOOKS
 
             def parse(text: str, may_look: bool = may_look) -> Finding | Look:
-                look = _look_of(text)
+                look = look_of(text)
                 if look is None:
                     return self._parse(plan, text, before, current)
                 if not may_look:
@@ -173,7 +173,7 @@ class Debugger(Agent):
         check_dismissed(answer, current)
         if answer.owner != "debugger":
             _check_handover(answer, plan)
-            return _untried(Finding(answer, None), before)
+            return untried(Finding(answer, None), before)
         if answer.dismissed and len({row.number for row in answer.dismissed}) == _shown(current):
             return Finding(answer, None)
         repo = self._context.ws.run.repo
@@ -183,7 +183,7 @@ class Debugger(Agent):
             raise AnswerError(error.feedback) from error
         if reasons := weakenings(patch.changes, plan):
             raise AnswerError("the edit is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
-        return _untried(Finding(answer, patch), before)
+        return untried(Finding(answer, patch), before)
 
     def _prompt(
         self, plan: Plan, last: Round, current: Round, evidence: Evidence, before: Sequence[Diagnosis]
@@ -233,14 +233,14 @@ def _is_wide(before: Sequence[Diagnosis]) -> bool:
     return len(before) + 1 >= REPEATS_CHANGE
 
 
-def _look_of(text: str) -> Look | None:
+def look_of(text: str) -> Look | None:
     try:
         return extract_json(text, LookAnswer).look
     except AnswerError:
         return None
 
 
-def _untried(finding: Finding, before: Sequence[Diagnosis]) -> Finding:
+def untried(finding: Finding, before: Sequence[Diagnosis]) -> Finding:
     """Refuse a remedy that was tried at this root cause and did not cure it; another one at the same cause is none."""
     change = change_of(finding.answer.owner, finding.answer.instructions, finding.patch)
     same = next((row for row in before if row.change == change), None)

@@ -53,6 +53,26 @@ async def test_one_repair_makes_it_verified_with_evidence_on_disk(replay):
     assert "enumerate(stream, 1)" in (run.round(1) / "patch.diff").read_text()
 
 
+def look(**wanted: object) -> str:
+    return as_json({"look": wanted})
+
+
+async def test_the_debugger_looks_further_before_it_decides_and_sees_what_its_experiment_prints(replay):
+    answers = first_version(CORE_WRONG)
+    program = "from runmean.core import corrected_means\nprint('first', corrected_means([7.0], 0.5))\n"
+    answers["debugger", "round-01"] = look(files=["runmean/main.py:main"], experiment=program)
+    answers["debugger", "round-01-look-1"] = look(
+        experiment="import socket\nsocket.create_connection(('10.0.0.1', 1))\n"
+    )
+    answers["debugger", "round-01-look-2"] = repair("the exponent starts at 2", LINE.format(2), LINE.format(1))
+    result = await replay(answers)
+    assert (result.record.status, result.record.rounds) == ("verified", 2)
+    seen = [(result.run.round(1) / f"experiment-{number}" / "output.log").read_text() for number in (1, 2)]
+    assert seen[0] == "first [4.666666666666667]"
+    assert "the policy refuses it" in seen[1]
+    assert "agentsys_experiment.py" not in {file.name for file in result.run.repo.rglob("*.py")}
+
+
 async def test_code_that_cannot_be_repaired_ends_unverified_with_the_repository_delivered(replay):
     answers = first_version(CORE_WRONG)
     answers["debugger", "round-01"] = repair("a guess", LINE.format(2), LINE.format(3))
