@@ -53,6 +53,9 @@ async def test_one_repair_makes_it_verified_with_evidence_on_disk(replay):
     assert "enumerate(stream, 1)" in (run.round(1) / "patch.diff").read_text()
 
 
+REFUSED = "import base64\nexec(base64.b64decode(b'cHJpbnQoMSk='))\n"
+
+
 def look(**wanted: object) -> str:
     return as_json({"look": wanted})
 
@@ -61,9 +64,7 @@ async def test_the_debugger_looks_further_before_it_decides_and_sees_what_its_ex
     answers = first_version(CORE_WRONG)
     program = "from runmean.core import corrected_means\nprint('first', corrected_means([7.0], 0.5))\n"
     answers["debugger", "round-01"] = look(files=["runmean/main.py:main"], experiment=program)
-    answers["debugger", "round-01-look-1"] = look(
-        experiment="import socket\nsocket.create_connection(('10.0.0.1', 1))\n"
-    )
+    answers["debugger", "round-01-look-1"] = look(experiment=REFUSED)
     answers["debugger", "round-01-look-2"] = repair("the exponent starts at 2", LINE.format(2), LINE.format(1))
     result = await replay(answers)
     assert (result.record.status, result.record.rounds) == ("verified", 2)

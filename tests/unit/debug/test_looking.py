@@ -46,7 +46,7 @@ def tried(words: str) -> Diagnosis:
 
 
 def test_the_same_remedy_again_is_refused_and_the_alternatives_are_named() -> None:
-    with pytest.raises(AnswerError, match="tried in round 1.*planner: another file"):
+    with pytest.raises(AnswerError, match=r"tried in round 1.*planner: another file"):
         untried(Finding(told("Count from one."), None), [tried("count  from ONE")])
 
 
