@@ -246,7 +246,7 @@ def _looked(
     findings: list[RowAnswer] = []
     for row in rows:
         file = row.file if row.file in shown else path
-        line = _line_of(row.code, shown[file])
+        line = line_of(row.code, shown[file])
         if row.state != "met":
             findings.append(row)
         elif line is None or not _is_said(row, paper, quoted):
