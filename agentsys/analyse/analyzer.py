@@ -10,7 +10,6 @@ from agentsys.llm.client import AnswerError
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.prompt_text import diagnosis_text
 from agentsys.plan.references import cited, with_figures
-from agentsys.plan.rules import needed_interfaces
 from agentsys.plan.workspace import ANALYSED
 
 SHORTEST = 200
@@ -62,13 +61,11 @@ class Analyzer(Agent):
     async def _ask(self, plan: Plan, spec: FileSpec, item: str, diagnosis: Diagnosis | None = None) -> str:
         context = self._context
         more = diagnosis.sections if diagnosis else ()
-        prompt = context.prompt(
+        prompt = context.about_file(
             plan,
+            spec,
             "analyse/analyse",
-            file=spec,
-            interfaces=needed_interfaces(plan, spec),
-            requirements=context.ws.requirements_of(plan, spec),
-            sections=context.quote(context.cited_sections(plan, spec, more)),
+            more,
             diagnosis=context.quote(diagnosis_text(diagnosis)) if diagnosis else "",
             earlier=context.quote(context.ws.analysis(spec.path)) if diagnosis else "",
         )

@@ -13,7 +13,7 @@ from agentsys.cli.output import json_errors, show_json, table
 from agentsys.cli.supervise import Stop, supervise
 from agentsys.core.errors import EXIT_CODES
 from agentsys.core.rundir import RunDir, find
-from agentsys.core.settings_layers import resume_settings
+from agentsys.core.settings_layers import reproduction_settings
 from agentsys.core.text import clean_line
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def reproduce(
     """
     with json_errors(json):
         chosen = find(opt.runs_dir_of(runs_dir), run)
-        settings, _ = resume_settings(chosen.state(), flags={"backend": backend}, sets=sets or ())
+        settings, _ = reproduction_settings(chosen.state(), flags={"backend": backend}, sets=sets or ())
         from agentsys.run.reproduce import Order
         from agentsys.run.reproduce import reproduce as work
         from agentsys.verify.datafiles import read_folder

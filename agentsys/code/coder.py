@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from agentsys.code.config_keys import Values, split_keys, write_keys
 from agentsys.code.interface_check import interface_violations
 from agentsys.core.artifacts import Diagnosis, FileSpec, Plan
 from agentsys.core.errors import EditError
@@ -26,10 +27,8 @@ from agentsys.llm.types import Prompt
 from agentsys.plan.context import Agent, fan_out
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.prompt_text import diagnostics_text
-from agentsys.plan.removals import touched
-from agentsys.plan.rules import needed_interfaces
+from agentsys.plan.rules import needed_by
 from agentsys.plan.traceability import missing_symbols
-from agentsys.plan.workspace import ANALYSED
 
 
 class Coder(Agent):
@@ -74,16 +73,11 @@ class Coder(Agent):
 
     def _prompt(self, plan: Plan, spec: FileSpec) -> Prompt:
         context = self._context
-        code = spec.kind in ANALYSED
-        return context.prompt(
+        return context.about_file(
             plan,
+            spec,
             "code/code",
-            file=spec,
-            requirements=context.ws.requirements_of(plan, spec),
             analysis=context.quote(context.ws.analysis(spec.path)),
-            sections=context.quote(context.cited_sections(plan, spec)) if code else "",
-            interfaces=needed_interfaces(plan, spec) or "# none",
-            removals=_removals(plan, spec),
         )
 
     # -- after a diagnosis ---------------------------------------------------------------------------------------------
@@ -98,10 +92,13 @@ class Coder(Agent):
             # All prompts first: an answer that comes from the disk must not change what a later prompt shows.
             prompts = {spec.path: self._rewrite_prompt(plan, spec, last, diagnosis) for spec in todo}
 
+            keys: dict[str, Values] = {}
+
             async def work(spec: FileSpec) -> None:
-                await self._rewrite(plan, spec, last.number, prompts[spec.path])
+                keys.update(await self._rewrite(plan, spec, last.number, prompts[spec.path]))
 
             await fan_out(todo, work)
+            write_keys(context.ws.run.repo, keys)
             context.git.commit(f"Round {last.number}: {diagnosis.cause[:160]}")
             write_atomic(context.ws.run.round(last.number) / "patch.diff", context.git.diff(last.base))
         context.rounds.acted(last)
@@ -117,26 +114,35 @@ class Coder(Agent):
         concerned = [row for row in verdict.verdict.diagnostics if row.path in ("", spec.path)] or list(
             verdict.verdict.diagnostics
         )
-        instruction = "\n".join(row.instruction for row in diagnosis.instructions if row.path == spec.path)
-        others = [other.path for other in plan.files if other is not spec]
-        return context.prompt(
+        told = [row.instruction for row in diagnosis.instructions if row.path == spec.path]
+        told += [
+            f"`{row.path}`: {row.instruction}" for row in diagnosis.instructions if row.path.startswith("configs/")
+        ]
+        users = [other.path for other in plan.files if spec.path in other.depends_on and other.kind != "test"]
+        return context.about_file(
             plan,
+            spec,
             "code/rewrite",
-            file=spec,
-            instruction=context.quote(instruction),
+            diagnosis.sections,
+            instruction=context.quote("\n".join(told)),
             cause=context.quote(diagnosis.cause),
             diagnostics=context.quote(diagnostics_text(concerned)),
             current=context.quote(self._current(spec)),
             analysis=context.quote(context.ws.analysis(spec.path)),
-            sections=context.quote(context.cited_sections(plan, spec, diagnosis.sections)),
-            interfaces=interface_digest(context.ws.run.repo, others),
-            removals=_removals(plan, spec),
+            interfaces=interface_digest(context.ws.run.repo, [*needed_by(plan.files, spec), *users]),
         )
 
-    async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> None:
-        item = f"round-{number:02d}/{spec.path}"
-        text = await self._context.model.ask(self.name, item, prompt, self._guarded(plan, spec))
+    async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> dict[str, Values]:
+        """Write a file again; return the configuration keys that it brings along."""
+        item, accept = f"round-{number:02d}/{spec.path}", self._guarded(plan, spec)
+
+        def parse(answer: str) -> tuple[str, dict[str, Values]]:
+            rest, keys = split_keys(answer, self._context.ws.run.repo)
+            return accept(rest), keys
+
+        text, keys = await self._context.model.ask(self.name, item, prompt, parse)
         self._keep(plan, spec, text)
+        return keys
 
     def _guarded(self, plan: Plan, spec: FileSpec) -> Callable[[str], str]:
         """Return what accepts an answer: a file that was there already may not be weakened."""
@@ -149,13 +155,6 @@ class Coder(Agent):
             return text
 
         return parse
-
-
-def _removals(plan: Plan, spec: FileSpec) -> list[str]:
-    """Return what of the plan's dependencies has changed since most code was written that a model has read."""
-    if not spec.path.endswith(".py"):
-        return []
-    return [row.words for row in touched((row.name, row.specifier) for row in plan.dependencies)]
 
 
 def accepted(spec: FileSpec, answer: str) -> str:

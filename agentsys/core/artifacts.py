@@ -293,6 +293,25 @@ class ReviewFinding(Artifact):
     fix: str = ""
 
 
+class ComparedValue(Artifact):
+    """One constant, sign, default, shape or unit, in the paper and in the code."""
+
+    what: str
+    paper: str = ""
+    code: str = ""
+
+
+class Met(Artifact):
+    """Where a reader found a requirement met; line and words were found in file and paper."""
+
+    path: str
+    requirement: str
+    line: int
+    code: str
+    paper: str = ""
+    values: tuple[ComparedValue, ...] = ()
+
+
 class Review(Artifact):
     """One comparison of code and paper (`rounds/NN/review.json`, NN being the round that passed before)."""
 
@@ -300,6 +319,7 @@ class Review(Artifact):
     tree: str
     files: tuple[str, ...] = Field(description="files that were looked at")
     findings: tuple[ReviewFinding, ...] = ()
+    met: tuple[Met, ...] = Field(default=(), description="where requirements are met")
 
     @property
     def open(self) -> tuple[ReviewFinding, ...]:
@@ -325,6 +345,9 @@ class Diagnosis(Artifact):
     instructions: tuple[FileInstruction, ...] = ()
     sections: tuple[str, ...] = Field(default=(), description="sections of the paper to read again")
     dismissed: tuple[Dismissal, ...] = Field(default=(), description="findings of a review that are not followed")
+    remedy: str = Field(default="", description="what is changed, in one sentence")
+    alternatives: tuple[str, ...] = Field(default=(), description="other remedies, the cheapest first")
+    change: str = Field(default="", description="hash of what is changed: two equal ones are the same remedy")
 
 
 Grade = Literal[

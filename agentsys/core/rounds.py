@@ -27,7 +27,7 @@ A = TypeVar("A", bound=Artifact)
 REPEATS_CHANGE = 2
 """The same root cause this many times changes the approach."""
 REPEATS_STOP = 3
-"""The same root cause this many times ends the repairs."""
+"""The same root cause this many times ends the repairs, unless another remedy was named and not tried yet."""
 
 
 class Handover(Artifact):

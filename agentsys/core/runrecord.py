@@ -54,6 +54,8 @@ class RunRecord(BaseModel):
     title: str = ""
     request: str = ""
     settings: dict[str, SettingValue] = Field(default_factory=dict)
+    owner: str = ""
+    """Mark of the user who chose these settings (`core.ownership`)."""
     versions: dict[str, str] = Field(default_factory=dict)
     hashes: dict[str, str] = Field(default_factory=dict)
     """`prompts`, `policy`, `image`, and others."""

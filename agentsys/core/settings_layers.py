@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from agentsys.core.errors import UsageError
+from agentsys.core.ownership import is_own
 from agentsys.core.runrecord import RunRecord, SettingValue
 from agentsys.core.settings import Settings
 from agentsys.core.settings_text import FIELDS, PATHS, TABLES, converted, flatten, read_toml, unflatten, written_value
+from agentsys.core.text import clean_line
 
 ENV_PREFIX = "AGENTSYS_"
 LOCAL_FILE = "agentsys.toml"
@@ -38,6 +40,7 @@ REMOVED = {
 """Settings of earlier versions, and what to do about each. Those that a stored run holds are passed over."""
 
 _OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR", "NOUGAT_PYTHON"})
+MOST_SHOWN = 20
 _NOT_STORED = frozenset({"display", "runs_dir", "stop_after"})
 """How it is shown, where it lies and where it pauses may differ at each start of the same run."""
 _SECRET = re.compile(
@@ -95,17 +98,52 @@ def load_settings(
 def resume_settings(
     record: RunRecord, *, flags: Mapping[str, object] | None = None, sets: Sequence[str] = ()
 ) -> tuple[Settings, dict[str, SettingValue]]:
-    """Take a run's own settings again, with only flags and `--set` on top, so that a run does not drift."""
+    """Take a run's own settings again, with only flags and `--set` on top, so that a run does not drift.
+
+    Raises: UsageError where this user did not choose them, and they are not what this user's own configuration says.
+    """
     stored = {
         key: item.value
         for key, item in record.settings.items()
         if key.partition(".")[0] in FIELDS and key not in _NOT_STORED
     }
+    if not is_own(record) and (others := _others(stored, flags, sets)):
+        rows = list(others.items())[:MOST_SHOWN]
+        shown = " ".join(f"--set {clean_line(key, 80)}={clean_line(value, 80)}" for key, value in rows)
+        raise UsageError(
+            f"run `{record.id}` comes from elsewhere: {len(others)} of its settings are not yours",
+            f"look at each, and give it as it is there or as you want it: `{shown}`",
+        )
     settings, sources = merge([Layer("run", flatten(stored)), set_layer(sets), flag_layer(flags or {})])
     for key, item in sources.items():
         if item.source == "run":
             item.source = record.settings.get(key, record.settings.get(key.partition(".")[0], item)).source
     return settings, sources
+
+
+def reproduction_settings(
+    record: RunRecord, *, flags: Mapping[str, object] | None = None, sets: Sequence[str] = ()
+) -> tuple[Settings, dict[str, SettingValue]]:
+    """Take a run's own settings, or this user's where somebody else chose those of the run: it needs none of them."""
+    return (resume_settings if is_own(record) else _own_settings)(record, flags=flags, sets=sets)
+
+
+def _own_settings(
+    _: RunRecord, *, flags: Mapping[str, object] | None = None, sets: Sequence[str] = ()
+) -> tuple[Settings, dict[str, SettingValue]]:
+    return load_settings(flags=flags, sets=sets)
+
+
+def _others(stored: Mapping[str, object], flags: Mapping[str, object] | None, sets: Sequence[str]) -> dict[str, object]:
+    """Return the settings of a run that this user neither gives now nor has configured so."""
+    own, sources = load_settings(flags=flags, sets=sets)
+    values = flatten(own.model_dump(mode="json"))
+    given = {key for key, item in sources.items() if item.source in ("flag", "--set")}
+    return {
+        key: value
+        for key, value in flatten(stored).items()
+        if key.partition(".")[0] not in FROM_LOCAL and key not in given and values.get(key) != value
+    }
 
 
 def merge(layers: Sequence[Layer]) -> tuple[Settings, dict[str, SettingValue]]:

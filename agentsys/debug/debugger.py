@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pydantic import Field
 
@@ -12,14 +13,16 @@ from agentsys.core.errors import EditError, InternalError, NoUsableAnswer
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
 from agentsys.core.rounds import REPEATS_CHANGE, Round
-from agentsys.core.text import cut
+from agentsys.core.tree import read_tree
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
+from agentsys.debug.evidence import BUDGET, RUN, WIDE, Evidence, gather
 from agentsys.debug.guard import weakenings
-from agentsys.debug.history import history_text, implicated_files, installed_text
+from agentsys.debug.history import change_of, history_text, installed_text, tried_text
+from agentsys.debug.looking import LOOKS, Look, check_look, looked
 from agentsys.debug.rollback import discard_unfinished, restore_best
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
-from agentsys.llm.types import Prompt
+from agentsys.llm.types import Part, Prompt
 from agentsys.plan.answers import Answer
 from agentsys.plan.context import Agent
 from agentsys.plan.interfaces import interface_digest
@@ -27,8 +30,10 @@ from agentsys.plan.prompt_text import MAX_DIAGNOSTICS, checks_text, diagnostics_
 from agentsys.plan.removals import replacements
 from agentsys.verify.reviewer import settle_dismissed
 
-MAX_SOURCE = 24_000
-"""Characters of one file in the prompt."""
+COST: tuple[Owner, ...] = ("debugger", "coder", "analyzer", "planner")
+"""Who acts, the cheapest first: an edit, a file, a reading and a file, a part of the plan."""
+CARRIED = ("configs/full.yaml", "configs/smoke.yaml")
+"""What a coder may have to add keys to, besides the files of the plan."""
 
 
 class DismissedAnswer(Answer):
@@ -38,11 +43,26 @@ class DismissedAnswer(Answer):
     reason: str = Field(min_length=20)
 
 
+class AlternativeAnswer(Answer):
+    """Another remedy than the one that is taken."""
+
+    remedy: str = Field(min_length=1)
+    owner: Owner = "debugger"
+
+
+class LookAnswer(Answer):
+    """A question instead of a diagnosis."""
+
+    look: Look
+
+
 class DiagnosisAnswer(Answer):
     """The JSON part of the debugger's answer."""
 
     cause: str
     owner: Owner
+    remedy: str = ""
+    alternatives: tuple[AlternativeAnswer, ...] = ()
     instructions: tuple[FileInstruction, ...] = ()
     sections: tuple[str, ...] = ()
     dismissed: tuple[DismissedAnswer, ...] = ()
@@ -98,6 +118,9 @@ class Debugger(Agent):
             instructions=answer.instructions,
             sections=answer.sections,
             dismissed=tuple(_dismissal(row, current) for row in answer.dismissed),
+            remedy=answer.remedy[:1000],
+            alternatives=_by_cost(answer),
+            change=change_of(answer.owner, answer.instructions, finding.patch),
         )
         if finding.patch is None and answer.owner == "debugger":
             context.rounds.write_diagnosis(diagnosis, ("debugger",), base)
@@ -116,27 +139,41 @@ class Debugger(Agent):
         return f"round {last.number}: {note}{', '.join(finding.patch.paths)[:120]}: {answer.cause[:120]}"
 
     async def _ask(self, plan: Plan, last: Round, current: Round) -> Finding:
+        """Ask for a diagnosis; what the debugger wants to see first is shown to it in the same conversation."""
         context = self._context
         before = context.rounds.attempts(current.verdict.diagnostics, besides=last.number)
-        wide = len(before) + 1 >= REPEATS_CHANGE
-        refused = before[-1].owner if wide and before else None
-        prompt = self._prompt(plan, last, current, wide=wide, refused=refused)
+        folder = _executed(context.ws.run.round(current.number), context.rounds.evidence(current.verdict.tree, TESTS))
+        budget = WIDE if _is_wide(before) else BUDGET
+        evidence = gather(read_tree(context.ws.run.repo), folder, plan, current.verdict.diagnostics, budget)
+        prompt = self._prompt(plan, last, current, evidence, before)
+        item = f"round-{last.number:02d}"
+        for number in range(1, LOOKS + 2):
+            may_look = number <= LOOKS
 
-        def parse(text: str) -> Finding:
-            return self._parse(plan, text, refused, current)
+            def parse(text: str, may_look: bool = may_look) -> Finding | Look:
+                look = look_of(text)
+                if look is None:
+                    return self._parse(plan, text, before, current)
+                if not may_look:
+                    raise AnswerError("you have looked as often as you may: decide now")
+                check_look(look, read_tree(context.ws.run.repo), evidence.logs)
+                return look
 
-        return await context.model.ask(self.name, f"round-{last.number:02d}", prompt, parse)
+            found = await context.model.ask(self.name, item, prompt, parse)
+            if isinstance(found, Finding):
+                return found
+            seen = await looked(context, plan, folder, number, found)
+            asked = Part(f"asked-{number}", f"You asked: {context.quote(found.model_dump_json(exclude_defaults=True))}")
+            prompt = replace(prompt, body=(*prompt.body, asked, Part(f"shown-{number}", seen)))
+            item = f"round-{last.number:02d}-look-{number}"
+        raise InternalError("the debugger never decided")
 
-    def _parse(self, plan: Plan, text: str, refused: Owner | None, current: Round) -> Finding:
+    def _parse(self, plan: Plan, text: str, before: Sequence[Diagnosis], current: Round) -> Finding:
         answer = extract_json(text, DiagnosisAnswer)
         check_dismissed(answer, current)
-        if refused is not None and answer.owner == refused:
-            raise AnswerError(
-                f"the {refused} has tried this root cause already without success; another colleague must act"
-            )
         if answer.owner != "debugger":
             _check_handover(answer, plan)
-            return Finding(answer, None)
+            return untried(Finding(answer, None), before)
         if answer.dismissed and len({row.number for row in answer.dismissed}) == _shown(current):
             return Finding(answer, None)
         repo = self._context.ws.run.repo
@@ -146,22 +183,19 @@ class Debugger(Agent):
             raise AnswerError(error.feedback) from error
         if reasons := weakenings(patch.changes, plan):
             raise AnswerError("the edit is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
-        return Finding(answer, patch)
+        return untried(Finding(answer, patch), before)
 
-    def _prompt(self, plan: Plan, last: Round, current: Round, *, wide: bool, refused: Owner | None) -> Prompt:
+    def _prompt(
+        self, plan: Plan, last: Round, current: Round, evidence: Evidence, before: Sequence[Diagnosis]
+    ) -> Prompt:
         context = self._context
         diagnostics = current.verdict.diagnostics
-        names = implicated_files(context, plan, diagnostics, wide=wide)
-        sources = [(name, (context.ws.run.repo / name).read_text(encoding="utf-8", errors="replace")) for name in names]
-        touched = [spec for spec in plan.files if spec.path in names]
+        wide = _is_wide(before)
+        touched = [spec for spec in plan.files if spec.path in evidence.sources]
         refs = [row.place.section for spec in touched for row in context.ws.requirements_of(plan, spec)] if wide else []
         refs += [row.place.section for row in plan.requirements if row.id in _doubted(diagnostics)]
-        approach = ""
-        if refused is not None:
-            approach = (
-                f"The same root cause was met before and the {refused}'s attempt did not cure it. Look wider: the "
-                f"paper's words and the analyses are given below. The owner may not be `{refused}` this time."
-            )
+        rest = [spec.path for spec in plan.files if spec.kind != "test" and spec.path not in evidence.sources]
+        quoted = {name: context.quote(text) for name, text in {**evidence.sources, **evidence.raw}.items()}
         return context.prompt(
             plan,
             "debug/debug",
@@ -171,14 +205,54 @@ class Debugger(Agent):
             diagnostics=context.quote(diagnostics_text(diagnostics)),
             replacements=[row.words for row in replacements(diagnostics_text(diagnostics))],
             history=context.quote(history_text(context.rounds.all())),
-            approach=approach,
+            tried=context.quote(tried_text(before)),
             reviewed=any(row.kind == "fidelity" for row in diagnostics),
-            sources=[(name, context.quote(cut(text, MAX_SOURCE))) for name, text in sources],
+            experiments=plan.experiments if any(row.check in RUN for row in diagnostics) else (),
+            expected=plan.expected,
+            raw={name: quoted[name] for name in evidence.raw},
+            sources={name: quoted[name] for name in evidence.sources},
             analyses=[(spec.path, context.quote(context.ws.analysis(spec.path))) for spec in touched] if wide else [],
             sections=context.quote(context.sections(refs)),
-            interfaces=interface_digest(context.ws.run.repo, [spec.path for spec in plan.files if spec.kind != "test"]),
+            interfaces=interface_digest(context.ws.run.repo, rest),
+            logs=evidence.logs,
+            looks=LOOKS,
             edit_format=EDIT_FORMAT,
         )
+
+
+TESTS = "tests.json"
+"""What a round that executed something leaves."""
+
+
+def _executed(own: Path, evidence: Path | None) -> Path:
+    """Return the folder of the round that executed a tree; one that a review opened executed nothing."""
+    return own if evidence is None or (own / TESTS).is_file() else evidence.parent
+
+
+def _is_wide(before: Sequence[Diagnosis]) -> bool:
+    return len(before) + 1 >= REPEATS_CHANGE
+
+
+def look_of(text: str) -> Look | None:
+    try:
+        return extract_json(text, LookAnswer).look
+    except AnswerError:
+        return None
+
+
+def untried(finding: Finding, before: Sequence[Diagnosis]) -> Finding:
+    """Refuse a remedy that was tried at this root cause and did not cure it; another one at the same cause is none."""
+    change = change_of(finding.answer.owner, finding.answer.instructions, finding.patch)
+    same = next((row for row in before if row.change == change), None)
+    if same is None:
+        return finding
+    others = f": {'; '.join(same.alternatives)}" if same.alternatives else ""
+    raise AnswerError(f"this very remedy was tried in round {same.round} and did not cure it; take another one{others}")
+
+
+def _by_cost(answer: DiagnosisAnswer) -> tuple[str, ...]:
+    rows = sorted(answer.alternatives[:6], key=lambda row: COST.index(row.owner))
+    return tuple(f"{row.owner}: {row.remedy[:400]}" for row in rows)
 
 
 def _doubted(diagnostics: Sequence[Diagnostic]) -> set[str]:
@@ -207,7 +281,9 @@ def _dismissal(item: DismissedAnswer, current: Round) -> Dismissal:
 def _check_handover(answer: DiagnosisAnswer, plan: Plan) -> None:
     if not answer.instructions:
         raise AnswerError(f"a hand-over to the {answer.owner} needs `instructions` with the file and what must change")
-    known = {spec.path for spec in plan.files}
+    known = {spec.path for spec in plan.files} | set(CARRIED if answer.owner == "coder" else ())
     unknown = [row.path for row in answer.instructions if row.path not in known]
     if unknown and answer.owner != "planner":
         raise AnswerError(f"`{unknown[0]}` is not a file of the plan")
+    if not any(row.path in {spec.path for spec in plan.files} for row in answer.instructions) and not unknown:
+        raise AnswerError("name a file of the plan beside the configuration, or change the configuration yourself")

@@ -1,17 +1,17 @@
-"""What the debugger is told besides the diagnostics: what earlier rounds tried, and which files a fault concerns."""
+"""What the debugger is told of earlier rounds: what they tried, and what came of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from agentsys.core.artifacts import Diagnostic, FileSpec, Plan
+from agentsys.core.artifacts import Diagnosis, FileInstruction, Owner
+from agentsys.core.files import sha256_bytes
 from agentsys.core.rounds import Round
+from agentsys.debug.edits import Patch
+from agentsys.paper.query import letters
 from agentsys.plan.context import Context
-
-FILES_NARROW = 6
-FILES_WIDE = 10
 
 
 def installed_text(context: Context, number: int) -> str:
@@ -34,48 +34,30 @@ def history_text(rounds: Sequence[Round]) -> str:
             result = f"made it worse ({first}) and was taken back"
         else:
             result = f"{len(item.verdict.diagnostics)} -> {len(after.verdict.diagnostics)} diagnostics"
-        lines.append(f"- round {item.number}, {item.diagnosis.owner}: {item.diagnosis.cause[:400]} Result: {result}.")
+        said = f"{item.diagnosis.owner}: {item.diagnosis.cause[:400]}{_remedy(item.diagnosis)}"
+        lines.append(f"- round {item.number}, {said} Result: {result}.")
     return "\n".join(lines)
 
 
-def _started_by(by_path: Mapping[str, FileSpec], script: str) -> list[str]:
-    """Return what a script needs by the plan, nearest first: there the numbers come from that it writes."""
-    found = [script] if script in by_path else []
-    for path in found:  # grows while it is walked
-        found += [name for name in by_path[path].depends_on if name in by_path and name not in found]
-    return found
+def _remedy(diagnosis: Diagnosis) -> str:
+    return f" Remedy: {diagnosis.remedy[:200]}." if diagnosis.remedy else ""
 
 
-def implicated_files(context: Context, plan: Plan, diagnostics: Sequence[Diagnostic], *, wide: bool) -> list[str]:
-    """Return the files that the leading diagnostics name, deepest frame first; `wide` adds what they depend on."""
-    found: list[str] = []
-    by_path = {spec.path: spec for spec in plan.files}
+def tried_text(attempts: Sequence[Diagnosis]) -> str:
+    """Return what was tried at one root cause without success, and what was named beside it, the cheapest first."""
+    if not attempts:
+        return ""
+    lines = [f"- round {row.round}, {row.owner}: {row.remedy or row.cause[:300]}" for row in attempts]
+    named = [f"- {words}" for words in attempts[-1].alternatives]
+    more = ["Named as alternatives then, in order of cost; the first that fits what is seen now comes next:", *named]
+    return "\n".join([*lines, *(more if named else ())])
 
-    def add(path: str) -> None:
-        if path and path not in found and (context.ws.run.repo / path).is_file():
-            found.append(path)
 
-    for row in diagnostics[:6]:
-        add(row.path)
-        for frame in reversed(row.frames):
-            add(frame.split(":")[0])
-        if row.kind == "test" and row.path in by_path:
-            # An assertion fails in the test; the fault is usually in what the test exercises.
-            for name in by_path[row.path].depends_on:
-                add(name)
-        if row.kind in ("missing_dependency", "bad_pin", "install"):
-            add("requirements.txt")
-        if row.check in ("smoke", "results"):
-            add("reproduce.sh")
-            add("configs/smoke.yaml")
-        if row.kind in ("result", "health"):
-            for name in _started_by(by_path, "reproduce.sh"):
-                add(name)
-    if wide:
-        for path in list(found):
-            for name in by_path[path].depends_on if path in by_path else ():
-                add(name)
-    if not found:
-        for spec in plan.files[: FILES_NARROW if not wide else FILES_WIDE]:
-            add(spec.path)
-    return found[: FILES_WIDE if wide else FILES_NARROW]
+def change_of(owner: Owner, instructions: Iterable[FileInstruction], patch: Patch | None) -> str:
+    """Return a hash of a remedy: of the lines that a patch changes, or of who is told to do what to which file."""
+    if patch is None:
+        return sha256_bytes(
+            "\0".join([owner, *sorted(f"{row.path}\0{letters(row.instruction)}" for row in instructions)])
+        )
+    lines = [line.strip() for line in patch.diff().splitlines() if line[:1] in "+-"]
+    return sha256_bytes("\n".join(lines))

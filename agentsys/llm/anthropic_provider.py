@@ -93,8 +93,14 @@ def system(prompt: Prompt) -> list[TextBlockParam]:
 
 
 def messages(prompt: Prompt, feedback: Feedback = ()) -> list[MessageParam]:
-    """Return the question and the earlier answers with their faults."""
-    question: list[TextBlockParam | ImageBlockParam] = [{"type": "text", "text": join(prompt.body)}]
+    """Return the question and the earlier answers with their faults.
+
+    What stands before the last part of a question may begin another one too: it ends in a cache breakpoint.
+    """
+    question: list[TextBlockParam | ImageBlockParam] = []
+    if before := join(prompt.body[:-1]):
+        question.append({"type": "text", "text": before, "cache_control": {"type": "ephemeral"}})
+    question.append({"type": "text", "text": join(prompt.body[-1:])})
     for image in prompt.images:
         if image.caption:
             question.append({"type": "text", "text": clean(image.caption)})

@@ -10,6 +10,7 @@ from typing import TypeVar
 from agentsys.core.errors import LimitReached, NoUsableAnswer, ProviderError
 from agentsys.core.events import EventLog
 from agentsys.core.settings import ROLES
+from agentsys.core.text import cut
 from agentsys.llm.answer import Said, read
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
@@ -26,6 +27,10 @@ TRIES = 3
 """Answers to one question before it is given up."""
 _EXCERPT = 2000
 """Characters of a cut-off answer that go back to the model: enough to know it again."""
+
+
+_REPEATED = 12_000
+"""Characters of a whole answer that go back with what is wrong with it: its head and its end."""
 
 
 class AnswerError(ValueError):
@@ -183,7 +188,7 @@ def _fault(recording: Recording, said: Said) -> str:
 def _excerpt(recording: Recording, said: Said) -> str:
     text = said.answer
     if recording.finish == "stop" or len(text) <= _EXCERPT:
-        return text
+        return cut(text, _REPEATED)
     return f"{text[:_EXCERPT]}\n[{len(text) - _EXCERPT} characters left out]"
 
 

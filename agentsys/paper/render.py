@@ -13,7 +13,12 @@ LEFT_OUT = frozenset({"references"})
 
 
 def to_markdown(
-    paper: Paper, sections: Collection[str] | None = None, *, left_out: bool = True, floats: bool = False
+    paper: Paper,
+    sections: Collection[str] | None = None,
+    *,
+    left_out: bool = True,
+    floats: bool = False,
+    blocks: Collection[str] = (),
 ) -> str:
     """Return the paper as Markdown.
 
@@ -24,6 +29,7 @@ def to_markdown(
         left_out: whether to name, in one line at the end, what is not shown; no use to who cannot ask for it.
         floats: whether to append the tables, algorithms and captions of figures that the sections speak of and that
             stand elsewhere.
+        blocks: ids of blocks to append where they stand elsewhere.
     """
     chosen = None if sections is None else with_children(paper, sections)
     shown = [item for item in paper.sections if (item.kind not in LEFT_OUT if chosen is None else item.id in chosen)]
@@ -38,9 +44,12 @@ def to_markdown(
         parts.extend(_section(section))
     if sections is None and paper.footnotes:
         parts.append("## Footnotes\n\n" + "\n".join(f"- {note}" for note in paper.footnotes))
-    if floats and chosen is not None and (cited := cited_floats(paper, chosen)):
-        parts.append("Cited above, from other sections:")
-        parts.extend(_cited(block) for block in paper.blocks() if block.id in cited)
+    elsewhere = set(blocks) - {block.id for section in shown for block in section.blocks}
+    if floats and chosen is not None:
+        elsewhere |= set(cited_floats(paper, chosen))
+    if elsewhere:
+        parts.append("Cited above, from other sections:" if shown else "")
+        parts.extend(_cited(block) for block in paper.blocks() if block.id in elsewhere)
     ids = {section.id for section in shown}
     if left_out and (rest := [section for section in paper.sections if section.id not in ids]):
         names = ", ".join(f"`{section.id}` {section.title}".strip() for section in rest)

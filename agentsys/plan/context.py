@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from agentsys.core.artifacts import FileSpec, Plan
@@ -17,12 +18,15 @@ from agentsys.core.settings import Settings
 from agentsys.core.state import State
 from agentsys.llm.client import Model
 from agentsys.llm.types import Part, Prompt
-from agentsys.paper.query import find_section
+from agentsys.paper.named import find_sections, named_blocks
+from agentsys.paper.outline import body_sections
+from agentsys.paper.query import with_children
 from agentsys.paper.render import to_markdown
 from agentsys.plan.generated import differing, requirements_text, yaml_text
 from agentsys.plan.prompt_text import fence_of, paper_part, quoted, rules_part
-from agentsys.plan.rules import levels
-from agentsys.plan.workspace import Workspace
+from agentsys.plan.removals import touched
+from agentsys.plan.rules import levels, measures, needed_interfaces
+from agentsys.plan.workspace import ANALYSED, Workspace
 from agentsys_policies.advisories import Advisories
 from agentsys_policies.engine import Policy
 from agentsys_policies.record import AuditRecord
@@ -30,6 +34,8 @@ from agentsys_sandbox.base import Sandbox
 
 T = TypeVar("T")
 U = TypeVar("U")
+READ = "reading.json"
+"""File in the plan's folder with the places of the paper that the planner asked for."""
 
 
 @dataclass
@@ -69,9 +75,13 @@ class Context:
     def rules(self) -> Part:
         return rules_part(self.settings, self.python, self.fence)
 
-    def paper(self) -> Part:
-        """The paper's body for the planner."""
-        return paper_part(self.ws.paper)
+    def paper(self) -> tuple[Part, ...]:
+        """The paper's body with a map of everything, and what the planner asked to read besides."""
+        file = self.ws.run.plan / READ
+        asked: list[str] = json.loads(file.read_bytes())["places"] if file.is_file() else []
+        text = self.sections(asked, but=body_sections(self.ws.paper))
+        more = (Part("asked", render("plan/asked", text=text, fence=self.fence)),) if text else ()
+        return (paper_part(self.ws.paper), *more)
 
     def plan_digest(self, plan: Plan) -> Part:
         """The plan as every analyst and coder sees it; made once for all files of a turn."""
@@ -93,33 +103,68 @@ class Context:
         )
         return Part("plan", text)
 
+    def file_part(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> Part:
+        """Return one file's part of the plan with the paper's words for it: what every question about it begins with.
+
+        Args:
+            more: further places of the paper.
+        """
+        text = render(
+            "plan/file",
+            fence=self.fence,
+            file=spec,
+            requirements=self.ws.requirements_of(plan, spec),
+            interfaces=needed_interfaces(plan, spec),
+            sections=self.quote(self.cited_sections(plan, spec, more)) if spec.kind in ANALYSED else "",
+            experiments=plan.experiments if measures(plan, spec) else (),
+            expected=plan.expected,
+        )
+        return Part("file", text)
+
     def cited_sections(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> str:
         """Return the sections of the paper that a file's requirements cite, as Markdown."""
-        refs = [row.place.section for row in self.ws.requirements_of(plan, spec)]
+        rows = self.ws.requirements_of(plan, spec)
+        refs = [ref for row in rows for ref in (row.place.section, row.place.label) if ref]
         return self.sections([*refs, *more])
 
-    def sections(self, refs: Iterable[str]) -> str:
-        """Return the sections that `refs` name (ids, numbers or titles), in the paper's order, with what they cite."""
-        found = self._section_ids(refs)
-        return to_markdown(self.ws.paper, found, left_out=False, floats=True) if found else ""
+    def sections(self, refs: Iterable[str], but: Iterable[str] = ()) -> str:
+        """Return what `refs` name, in the paper's order, with what it cites.
 
-    def _section_ids(self, refs: Iterable[str]) -> set[str]:
-        """Return the ids of the named sections; a bare heading stands for what is below it."""
-        paper = self.ws.paper
-        found: set[str] = set()
-        for ref in refs:
-            section = find_section(paper, ref)
-            if section is None or section.kind == "references":
-                continue
-            found.add(section.id)
-            if not section.blocks:
-                found |= {child.id for child in paper.sections if child.parent == section.id}
-        return found
+        Args:
+            refs: ids, numbers or titles of sections, several in one where they are; tables, equations and the like.
+            but: ids of sections that are shown elsewhere.
+        """
+        paper, refs = self.ws.paper, list(refs)
+        known = with_children(paper, set(but))
+        named = {section.id for ref in refs for section in find_sections(paper, ref) if section.kind != "references"}
+        there = {block.id for section in paper.sections if section.id in known for block in section.blocks}
+        blocks = {block.id for ref in refs for block in named_blocks(paper, ref)} - there
+        found = named - known
+        if not (found or blocks):
+            return ""
+        return to_markdown(paper, found, left_out=False, floats=True, blocks=blocks)
 
-    def prompt(self, plan: Plan, template: str, **values: object) -> Prompt:
-        """Return a prompt that begins as all of this plan do (rules, plan), so that a provider may reuse that part."""
+    def prompt(self, plan: Plan, template: str, before: tuple[Part, ...] = (), /, **values: object) -> Prompt:
+        """Return a prompt that begins as all of this plan do (rules, plan), so that a provider may reuse that part.
+
+        Args:
+            before: parts in front of the task that other questions have as well.
+        """
         task = render(template, fence=self.fence, **values)
-        return Prompt(prefix=(self.rules(), self.plan_digest(plan)), body=(Part("task", task),))
+        return Prompt(prefix=(self.rules(), self.plan_digest(plan)), body=(*before, Part("task", task)))
+
+    def about_file(
+        self, plan: Plan, spec: FileSpec, template: str, more: Iterable[str] = (), /, **values: object
+    ) -> Prompt:
+        """Return a prompt about one file: those of analyzer, coder and reviewer begin with the same parts.
+
+        Args:
+            more: further places of the paper.
+        """
+        removals = [row.words for row in touched((row.name, row.specifier) for row in plan.dependencies)]
+        how = Part("how", render("plan/how", removals=removals))
+        made = self.prompt(plan, template, (self.file_part(plan, spec, more),), file=spec, **values)
+        return replace(made, prefix=(*made.prefix, how))
 
     def quote(self, text: str) -> str:
         """Make sure that quoted text cannot close its own quotation."""

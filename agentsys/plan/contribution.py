@@ -75,7 +75,7 @@ async def compared(context: Context, answer: RequirementsAnswer, expected: Seque
 async def _second_look(context: Context, answer: RequirementsAnswer, item: str) -> ContributionAnswer:
     known = [row.id for row in answer.requirements]
     task = render("plan/contribution", rows=answer.requirements)
-    prompt = Prompt(prefix=(context.rules(), context.paper()), body=(Part("task", task),))
+    prompt = Prompt(prefix=(context.rules(), *context.paper()), body=(Part("task", task),))
 
     def parse(text: str) -> ContributionAnswer:
         found = extract_json(text, ContributionAnswer)

@@ -33,6 +33,7 @@ from agentsys.plan.context import Agent, both
 from agentsys.plan.contribution import compared, contribution_problems
 from agentsys.plan.files import save_plan
 from agentsys.plan.prompt_text import diagnosis_text, diagnostics_text
+from agentsys.plan.reading import read_further
 from agentsys.plan.references import main_figures, with_figures, with_pages
 from agentsys.plan.rules import (
     SMOKE_SECONDS,
@@ -42,6 +43,7 @@ from agentsys.plan.rules import (
     plan_problems,
     requirements_problems,
 )
+from agentsys.plan.settling import confirmed, ledger_part, settled
 from agentsys.plan.traceability import missing_config_keys, symbol_problems
 
 M = TypeVar("M", bound=BaseModel)
@@ -62,34 +64,27 @@ class Planner(Agent):
 
     async def _plan(self) -> str:
         context = self._context
-        ledger = await self._ledger()
-        ledger_json = ledger.model_dump_json(exclude_defaults=True, exclude={"questions": {"__all__": {"affects"}}})
+        await read_further(context, self.name)
+        ledger = await settled(context, await self._ledger())
+        so_far = (ledger_part(ledger),)
         design = clean_design(
             await self._ask(
                 "design",
                 DesignAnswer,
                 lambda answer: design_problems(clean_design(answer), ledger),
-                render(
-                    "plan/design",
-                    ledger=ledger_json,
-                    python=context.python,
-                    derived_tests=context.settings.derived_tests,
-                ),
+                render("plan/design", python=context.python, derived_tests=context.settings.derived_tests),
+                so_far,
             )
         )
-        config = await self._ask(
-            "config",
-            ConfigAnswer,
-            lambda answer: _config_problems(answer) + missing_config_keys(design.files, answer.config_full),
-            render(
-                "plan/config",
-                ledger=ledger_json,
-                # `symbols` says all that `requirements` says.
-                design=design.model_dump_json(exclude_defaults=True, exclude={"files": {"__all__": {"requirements"}}}),
-                smoke_seconds=SMOKE_SECONDS,
-                cpus=f"{context.settings.cpus:g}",
-            ),
-        )
+        so_far = (*so_far, _design_part(design))
+
+        def problems(answer: ConfigAnswer) -> list[str]:
+            return _config_problems(answer) + missing_config_keys(design.files, answer.config_full)
+
+        cpus = f"{context.settings.cpus:g}"
+        task = render("plan/config", smoke_seconds=SMOKE_SECONDS, cpus=cpus)
+        config = await self._ask("config", ConfigAnswer, problems, task, so_far)
+        config = await confirmed(context, config, so_far, problems)
         plan = compose(ledger, design, config)
         save_plan(context.ws.run.plan, plan)
         context.ws.mark({"plan": context.ws.plan_inputs()})
@@ -128,9 +123,17 @@ class Planner(Agent):
     def _requirements_problems(self, answer: RequirementsAnswer) -> list[str]:
         return [*requirements_problems(answer), *contribution_problems(self._context.ws.paper, answer)]
 
-    async def _ask(self, item: str, model: type[M], problems: Callable[[M], list[str]], task: str) -> M:
+    async def _ask(
+        self,
+        item: str,
+        model: type[M],
+        problems: Callable[[M], list[str]],
+        task: str,
+        so_far: tuple[Part, ...] = (),
+    ) -> M:
+        """Ask for one step of the plan; what was decided before it stands first, as in every later step."""
         context = self._context
-        prompt = Prompt(prefix=(context.rules(), context.paper()), body=(Part("task", task),))
+        prompt = Prompt(prefix=(context.rules(), *context.paper()), body=(*so_far, Part("task", task)))
         prompt = with_figures(context, self.name, prompt, main_figures(context.ws.paper))
 
         def parse(text: str) -> M:
@@ -175,6 +178,8 @@ class Planner(Agent):
                 [spec.model_dump(mode="json") for spec in plan.files if not named or spec.path in named], indent=1
             ),
             dependencies=json.dumps([row.model_dump(mode="json") for row in plan.dependencies]),
+            experiments=plan.experiments,
+            expected=plan.expected,
         )
 
         def parse(text: str) -> Plan:
@@ -213,6 +218,12 @@ def _revised(plan: Plan, answer: ReviseAnswer) -> Plan:
             "requirements": tuple(row.model_copy(update={"owner": owners[row.id]}) for row in plan.requirements),
         }
     )
+
+
+def _design_part(design: DesignAnswer) -> Part:
+    # `symbols` says all that `requirements` says.
+    text = design.model_dump_json(exclude_defaults=True, exclude={"files": {"__all__": {"requirements"}}})
+    return Part("design", f"The design of step 2:\n\n```json\n{text}\n```")
 
 
 def _config_problems(config: ConfigAnswer) -> list[str]:

@@ -10,6 +10,8 @@ from agentsys.core.settings import Settings
 from agentsys.core.text import cut
 from agentsys.llm.types import Part
 from agentsys.paper.model import Paper
+from agentsys.paper.outline import body_sections, other_sections, outline
+from agentsys.paper.query import with_children
 from agentsys.paper.render import to_markdown
 from agentsys.plan.rules import SMOKE_SECONDS
 
@@ -41,10 +43,12 @@ def rules_part(settings: Settings, python: str, fence: str) -> Part:
 
 
 def paper_part(paper: Paper) -> Part:
-    """Return the paper's body; the reader names what is left out (references, appendices)."""
-    body = [section.id for section in paper.sections if section.kind in ("abstract", "body", "other")]
-    text = to_markdown(paper, body or None)
-    return Part("paper", render("plan/paper", text=text, fence=fence_of(paper)))
+    """Return the paper's body, and where it has appendices a map of everything in it."""
+    body = body_sections(paper)
+    text = to_markdown(paper, body or None, left_out=False)
+    shown = with_children(paper, body)
+    everything = outline(paper, shown) if other_sections(paper) else ""
+    return Part("paper", render("plan/paper", text=text, outline=everything, fence=fence_of(paper)))
 
 
 def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:

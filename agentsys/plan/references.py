@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -13,8 +13,8 @@ from agentsys.core.prompts import render
 from agentsys.llm.pictures import fitted
 from agentsys.llm.types import Image, Prompt
 from agentsys.llm.vision import can_see, without_images
-from agentsys.paper.model import Algorithm, Block, Equation, Figure, Paper, Table
-from agentsys.paper.query import find_section
+from agentsys.paper.model import Figure, Paper
+from agentsys.paper.named import Referable, find_sections, label, referable, reference, references
 from agentsys.plan.answers import LedgerRow
 from agentsys.plan.context import Context
 
@@ -23,17 +23,6 @@ MAX_IMAGES = 6
 _MAX_FILE = 20_000_000
 _MAX_CAPTION = 1500
 
-_REF = re.compile(
-    r"\b(eq(?:uation|n)?|tab(?:le)?|fig(?:ure)?|alg(?:orithm)?)s?\b\.?\s*\(?([A-Z]?\.?\d+(?:\.\d+)*|[IVX]+)\b",
-    re.IGNORECASE,
-)
-_KINDS: dict[str, type[Block]] = {
-    "eq": Equation,
-    "ta": Table,
-    "fi": Figure,
-    "al": Algorithm,
-}
-Referable = Equation | Table | Figure | Algorithm
 R = TypeVar("R", LedgerRow, ExpectedResult)
 _METHOD = re.compile(
     r"(?i)\b(architectures?|overview|pipeline|framework|schematic|diagram|model|structure|workflow|algorithm|illustrat\w+)\b"
@@ -51,22 +40,16 @@ def images_for(context: Context, refs: Iterable[str]) -> tuple[Image, ...]:
 
     An equation has a picture only where its text is not to be trusted, a table only where its cells could not be read.
     """
-    wanted = {found for ref in refs for found in _references(ref)}
-    return _images(context, (row for row in _referable(context.ws.paper) if row.image and _reference(row) in wanted))
+    wanted = {found for ref in refs for found in references(ref)}
+    return _images(context, (row for row in referable(context.ws.paper) if row.image and reference(row) in wanted))
 
 
 def main_figures(paper: Paper) -> list[str]:
     """Return the names of the figures of the body, those about the method's structure first."""
     body = [block for section in paper.sections if section.kind in ("body", "other") for block in section.blocks]
-    figures = [block for block in body if isinstance(block, Figure) and block.image and _label(block)]
+    figures = [block for block in body if isinstance(block, Figure) and block.image and label(block)]
     figures.sort(key=lambda figure: _METHOD.search(figure.caption) is None)
-    return [f"Figure {_label(figure)}" for figure in figures[:MAX_IMAGES]]
-
-
-def named_blocks(paper: Paper, text: str) -> list[Referable]:
-    """Return the equations, tables, figures and algorithms that a text names by number, in the paper's order."""
-    wanted = set(_references(text))
-    return [block for block in _referable(paper) if _reference(block) in wanted]
+    return [f"Figure {label(figure)}" for figure in figures[:MAX_IMAGES]]
 
 
 def cited(plan: Plan, spec: FileSpec) -> list[str]:
@@ -81,14 +64,10 @@ def with_pages(rows: Sequence[R], paper: Paper) -> tuple[R, ...]:
 
 
 def _located(place: PaperPlace, paper: Paper) -> PaperPlace:
-    wanted = _references(place.label)[:1]
-    page = next((block.page for block in _referable(paper) if wanted == [_reference(block)]), None)
-    section = find_section(paper, place.section)
+    wanted = references(place.label)[:1]
+    page = next((block.page for block in referable(paper) if wanted == [reference(block)]), None)
+    section = next(iter(find_sections(paper, place.section)), None)
     return place.model_copy(update={"page": page or (section.page if section is not None else None)})
-
-
-def _referable(paper: Paper) -> Iterator[Referable]:
-    return (block for block in paper.blocks() if isinstance(block, Referable))
 
 
 def _images(context: Context, blocks: Iterable[Referable]) -> tuple[Image, ...]:
@@ -99,7 +78,7 @@ def _images(context: Context, blocks: Iterable[Referable]) -> tuple[Image, ...]:
         picture = _picture(context.ws.run.paper, block.image or "")
         if picture is None:
             continue
-        name = f"{type(block).__name__} {_label(block)}"
+        name = f"{type(block).__name__} {label(block)}"
         caption = context.quote((getattr(block, "caption", "") or block.text)[:_MAX_CAPTION])
         text = render("plan/figure", fence=context.fence, name=name, page=block.page, caption=caption).strip()
         found.append(Image(name, *picture, caption=text))
@@ -113,21 +92,3 @@ def _picture(folder: Path, name: str) -> tuple[bytes, str] | None:
     if not path.is_relative_to(root) or not path.is_file() or path.stat().st_size > _MAX_FILE:
         return None
     return fitted(path.read_bytes())
-
-
-def _references(text: str) -> list[tuple[str, str]]:
-    """Return kind and number of all that a text names, in its order."""
-    return [(found[1].lower()[:2], _number(found[2])) for found in _REF.finditer(text)]
-
-
-def _reference(block: Referable) -> tuple[str, str]:
-    return next(kind for kind, made in _KINDS.items() if isinstance(block, made)), _label(block)
-
-
-def _label(block: Referable) -> str:
-    words = (block.number if isinstance(block, Equation) else block.label).split()
-    return _number(words[-1]) if words else ""
-
-
-def _number(text: str) -> str:
-    return text.strip("().:").upper()

@@ -15,7 +15,7 @@ from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
 from agentsys.core.tree import is_source
 from agentsys.plan.answers import GENERATED_BY_TOOLING, DesignAnswer, EvaluationAnswer, Ledger, RequirementsAnswer
-from agentsys.plan.traceability import symbol_problems
+from agentsys.plan.traceability import RESULT, symbol_problems
 
 MAX_FILES = 60
 SMOKE_SECONDS = 120
@@ -217,6 +217,13 @@ def needed_interfaces(plan: Plan, spec: FileSpec) -> str:
     names = needed_by(plan.files, spec)
     planned = [other for other in plan.files if other.path in names and other.interface]
     return "\n\n".join(f"# {other.path}\n{other.interface}" for other in planned)
+
+
+def measures(plan: Plan, spec: FileSpec) -> bool:
+    """True for files that have to know the experiments: they carry a result, use what does, or tell of them."""
+    measuring = {row.path for row in plan.files if any(RESULT in " ".join(names) for names in row.symbols.values())}
+    near = measuring.intersection((spec.path, *spec.depends_on))
+    return spec.kind in ("doc", "script") or bool(near) or not measuring
 
 
 def find_cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:

@@ -44,7 +44,8 @@ def stuck(rounds: Rounds, current: Round | None) -> ReasonCode:
         return ""
     if rounds.given_up():
         return "given_up"
-    if len(rounds.attempts(current.verdict.diagnostics)) >= REPEATS_STOP:
+    made = rounds.attempts(current.verdict.diagnostics)
+    if len(made) >= REPEATS_STOP and not made[-1].alternatives:
         return "same_cause"
     last = rounds.last()
     return "no_change" if last is not None and last.diagnosis is not None and not last.pending else ""

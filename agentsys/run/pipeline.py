@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from agentsys.core.errors import AgentsysError, DoubtfulPaper, Interrupted, KeyRefused, LimitReached
 from agentsys.core.events import EventLog, Subscriber, utc_now
 from agentsys.core.files import write_json
+from agentsys.core.ownership import mark
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, create
 from agentsys.core.runrecord import RunRecord, SettingValue
@@ -79,13 +80,15 @@ async def implement(
         _refuse_doubtful(read)
     run = create(settings.runs_dir, read.title)
     run.lock()
+    chosen = dict(sources) if sources else _plain(settings)
     record = RunRecord(
         id=run.path.name,
         paper_path=str(Path.cwd() / paper),
         paper_sha256=read.sha256,
         title=read.title,
         request=request,
-        settings=dict(sources) if sources else _plain(settings),
+        settings=chosen,
+        owner=mark(run.path.name, chosen),
         started=utc_now(),
         recording=str(settings.replay or ""),
         seconds={"read": round(time.monotonic() - started, 3)},

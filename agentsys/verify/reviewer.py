@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agentsys.core.artifacts import FileSpec, FindingSeverity, Plan, Review, ReviewFinding
+from agentsys.core.artifacts import ComparedValue, FileSpec, FindingSeverity, Met, Plan, Review, ReviewFinding
 from agentsys.core.errors import InternalError
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
@@ -21,18 +21,29 @@ from agentsys.paper.query import letters, stands_in
 from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
 from agentsys.verify.checks.review import last_answer, review_diagnostics, with_review
-from agentsys.verify.fidelity.surroundings import around
+from agentsys.verify.fidelity.surroundings import around, shared_tests
 from agentsys.verify.run import say_diagnostics
 
 ROLE = "reviewer"
 """Role of these calls in the ledger: they are the analyzer's, and are counted apart."""
 MAX_FINDINGS = 12
+MAX_VALUES = 30
 SHORTEST_CODE = 4
 """Characters below which a quoted line of code says nothing about its place."""
 
 
+class ValueAnswer(BaseModel):
+    """What was compared, and what stands in paper and code."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+    what: str = Field(min_length=1)
+    paper: str = ""
+    code: str = ""
+
+
 class FindingAnswer(BaseModel):
-    """One finding as the model gives it."""
+    """How code and paper differ, as the model gives it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,12 +59,50 @@ class FindingAnswer(BaseModel):
     """`check`: something looks right without being right; what shows it is code, and no words of the paper."""
 
 
+class RowAnswer(BaseModel):
+    """A row of the table: where a requirement is met, or what differs."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    requirement: str
+    state: Literal["met"] | FindingSeverity
+    paper: str = ""
+    code: str = ""
+    values: tuple[ValueAnswer, ...] = ()
+    what: str = ""
+    fix: str = ""
+    file: str = ""
+    about: Literal["paper", "check"] = "paper"
+
+    @model_validator(mode="after")
+    def _said(self) -> RowAnswer:
+        if self.state != "met" and not self.what.strip():
+            raise ValueError("`what` says how the two differ")
+        return self
+
+
+class TableAnswer(BaseModel):
+    """The table for one file."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    rows: tuple[RowAnswer, ...]
+
+
 class ReviewAnswer(BaseModel):
-    """Findings for one file."""
+    """Findings alone, as recordings of earlier versions hold them."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     findings: tuple[FindingAnswer, ...]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one look at a file brought."""
+
+    findings: tuple[ReviewFinding, ...] = ()
+    met: tuple[Met, ...] = ()
 
 
 class Reviewer(Agent):
@@ -87,15 +136,21 @@ class Reviewer(Agent):
 async def _look(context: Context, plan: Plan, current: Round, number: int) -> Review:
     earlier = {path: text for path, text in _earlier(context).items() if text}
     todo = [spec for spec in plan.files if _carries(context, spec) and (number == 1 or _again(context, spec, earlier))]
-    found: dict[str, tuple[ReviewFinding, ...]] = {}
+    found: dict[str, Looked] = {}
+    shared = shared_tests(context.ws.run.repo, plan, todo)
     paper = letters(to_markdown(context.ws.paper))
 
     async def work(spec: FileSpec) -> None:
-        found[spec.path] = await _ask(context, plan, spec, number, earlier.get(spec.path, ""), paper)
+        found[spec.path] = await _ask(context, plan, spec, number, earlier.get(spec.path, ""), paper, shared[spec.path])
 
     await fan_out(todo, work)
-    findings = tuple(row for spec in todo for row in found[spec.path])
-    return Review(number=number, tree=current.verdict.tree, files=tuple(spec.path for spec in todo), findings=findings)
+    return Review(
+        number=number,
+        tree=current.verdict.tree,
+        files=tuple(spec.path for spec in todo),
+        findings=tuple(row for spec in todo for row in found[spec.path].findings),
+        met=tuple(row for spec in todo for row in found[spec.path].met),
+    )
 
 
 def _carries(context: Context, spec: FileSpec) -> bool:
@@ -122,40 +177,96 @@ def _earlier(context: Context) -> dict[str, str]:
 
 
 async def _ask(
-    context: Context, plan: Plan, spec: FileSpec, number: int, earlier: str, paper: str
-) -> tuple[ReviewFinding, ...]:
+    context: Context, plan: Plan, spec: FileSpec, number: int, earlier: str, paper: str, tests: Mapping[str, str]
+) -> Looked:
+    """Ask about one file.
+
+    Args:
+        paper: the `letters` of the paper.
+        tests: the test files that are shown with it, path to text.
+    """
     source = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
-    beside = around(context.ws.run.repo, plan, spec)
-    shown = {**beside.common, **beside.tests, spec.path: source}
-    prompt = context.prompt(
+    beside = around(context.ws.run.repo, plan)
+    shown = {**beside.common, **tests, spec.path: source}
+    prompt = context.about_file(
         plan,
+        spec,
         "verify/review",
-        file=spec,
         source=context.quote(source),
-        requirements=context.ws.requirements_of(plan, spec),
-        sections=context.quote(context.cited_sections(plan, spec)),
+        ids=spec.requirements,
         earlier=context.quote(earlier),
-        tests={path: context.quote(text) for path, text in beside.tests.items()},
+        tests={path: context.quote(text) for path, text in tests.items()},
     )
-    # The same for every file of a review, so it stands right behind what all prompts begin with.
     common = render(
         "verify/around",
         fence=context.fence,
         files={path: context.quote(text) for path, text in beside.common.items()},
         data=beside.data,
     )
-    prompt = replace(prompt, prefix=(*prompt.prefix, Part("around", common)))
+    prompt = replace(prompt, body=(*prompt.body[:-1], Part("around", common), prompt.body[-1]))
     known = {row.id for row in plan.requirements}
+    quoted = {row.id for row in plan.requirements if row.status == "paper"}
 
-    def parse(text: str) -> tuple[ReviewFinding, ...]:
-        answer = extract_json(text, ReviewAnswer)
-        unknown = [row.requirement for row in answer.findings if row.requirement not in known]
-        if unknown:
+    def parse(text: str) -> Looked:
+        rows = _rows(context, text, spec)
+        if unknown := [row.requirement for row in rows if row.requirement not in known]:
             raise AnswerError(f"`{unknown[0][:40]}` is no requirement of the ledger")
-        return tuple(_checked(row, spec.path, shown, paper) for row in answer.findings[:MAX_FINDINGS])
+        return _looked(rows, spec.path, shown, paper, quoted)
 
     item = spec.path if number == 1 else f"review-{number}/{spec.path}"
     return await context.model.ask(ROLE, item, prompt, parse)
+
+
+def _rows(context: Context, text: str, spec: FileSpec) -> tuple[RowAnswer, ...]:
+    """Read the table; one that leaves a requirement out is refused. An older recording may hold findings alone."""
+    try:
+        rows = extract_json(text, TableAnswer).rows
+    except AnswerError:
+        if context.settings.replay is None:
+            raise
+        old = extract_json(text, ReviewAnswer).findings
+        message = "the recorded reviews hold findings alone: nothing says where requirements are met"
+        context.events.emit("warning", stage="review", message=message)
+        return tuple(RowAnswer.model_validate({**row.model_dump(), "state": row.severity}) for row in old)
+    said = {row.requirement for row in rows if row.about == "paper"}
+    if silent := [rid for rid in spec.requirements if rid not in said]:
+        raise AnswerError(f"the table says nothing about {', '.join(silent)}: where is it met, or what differs?")
+    return rows
+
+
+def _looked(
+    rows: Sequence[RowAnswer], path: str, shown: Mapping[str, str], paper: str, quoted: Collection[str]
+) -> Looked:
+    """Keep what is met where line and words stand in file and paper; where they do not, it is a doubt.
+
+    Args:
+        quoted: ids of requirements that the paper states: words of it belong to them.
+    """
+    met: list[Met] = []
+    findings: list[RowAnswer] = []
+    for row in rows:
+        file = row.file if row.file in shown else path
+        line = line_of(row.code, shown[file])
+        if row.state != "met":
+            findings.append(row)
+        elif line is None or not _is_said(row, paper, quoted):
+            words = "it is said to be met, but the quoted line or words were not found"
+            findings.append(row.model_copy(update={"state": "doubt", "what": words}))
+        else:
+            values = tuple(ComparedValue(**value.model_dump()) for value in row.values[:MAX_VALUES])
+            place = {"path": file, "requirement": row.requirement, "line": line, "values": values}
+            met.append(Met.model_validate({**place, "code": row.code[:400], "paper": row.paper[:400]}))
+    findings.sort(key=lambda row: row.state == "doubt")
+    checked = tuple(_checked(_finding(row), path, shown, paper) for row in findings[:MAX_FINDINGS])
+    return Looked(checked, tuple(met))
+
+
+def _is_said(row: RowAnswer, paper: str, quoted: Collection[str]) -> bool:
+    return stands_in(row.paper, paper) if row.paper.strip() else row.requirement not in quoted
+
+
+def _finding(row: RowAnswer) -> FindingAnswer:
+    return FindingAnswer.model_validate({**row.model_dump(), "severity": row.state})
 
 
 def _checked(row: FindingAnswer, reviewed: str, shown: Mapping[str, str], paper: str) -> ReviewFinding:

@@ -22,6 +22,7 @@ from agentsys.verify.checks.base import Bench, Found, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of
 from agentsys.verify.checks.results import keep_results
 from agentsys.verify.checks.table import Seen, make_verdict, run_checks
+from agentsys.verify.watching import watch_failed
 from agentsys_sandbox.base import Sandbox, SandboxGone, Unavailable
 
 SandboxFactory = Callable[[], Sandbox]
@@ -122,6 +123,8 @@ async def _once(job: Job, sandbox_factory: SandboxFactory) -> Seen:
         try:
             bench = Bench(sandbox, job)
             seen = await run_checks(bench, second=sandbox_factory if job.two_sandboxes else None)
+            if job.stage == "verify":
+                await watch_failed(bench, seen)
         finally:
             job.events.emit("sandbox.stopped", stage=job.stage, round=job.round)
     if bench.exported is not None and seen.passed("results"):

@@ -28,6 +28,12 @@ from unit.evaluate.four import write_all
 from unit.verify.delivered import WHOLE
 from unit.verify.tiny import GREEN, write_repo
 
+MET = {
+    "requirement": "R1",
+    "state": "met",
+    "paper": "For a constant stream, c_t equals the constant for every t.",
+    "code": "def mean",
+}
 OWN = {role: f"model-of-{role}" for role in ROLES}
 
 
@@ -68,7 +74,7 @@ async def test_the_reviewers_request_names_its_own_model(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     run = verified_run(tmp_path)
-    async with serving(ok(json.dumps({"findings": []}))) as endpoint:
+    async with serving(ok(json.dumps({"rows": [MET]}))) as endpoint:
         team = team_of(run, endpoint.url, **models)
         context = team.context
         context.git.commit("First version")
@@ -162,7 +168,7 @@ def test_the_doctor_names_the_one_model_that_does_not_answer(monkeypatch: pytest
 
 CHEAT = {
     "requirement": "R1",
-    "severity": "wrong",
+    "state": "wrong",
     "about": "check",
     "file": "reproduce.sh",
     "code": "python -m tiny.run",
@@ -174,7 +180,7 @@ async def reviewed(folder: Path, finding: dict[str, str]) -> tuple[list[ReviewFi
     """What a review keeps of one finding, and what the reviewer was sent."""
     run = verified_run(folder)
     write_repo(run.repo, {"data/curve.csv": "1,2\n", "configs/full.yaml": "n: 2\n"})
-    async with serving(ok(json.dumps({"findings": [finding]}))) as endpoint:
+    async with serving(ok(json.dumps({"rows": [MET, finding]}))) as endpoint:
         team = team_of(run, endpoint.url)
         context = team.context
         context.git.commit("First version")
@@ -195,6 +201,7 @@ async def reviewed(folder: Path, finding: dict[str, str]) -> tuple[list[ReviewFi
         ({"code": "echo 1.935 > results/results.json"}, "doubt", "reproduce.sh"),
         ({"file": "elsewhere.py"}, "doubt", "tiny/model.py"),
         ({"about": "paper"}, "doubt", "reproduce.sh"),
+        ({"state": "met", "code": "a line that is not there"}, "doubt", "reproduce.sh"),
     ],
 )
 async def test_a_cheat_that_the_reviewer_can_point_to_is_a_finding_and_anything_less_is_a_doubt(

@@ -13,6 +13,7 @@ from scripted.answers import (
     CORE_RIGHT,
     CORE_WRONG,
     LINE,
+    MET,
     TESTS,
     as_json,
     fenced,
@@ -50,6 +51,27 @@ async def test_one_repair_makes_it_verified_with_evidence_on_disk(replay):
     for name in ("PAPER_MAP.md", "paper_map.json", "AUDIT.md", "requirements.lock", "configs/full.yaml"):
         assert (run.repo / name).is_file(), name
     assert "enumerate(stream, 1)" in (run.round(1) / "patch.diff").read_text()
+
+
+REFUSED = "import base64\nexec(base64.b64decode(b'cHJpbnQoMSk='))\n"
+
+
+def look(**wanted: object) -> str:
+    return as_json({"look": wanted})
+
+
+async def test_the_debugger_looks_further_before_it_decides_and_sees_what_its_experiment_prints(replay):
+    answers = first_version(CORE_WRONG)
+    program = "from runmean.core import corrected_means\nprint('first', corrected_means([7.0], 0.5))\n"
+    answers["debugger", "round-01"] = look(files=["runmean/main.py:main"], experiment=program)
+    answers["debugger", "round-01-look-1"] = look(experiment=REFUSED)
+    answers["debugger", "round-01-look-2"] = repair("the exponent starts at 2", LINE.format(2), LINE.format(1))
+    result = await replay(answers)
+    assert (result.record.status, result.record.rounds) == ("verified", 2)
+    seen = [(result.run.round(1) / f"experiment-{number}" / "output.log").read_text() for number in (1, 2)]
+    assert seen[0] == "first [4.666666666666667]"
+    assert "the policy refuses it" in seen[1]
+    assert "agentsys_experiment.py" not in {file.name for file in result.run.repo.rglob("*.py")}
 
 
 async def test_code_that_cannot_be_repaired_ends_unverified_with_the_repository_delivered(replay):
@@ -137,7 +159,7 @@ async def test_the_same_root_cause_three_times_ends_the_repairs(replay):
 
 FINDING = {
     "requirement": "R2",
-    "severity": "wrong",
+    "state": "wrong",
     "paper": "the average of a stream x_1, x_2, ... is m_t = b m_{t-1}",
     "code": "m = b * m + (1.0 - b) * x",
     "what": "the weight of the new element is wrong",
@@ -147,7 +169,7 @@ FINDING = {
 
 def reviewed(**changes: object) -> dict[tuple[str, str], str]:
     answers = first_version(CORE_RIGHT)
-    answers["reviewer", "runmean/core.py"] = as_json({"findings": [FINDING | changes]})
+    answers["reviewer", "runmean/core.py"] = as_json({"rows": [*MET, FINDING | changes]})
     return answers
 
 
@@ -155,7 +177,7 @@ async def test_a_finding_of_the_review_is_repaired_in_a_round_and_looked_at_agai
     answers = reviewed()
     old = "        m = b * m + (1.0 - b) * x"
     answers["debugger", "round-02"] = repair("said more clearly", old, "        m = x + b * (m - x)")
-    answers["reviewer", "review-2/runmean/core.py"] = as_json({"findings": []})
+    answers["reviewer", "review-2/runmean/core.py"] = as_json({"rows": MET})
     result = await replay(answers)
     assert (result.record.status, result.record.rounds) == ("verified", 3)
     second = Verdict.model_validate_json((result.run.round(2) / "verdict.json").read_bytes())
@@ -172,7 +194,7 @@ async def test_a_finding_may_be_dismissed_with_a_reason_that_stays_on_record(rep
     reason = "Eq. (1) weighs the new element by one minus b, as the code does"
     dismissal = {"cause": "the finding is wrong", "owner": "debugger", "dismissed": [{"number": 1, "reason": reason}]}
     answers["debugger", "round-02"] = as_json(dismissal)
-    answers["reviewer", "review-2/runmean/core.py"] = as_json({"findings": []})
+    answers["reviewer", "review-2/runmean/core.py"] = as_json({"rows": MET})
     result = await replay(answers)
     assert (result.record.status, result.record.rounds) == ("verified", 3)
     diagnosis = Diagnosis.model_validate_json((result.run.round(2) / "diagnosis.json").read_bytes())

@@ -161,6 +161,29 @@ def repair(cause: str, old: str, new: str) -> str:
     )
 
 
+MET = [
+    {
+        "requirement": "R1",
+        "state": "met",
+        "paper": "the average of a stream x_1, x_2, ... is m_t = b m_{t-1} + (1 - b) x_t",
+        "code": "m = 0.0",
+        "values": [{"what": "m_0", "paper": "0", "code": "0.0"}],
+    },
+    {
+        "requirement": "R2",
+        "state": "met",
+        "paper": "The corrected average is c_t = m_t / (1 - b^t)",
+        "code": "means.append(m / (1.0 - b**t))",
+    },
+]
+MET_BY_RUN = [
+    {
+        "requirement": "R3",
+        "state": "met",
+        "paper": "With b = 0.9 and the stream 1, 2, ..., 100",
+        "code": 'results["last_value"] = last',
+    }
+]
 LINE = "    for t, x in enumerate(stream, {}):"
 
 
@@ -179,6 +202,7 @@ def first_version(core: str) -> dict[tuple[str, str], str]:
         ("coder", "tests/test_core.py"): fenced(TESTS),
         ("coder", "reproduce.sh"): fenced(REPRODUCE, "bash"),
         ("coder", "README.md"): fenced(README, "markdown"),
-        ("reviewer", "runmean/core.py"): as_json({"findings": []}),
-        ("reviewer", "runmean/main.py"): as_json({"findings": []}),
+        ("planner", "settle"): as_json({"requirements": []}),
+        ("reviewer", "runmean/core.py"): as_json({"rows": MET}),
+        ("reviewer", "runmean/main.py"): as_json({"rows": MET_BY_RUN}),
     }

@@ -4,7 +4,7 @@ the model; what it takes from the paper (grid, data sets, baselines, domain, nam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
@@ -12,7 +12,9 @@ from typing import cast
 from pydantic import Field, ValidationError
 
 from agentsys.core.artifacts import PaperPlace
+from agentsys.core.errors import NoUsableAnswer
 from agentsys.core.prompts import render
+from agentsys.core.text import cut
 from agentsys.llm.client import AnswerError, Model
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
@@ -45,29 +47,52 @@ class _Drafting:
     source: Passages
     claims: Sequence[Claim]
     told: bool = False
-    contracts: list[Contract] = field(default_factory=list[Contract])
+    made: dict[str, Contract] = field(default_factory=dict[str, Contract])
+    """Claim -> the last contract of it that has the form."""
+    faulty: dict[str, str] = field(default_factory=dict[str, str])
+    """Claim -> why a contract of it had not."""
 
     def take(self, text: str) -> None:
-        """Take an answer. Raises: AnswerError where a contract has not the form, or was not told yet what was found."""
-        answer = extract_json(text, ContractsAnswer)
+        """Take an answer; contracts that are sound once need not be given again.
+
+        Raises: AnswerError where a contract has not the form, or was not told yet what was found.
+        """
+        rows = {str(row.get("claim")): row for row in extract_json(text, ContractsAnswer).contracts}
         wanted = [claim.id for claim in self.claims]
-        if [row.get("claim") for row in answer.contracts] != wanted:
-            raise AnswerError(f"give one contract for each of {', '.join(wanted)}, in this order, with its `claim`")
-        made: list[Contract] = []
-        faults: list[str] = []
-        for claim, row in zip(self.claims, answer.contracts, strict=True):
-            try:
-                made.append(self._contract(claim, row))
-            except ValidationError as error:
-                faults += [f"{claim.id}: {fault}" for fault in _faults(error)]
+        if rows.keys() - set(wanted) or set(wanted) - {*rows, *self.made}:
+            raise AnswerError(f"give one contract for each of {', '.join(wanted)}, with its `claim`")
+        faults = self._made(rows)
         if faults:
-            raise AnswerError("\n".join(f"- {fault}" for fault in faults[:_MAX_FAULTS]))
-        findings = [list(_not_in_paper(contract, self.source)) for contract in made]
-        if any(findings) and not self.told:
+            raise AnswerError("\n".join(f"- {fault}" for fault in faults[:_MAX_FAULTS]) + self._others())
+        found = [f"- {name}: {words}" for name, one in self.made.items() for words in _not_in_paper(one, self.source)]
+        if found and not self.told:
             self.told = True
-            rows = [f"- {one.claim}: {words}" for one, found in zip(made, findings, strict=True) for words in found]
-            raise AnswerError("\n".join(rows[:_MAX_FAULTS]))
-        self.contracts = [_silent(one, found) for one, found in zip(made, findings, strict=True)]
+            raise AnswerError("\n".join(found[:_MAX_FAULTS]))
+
+    def _made(self, rows: Mapping[str, dict[str, object]]) -> list[str]:
+        """Take over what has the form, and return the faults of the rest."""
+        faults: list[str] = []
+        for claim in self.claims:
+            if claim.id not in rows:
+                continue
+            self.made.pop(claim.id, None)
+            try:
+                self.made[claim.id] = self._contract(claim, rows[claim.id])
+            except ValidationError as error:
+                mine = [f"{claim.id}: {fault}" for fault in _faults(error)]
+                self.faulty[claim.id], faults = mine[0], [*faults, *mine]
+        return faults
+
+    def _others(self) -> str:
+        sound = ", ".join(self.made)
+        return f"\nThe contracts of {sound} are taken as they are and may be left out now." if sound else ""
+
+    def contract(self, claim: Claim) -> Contract:
+        """Return the contract of a claim; one that says what is missing where there is none of use."""
+        if claim.id in self.made:
+            return _silent(self.made[claim.id], list(_not_in_paper(self.made[claim.id], self.source)))
+        why = self.faulty.get(claim.id, "")
+        return self._blocked(claim, f"a usable contract ({why})" if why else "the paper does not state this claim")
 
     def _contract(self, claim: Claim, row: dict[str, object]) -> Contract:
         drafted = {name: value for name, value in row.items() if name not in _OURS}
@@ -96,9 +121,8 @@ class _Drafting:
         label = name if name.startswith(_LABELLED) else ""
         return PaperPlace(section=known, label=label, page=there[0].page if there else None, quote=words)
 
-    def blocked(self, claim: Claim) -> Contract:
-        """Return the contract of a claim that the paper does not state."""
-        missing = (Missing(kind="detail", what="the paper does not state this claim"),)
+    def _blocked(self, claim: Claim, what: str) -> Contract:
+        missing = (Missing(kind="detail", what=cut(what, 300)),)
         return Contract.model_validate({**self._given(claim), "missing": missing})
 
 
@@ -106,6 +130,8 @@ async def contracts_of(
     claims: Sequence[Claim], paper: Paper, model: Model, prefix: tuple[Part, ...]
 ) -> tuple[Contract, ...]:
     """Return a contract for each claim, in their order; one question to the model.
+
+    A claim whose contract never has the form gets one that names the fault as what is missing; the others are kept.
 
     Args:
         prefix: what the prompts of the planner begin with: rules and paper.
@@ -118,9 +144,12 @@ async def contracts_of(
         kinds = "; ".join(f"`{kind}` {' or '.join(rules)}" for kind, rules in SHOWN_BY.items())
         shown = [_shown(claim, paper) for claim in found]
         task = render("plan/claims/contracts", claims=shown, shown_by=kinds, fence=fence_of(paper))
-        await model.ask(ROLE, "contracts", Prompt(prefix=prefix, body=(Part("task", task),)), drafting.take)
-    drafted = {contract.claim: contract for contract in drafting.contracts}
-    return tuple(drafted.get(claim.id) or drafting.blocked(claim) for claim in claims)
+        try:
+            await model.ask(ROLE, "contracts", Prompt(prefix=prefix, body=(Part("task", task),)), drafting.take)
+        except NoUsableAnswer:
+            if not drafting.made:
+                raise
+    return tuple(drafting.contract(claim) for claim in claims)
 
 
 def _shown(claim: Claim, paper: Paper) -> dict[str, object]:

@@ -49,7 +49,7 @@ async def freeze_claims(context: Context) -> str:
 
 
 async def _asked(context: Context) -> Contracts:
-    ws, prefix = context.ws, (context.rules(), context.paper())
+    ws, prefix = context.ws, (context.rules(), *context.paper())
     claims = await claims_of(ws.paper, context.model, prefix, given=ws.given, request=ws.request)
     write_json(ws.run.claims / "claims.json", claims)
     return freeze(await contracts_of(claims.claims, ws.paper, context.model, prefix))

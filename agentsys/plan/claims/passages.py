@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from agentsys.paper.model import Algorithm, Block, Code, Equation, Figure, ListBlock, Paper, Section, Table
+from agentsys.paper.named import named_blocks
 from agentsys.paper.query import SHORTEST_QUOTE, find_section, letters, stands_in, with_children
 from agentsys.plan.claims.claim import Quote
 from agentsys.plan.claims.numerals import Numeral, numerals, same
-from agentsys.plan.references import named_blocks
 
 _SHORTEST_AT_PLACE = 4
 """Letters and digits of a quotation that is looked for at one place, where it holds a number."""

@@ -93,7 +93,7 @@ class Bench:
 
     def paper_part(self, question: str = "", limit: int = 0) -> Part:
         text = paper_text(self.paper, question, limit) if limit else paper_text(self.paper, question)
-        return Part("paper", render("plan/paper", text=self.quote(text), fence=self.marker))
+        return Part("paper", render("plan/paper", text=self.quote(text), outline="", fence=self.marker))
 
     def code_part(self, seen: Seen, name: str, question: str = "", limit: int = CODE_CHARS) -> Part:
         """Return a repository as quoted material: the tree, then the files that fit."""

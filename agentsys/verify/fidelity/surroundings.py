@@ -1,14 +1,15 @@
-"""What a reviewer is shown beside one file: where else a repository could be made to look right."""
+"""What a reviewer is shown beside the files: where else a repository could be made to look right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentsys.core.artifacts import FileSpec, Plan
 from agentsys.core.text import clean_line, cut
 from agentsys.core.tree import is_test_path, read_tree
+from agentsys.plan.generated import generated_files
 from agentsys.plan.symbols import imported_modules
 
 COMMON = ("reproduce.sh", "configs/full.yaml", "configs/smoke.yaml")
@@ -27,21 +28,37 @@ class Surroundings:
     """Texts by path, and the names of the data files with their sizes."""
 
     common: Mapping[str, str] = field(default_factory=dict[str, str])
-    tests: Mapping[str, str] = field(default_factory=dict[str, str])
     data: tuple[str, ...] = ()
 
 
-def around(repo: Path, plan: Plan, spec: FileSpec) -> Surroundings:
-    """Return script, configurations, the tests of one file, and the names of all data files; each cut to a size."""
+def around(repo: Path, plan: Plan) -> Surroundings:
+    """Return script, configurations and the names of all data files; each cut to a size.
+
+    A configuration that is as planned stands in every question already.
+    """
     files = read_tree(repo)
+    planned = generated_files(plan)
     configurations = sorted(path for path in files if path.startswith("configs/") and path not in COMMON)
-    common = {path: _text(files, path, MAX_COMMON) for path in (*COMMON, *configurations[:4]) if path in files}
-    tests: dict[str, str] = {}
-    for path in _tests_of(files, plan, spec):
-        text = _text(files, path, MAX_TEST)
-        if sum(map(len, tests.values())) + len(text) <= MAX_TESTS:
-            tests[path] = text
-    return Surroundings(common, tests, _data(files))
+    names = [path for path in (*COMMON, *configurations[:4]) if path in files]
+    common = {
+        path: _text(files, path, MAX_COMMON) for path in names if planned.get(path) != _text(files, path, 1 << 20)
+    }
+    return Surroundings(common, _data(files))
+
+
+def shared_tests(repo: Path, plan: Plan, reviewed: Sequence[FileSpec]) -> dict[str, dict[str, str]]:
+    """Return for each file under review the test files to show with it: each once, with the file that it is for."""
+    files = read_tree(repo)
+    tests = {spec.path: list(_tests_of(files, plan, spec)) for spec in reviewed}
+    found: dict[str, dict[str, str]] = {spec.path: {} for spec in reviewed}
+    for test in dict.fromkeys(name for names in tests.values() for name in names):
+        those = [path for path, names in tests.items() if test in names]
+        stem = test.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
+        home = next((path for path in those if path.rpartition("/")[2].removesuffix(".py") == stem), those[-1])
+        text = _text(files, test, MAX_TEST)
+        if sum(map(len, found[home].values())) + len(text) <= MAX_TESTS:
+            found[home][test] = text
+    return found
 
 
 def _tests_of(files: Mapping[str, bytes], plan: Plan, spec: FileSpec) -> Iterable[str]:

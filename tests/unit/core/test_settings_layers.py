@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentsys.core.errors import UsageError
+from agentsys.core.ownership import mark
 from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord, SettingValue
 from agentsys.core.settings import Settings
@@ -174,6 +175,7 @@ BARRED = [
     "base_url",
     "budget",
     "claim_budget",
+    "claim_jobs",
     "claims",
     "cpus",
     "denied_packages",
@@ -274,7 +276,8 @@ def test_recording_is_found_from_another_directory(env: dict[str, str], tmp_path
 def test_resume_keeps_the_runs_settings_and_takes_only_what_is_given(env: dict[str, str], tmp_path: Path) -> None:
     sets = ["model_params.seed=1", "stop_after=plan"]
     _, sources = load_settings(flags={"model": "m", "budget": 1.0}, sets=sets, env=env, cwd=tmp_path)
-    record = RunRecord(id="r", settings=sources | {"gone_since": SettingValue(value=1, source="flag")})
+    stored = sources | {"gone_since": SettingValue(value=1, source="flag")}
+    record = RunRecord(id="r", settings=stored, owner=mark("r", stored))
     settings, again = resume_settings(record, flags={"budget": 2.0})
     assert (settings.model, settings.budget, settings.model_params) == ("m", 2.0, {"seed": 1})
     assert settings.stop_after == ""
@@ -295,7 +298,7 @@ def test_a_run_of_an_earlier_version_resumes_with_settings_that_are_gone_since(t
     del stored["agent_models"]
     run = RunDir(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"schema_version": 1, "id": "old", "settings": stored}))
-    settings, sources = resume_settings(run.read(), flags={"budget": 1.0})
+    settings, sources = resume_settings(run.read(), flags={"budget": 1.0, "model": "m"}, sets=["agent_models.coder=c"])
     assert settings == Settings(model="m", agent_models={"coder": "c"}, budget=1.0)
     assert "keep_sandbox" not in sources
     with pytest.raises(UsageError, match="keep_sandbox"):
@@ -307,7 +310,8 @@ def test_resume_understands_settings_that_were_stored_whole() -> None:
         key: SettingValue(value=value, source="argument")
         for key, value in Settings(model_params={"a": {"b": 1}}).model_dump(mode="json").items()
     }
-    settings, _ = resume_settings(RunRecord(id="r", settings=stored), sets=["model_params.a.c=2"])
+    record = RunRecord(id="r", settings=stored, owner=mark("r", stored))
+    settings, _ = resume_settings(record, sets=["model_params.a.c=2"])
     assert settings.model_params == {"a": {"b": 1, "c": 2}}
 
 

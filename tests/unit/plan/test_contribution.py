@@ -100,7 +100,7 @@ def context(paper: Paper, answer: object, *, replay: bool = False) -> tuple[Cont
         settings=SimpleNamespace(replay=Path("x") if replay else None),
         events=SimpleNamespace(emit=lambda name, **data: warned.append(data["message"])),
         rules=lambda: Part("rules", "r"),
-        paper=lambda: Part("paper", "p"),
+        paper=lambda: (Part("paper", "p"),),
     )
     return cast("Context", made), warned
 

@@ -398,7 +398,7 @@ async def test_pytest_must_be_among_the_requirements(bed: Bed) -> None:
 async def test_every_execution_and_diagnostic_is_an_event(bed: Bed) -> None:
     await bed.twisted(smoke=ends(Outcome.NONZERO, 1))
     types = [event["type"] for event in bed.events]  # type: ignore[index]
-    assert types.count("sandbox.exec") == 7 and types.count("diagnostic.found") == 1
+    assert types.count("sandbox.exec") == 8 and types.count("diagnostic.found") == 1
     assert types[0] == "sandbox.started" and "sandbox.stopped" in types
 
 

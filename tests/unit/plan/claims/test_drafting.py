@@ -85,16 +85,7 @@ async def test_a_target_that_the_model_writes_itself_is_not_taken(tmp_path: Path
 
 
 async def test_the_exponent_of_a_rate_may_be_read_off_its_formula(tmp_path: Path) -> None:
-    slope = {"type": "slope", "method": "ours", "quantity": "error", "axis": "n", "settle": 0.1}
-    theirs = {
-        **DRAFT,
-        "claim": "C2",
-        "target": {"value": -1},
-        "horizon": {"axis": "n", "at_least": 1000},
-        "accept": {**slope, "low": -1.1, "high": -0.9},
-        "falsify": {**slope, "low": -0.7},
-    }
-    (made,) = await Asked(tmp_path, answer(theirs)).contracts(RATE)
+    (made,) = await Asked(tmp_path, answer(DRAFTED_RATE)).contracts(RATE)
     assert made.target is not None and made.target.value == -1
 
 
@@ -152,3 +143,29 @@ async def test_a_claim_that_the_paper_does_not_state_is_blocked_without_a_questi
     assert (first.claim, second.claim) == ("C1", "C2")
     assert [row.kind for row in second.missing] == ["detail"]
     assert (await Asked(tmp_path / "none").contracts(SILENT.model_copy(update={"id": "C1"})))[0].missing
+
+
+SLOPE: dict[str, Any] = {"type": "slope", "method": "ours", "quantity": "error", "axis": "n", "settle": 0.1}
+DRAFTED_RATE = {
+    **DRAFT,
+    "claim": "C2",
+    "target": {"value": -1},
+    "horizon": {"axis": "n", "at_least": 1000},
+    "accept": {**SLOPE, "low": -1.1, "high": -0.9},
+    "falsify": {**SLOPE, "low": -0.7},
+}
+
+
+async def test_one_contract_without_its_form_costs_the_others_nothing(tmp_path: Path) -> None:
+    bad = {**DRAFTED_RATE, "control": None}
+    asked = Asked(tmp_path, answer(DRAFT, bad), answer(bad), answer(bad))
+    first, second = await asked.contracts(CLAIM, RATE)
+    assert first.accept is not None and not first.missing
+    assert second.accept is None and "`control` is missing" in second.missing[0].what
+    assert "The contracts of C1 are taken as they are" in asked.feedback[0]
+
+
+async def test_only_the_faulty_contract_needs_to_be_given_again(tmp_path: Path) -> None:
+    asked = Asked(tmp_path, answer(DRAFT, {**DRAFTED_RATE, "control": None}), answer(DRAFTED_RATE))
+    first, second = await asked.contracts(CLAIM, RATE)
+    assert first.accept is not None and second.accept is not None and not second.missing

@@ -1,0 +1,206 @@
+"""What a debugger is shown of a repository follows what was seen: frames, executed functions, callers, configuration.
+
+The order is that in which a fault is looked for: where it was noticed; what the failing tests executed and the passing
+ones did not (Ochiai's measure of spectrum-based fault localisation); what the failed run executed, nearest to the code
+that measures; who calls that; what no run reached but the text uses.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from agentsys.core.artifacts import Diagnostic, Plan
+from agentsys.core.text import cut
+from agentsys.core.tree import is_test_path
+from agentsys.debug.callgraph import CallGraph, call_graph
+from agentsys.debug.excerpts import pack
+from agentsys.plan.generated import generated_files
+from agentsys.verify.watching import FILE as WATCH
+from agentsys.verify.watching import Watched, read_watched, timing_text
+
+BUDGET = 30_000
+"""Characters of source that are shown without being asked for."""
+WIDE = 45_000
+"""The same where an attempt has failed before."""
+LEADING = 6
+"""Diagnostics whose places are followed."""
+MAX_RESULTS = 4000
+MAX_RUN = 3000
+_FAR = 3
+"""Uses that are followed in the text."""
+_SLOW = 12
+"""Functions of a run that was stopped."""
+RUN = ("smoke", "results", "dependence")
+"""Checks of what the repository's own script did."""
+_LOGS = (
+    "install.log",
+    "imports.log",
+    "pyright.json",
+    "pytest.log",
+    "faults.log",
+    "run.log",
+    "results.json",
+    "health.log",
+    "dependence.log",
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is shown: texts by path, and what the failed run left."""
+
+    sources: Mapping[str, str]
+    raw: Mapping[str, str]
+    """Results, the end of the run's log, seconds per function."""
+    logs: Mapping[str, int]
+    """Logs that may be asked for, with their lines."""
+
+
+def gather(
+    repo: Mapping[str, bytes], folder: Path, plan: Plan, diagnostics: Sequence[Diagnostic], budget: int
+) -> Evidence:
+    """Return what the debugger is shown.
+
+    Args:
+        repo: the repository, POSIX path to content.
+        folder: of the round that executed it.
+        budget: characters of source, about.
+    """
+    texts = {path: data.decode("utf-8", "replace") for path, data in repo.items()}
+    graph = call_graph({path: text for path, text in texts.items() if path.endswith(".py")})
+    watched = _watched(folder)
+    order = _order(texts, folder, plan, diagnostics[:LEADING], graph, watched)
+    return Evidence(pack(texts, order, budget), _raw(folder, diagnostics, watched), _logs(folder))
+
+
+def _order(
+    texts: Mapping[str, str],
+    folder: Path,
+    plan: Plan,
+    diagnostics: Sequence[Diagnostic],
+    graph: CallGraph,
+    watched: Watched | None,
+) -> list[str]:
+    places = [key for row in diagnostics for key in _places(row, texts, graph)]
+    files = [key for row in diagnostics for key in _files(row, texts)]
+    changed = [path for path, text in generated_files(plan).items() if path in texts and texts[path] != text]
+    ran = any(row.check in RUN for row in diagnostics)
+    configs = [path for path in changed if path.endswith(".yaml")] if ran or _failing(diagnostics) else []
+    suspects = _suspects(folder, diagnostics)
+    behind = _behind(diagnostics, texts, graph, watched) if ran or watched else []
+    seeds = [key for key in (*places, *suspects[:_SLOW], *behind) if key in graph.nodes]
+    callers = [name for key in places for name in graph.callers(key) if not is_test_path(name.partition(":")[0])]
+    near = graph.reach(seeds, 1)
+    far = [key for key in graph.reach(seeds, _FAR) if not is_test_path(key.partition(":")[0])]
+    order = [*places, *files, *configs, *suspects, *behind, *callers, *near, *far]
+    return list(dict.fromkeys(key.partition(".<locals>")[0] for key in order)) or [
+        spec.path for spec in plan.files if spec.path in texts
+    ]
+
+
+def _places(row: Diagnostic, texts: Mapping[str, str], graph: CallGraph) -> Iterable[str]:
+    """Yield where a fault was noticed, the deepest frame first."""
+    spots = [(row.path, row.line)]
+    for frame in reversed(row.frames):
+        path, _, rest = frame.partition(":")
+        number = rest.partition(" ")[0]
+        spots.append((path, int(number) if number.isdigit() else None))
+    for path, line in spots:
+        if path in texts:
+            named = f"{path}:{row.symbol}" if path == row.path else ""
+            yield graph.at(path, line) or (named if named in graph.nodes else path)
+
+
+def _files(row: Diagnostic, texts: Mapping[str, str]) -> Iterable[str]:
+    """Yield what is no code and concerns a fault."""
+    if row.kind in ("missing_dependency", "bad_pin", "install") and "requirements.txt" in texts:
+        yield "requirements.txt"
+    if row.check in ("smoke", "results") and "reproduce.sh" in texts:
+        yield "reproduce.sh"
+
+
+def _failing(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(row.kind == "test" for row in diagnostics)
+
+
+def _suspects(folder: Path, diagnostics: Sequence[Diagnostic]) -> list[str]:
+    """Return the functions that failing tests executed, those first that passing tests did not."""
+    data = _json(folder / "tests.json")
+    outcomes = cast("dict[str, str]", data.get("outcomes", {}))
+    functions = cast("dict[str, list[str]]", data.get("functions", {}))
+    named = {row.symbol for row in diagnostics if row.kind == "test"}
+    failing = [test for test, end in outcomes.items() if end == "failed"] if _failing(diagnostics) else []
+    leading = [test for test in failing if test.rpartition("::")[2].partition("[")[0] in named] or failing
+    seen: dict[str, tuple[float, int]] = {}
+    for name in dict.fromkeys(name for test in leading for name in functions.get(test, ())):
+        bad = sum(name in functions.get(test, ()) for test in failing)
+        all_ = sum(name in names for names in functions.values())
+        seen[name] = (bad / math.sqrt(len(failing) * all_), all_)
+    return sorted(seen, key=lambda name: (-seen[name][0], seen[name][1], name))
+
+
+def _behind(
+    diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], graph: CallGraph, watched: Watched | None
+) -> list[str]:
+    """Return the functions behind a run's numbers, nearest to what measured them; of a slow run the slowest."""
+    slow = [row for row in diagnostics if row.kind == "timeout"]
+    if watched is not None and slow:
+        return sorted(watched.total, key=lambda name: (-watched.own.get(name, 0.0), -watched.total[name]))[:_SLOW]
+    start = {row.path for row in diagnostics if row.check in RUN and row.path.endswith(".py")}
+    if watched is None:
+        seeds = [key for key in graph.nodes if key.partition(":")[0] in start or not start]
+        return [key for key in graph.reach(seeds, _FAR) if not is_test_path(key.partition(":")[0])]
+    called: dict[str, list[str]] = {}
+    for caller, name in watched.calls:
+        called.setdefault(caller, []).append(name)
+    measuring = [name for name in watched.functions if name.partition(":")[0] in start]
+    handing = [caller for caller, name in watched.calls if name in measuring]
+    found: list[str] = []
+    for seeds in (measuring, handing, _roots(watched)):
+        ring = [name for name in dict.fromkeys(seeds) if name not in found]
+        while ring:
+            found += ring
+            ring = list(dict.fromkeys(name for key in ring for name in called.get(key, ()) if name not in found))
+    return [name for name in found if not name.endswith(">")]
+
+
+def _roots(watched: Watched) -> list[str]:
+    called = {name for _, name in watched.calls}
+    return [name for name in watched.functions if name not in called]
+
+
+def _watched(folder: Path) -> Watched | None:
+    file = folder / WATCH
+    return read_watched(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def _raw(folder: Path, diagnostics: Sequence[Diagnostic], watched: Watched | None) -> dict[str, str]:
+    """Return what the failed run left: its results, the end of what it printed, and where its time went."""
+    found: dict[str, str] = {}
+    if any(row.check in RUN for row in diagnostics):
+        for name, limit in (("results.json", MAX_RESULTS), ("run.log", MAX_RUN)):
+            if (text := log_text(folder, name)).strip():
+                found[name] = cut(text, limit)
+    if watched is not None and any(row.kind in ("timeout", "health") for row in diagnostics):
+        found["seconds per function"] = timing_text(watched)
+    return {name: text for name, text in found.items() if text}
+
+
+def _logs(folder: Path) -> dict[str, int]:
+    names = [name for name in _LOGS if (folder / name).is_file()]
+    return {name: log_text(folder, name).count("\n") + 1 for name in names}
+
+
+def log_text(folder: Path, name: str) -> str:
+    """Return a round's log, or an empty text where it has none of that name."""
+    file = folder / name
+    return file.read_text(encoding="utf-8", errors="replace") if name in _LOGS and file.is_file() else ""
+
+
+def _json(file: Path) -> dict[str, object]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

@@ -1,0 +1,82 @@
+"""What a debugger may ask for before it decides: files, the middle of a log, a small experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field
+
+from agentsys.core.artifacts import Plan
+from agentsys.core.errors import EditError
+from agentsys.core.prompts import render
+from agentsys.core.text import cut
+from agentsys.core.tree import read_tree
+from agentsys.debug.evidence import log_text
+from agentsys.debug.excerpts import pack
+from agentsys.debug.textcheck import check_text
+from agentsys.llm.client import AnswerError
+from agentsys.plan.answers import Answer
+from agentsys.plan.context import Context
+from agentsys.verify.probing import NAME, experiment
+
+LOOKS = 3
+"""Times it may ask before it must decide."""
+MAX_SHOWN = 24_000
+"""Characters of files that one look brings."""
+_MAX_LINES = 200
+_MAX_LOG = 12_000
+
+
+class LogPart(Answer):
+    """Lines of a log, counted from 1."""
+
+    name: str
+    start: int = Field(default=1, ge=1)
+    end: int = Field(default=_MAX_LINES, ge=1)
+
+
+class Look(Answer):
+    """What the debugger wants to see."""
+
+    files: tuple[str, ...] = Field(default=(), max_length=12, description="`path` or `path:function`")
+    logs: tuple[LogPart, ...] = Field(default=(), max_length=4)
+    experiment: str = Field(default="", max_length=8000, description="a Python program; its output is shown")
+
+
+def check_look(look: Look, files: Mapping[str, object], logs: Mapping[str, int]) -> None:
+    """Raises: AnswerError for what is not there, or no program."""
+    if not (look.files or look.logs or look.experiment.strip()):
+        raise AnswerError("`look` asks for nothing: name files, logs or an experiment, or decide")
+    if unknown := [name for name in look.files if name.partition(":")[0] not in files]:
+        raise AnswerError(f"the repository has no file `{unknown[0]}`")
+    if unknown := [row.name for row in look.logs if row.name not in logs]:
+        raise AnswerError(f"there is no log `{unknown[0]}`; there are {', '.join(logs)}")
+    if look.experiment.strip():
+        try:
+            check_text(NAME, look.experiment)
+        except EditError as error:
+            raise AnswerError(f"the experiment: {error.feedback}") from error
+
+
+async def looked(context: Context, plan: Plan, folder: Path, number: int, look: Look) -> str:
+    """Return what was asked for, as the next part of the conversation.
+
+    Args:
+        folder: of the round that executed the tree at hand.
+        number: of this look in its round.
+
+    Raises: SandboxUnavailable where an experiment was asked for and no sandbox works.
+    """
+    texts = {path: data.decode("utf-8", "replace") for path, data in read_tree(context.ws.run.repo).items()}
+    shown = dict(pack(texts, look.files, MAX_SHOWN))
+    for row in look.logs:
+        lines = log_text(folder, row.name).splitlines()
+        end = min(row.end, row.start + _MAX_LINES - 1, len(lines))
+        shown[f"{row.name}, lines {row.start} to {end}"] = cut("\n".join(lines[row.start - 1 : end]), _MAX_LOG)
+    if look.experiment.strip():
+        shown["output of the experiment"] = await experiment(context, plan, folder, number, look.experiment)
+    left = LOOKS - number
+    parts = {name: context.quote(text) for name, text in shown.items()}
+    missing = [name for name in look.files if name.partition(":")[0] not in shown]
+    return render("debug/looked", fence=context.fence, shown=parts, missing=missing, left=left)

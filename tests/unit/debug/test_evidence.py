@@ -1,0 +1,133 @@
+"""What a debugger is shown follows what was seen: executed functions, callers, configuration, raw results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from agentsys.core.artifacts import Diagnostic, Plan
+from agentsys.debug.callgraph import call_graph
+from agentsys.debug.evidence import gather
+from agentsys.debug.excerpts import excerpt, pack
+
+STEPS = '''"""Steps."""
+
+RATE = 0.1
+
+
+def rate(step: int) -> float:
+    """Rate of a step."""
+    warm = min(1.0, step / 5)
+    return RATE * warm
+
+
+def unrelated(step: int) -> int:
+    """Nothing to do with it."""
+    first = step + 1
+    second = first + 1
+    third = second + 1
+    fourth = third + 1
+    fifth = fourth + 1
+    return fifth
+'''
+FIT = "from pkg.steps import rate\n\n\ndef fit(n: int) -> float:\n    return sum(rate(step) for step in range(n))\n"
+RUN = 'from pkg.fit import fit\n\n\ndef run() -> dict[str, float]:\n    return {"gap": fit(3)}\n'
+TEST = "from pkg.fit import fit\n\n\ndef test_first() -> None:\n    assert fit(1) == 0.02\n"
+FILES = {
+    "pkg/steps.py": STEPS,
+    "pkg/fit.py": FIT,
+    "pkg/run.py": RUN,
+    "pkg/other.py": "def other() -> int:\n    return 1\n",
+    "tests/test_fit.py": TEST,
+    "configs/smoke.yaml": "rate: 0.001\n",
+    "reproduce.sh": "python -m pkg.run\n",
+}
+PLAN = Plan.model_validate(
+    {
+        "package": "pkg",
+        "summary": "s",
+        "architecture": "a",
+        "requirements": [{"id": "R1", "what": "w", "place": {"section": "1"}, "owner": "pkg/fit.py"}],
+        "files": [{"path": path, "purpose": "p"} for path in FILES if path.endswith(".py")],
+        "config_full": {"rate": 0.1},
+        "config_smoke": {"rate": 0.1},
+        "experiments": [{"name": "e", "what": "w", "full": "f", "smoke": "s"}],
+    }
+)
+
+
+def shown(folder: Path, row: Diagnostic, budget: int = 4000) -> dict[str, str]:
+    tree = {path: text.encode() for path, text in FILES.items()}
+    found = gather(tree, folder, PLAN, [row], budget)
+    return {**found.sources, **found.raw}
+
+
+def write_tests(folder: Path) -> None:
+    data = {
+        "outcomes": {"tests/test_fit.py::test_first": "failed", "tests/test_fit.py::test_other": "passed"},
+        "functions": {
+            "tests/test_fit.py::test_first": ["pkg/fit.py:fit", "pkg/steps.py:rate", "pkg/other.py:other"],
+            "tests/test_fit.py::test_other": ["pkg/other.py:other"],
+        },
+    }
+    (folder / "tests.json").write_text(json.dumps(data))
+
+
+def test_the_function_that_only_the_failing_test_executed_is_shown_before_what_all_did(tmp_path: Path) -> None:
+    write_tests(tmp_path)
+    row = Diagnostic(
+        kind="test", check="pytest", message="assert", path="tests/test_fit.py", line=5, symbol="test_first"
+    )
+    names = list(shown(tmp_path, row))
+    assert names.index("pkg/steps.py") < names.index("pkg/other.py")
+    assert names[0] == "tests/test_fit.py" and "configs/smoke.yaml" in names
+
+
+def test_a_definition_that_matters_is_never_cut_and_the_others_leave_one_line(tmp_path: Path) -> None:
+    text = excerpt(STEPS, ["rate"])
+    assert "warm = min(1.0, step / 5)" in text and "def unrelated" in text
+    assert "fifth = fourth + 1" not in text and "lines are left out here" in text
+    assert "RATE = 0.1" in text
+
+
+def test_a_health_row_brings_the_functions_that_the_run_executed_and_its_raw_results(tmp_path: Path) -> None:
+    watched = {
+        "seconds": 3.0,
+        "functions": ["pkg/run.py:run", "pkg/fit.py:fit", "pkg/steps.py:rate"],
+        "own": {"pkg/steps.py:rate": 2.0},
+        "total": {"pkg/run.py:run": 3.0, "pkg/steps.py:rate": 2.0},
+        "calls": [["pkg/run.py:run", "pkg/fit.py:fit"], ["pkg/fit.py:fit", "pkg/steps.py:rate"]],
+    }
+    (tmp_path / "watch.json").write_text(json.dumps(watched))
+    (tmp_path / "results.json").write_text('{"gap": 0.0}')
+    row = Diagnostic(kind="health", check="results", message="did not move", path="pkg/run.py", symbol="e: gap")
+    found = shown(tmp_path, row)
+    assert "warm = min(1.0, step / 5)" in found["pkg/steps.py"]
+    assert found["results.json"] == '{"gap": 0.0}' and "rate: 0.001" in found["configs/smoke.yaml"]
+    assert "pkg/other.py" not in found
+
+
+def test_a_time_out_brings_the_slowest_function_and_the_seconds_of_each(tmp_path: Path) -> None:
+    watched = {
+        "seconds": 60.0,
+        "functions": ["pkg/fit.py:fit", "pkg/steps.py:rate"],
+        "own": {"pkg/steps.py:rate": 55.0, "pkg/fit.py:fit": 1.0},
+        "total": {"pkg/fit.py:fit": 60.0, "pkg/steps.py:rate": 55.0},
+    }
+    (tmp_path / "watch.json").write_text(json.dumps(watched))
+    row = Diagnostic(kind="timeout", check="smoke", message="did not end", path="configs/smoke.yaml")
+    found = shown(tmp_path, row)
+    assert "55.00      55.00  pkg/steps.py:rate" in found["seconds per function"]
+    assert list(found)[:4].index("pkg/steps.py") < 4
+
+
+def test_what_no_longer_fits_is_left_out_and_what_comes_after_it_may_still_fit() -> None:
+    sources = {"a.py": "x = 1\n" * 10, "b.py": "y = 2\n" * 900, "c.py": "z = 3\n"}
+    assert list(pack(sources, ["a.py", "b.py", "c.py"], 200)) == ["a.py", "c.py"]
+
+
+def test_the_graph_follows_imports_into_other_files_and_back_to_callers() -> None:
+    graph = call_graph({path: text for path, text in FILES.items() if path.endswith(".py")})
+    assert graph.reach(["pkg/run.py:run"], 2) == ["pkg/run.py:run", "pkg/fit.py:fit", "pkg/steps.py:rate"]
+    assert graph.callers("pkg/steps.py:rate") == ["pkg/fit.py:fit"]
+    assert graph.at("pkg/steps.py", 8) == "pkg/steps.py:rate"

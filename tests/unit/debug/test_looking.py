@@ -1,0 +1,60 @@
+"""What a debugger may ask for before it decides, and which remedies are the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentsys.core.artifacts import Diagnosis, FileInstruction
+from agentsys.debug.debugger import DiagnosisAnswer, Finding, look_of, untried
+from agentsys.debug.history import change_of, tried_text
+from agentsys.debug.looking import Look, check_look
+from agentsys.llm.client import AnswerError
+
+FILES = {"pkg/a.py": b""}
+LOGS = {"run.log": 400}
+
+
+@pytest.mark.parametrize(
+    ("look", "said"),
+    [
+        ({}, "asks for nothing"),
+        ({"files": ["pkg/b.py:f"]}, "no file `pkg/b.py:f`"),
+        ({"logs": [{"name": "../../secret"}]}, "no log"),
+        ({"experiment": "def broken("}, "the experiment"),
+    ],
+)
+def test_what_is_not_there_or_no_program_is_asked_again(look: dict[str, object], said: str) -> None:
+    with pytest.raises(AnswerError, match=said):
+        check_look(Look.model_validate(look), FILES, LOGS)
+
+
+def test_a_question_is_told_from_a_diagnosis() -> None:
+    look = look_of('```json\n{"look": {"files": ["pkg/a.py"], "experiment": "print(1)"}}\n```')
+    assert look == Look(files=("pkg/a.py",), experiment="print(1)")
+    assert look_of('```json\n{"cause": "c", "owner": "debugger"}\n```') is None
+
+
+def told(words: str) -> DiagnosisAnswer:
+    rows = (FileInstruction(path="pkg/a.py", instruction=words),)
+    return DiagnosisAnswer(cause="the step", owner="coder", instructions=rows)
+
+
+def tried(words: str) -> Diagnosis:
+    answer = told(words)
+    change = change_of("coder", answer.instructions, None)
+    return Diagnosis(round=1, cause="the step", owner="coder", change=change, alternatives=("planner: another file",))
+
+
+def test_the_same_remedy_again_is_refused_and_the_alternatives_are_named() -> None:
+    with pytest.raises(AnswerError, match=r"tried in round 1.*planner: another file"):
+        untried(Finding(told("Count from one."), None), [tried("count  from ONE")])
+
+
+def test_another_remedy_of_the_same_owner_at_the_same_cause_is_taken() -> None:
+    finding = Finding(told("divide by n"), None)
+    assert untried(finding, [tried("count from one")]) is finding
+
+
+def test_what_was_tried_is_told_with_what_comes_next() -> None:
+    text = tried_text([tried("count from one")])
+    assert "round 1, coder: the step" in text and text.endswith("- planner: another file")
