@@ -171,7 +171,7 @@ def judged_paper(context: Context, contracts: Sequence[Contract]) -> Part:
     """Return the paper for who judges programs of claims: as a whole, or the sections that ledger and claims name."""
     ledger = [row.place for row in context.ws.require_plan().requirements]
     text = _sections(context, contracts, WHOLE_PAPER, ledger)
-    return Part("paper", render("plan/paper", text=context.quote(text), fence=context.fence))
+    return Part("paper", render("plan/paper", text=context.quote(text), outline="", fence=context.fence))
 
 
 def _sections(context: Context, contracts: Sequence[Contract], most: int, more: Sequence[PaperPlace] = ()) -> str:
