@@ -60,7 +60,6 @@ def _asking_more(contract: Contract, seeds: int | None, horizon: float | None) -
     try:
         return Contract.model_validate({**contract.model_dump(), **more})
     except ValidationError as error:
-        fault = error.errors()[0]["msg"]
-        raise UsageError(
-            f"the contract of {contract.claim} would not be consistent: {fault}", "ask for less"
-        ) from error
+        fault = error.errors()[0]["msg"].removeprefix("Value error, ")
+        words = f"the contract of {contract.claim} would not be consistent: {fault}"
+        raise UsageError(words, "ask for other seeds, or another horizon") from error

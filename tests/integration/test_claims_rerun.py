@@ -67,12 +67,15 @@ def test_more_seeds_and_a_longer_horizon_run_what_is_missing_within_a_budget_tha
     )
     assert subjects.stdout.count("Contract of C2 amended: more was asked for") == 1
 
+    done = rerun(run, "C2", "--seeds", "4")
+    assert (done.returncode, "`seeds` may only ask for more" in done.stderr) == (2, True), done.stdout + done.stderr
+
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("C2", "--horizon", "32"), "`horizon` may only ask for more"),
-        (("C2", "--seeds", "2"), "`seeds` may only ask for more"),
+        (("C2", "--seeds", "2"), "`seeds` is below 3"),
         (("C9", "--seeds", "9"), "there is no claim `C9`"),
         (("C1", "--horizon", "9"), "the contract of C1 sweeps no axis"),
         (("C3", "--seeds", "9"), "C3 has no rules"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agentsys.core.tree import is_source
 from scripted.answers import fenced
 from scripted.claims import BRUTE, CONSTANT, LAST_VALUE, claimed, measured
 
@@ -46,6 +47,8 @@ async def test_a_verified_run_delivers_a_verdict_a_claim_that_a_stranger_evaluat
     assert len(rows) == 3 * 2 + 7 * 3 * 2 and {row["exit_code"] for row in rows} == {0}
     assert all(row["sha256"] and row["command"][:2] == ["python", f"claims/{row['claim'].lower()}.py"] for row in rows)
     assert (run.repo / "claims" / "c1.py").read_text() == LAST_VALUE
+    record = [file.relative_to(run.repo).as_posix() for file in (run.repo / "claims").rglob("*") if file.is_file()]
+    assert record and not [path for path in record if is_source(path)], "the verified code is what it was"
     status = call("git", "-C", str(run.repo), "status", "--porcelain")
     assert status.stdout == "" and result.record.release == "yes"
 

@@ -13,7 +13,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from agentsys.core.artifacts import Artifact
-from agentsys.core.errors import EditError, UsageError
+from agentsys.core.errors import UsageError
 from agentsys.plan.claims.contract import ClaimId, Contract, canonical_hash
 from agentsys.plan.claims.rule import AllOf, Fails, Rule, StatisticRule
 
@@ -21,7 +21,7 @@ _RISING = ("seeds",)
 _FREE = ("cost",)
 
 
-class LoosenedRule(EditError):
+class LoosenedRule(UsageError):
     """An amendment after results were seen would make a verdict easier to reach."""
 
 
