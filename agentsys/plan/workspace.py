@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agentsys.core.artifacts import FileSpec, Plan, Requirement
 from agentsys.core.events import EventLog
-from agentsys.core.files import sha256_bytes, write_atomic
+from agentsys.core.files import sha256_bytes, write_atomic, write_json
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
 from agentsys.core.tree import PAGES, read_tree, tree_hash
@@ -28,6 +28,7 @@ ANALYSED: frozenset[str] = frozenset({"source", "test"})
 """Kinds of files that get an analysis; scripts and documents are written from the plan alone."""
 CONTRACTS = "contracts.json"
 """File of the contracts in a folder of claims."""
+_INPUTS = "inputs.json"
 DELIVERED_BY_TOOLING = PAGES | {"requirements.lock", ".gitignore"}
 """Files that follow from the others; they do not count when it is asked whether the code has changed."""
 
@@ -135,7 +136,7 @@ class Workspace:
 
     @cached_property
     def _inputs(self) -> dict[str, str]:
-        file = self.run.path / "inputs.json"
+        file = self.run.path / _INPUTS
         return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def fresh(self, artefact: str, inputs: str) -> bool:
@@ -144,9 +145,7 @@ class Workspace:
     def mark(self, entries: Mapping[str, str]) -> None:
         """Remember what artefacts were made from. Call it after they are on disk."""
         self._inputs.update(entries)
-        write_atomic(
-            self.run.path / "inputs.json", json.dumps(self._inputs, indent=0, sort_keys=True) + "\n", durable=False
-        )
+        write_atomic(self.run.path / _INPUTS, json.dumps(self._inputs, indent=0, sort_keys=True) + "\n", durable=False)
 
     def requirements_of(self, plan: Plan, spec: FileSpec) -> list[Requirement]:
         return [row for row in plan.requirements if row.id in spec.requirements]
@@ -167,6 +166,13 @@ def experiment_inputs(run: RunDir) -> str:
     """Return the hash of what the verdicts on claims rest on: the code and the committed contracts."""
     file = run.repo / "claims" / CONTRACTS
     return sha256_bytes(f"{code_hash(run.repo)}\0{sha256_bytes(file.read_bytes()) if file.is_file() else ''}")
+
+
+def forget(run: RunDir, artefact: str) -> None:
+    """Have an artefact made again, whatever it was made from."""
+    file = run.path / _INPUTS
+    known: dict[str, str] = json.loads(file.read_bytes())
+    write_json(file, {name: inputs for name, inputs in known.items() if name != artefact})
 
 
 def code_hash(repo: Path, files: Mapping[str, bytes] | None = None) -> str:

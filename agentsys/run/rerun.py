@@ -12,14 +12,15 @@ from agentsys.core.settings import Settings
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.contract import Contract
 from agentsys.plan.claims.freezing import FOLDER
-from agentsys.plan.workspace import CONTRACTS
+from agentsys.plan.workspace import CONTRACTS, forget
 from agentsys.verify.claims.celllog import CellLog
 
 
 def amend(run: RunDir, claim: str, *, seeds: int | None, horizon: float | None, reason: str) -> None:
     """Put an amendment behind a claim's contract, in the run and in the repository's git.
 
-    `pipeline.resume` then runs the cells that are missing, and judges anew. The same amendment again changes nothing.
+    `pipeline.resume` then runs the cells that are missing, and judges anew. The same amendment again adds none: what the
+    budget was too small for is run.
 
     Args:
         horizon: how far the contract's axis is swept at least.
@@ -38,6 +39,7 @@ def amend(run: RunDir, claim: str, *, seeds: int | None, horizon: float | None, 
         write_json(run.claims / CONTRACTS, contracts)
         write_json(committed, contracts)
         GitRepo(run.repo).commit_files([f"{FOLDER}/{CONTRACTS}"], f"Contract of {claim} amended: {reason}")
+        forget(run, "experiments")
     finally:
         run.unlock()
 
