@@ -16,7 +16,8 @@ RESULTS = "results"
 """Folder that the run fills; what lies in it before the run is no source."""
 PAGES = frozenset({"PAPER_MAP.md", "paper_map.json", "AUDIT.md", STATUS})
 """What agentsys says of a delivered repository. It is no part of what is verified: no program may read it there."""
-_KEPT = ("contracts.json", "entries.json", "findings.json", "units.json", "verdicts.json", "cells.jsonl")
+_TABLES = ("contracts", "entries", "findings", "reviews", "units", "verdicts")
+_KEPT = (*(f"{name}.json" for name in _TABLES), "cells.jsonl")
 RECORD = frozenset({*(f"claims/{name}" for name in _KEPT), "claims/evaluate.py", "claims/rows/", "claims/standalone/"})
 """The record of the claims in a repository: the paper's numbers stand there as what is to be shown."""
 _OF_CLAIMS = re.compile(r"claims/(?:evaluate|(?:check_)?c\d{1,3}|standalone/\w+)\.py")
