@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from markdown_it.utils import EnvType, OptionsDict
 
 MAX_BYTES = 1_000_000
+PAGES = "claims/pages"
 _EMPTY_COMMENT = "<!-- -->"
 
 
@@ -44,16 +45,18 @@ def write_reports(run: RunDir) -> tuple[Path, Path]:
 def html(data: ReportData) -> str:
     """Return `report.md` as a page without script and without request to anywhere, below 1 MB.
 
-    A larger one loses the patches' middle first, then everything but the verdict and the last rounds, and says so.
+    A larger one loses the patches' middle first, then the plots, then everything but the verdict and the last rounds,
+    and says so.
     """
     plots = draw_plots(RunDir(data.path)) if data.claims else Plots()
-    for kept in (data, _short_patches(data)):
+    short, bare = _short_patches(data), Plots(why=f"the page would be too large with plots: they are in {PAGES}/")
+    for kept, drawn in ((data, plots), (short, plots), (short, bare)):
         text = markdown(kept, charts=False)
         # Markdown of that size need not be rendered: it takes seconds, and the page is rarely smaller.
-        if len(text) < MAX_BYTES and len((page := _page(kept, text, plots)).encode()) < MAX_BYTES:
+        if len(text) < MAX_BYTES and len((page := _page(kept, text, drawn)).encode()) < MAX_BYTES:
             return page
     kept = _core(data)
-    return _page(kept, markdown(kept, charts=False), Plots(why="this page would be too large with plots"))
+    return _page(kept, markdown(kept, charts=False), bare)
 
 
 def _page(data: ReportData, text: str, plots: Plots) -> str:

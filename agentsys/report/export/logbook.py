@@ -1,8 +1,8 @@
 """A Trackio logbook of a run's claims: a local folder that its own program reads and serves. Nothing is published.
 
-The shape is that of the challenge on ICML 2026 papers: an index that is a table of pages; a summary with a pinned outcome
-and poster; a page a claim with what the paper reports, what was measured, and the command; a conclusion with the bundle
-to do it all again.
+The shape is that of the challenge on ICML 2026 papers: an index that is a table of pages; a summary with a pinned
+outcome and poster; a page a claim with what the paper reports, what was measured and the command; a conclusion with
+the bundle to do it all again.
 """
 
 from __future__ import annotations
