@@ -21,7 +21,7 @@ ABSENT = "no plots were drawn: matplotlib is not installed (`pip install 'agents
 _STYLE: dict[str, object] = {
     "svg.fonttype": "none",
     "text.usetex": False,
-    # A unit of the paper may hold a dollar sign, and is text.
+    # No text is a formula, whatever it holds.
     "text.parse_math": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],

@@ -51,7 +51,7 @@ _STATISTICS = {
     "exact": "cells that differ",
 }
 _LARGEST = 1e150
-"""Larger values are left out of plots: squares of them overflow."""
+"""Larger values are left out of plots: sums and squares of them overflow."""
 
 
 @dataclass(frozen=True)
