@@ -157,16 +157,19 @@ def points(contract: Contract, rows: Rows, conversions: Conversions, dots: Itera
 
 
 def baseline_mean(contract: Contract, row: Baseline, rows: Rows, conversions: Conversions) -> tuple[float, int] | None:
-    """Return the measured mean of a baseline in the contract's unit and how many rows it rests on; None without any."""
+    """Return the measured mean of a baseline in the contract's unit and how many rows it rests on.
+
+    None where there are no rows, or where one of them cannot be averaged.
+    """
     index = of_case(rows, rows.of_quantity(contract.claim, row.quantity), MAIN, row.where)
     if row.method not in rows.methods:
         return None
     index = index[rows.method[index] == rows.methods.index(row.method)]
     try:
-        values = [value for value in converted(rows, index, row.unit, conversions).tolist() if math.isfinite(value)]
+        values: list[float] = converted(rows, index, row.unit, conversions).tolist()
     except Undecided:
         return None
-    return (fmean(values), len(values)) if values else None
+    return (fmean(values), len(values)) if values and all(abs(value) <= _LARGEST for value in values) else None
 
 
 def _frames(

@@ -23,7 +23,7 @@ from agentsys.report.reading import Problems
 from agentsys.report.status import write_status
 from unit.verify.claims.judging import contract
 
-from .claimed import HOSTILE, judged, rate, recorded, vague
+from .claimed import HOSTILE, judged, lines, rate, recorded, vague
 from .made import Page, write_json
 
 
@@ -82,6 +82,9 @@ def test_a_baseline_stands_beside_the_number_that_the_paper_reports_for_it(tmp_p
     run = recorded(tmp_path, contract(baselines=[{"method": "b", "quantity": "v", "value": 10.2}]))
     line = read_claims(run, Problems())[0].lines[-1]
     assert (line.what, line.paper, line.measured, line.n) == ("baseline b", "10.2", "10", 5)
+    rows = [line if ",b,v," not in line else "C1,0,n=100,b,v,nan," for line in lines()]
+    run = recorded(tmp_path / "nan", contract(baselines=[{"method": "b", "quantity": "v", "value": 10.2}]), rows=rows)
+    assert read_claims(run, Problems())[0].lines[-1].measured == ""
 
 
 def test_a_plot_shows_the_papers_value_and_the_control_in_text_that_can_be_selected(run: RunDir) -> None:
