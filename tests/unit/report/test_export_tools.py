@@ -45,7 +45,7 @@ notebook = nbformat.read(sys.argv[1], as_version=4)
 frozen = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
 NotebookClient(notebook, timeout=120, resources={"metadata": {"path": sys.argv[2]}}).execute()
 now = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-print(now[0][0].text == frozen[0][0].text, [list(each[0].data)[0] for each in now[1:]])
+print(now[0][0].text == frozen[0][0].text, ["image/svg+xml" in each[0].data for each in now[1:]])
 """
 # The validator asks for the context of RO-Crate; the package rocrate brings one along.
 CRATE = """
@@ -133,7 +133,7 @@ def test_a_kernel_with_numpy_and_scipy_alone_evaluates_the_notebook_to_its_froze
     export(run, "notebook", tmp_path / "out")
     packages = ("nbclient>=0.10", "ipykernel>=6.29", "nbformat>=5.10", "numpy>=2.1", "scipy>=1.15")
     done = alone(packages, NOTEBOOK, tmp_path / "out" / "claims.ipynb", tmp_path / "out")
-    assert done.stdout == "True ['image/svg+xml', 'image/svg+xml']\n", done.stderr
+    assert done.stdout == "True [True, True]\n", done.stderr
 
 
 @pytest.mark.index
