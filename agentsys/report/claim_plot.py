@@ -30,6 +30,8 @@ _STYLE: dict[str, object] = {
     "axes.spines.right": False,
 }
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b3a8c", "#7a5c00")
+_ROOM = 45
+"""Characters that stand side by side below a plot."""
 _GREY, _PAPER, _ASKED = "#777777", "#b3261e", "#1a7f37"
 
 
@@ -103,24 +105,24 @@ def _raw(axes: Any, shown: Points) -> None:
         axes.axhline(shown.line, color=_PAPER, linestyle="--", linewidth=1, label=f"{shown.line_label} {shown.line:g}")
     if shown.guide[0]:
         axes.plot(*shown.guide, color=_PAPER, linestyle="--", linewidth=1, label=f"paper, slope {shown.paper:g}")
+    long = sum(map(len, shown.names)) > _ROOM  # names that would lie over each other are counted
     if shown.names:
         axes.set_xlim(-0.5, len(shown.names) - 0.5)
-        axes.set_xticks(range(len(shown.names)), [clean_line(name, 40) for name in shown.names])
-        axes.tick_params(axis="x", labelrotation=20 if len(shown.names) > 2 else 0)
+        axes.set_xticks(range(len(shown.names)), range(1, len(shown.names) + 1) if long else shown.names)
     if shown.log_x:
         axes.set_xscale("log")
         _logarithmic(axes.xaxis)
     if shown.log_y and all(value > 0 for each in shown.series for value in each.low):
         axes.set_yscale("log")
         _logarithmic(axes.yaxis)
-    axes.set_xlabel(shown.x_label)
-    axes.set_ylabel(clean_line(shown.y_label, 60))
+    axes.set_xlabel(clean_line(f"{shown.x_label}{', by name' if long else ''}", 50))
+    axes.set_ylabel(clean_line(shown.y_label, 40))
     axes.set_title("; ".join(("rows: mean, smallest and largest", *shown.notes)), fontsize=8, loc="left")
     axes.legend(fontsize=7, frameon=False)
 
 
 def _curve(axes: Any, shown: Points, each: Series, colour: str) -> None:
-    style: dict[str, Any] = {"color": colour, "label": each.label, "markersize": 3, "linewidth": 1.2}
+    style: dict[str, Any] = {"color": colour, "label": clean_line(each.label, 34), "markersize": 3, "linewidth": 1.2}
     style["marker"] = ("s" if each.control else "o") if len(each.x) <= 40 else ""
     if each.control:
         style |= {"markerfacecolor": "white", "alpha": 0.6, "linestyle": ":"}
@@ -163,7 +165,7 @@ def _statistic(axes: Any, shown: Points) -> None:
         axes.set_xlim(low, high)
     axes.set_ylim(len(shown.dots) - 0.4, -0.6)
     axes.set_yticks(range(len(shown.dots)), [dot.label for dot in shown.dots])
-    axes.set_xlabel(clean_line(shown.dots_label, 60))
+    axes.set_xlabel(clean_line(shown.dots_label, 30))
     axes.set_title("statistic, with its interval", fontsize=8, loc="left")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7, frameon=False, loc="best")
