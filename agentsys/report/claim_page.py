@@ -25,14 +25,21 @@ def body(row: ClaimRow, plot: str = "", say: Say = md) -> list[str]:
         plot: a block that shows the plot, or says why there is none; empty for nothing.
     """
     return [
-        f"> {say(row.text, 2000)} ({say(row.place, 100)})",
+        *words(row, say),
         f"**{say(row.verdict or 'not judged', 40)}**: {say(because(row) or 'no rule was evaluated', _LONG)}.",
         measured(row, say),
+        *([f"Checked apart from it: {say(row.checked, 300)}."] if row.checked else []),
         *([plot] if plot else []),
         contract(row, say),
         *done(row, say),
         *limits(row, say),
     ]
+
+
+def words(row: ClaimRow, say: Say = md) -> list[str]:
+    """Return the claim, and the paper's own words that it rests on."""
+    claim = f"> {say(row.text, 2000)} ({say(row.place, 100)})"
+    return [claim, *(["\n".join(f"- the paper: {say(quote, 600)}" for quote in row.quotes)] if row.quotes else [])]
 
 
 def measured(row: ClaimRow, say: Say = md) -> str:

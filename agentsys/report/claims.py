@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -60,16 +61,26 @@ class ClaimRow(Artifact):
     measured: str = ""
     interval: str = ""
     n: int = 0
+    accept: str = ""
+    falsify: str = ""
+    """The rules as data, and in words under `terms`."""
+    control: str = ""
+    quotes: tuple[str, ...] = ()
+    """The paper's own words, each with its place."""
     lines: tuple[Line, ...] = ()
     terms: tuple[tuple[str, str], ...] = ()
     """Of the contract: what was agreed before the code, by name."""
     limits: tuple[str, ...] = ()
     """What the verdict does not say, and what speaks against it."""
+    checked: str = ""
+    """What the independent checker and the review of the claim's code said."""
     cells: int = 0
     failed: int = 0
     """Cells that left no rows."""
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    command: str = ""
+    """Of the last cell."""
     commands: tuple[str, ...] = ()
     """The last of each case; every one stands in `cells.jsonl`."""
 
@@ -103,6 +114,17 @@ class _Stored(Artifact):
     verdicts: tuple[Verdict, ...] = ()
 
 
+class _Finding(Artifact):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    checker: str = "absent"
+    reviewer: str = "absent"
+
+
+class _Findings(RootModel[dict[str, _Finding]]):
+    """`findings.json`, by claim."""
+
+
 class _Texts(RootModel[dict[str, str]]):
     """`inputs.json`: artefact -> hash; `entries.json`: claim -> why it has no program or got no further."""
 
@@ -118,12 +140,19 @@ def read_claims(run: RunDir, problems: Problems) -> tuple[ClaimRow, ...]:
     why = read_model(run.claims / "entries.json", _Texts, problems) or _Texts({})
     cells = _cells(run, problems)
     means = _baselines(run, contracts if verdicts else Contracts(claims={}), problems)
+    findings = (read_model(run.claims / "findings.json", _Findings, problems) if verdicts else None) or _Findings({})
     rows: list[ClaimRow] = []
     for name in contracts.claims:
         contract, verdict = contracts.current(name), verdicts.get(name) or Verdict(claim=name)
         lines = tuple(_lines(contract, verdict, means.get(name, [None] * len(contract.baselines))))
-        limits = tuple(_limits(contract, verdict, claims.get(name)))
-        rows.append(_row(contracts, verdict, lines, limits, why.root.get(name, ""), cells.get(name, [])))
+        row = _row(contracts, verdict, lines, why.root.get(name, ""), cells.get(name, []))
+        found, claim = findings.root.get(name), claims.get(name)
+        said = (
+            f"independent checker: {found.checker}; review of its code: {found.reviewer}" if found is not None else ""
+        )
+        quotes = tuple(_quote(quote) for quote in claim.places) if claim is not None else ()
+        limits = tuple(_limits(contract, verdict, claim))
+        rows.append(row.model_copy(update={"checked": said, "quotes": quotes, "limits": limits}))
     return tuple(rows)
 
 
@@ -171,9 +200,7 @@ def _baselines(run: RunDir, contracts: Contracts, problems: Problems) -> Mapping
     }
 
 
-def _row(
-    contracts: Contracts, verdict: Verdict, lines: tuple[Line, ...], limits: tuple[str, ...], why: str, done: list[Done]
-) -> ClaimRow:
+def _row(contracts: Contracts, verdict: Verdict, lines: tuple[Line, ...], why: str, done: list[Done]) -> ClaimRow:
     name = verdict.claim
     own = [cell for cell in done if cell.command[1:2] == (program(name),)]
     contract, entries = contracts.current(name), contracts.claims[name]
@@ -192,13 +219,16 @@ def _row(
         measured=lines[0].measured,
         interval=lines[0].interval,
         n=lines[0].n,
+        accept=_rule(contract.accept),
+        falsify=_rule(contract.falsify),
+        control=contract.control.what if contract.control is not None else "",
         lines=lines,
         terms=tuple((name, text) for name, text in _terms(contract) if text),
-        limits=limits,
         cells=len(done),
         failed=sum(bool(cell.fault) for cell in done),
         seconds=round(sum(cell.seconds for cell in done), 3),
         cpu_seconds=round(sum(cell.cpu_seconds for cell in done), 3),
+        command=" ".join(own[-1].command) if own else "",
         commands=tuple(last[case] for case in _CASES if case in last),
     )
 
@@ -274,6 +304,10 @@ def _limits(contract: Contract, verdict: Verdict, claim: Claim | None) -> Iterat
 
 def _quote(quote: Quote) -> str:
     return f"“{quote.words}” ({quote.place})"
+
+
+def _rule(rule: Rule | None) -> str:
+    return "" if rule is None else json.dumps(rule.model_dump(mode="json", exclude_defaults=True))
 
 
 def _number(value: float | None) -> str:

@@ -45,6 +45,7 @@ def test_a_page_holds_paper_and_measurement_control_contract_command_cost_and_li
     assert "the log-log slope of error of ours along n, settled within 0.05, with its 95 % interval is between" in page
     assert "python claims/c2.py --case main" in page and "2.5 CPU s" in page
     assert "- the paper does not say: the step size" in page and rate().hash in page
+    assert "Checked apart from it: independent checker: absent; review of its code: absent." in page
     assert "the rows meet the acceptance rule; no independent checker recomputed it" in page
     assert (run.claims / "pages" / "c2.md").read_text() == page
 
@@ -67,14 +68,16 @@ def test_the_pages_are_no_part_of_the_code_that_was_verified(tmp_path: Path) -> 
 
 def test_a_page_quotes_both_places_where_the_paper_contradicts_itself(tmp_path: Path) -> None:
     run = recorded(tmp_path)
+    quotes = (Quote(place="Abstract", words="a is <i>larger</i>"),)
     first, second = (
         Quote(place="Table 1", words="faster by one"),
         Quote(place="Section 6", words="slower <b>by</b> one"),
     )
     against = (Contradiction(what="speed", first=first, second=second),)
-    claim = Claim(id="C1", text="a is larger", kind="comparison", contradictions=against)
+    claim = Claim(id="C1", text="a is larger", kind="comparison", contradictions=against, places=quotes)
     write_json(run.claims / "claims.json", Claims(paper="0" * 64, claims=(claim,)))
     text = markdown(collect(run))
+    assert "- the paper: “a is &lt;i&gt;larger&lt;/i&gt;” (Abstract)" in text
     assert "“faster by one” (Table 1), but “slower &lt;b&gt;by&lt;/b&gt; one” (Section 6)" in text
 
 
