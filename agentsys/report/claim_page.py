@@ -32,6 +32,7 @@ def body(row: ClaimRow, plot: str = "", say: Say = md) -> list[str]:
         *([plot] if plot else []),
         contract(row, say),
         *done(row, say),
+        *review(row, say),
         *limits(row, say),
     ]
 
@@ -62,6 +63,12 @@ def done(row: ClaimRow, say: Say = md) -> list[str]:
     took = f"{row.cells} cells{failed}, {row.cpu_seconds:.1f} CPU s, {row.seconds:.1f} s on the clock"
     commands = fence("\n".join(row.commands), "sh")
     return [f"{say(took, 200)}. Every command is in `cells.jsonl`; the last of each case:", commands]
+
+
+def review(row: ClaimRow, say: Say = md) -> list[str]:
+    """Return what a reviewer found of the claim's code beside contract and paper; nothing where none gave an answer."""
+    rows = [f"- {say(line, 600)}" for line in row.review]
+    return ["The code of this claim beside the paper:", "\n".join(rows)] if rows else []
 
 
 def limits(row: ClaimRow, say: Say = md) -> list[str]:

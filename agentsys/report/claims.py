@@ -74,6 +74,8 @@ class ClaimRow(Artifact):
     """What the verdict does not say, and what speaks against it."""
     checked: str = ""
     """What the independent checker and the review of the claim's code said."""
+    review: tuple[str, ...] = ()
+    """What the reviewer looked at in the claim's code: where each thing is met, or how it differs."""
     cells: int = 0
     failed: int = 0
     """Cells that left no rows."""
@@ -125,6 +127,26 @@ class _Findings(RootModel[dict[str, _Finding]]):
     """`findings.json`, by claim."""
 
 
+class _Item(Artifact):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    item: str
+    file: str = ""
+    line: int | None = None
+    words: str = ""
+    differs: str = ""
+
+
+class _Review(Artifact):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    items: tuple[_Item, ...] = ()
+
+
+class _Reviews(RootModel[dict[str, _Review]]):
+    """`reviews.json`, by claim."""
+
+
 class _Texts(RootModel[dict[str, str]]):
     """`inputs.json`: artefact -> hash; `entries.json`: claim -> why it has no program or got no further."""
 
@@ -141,6 +163,7 @@ def read_claims(run: RunDir, problems: Problems) -> tuple[ClaimRow, ...]:
     cells = _cells(run, problems)
     means = _baselines(run, contracts if verdicts else Contracts(claims={}), problems)
     findings = (read_model(run.claims / "findings.json", _Findings, problems) if verdicts else None) or _Findings({})
+    reviews = (read_model(run.claims / "reviews.json", _Reviews, problems) if verdicts else None) or _Reviews({})
     rows: list[ClaimRow] = []
     for name in contracts.claims:
         contract, verdict = contracts.current(name), verdicts.get(name) or Verdict(claim=name)
@@ -151,8 +174,9 @@ def read_claims(run: RunDir, problems: Problems) -> tuple[ClaimRow, ...]:
             f"independent checker: {found.checker}; review of its code: {found.reviewer}" if found is not None else ""
         )
         quotes = tuple(_quote(quote) for quote in claim.places) if claim is not None else ()
-        limits = tuple(_limits(contract, verdict, claim))
-        rows.append(row.model_copy(update={"checked": said, "quotes": quotes, "limits": limits}))
+        review = tuple(map(_reviewed, reviews.root.get(name, _Review()).items))
+        more = {"checked": said, "review": review, "quotes": quotes, "limits": tuple(_limits(contract, verdict, claim))}
+        rows.append(row.model_copy(update=more))
     return tuple(rows)
 
 
@@ -300,6 +324,12 @@ def _limits(contract: Contract, verdict: Verdict, claim: Claim | None) -> Iterat
         yield f"the {row.what} was corrected by the paper: said “{row.said}”, the paper has “{row.paper}”"
     for doubt in claim.doubts if claim is not None else ():
         yield f"in doubt: {doubt}"
+
+
+def _reviewed(row: _Item) -> str:
+    place = row.file + ("" if row.line is None else f", line {row.line}")
+    said = f"differs: {row.differs}" if row.differs else "met"
+    return f"{row.item}: {said}{f', {place}' if place else ''}{f' (“{row.words}”)' if row.words else ''}"
 
 
 def _quote(quote: Quote) -> str:

@@ -20,7 +20,7 @@ from agentsys.core.errors import UsageError
 from agentsys.core.files import sha256_bytes
 from agentsys.core.text import clean_line
 from agentsys.plan.claims.freezing import FOLDER
-from agentsys.report.claim_page import contract, limits, measured, table, words
+from agentsys.report.claim_page import contract, limits, measured, review, table, words
 from agentsys.report.claims import HEAD, ClaimRow, because, cells_of, scoreboard
 from agentsys.report.export.bundle import CHECK, Bundle, absent, evaluated, write_files
 from agentsys.report.facts import overview
@@ -127,6 +127,7 @@ class _Writer:
                 f"**{row.verdict or 'not judged'}**: {plain(because(row) or 'no rule was evaluated', 1500)}.",
                 measured(row, plain),
                 *([f"Checked apart from it: {plain(row.checked)}."] if row.checked else []),
+                *review(row, plain),
                 *limits(row, plain),
             ],
         )

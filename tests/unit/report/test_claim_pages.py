@@ -81,6 +81,19 @@ def test_a_page_quotes_both_places_where_the_paper_contradicts_itself(tmp_path: 
     assert "“faster by one” (Table 1), but “slower &lt;b&gt;by&lt;/b&gt; one” (Section 6)" in text
 
 
+def test_a_page_says_where_the_reviewer_found_what_the_contract_asks_and_what_differs(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    items = [
+        {"item": "control", "file": "claims/c1.py", "line": 7, "words": "without <b>step</b>", "grounded": True},
+        {"item": "seed", "file": "claims/c1.py", "differs": "it is not used"},
+    ]
+    write_json(run.claims / "reviews.json", {"C1": {"claim": "C1", "items": items}, "C2": {"claim": "C2"}})
+    text = markdown(collect(run))
+    assert "- control: met, claims/c1.py, line 7 (“without &lt;b&gt;step&lt;/b&gt;”)" in text
+    assert "- seed: differs: it is not used, claims/c1.py" in text
+    assert text.count("The code of this claim beside the paper:") == 1
+
+
 def test_a_baseline_stands_beside_the_number_that_the_paper_reports_for_it(tmp_path: Path) -> None:
     run = recorded(tmp_path, contract(baselines=[{"method": "b", "quantity": "v", "value": 10.2}]))
     line = read_claims(run, Problems())[0].lines[-1]
