@@ -11,7 +11,7 @@ from agentsys.core.rundir import RunDir
 from agentsys.core.text import clean_line
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.workspace import CONTRACTS
-from agentsys.report.claims import Verdict, read_verdicts
+from agentsys.report.claim_reading import Verdict, read_verdicts
 from agentsys.report.reading import Problems, read_model
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from agentsys.plan.claims.claim import Claim, Claims, Contradiction, Quote
 from agentsys.plan.claims.contract import Contract
 from agentsys.report import pages
 from agentsys.report.claim_plot import ABSENT, draw_plots
-from agentsys.report.claims import read_claims
+from agentsys.report.claim_reading import read_claims
 from agentsys.report.data import collect
 from agentsys.report.markdown import PLOT, markdown
 from agentsys.report.pages import html
