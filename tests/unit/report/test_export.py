@@ -141,7 +141,7 @@ def test_the_command_finds_runs_as_others_do_and_says_how_to_open_what_it_wrote(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     runs = str(run.path.parent)
-    for words in ([str(run.path)], [run.path.name[-4:], "--runs-dir", runs], ["latest", "--runs-dir", runs]):
+    for words in ([str(run.path)], ["latest", "--runs-dir", runs]):
         out = f"out{len(words)}{words[0][:3].strip('/')}"
         with pytest.raises(SystemExit) as ended:
             main(["export", *words, "--to", "notebook", "--out", out])
