@@ -13,6 +13,7 @@ from agentsys.cli.claims import claims
 from agentsys.cli.config import config
 from agentsys.cli.doctor.command import doctor
 from agentsys.cli.evaluate import evaluate
+from agentsys.cli.export import export
 from agentsys.cli.implement import implement
 from agentsys.cli.output import exit_with
 from agentsys.cli.policy import policy
@@ -76,6 +77,7 @@ for _command, _words in (
     (reproduce, "Run the full profile of a delivered repository."),
     (evaluate, "Score any repository as an implementation of a paper."),
     (audit, "Audit a repository, or verify an audit."),
+    (export, "Write the claims of a run as a logbook, crate or notebook."),
     (release, "Make a deployment from a verified run."),
     (read, "Read a paper and show what was found."),
     (doctor, "Check this machine."),

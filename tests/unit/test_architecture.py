@@ -33,6 +33,10 @@ FENCES = {
     "numpy": ("agentsys.verify.claims.standalone",),
     "scipy": ("agentsys.verify.claims.standalone",),
     "pint": ("agentsys.verify.claims.units",),
+    "matplotlib": ("agentsys.report.claim_plot",),
+    "trackio": ("agentsys.report.export",),
+    "rocrate": ("agentsys.report.export",),
+    "nbformat": ("agentsys.report.export",),
 }
 """Third-party package -> the only places that may import it."""
 
@@ -61,7 +65,7 @@ PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 
 HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
-    "numpy", "scipy", "pint",
+    "numpy", "scipy", "pint", "matplotlib", "trackio", "rocrate", "nbformat",
 )  # fmt: skip
 
 
