@@ -3,7 +3,7 @@
     run = agentsys.implement("paper.pdf", model="NAME", budget=5, progress=print)
     print(run.status, run.repo)
 
-docs/api.md describes `read_paper`, `implement`, `open_run`, `reproduce` and `evaluate`. The public names are loaded when
+docs/api.md describes `read_paper`, `implement`, `open_run`, `reproduce` and `evaluate`. Public names are loaded when
 they are first used, so that `import agentsys` stays cheap.
 """
 

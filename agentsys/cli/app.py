@@ -12,8 +12,10 @@ from agentsys.cli.audit import audit
 from agentsys.cli.claims import claims
 from agentsys.cli.config import config
 from agentsys.cli.doctor.command import doctor
+from agentsys.cli.estimate import estimate
 from agentsys.cli.evaluate import evaluate
 from agentsys.cli.implement import implement
+from agentsys.cli.mcp.command import mcp
 from agentsys.cli.output import exit_with
 from agentsys.cli.policy import policy
 from agentsys.cli.read import read
@@ -71,6 +73,7 @@ def root(
 
 for _command, _words in (
     (implement, "Turn a paper into a verified repository."),
+    (estimate, "Say what a run may cost."),
     (resume, "Go on with a run that stopped."),
     (report, "Show the report of a run."),
     (reproduce, "Run the full profile of a delivered repository."),
@@ -78,6 +81,7 @@ for _command, _words in (
     (audit, "Audit a repository, or verify an audit."),
     (release, "Make a deployment from a verified run."),
     (read, "Read a paper and show what was found."),
+    (mcp, "Serve tools to other agents (MCP)."),
     (doctor, "Check this machine."),
 ):
     app.command(short_help=_words)(_command)
