@@ -251,9 +251,8 @@ def _say_estimate(run: RunDir, settings: Settings, events: EventLog) -> None:
     from agentsys.run.estimate import estimate_run
 
     due = estimate_run(run, settings)
-    events.emit(
-        "run.estimated", message=f"{due.line()}; `agentsys estimate {run.path.name}` says more", **due.as_data()
-    )
+    words = f"{due.line()}; `agentsys estimate {run.path.name}` says more"
+    events.emit("run.estimated", message=words, due=due.as_data())
     if settings.budget is not None and due.money is not None and settings.budget < due.money.low:
         least = f"${due.money.low:.2f}"
         events.emit("warning", message=f"the budget of ${settings.budget:g} is less than the least estimate, {least}")

@@ -239,9 +239,9 @@ class Tools:
         lines: list[str] = []
         now = await asyncio.to_thread(self._look, handle, cursor)
         while True:
-            lines += now.events
             for text in now.events:
-                await context.report_progress(now.cursor, message=text)
+                lines.append(text)
+                await context.report_progress(cursor + len(lines), message=text)
             left = until - asyncio.get_running_loop().time()
             if left <= 0 or (now.state == "ended" and not now.more):
                 return now.model_copy(update={"events": lines})
