@@ -17,9 +17,12 @@ import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
+from agentsys.cli.mcp.fence import Fence
 from agentsys.cli.mcp.jobs import Job, Jobs
+from agentsys.cli.mcp.tools import Tools
 from agentsys.core.errors import UsageError
 from agentsys.core.rundir import process_start
+from agentsys.core.settings_layers import load_settings
 from scripted.answers import CORE_RIGHT, first_version
 from scripted.claims import claimed
 from scripted.recording import write_paper, write_recording
@@ -53,6 +56,18 @@ async def agent(place: Path, *more: str) -> AsyncIterator[Call]:
     server = StdioServerParameters(command=sys.executable, args=command(place, *more), env=environment(place))
     async with Client(stdio_client(server)) as client:
         yield _caller(client)
+
+
+@asynccontextmanager
+async def inside(place: Path, *more: str) -> AsyncIterator[Call]:
+    """The same in this process: a server that knows nothing of those before it."""
+    settings, _ = load_settings(sets=more, env={"HOME": str(place)}, cwd=place)
+    fence = Fence([place / "papers"], place / "runs")
+    jobs = Jobs(fence.runs_dir / ".mcp")
+    options = [word for pair in (*more, f"runs_dir={place / 'runs'}") for word in ("--set", pair)]
+    async with Client(Tools(settings, options, fence, jobs).server()) as client:
+        yield _caller(client)
+    await jobs.stop()
 
 
 def _caller(client: Client) -> Call:
@@ -104,7 +119,7 @@ async def test_an_agent_reads_runs_watches_and_asks_for_a_claims_evidence_and_ha
         evidence = await call("claim_evidence", run=last["run"], claim="c1")
         assert evidence["claim"] == claims[0] and evidence["claim"]["accept"]
         assert "claims/contracts.json" in evidence["files"]
-    async with agent(place) as call:
+    async with inside(place) as call:
         again = await call("watch", handle=started["handle"])
         assert (again["state"], again["run"], again["exit_code"]) == ("ended", last["run"], 5)
 
@@ -125,8 +140,6 @@ async def test_claims_of_a_paper_and_an_audit_are_jobs_whose_results_watch_hands
 async def test_no_file_outside_of_the_folders_is_read_or_told_from_one_that_is_not_there(
     place: Path, name: str
 ) -> None:
-    from agentsys.cli.mcp.fence import Fence
-
     fence = Fence([place / "papers"], place / "runs")
     assert fence.file("paper.md") == (place / "papers" / "paper.md").resolve()
     with pytest.raises(UsageError, match="is not there, or lies outside"):
@@ -141,8 +154,6 @@ async def test_no_file_outside_of_the_folders_is_read_or_told_from_one_that_is_n
 async def test_a_run_folder_in_the_working_folder_is_none_of_the_servers_runs(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from agentsys.cli.mcp.fence import Fence
-
     (place / "elsewhere").mkdir()
     (place / "elsewhere" / "run.json").write_text("{}")
     monkeypatch.chdir(place)
@@ -153,21 +164,18 @@ async def test_a_run_folder_in_the_working_folder_is_none_of_the_servers_runs(
 async def test_nothing_that_costs_is_started_without_the_users_model_and_a_client_can_only_lower_limits(
     place: Path,
 ) -> None:
-    async with agent(place) as call:
+    async with inside(place) as call:
         for tool in ("start_run", "start_claims"):
             with pytest.raises(ValueError, match="no model is chosen"):
                 await call(tool, path="paper.md")
         with pytest.raises(ValueError, match="lies outside"):
             await call("read_paper", path="link.md")
-    limits = ("--set", "budget=3", "--max-rounds", "2", "--price", "m=1/2", "--model", "m")
-    async with agent(place, *replaying(place), *limits) as call:
-        one = await call("start_run", path="paper.md", stop_after="read", budget=100, max_rounds=50)
-        await ended(call, one["handle"])
-        two = await call("start_run", path="paper.md", stop_after="read", budget=1, max_rounds=0)
-        runs = [(await ended(call, job["handle"]))["run"] for job in (one, two)]
-    records = [json.loads((place / "runs" / run / "run.json").read_text())["settings"] for run in runs]
-    assert [(row["budget"]["value"], row["max_rounds"]["value"]) for row in records] == [(3.0, 2), (1.0, 0)]
-    assert {row["prices"]["value"][0] for row in records} == {"m=1/2"}
+    limits = ("budget=3", "max_rounds=2", 'prices=["m=1/2"]', "model=m", f"replay={place / 'recording'}")
+    async with inside(place, *limits) as call:
+        job = await call("start_run", path="paper.md", stop_after="read", budget=100, max_rounds=0)
+        run = (await ended(call, job["handle"]))["run"]
+    kept = json.loads((place / "runs" / run / "run.json").read_text())["settings"]
+    assert (kept["budget"]["value"], kept["max_rounds"]["value"], kept["prices"]["value"]) == (3.0, 0, ["m=1/2"])
 
 
 async def test_standard_output_holds_the_protocol_alone(place: Path) -> None:
@@ -180,7 +188,6 @@ async def test_standard_output_holds_the_protocol_alone(place: Path) -> None:
         {"id": 1, "method": "initialize", "params": hello},
         {"method": "notifications/initialized"},
         {"id": 2, "method": "tools/call", "params": {"name": "read_paper", "arguments": {"path": "paper.md"}}},
-        {"id": 3, "method": "tools/call", "params": {"name": "start_audit", "arguments": {"target": "."}}},
     ]
     assert process.stdin is not None and process.stdout is not None
     lines: list[bytes] = []
@@ -191,7 +198,7 @@ async def test_standard_output_holds_the_protocol_alone(place: Path) -> None:
     process.stdin.close()
     lines += (await process.stdout.read()).splitlines()
     assert {json.loads(line)["jsonrpc"] for line in lines} == {"2.0"}
-    assert [json.loads(line)["id"] for line in lines] == [1, 2, 3]
+    assert [json.loads(line)["id"] for line in lines] == [1, 2]
     assert await process.wait() == 0
 
 
