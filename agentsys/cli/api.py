@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
@@ -65,20 +66,25 @@ class Both(Generic[P, T]):
 def _wait_for(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     loop = asyncio.new_event_loop()
     task = loop.create_task(make())
-    thread = threading.Thread(target=_turn, args=(loop, task), name="agentsys", daemon=True)
-    thread.start()
+    # An interrupted `Thread.join` takes the thread for ended (Python 3.11), so that it cannot be waited for again.
+    ended = threading.Event()
+    threading.Thread(target=_turn, args=(loop, task, ended), name="agentsys", daemon=True).start()
     try:
-        thread.join()
+        ended.wait()
     except KeyboardInterrupt:
-        loop.call_soon_threadsafe(task.cancel, "SIGINT")
-        thread.join()
+        with suppress(RuntimeError):  # the loop is closed: the work ended just now
+            loop.call_soon_threadsafe(task.cancel, "SIGINT")
+        ended.wait()
         raise
     return task.result()
 
 
-def _turn(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(_ended(task))
+def _turn(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], ended: threading.Event) -> None:
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(_ended(task))
+    finally:
+        ended.set()
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:
@@ -313,7 +319,7 @@ async def evaluate(
         Path(paper),
         rubric=_path(rubric),
         gold=_path(gold),
-        judged=bool(judge) or chosen.replay is not None,
+        judged=bool(judge) or settings.get("replay") is not None,
         samples=samples,
         mutants=mutants,
         static=static,

@@ -33,11 +33,13 @@ FENCES = {
     "numpy": ("agentsys.verify.claims.standalone",),
     "scipy": ("agentsys.verify.claims.standalone",),
     "pint": ("agentsys.verify.claims.units",),
+    "mcp": ("agentsys.cli.mcp",),
 }
 """Third-party package -> the only places that may import it."""
 
 PROCESS_STARTERS = {
     "agentsys.cli.doctor.host": "asks the type checker that agentsys brings along for its version",
+    "agentsys.cli.mcp.jobs": "runs this very program for another agent, so that the work can be cancelled",
     "agentsys.cli.release": "fetches wheels and builds the image of a release, where the user asks for it",
     "agentsys.paper.pdf.process": "reads a PDF, or formulas with nougat, in a child process with limits",
     "agentsys.core.gitrepo": "runs git in the generated repository, with hooks and filters off",
@@ -61,7 +63,7 @@ PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 
 HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
-    "numpy", "scipy", "pint",
+    "numpy", "scipy", "pint", "mcp",
 )  # fmt: skip
 
 
