@@ -20,7 +20,7 @@ EXAMPLES: dict[str, str] = {
     "runs list": "--json",
     "runs show": "7e1f",
     "runs rm": "--status interrupted --older-than 30",
-    "sandbox build": "--check",
+    "sandbox build": "",
     "sandbox check": "--json",
     "sandbox clean": "",
     "policy check": '--command "pip install numpy"',
