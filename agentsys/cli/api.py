@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import update_wrapper
@@ -58,7 +58,7 @@ class Both(Generic[P, T]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         return _wait_for(lambda: self._work(*args, **kwargs))
 
-    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         """Do the same in the caller's event loop; cancelling it brings the work to a safe end."""
         return self._work(*args, **kwargs)
 

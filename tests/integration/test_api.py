@@ -83,7 +83,7 @@ async def test_a_call_waits_in_a_running_event_loop_and_tells_its_progress(place
 
 async def test_a_cancelled_call_leaves_a_run_that_says_so_and_can_be_resumed(place: Path) -> None:
     begun = asyncio.Event()
-    work = asyncio.ensure_future(agentsys.implement.aio("paper.md", stop_after="plan", progress=lambda _: begun.set()))
+    work = asyncio.create_task(agentsys.implement.aio("paper.md", stop_after="plan", progress=lambda _: begun.set()))
     await begun.wait()
     work.cancel("SIGINT")
     run = await work

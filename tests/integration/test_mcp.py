@@ -224,15 +224,30 @@ async def test_http_needs_the_token_and_this_machines_own_name_and_serves_the_sa
     assert await process.wait() == 143
 
 
+def written(folder: Path, name: str, pid: int, began: float | None) -> None:
+    job = Job(id=name, kind="audit", command=[], pid=pid, pid_started=began, events=folder / "none")
+    (folder / name).mkdir()
+    (folder / name / "job.json").write_text(job.model_dump_json())
+
+
 async def test_a_third_job_is_refused_while_two_are_under_way(tmp_path: Path) -> None:
     for name in ("job-a", "job-b"):
-        (tmp_path / name).mkdir()
-        own = {"pid": os.getpid(), "pid_started": process_start(os.getpid())}
-        job = Job(id=name, kind="audit", command=[], events=tmp_path / "none", **own)
-        (tmp_path / name / "job.json").write_text(job.model_dump_json())
+        written(tmp_path, name, os.getpid(), process_start(os.getpid()))
     with pytest.raises(UsageError, match="2 jobs are under way"):
         await Jobs(tmp_path).start("audit", ["--version"])
     assert {folder.name for folder in tmp_path.iterdir()} == {"job-a", "job-b"}
+
+
+def test_a_process_that_only_has_the_number_of_a_job_is_never_asked_to_stop_and_old_jobs_are_forgotten(
+    tmp_path: Path,
+) -> None:
+    jobs = Jobs(tmp_path)
+    for name in ("job-a", "job-b"):
+        written(tmp_path, name, os.getpid(), 1.0)
+    os.utime(tmp_path / "job-b" / "job.json", (0, 0))
+    assert not jobs.ask_to_stop(jobs.get("job-a")).stopping
+    jobs.forget_old()
+    assert [job.id for job in jobs.all()] == ["job-a"]
 
 
 @pytest.mark.bwrap

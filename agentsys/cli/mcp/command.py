@@ -59,6 +59,7 @@ def mcp(
     settings, _ = load_settings(flags=flags, sets=sets or (), config=config)
     fence = Fence(folders, settings.runs_dir)
     jobs = Jobs(fence.runs_dir / ".mcp")
+    jobs.forget_old()
     server = Tools(settings, _options(flags, sets or [], prices or [], config, fence.runs_dir), fence, jobs).server()
     stop = Stop()
     supervise(lambda: serve_stdio(server, jobs) if port is None else serve_http(server, jobs, port), stop)

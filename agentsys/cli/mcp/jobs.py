@@ -10,8 +10,10 @@ import asyncio
 import json
 import os
 import secrets
+import shutil
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +33,8 @@ LONGEST_STOP = 60.0
 """Seconds that the end of the server waits for its jobs; a job that needs longer goes on ending by itself."""
 LONGEST_READ = 1 << 20
 """Bytes of events that are read at once."""
+KEPT = 30 * 86400.0
+"""Seconds after its end in which a handle stays valid."""
 PREFIX = "job-"
 
 
@@ -114,6 +118,13 @@ class Jobs:
                 f"`{name[:60]}` is no handle of this server", "handles come from the tools that start work"
             )
         return job
+
+    def forget_old(self) -> None:
+        """Remove jobs that ended long ago; the runs that they made stay."""
+        for job in self.all():
+            file = self._folder / job.id / "job.json"
+            if not job.alive and time.time() - file.stat().st_mtime > KEPT:
+                shutil.rmtree(file.parent, ignore_errors=True)
 
     def ask_to_stop(self, job: Job) -> Job:
         """Ask for an end in order, as Ctrl-C does; asked once more it ends at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from agentsys.llm.ledger import Ledger
 from agentsys.llm.prices import price_of
 from agentsys.llm.store import Store
 from agentsys.llm.types import Usage
-from agentsys.paper import read_paper
+from agentsys.paper import Paper, read_paper
 from agentsys.run import estimate
 from agentsys.run.estimate import Range, estimate_paper, estimate_run
 from agentsys.run.pipeline import implement
@@ -27,6 +28,11 @@ from scripted.recording import write_paper, write_recording
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "dc-svrg"
 LIVE = {"model": "gpt-5", "claims": "off"}
+
+
+@cache
+def example() -> Paper:
+    return read_paper(EXAMPLE / "paper.pdf")
 
 
 def test_results_of_kept_runs_are_what_the_script_makes_of_the_data() -> None:
@@ -60,7 +66,7 @@ def test_each_call_counts_for_the_work_it_was_made_for(key: str, work: str) -> N
 
 
 def test_the_recorded_run_lies_within_the_estimate_of_its_own_paper() -> None:
-    found = estimate_paper(read_paper(EXAMPLE / "paper.pdf"), Settings.model_validate(LIVE))
+    found = estimate_paper(example(), Settings.model_validate(LIVE))
     kept = next(item for item in kept_runs() if item.whole)
     for part in found.parts:
         used = kept.work[part.work]
@@ -71,7 +77,7 @@ def test_the_recorded_run_lies_within_the_estimate_of_its_own_paper() -> None:
 
 
 def test_money_goes_from_recorded_caching_to_none_and_is_unknown_without_a_price() -> None:
-    paper = read_paper(EXAMPLE / "paper.pdf")
+    paper = example()
     own = Settings.model_validate(LIVE | {"model": "m", "prices": ["m=1/2"]})
     found = estimate_paper(paper, own)
     part = next(item for item in found.parts if item.work == "code")
@@ -83,7 +89,7 @@ def test_money_goes_from_recorded_caching_to_none_and_is_unknown_without_a_price
 
 
 def test_a_longer_paper_is_at_most_as_much_dearer_as_it_is_longer_and_at_least_by_its_own_words() -> None:
-    paper = read_paper(EXAMPLE / "paper.pdf")
+    paper = example()
     longer = paper.model_copy(update={"sections": paper.sections * 3})
     short, long = (estimate_paper(item, Settings.model_validate(LIVE)) for item in (paper, longer))
     before = {part.work: part for part in short.parts}
@@ -97,14 +103,14 @@ def test_a_longer_paper_is_at_most_as_much_dearer_as_it_is_longer_and_at_least_b
 @pytest.mark.parametrize(("stage", "last"), [("plan", "plan"), ("code", "code"), ("", "review")])
 def test_only_what_is_due_until_the_last_stage_is_counted(stage: str, last: str) -> None:
     settings = Settings.model_validate(LIVE | {"stop_after": stage, "max_rounds": 3})
-    found = estimate_paper(read_paper(EXAMPLE / "paper.pdf"), settings)
+    found = estimate_paper(example(), settings)
     assert found.parts[-1].work == last
     assert (found.checks.high > 0) == (stage == "")
     assert not found.unknown
 
 
 def test_work_that_no_kept_run_holds_is_named_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    paper = read_paper(EXAMPLE / "paper.pdf")
+    paper = example()
     left = tuple(
         item.model_copy(update={"work": {k: v for k, v in item.work.items() if k != "review"}}) for item in kept_runs()
     )
@@ -149,7 +155,7 @@ async def test_a_run_says_what_it_may_cost_before_its_first_call(
 
 def test_a_state_in_which_all_is_done_is_due_nothing() -> None:
     state = State(screened="allowed", planned=True, claimed=True, verified="passed", reviewed=True, replayed="passed")
-    paper = read_paper(EXAMPLE / "paper.pdf")
+    paper = example()
     found = estimate._estimate(paper, Settings.model_validate(LIVE), state, 15)  # pyright: ignore[reportPrivateUsage]
     assert (found.parts, found.checks, found.money) == ((), Range(), Range())
     assert os.linesep not in found.line()
