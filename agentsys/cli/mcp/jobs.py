@@ -57,6 +57,7 @@ class Job(BaseModel):
 
     @property
     def alive(self) -> bool:
+        """Whether its process is there; see `Jobs.under_way`."""
         now = process_start(self.pid)
         return self.exit_code is None and now is not None and now == self.pid_started
 
@@ -80,7 +81,7 @@ class Jobs:
         Raises: UsageError where as many as may be are under way.
         """
         async with self._starting:
-            busy = [job.id for job in self.all() if job.alive]
+            busy = [job.id for job in self.all() if self.under_way(job)]
             if len(busy) >= AT_ONCE:
                 raise UsageError(f"{len(busy)} jobs are under way: {', '.join(busy)}", "wait for one, or cancel it")
             name = PREFIX + secrets.token_hex(4)
@@ -97,12 +98,16 @@ class Jobs:
                 events=folder / (events or "stdout"),
                 run=run,
             )
+            self._children[name] = process
             self._write(job)
-        self._children[name] = process
         task = asyncio.create_task(self._reap(name, process))
         self._reapers.add(task)
         task.add_done_callback(self._reapers.discard)
         return job
+
+    def under_way(self, job: Job) -> bool:
+        """Tell whether a job goes on; one of our own children does until its exit code is written down."""
+        return job.id in self._children or job.alive
 
     def all(self) -> list[Job]:
         """Return every job, in no order; a damaged one is left out."""

@@ -41,7 +41,8 @@ def line(event: Event) -> str:
 
 def of_job(jobs: Jobs, job: Job, cursor: int) -> Watched:
     """Return where a job stands, with the events from byte `cursor` of its events on."""
-    alive = job.alive
+    alive = jobs.under_way(job)
+    job = job if alive else jobs.get(job.id)  # as it was written at its end
     found, end = events_from(job.events, cursor)
     shown = _shown(found)
     watched = Watched(
