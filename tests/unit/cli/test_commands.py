@@ -54,20 +54,6 @@ def test_version_is_the_installed_one(run_cli: Run) -> None:
     assert run_cli("verified", "--version").stdout == f"agentsys {version('agentsys')}\n"
 
 
-def test_importing_the_package_loads_nothing_and_offers_the_public_names() -> None:
-    script = (
-        "import sys, agentsys\n"
-        "assert not [name for name in sys.modules if name.startswith('agentsys.')]\n"
-        "from agentsys import Settings, AgentsysError, load_settings, implement, resume, RunResult\n"
-        f"assert not [name for name in {HEAVY[:-1]!r} if name in sys.modules]\n"
-        "try:\n    agentsys.nothing\nexcept AttributeError:\n    pass\n"
-    )
-    subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
-
-
-# -- implement: options become settings --------------------------------------------------------------------------------
-
-
 def test_options_become_settings_with_their_sources(tmp_path: Path, run_cli: Run) -> None:
     (tmp_path / "agentsys.toml").write_text("concurrency = 2\ndisplay = 'plain'\n")
     done = run_cli(
