@@ -54,6 +54,9 @@ def test_version_is_the_installed_one(run_cli: Run) -> None:
     assert run_cli("verified", "--version").stdout == f"agentsys {version('agentsys')}\n"
 
 
+# -- implement: options become settings --------------------------------------------------------------------------------
+
+
 def test_options_become_settings_with_their_sources(tmp_path: Path, run_cli: Run) -> None:
     (tmp_path / "agentsys.toml").write_text("concurrency = 2\ndisplay = 'plain'\n")
     done = run_cli(
