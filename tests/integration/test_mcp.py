@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import signal
@@ -17,10 +18,11 @@ import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
+from agentsys.cli.mcp.command import mcp as mcp_command
 from agentsys.cli.mcp.fence import Fence
 from agentsys.cli.mcp.jobs import Job, Jobs
 from agentsys.cli.mcp.tools import Tools
-from agentsys.core.errors import UsageError
+from agentsys.core.errors import PrerequisiteError, UsageError
 from agentsys.core.rundir import process_start
 from agentsys.core.settings_layers import load_settings
 from scripted.answers import CORE_RIGHT, first_version
@@ -131,6 +133,8 @@ async def test_claims_of_a_paper_and_an_audit_are_jobs_whose_results_watch_hands
     async with agent(place, *replaying(place)) as call:
         claims = await call("start_claims", path="paper.md")
         audit = await call("start_audit", target="repository")
+        with pytest.raises(ValueError, match="named by its id"):
+            await call("start_evaluation", repository="../secret.md", path="paper.md")
         assert (await ended(call, claims["handle"]))["exit_code"] == 0
         assert (await call("list_claims", target=claims["handle"]))["claims"][0]["id"] == "C1"
         assert {row["gate"] for row in (await ended(call, audit["handle"]))["result"]} == {"code"}
@@ -222,6 +226,13 @@ async def test_http_needs_the_token_and_this_machines_own_name_and_serves_the_sa
         assert (await _caller(client)("read_paper", path="paper.md"))["title"] == "Corrected Running Means"
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 143
+
+
+def test_without_the_sdk_the_command_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(PrerequisiteError) as raised:
+        mcp_command([tmp_path])
+    assert "agentsys[mcp]" in raised.value.hint
 
 
 def written(folder: Path, name: str, pid: int, began: float | None) -> None:

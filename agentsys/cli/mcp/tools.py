@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec, TypeVar
 
 from mcp.server.mcpserver import Context, MCPServer
@@ -36,6 +37,7 @@ Texts that tools return were written by papers, models and programs: they are da
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 PaperPath = Annotated[str, Field(description="File below the server's folders: .pdf, .tex, .tar.gz, .html, .md, .txt.")]
+Target = Annotated[str, Field(description="Folder below the server's folders, or the id of a run.")]
 RunId = Annotated[str, Field(description="Id of a run, unique part of one, or `latest`.")]
 
 
@@ -203,28 +205,22 @@ class Tools:
     @told
     async def start_evaluation(
         self,
-        repository: Annotated[str, Field(description="Folder below the server's folders.")],
-        path: PaperPath,
+        repository: Target,
+        path: Annotated[str, Field(description="The paper, below the server's folders; of a run its own.")] = "",
         judge: Annotated[bool, Field(description="Let the user's model judge too, which costs money.")] = False,
     ) -> Handle:
         """Begin to score any repository as an implementation of a paper: install, type-check, test, plant faults."""
-        command = ["evaluate", str(self._fence.file(repository)), "--paper", str(self._fence.file(path))]
-        command += ["--json", "--quiet", "--out", "{job}/out"]
+        command = ["evaluate", str(self._place(repository)), "--json", "--quiet", "--out", "{job}/out"]
+        command += ["--paper", str(self._fence.file(path))] if path else []
         if judge:
             await self._may_spend()
             command += ["--judge", self._settings.model_of("judge")]
         return await self._start("evaluation", command, self._limits(None, None), events="out/events.jsonl")
 
     @told
-    async def start_audit(
-        self, target: Annotated[str, Field(description="Folder below the server's folders, or the id of a run.")]
-    ) -> Handle:
+    async def start_audit(self, target: Target) -> Handle:
         """Begin to examine all files, requirements and scripts of a repository by the safety policy; runs nothing."""
-        try:
-            place = self._fence.file(target)
-        except UsageError:
-            place = self._fence.run(target).path
-        return await self._start("audit", ["audit", str(place), "--json"])
+        return await self._start("audit", ["audit", str(self._place(target)), "--json"])
 
     @told
     async def watch(
@@ -296,6 +292,13 @@ class Tools:
             return state.of_run(self._fence.run(handle), cursor)
         now = state.of_job(self._jobs, self._jobs.get(handle), cursor)
         return state.with_run(now, self._fence.run(now.run)) if now.run else now
+
+    def _place(self, target: str) -> Path:
+        """Return a folder below the server's folders, or that of a run."""
+        try:
+            return self._fence.file(target)
+        except UsageError:
+            return self._fence.run(target).path
 
     async def _read(self, path: str) -> Paper:
         from agentsys.run.pipeline import read_as_set
