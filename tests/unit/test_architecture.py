@@ -191,7 +191,7 @@ def test_exactly_one_module_imports_the_docker_sdk() -> None:
 
 def test_the_folder_list_is_the_list_of_rooms() -> None:
     found = {path.name.removesuffix(".py") for path in (ROOT / "agentsys").iterdir() if path.name != "__pycache__"}
-    assert found - {"__init__", "__main__"} == set(ROOMS)
+    assert found - {"__init__", "__main__", "py.typed"} == set(ROOMS)
     assert len(ROOMS) <= 12
 
 
