@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from agentsys.llm.ledger import Line
 
 Work = Literal["screen", "plan", "claims", "contracts", "analyse", "code", "debug", "review", "experiments"]
-"""What calls are made for. The look at the contribution counts as planning, programs of claims as experiments."""
+"""What calls are made for. The look at the contribution is planning, programs of claims and their review are experiments."""
 ROLE_OF: dict[Work, str] = {
     "screen": "auditor",
     "plan": "planner",
@@ -93,10 +93,10 @@ def work_of(key: str) -> Work:
     if role == "planner":
         head = rest.partition("/")[0]
         return "claims" if head in ("claims", "contradictions") else "contracts" if head == "contracts" else "plan"
+    if role in ("coder", "reviewer") and rest.startswith("claims/"):
+        return "experiments"
     if role == "reviewer":
         return "plan" if rest.startswith("contribution") else "review"
-    if role == "coder" and rest.startswith("claims/"):
-        return "experiments"
     plain: dict[str, Work] = {"auditor": "screen", "analyzer": "analyse", "coder": "code", "debugger": "debug"}
     return plain[role]
 

@@ -57,6 +57,7 @@ def test_the_recorded_example_is_in_the_data_as_its_recording_says(tmp_path: Pat
         ("planner/contradictions/02", "claims"),
         ("planner/contracts/01", "contracts"),
         ("coder/claims/c1.py/01", "experiments"),
+        ("reviewer/claims/review_c1/01", "experiments"),
         ("coder/src/claims.py/01", "code"),
         ("reviewer/src/a.py/01", "review"),
     ],
