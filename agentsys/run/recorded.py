@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from agentsys.llm.ledger import Line
 
 Work = Literal["screen", "plan", "claims", "contracts", "analyse", "code", "debug", "review", "experiments"]
-"""What calls are made for. The look at the contribution is planning, programs of claims and their review are experiments."""
+"""What calls are made for. The look at the contribution is planning; claims' programs and their review: experiments."""
 ROLE_OF: dict[Work, str] = {
     "screen": "auditor",
     "plan": "planner",
