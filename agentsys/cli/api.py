@@ -15,7 +15,7 @@ from agentsys.core.errors import UsageError
 from agentsys.core.events import Event, Subscriber
 from agentsys.core.rundir import RunDir, find
 from agentsys.core.runrecord import RunRecord
-from agentsys.core.settings_layers import load_settings, resume_settings
+from agentsys.core.settings_layers import load_settings, reproduction_settings, resume_settings
 
 if TYPE_CHECKING:
     from agentsys.core.settings import Settings
@@ -275,7 +275,7 @@ async def reproduce(
 
     chosen = run if isinstance(run, Run) else open_run(run)
     folder = RunDir(chosen.path)
-    stored, _ = resume_settings(folder.state(), flags=settings)
+    stored, _ = reproduction_settings(folder.state(), flags=settings)
     files = read_folder(Path(data)) if data is not None else None
     return await work(folder, stored, Order(profile, timeout, files, on_output))
 

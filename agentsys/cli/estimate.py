@@ -11,7 +11,7 @@ from agentsys.cli import options as opt
 from agentsys.cli.output import json_errors, note, show_json, table
 from agentsys.core.errors import UsageError
 from agentsys.core.rundir import RunDir, find
-from agentsys.core.settings_layers import load_settings, resume_settings
+from agentsys.core.settings_layers import load_settings, reproduction_settings
 
 if TYPE_CHECKING:
     from agentsys.run.estimate import Estimate
@@ -66,7 +66,7 @@ def _run(target: str, runs_dir: Path) -> RunDir | None:
 def _of_run(run: RunDir, flags: dict[str, object], sets: list[str]) -> Estimate:
     from agentsys.run.estimate import estimate_run
 
-    settings, _ = resume_settings(run.state(), flags=flags, sets=sets)
+    settings, _ = reproduction_settings(run.state(), flags=flags, sets=sets)
     return estimate_run(run, settings)
 
 
