@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -253,10 +254,13 @@ def test_a_process_that_only_has_the_number_of_a_job_is_never_asked_to_stop_and_
     tmp_path: Path,
 ) -> None:
     jobs = Jobs(tmp_path)
-    for name in ("job-a", "job-b"):
-        written(tmp_path, name, os.getpid(), 1.0)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        for name in ("job-a", "job-b"):
+            written(tmp_path, name, other.pid, 1.0)
+        assert not jobs.ask_to_stop(jobs.get("job-a")).stopping
+        other.communicate(b"\n")
+    assert other.returncode == 0
     os.utime(tmp_path / "job-b" / "job.json", (0, 0))
-    assert not jobs.ask_to_stop(jobs.get("job-a")).stopping
     jobs.forget_old()
     assert [job.id for job in jobs.all()] == ["job-a"]
 
