@@ -37,11 +37,13 @@ FENCES = {
     "trackio": ("agentsys.report.export",),
     "rocrate": ("agentsys.report.export",),
     "nbformat": ("agentsys.report.export",),
+    "mcp": ("agentsys.cli.mcp",),
 }
 """Third-party package -> the only places that may import it."""
 
 PROCESS_STARTERS = {
     "agentsys.cli.doctor.host": "asks the type checker that agentsys brings along for its version",
+    "agentsys.cli.mcp.jobs": "runs this very program for another agent, so that the work can be cancelled",
     "agentsys.cli.release": "fetches wheels and builds the image of a release, where the user asks for it",
     "agentsys.paper.pdf.process": "reads a PDF, or formulas with nougat, in a child process with limits",
     "agentsys.core.gitrepo": "runs git in the generated repository, with hooks and filters off",
@@ -65,7 +67,7 @@ PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 
 HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
-    "numpy", "scipy", "pint", "matplotlib", "trackio", "rocrate", "nbformat",
+    "numpy", "scipy", "pint", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
 )  # fmt: skip
 
 
@@ -193,7 +195,7 @@ def test_exactly_one_module_imports_the_docker_sdk() -> None:
 
 def test_the_folder_list_is_the_list_of_rooms() -> None:
     found = {path.name.removesuffix(".py") for path in (ROOT / "agentsys").iterdir() if path.name != "__pycache__"}
-    assert found - {"__init__", "__main__"} == set(ROOMS)
+    assert found - {"__init__", "__main__", "py.typed"} == set(ROOMS)
     assert len(ROOMS) <= 12
 
 
