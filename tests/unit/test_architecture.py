@@ -76,7 +76,7 @@ def modules() -> dict[str, Path]:
     """Every module of the three packages: dotted name -> file."""
     found: dict[str, Path] = {}
     for package, root in SOURCE_ROOTS.items():
-        for file in sorted((root / package).rglob("*.py")):
+        for file in sorted(path for path in (root / package).rglob("*.py") if path.is_file()):
             parts = file.relative_to(root).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
     return found
@@ -133,7 +133,7 @@ def within(name: str, *places: str) -> bool:
 def project_files() -> list[Path]:
     """Every Python file that is written by hand: sources, tests, benchmarks; neither examples nor test data."""
     folders = [root / package for package, root in SOURCE_ROOTS.items()] + [ROOT / "tests", ROOT / "benchmarks"]
-    files = [file for folder in folders for file in folder.rglob("*.py")]
+    files = [file for folder in folders for file in folder.rglob("*.py") if file.is_file()]
     data = (ROOT / "tests" / "fixtures", ROOT / "tests" / "truth")
     return [file for file in files if not any(folder in file.parents for folder in data)]
 
