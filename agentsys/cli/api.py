@@ -135,7 +135,7 @@ class Run:
 
     def claims(self) -> tuple[ClaimRow, ...]:
         """Return the paper's claims with their verdicts; none where the run has no contracts."""
-        from agentsys.report.claims import read_claims
+        from agentsys.report.claim_reading import read_claims
         from agentsys.report.reading import Problems
 
         return read_claims(self._folder, Problems())

@@ -258,7 +258,8 @@ class Tools:
         self, target: Annotated[str, Field(description="Id of a run, or a handle of `start_claims` that ended.")]
     ) -> ClaimList:
         """List the claims of a paper with places and numbers, or those of a run with their verdicts."""
-        from agentsys.report.claims import read_claims, scoreboard
+        from agentsys.report.claim_reading import read_claims
+        from agentsys.report.claims import scoreboard
         from agentsys.report.reading import Problems
 
         if state.is_handle(target):
@@ -275,7 +276,7 @@ class Tools:
     @told
     async def claim_evidence(self, run: RunId, claim: Annotated[str, Field(description="Such as C3.")]) -> Evidence:
         """Return what a run holds about a claim: verdict, reasons, measured value, interval, rule, control, command."""
-        from agentsys.report.claims import read_claims
+        from agentsys.report.claim_reading import read_claims
         from agentsys.report.reading import Problems
 
         chosen = self._fence.run(run)
