@@ -1,9 +1,10 @@
 """agentsys reads a scientific paper and delivers a code repository that was run, repaired and replayed in a sandbox.
 
-The public names are loaded when they are first used, so that `import agentsys` stays cheap:
+    run = agentsys.implement("paper.pdf", model="NAME", budget=5, progress=print)
+    print(run.status, run.repo)
 
-    settings, sources = agentsys.load_settings(flags={"model": "..."})
-    result = await agentsys.implement(Path("paper.pdf"), settings, sources=sources)
+docs/api.md describes `read_paper`, `implement`, `open_run`, `reproduce` and `evaluate`. Public names are loaded when
+they are first used, so that `import agentsys` stays cheap.
 """
 
 from __future__ import annotations
@@ -12,23 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agentsys.cli.api import Run, evaluate, implement, open_run, read_paper, reproduce
     from agentsys.core.errors import AgentsysError
-    from agentsys.core.settings import Settings
-    from agentsys.core.settings_layers import load_settings
-    from agentsys.run.pipeline import RunResult, implement, resume
 
     __version__: str
 
-__all__ = ["AgentsysError", "RunResult", "Settings", "__version__", "implement", "load_settings", "resume"]
-
-_PLACES = {
-    "AgentsysError": "agentsys.core.errors",
-    "RunResult": "agentsys.run.pipeline",
-    "Settings": "agentsys.core.settings",
-    "implement": "agentsys.run.pipeline",
-    "load_settings": "agentsys.core.settings_layers",
-    "resume": "agentsys.run.pipeline",
-}
+__all__ = ["AgentsysError", "Run", "__version__", "evaluate", "implement", "open_run", "read_paper", "reproduce"]
 
 
 def __getattr__(name: str) -> object:
@@ -37,6 +27,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("agentsys")
-    if name in _PLACES:
-        return getattr(import_module(_PLACES[name]), name)
-    raise AttributeError(f"module 'agentsys' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'agentsys' has no attribute {name!r}")
+    return getattr(import_module("agentsys.core.errors" if name == "AgentsysError" else "agentsys.cli.api"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -66,6 +66,7 @@ def record(subject: Subject, folder: Path, url: str, model: str, sandbox: str) -
         {
             "model": model,
             "base_url": url,
+            "replay": ours,
             "provider": "openai",
             "call_timeout": PATIENCE,
             "claim_budget": BUDGET,

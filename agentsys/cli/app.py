@@ -11,9 +11,14 @@ import typer
 from agentsys.cli.audit import audit
 from agentsys.cli.claims import claims
 from agentsys.cli.config import config
+from agentsys.cli.demo import demo
 from agentsys.cli.doctor.command import doctor
+from agentsys.cli.estimate import estimate
 from agentsys.cli.evaluate import evaluate
+from agentsys.cli.examples import example
+from agentsys.cli.export import export
 from agentsys.cli.implement import implement
+from agentsys.cli.mcp.command import mcp
 from agentsys.cli.output import exit_with
 from agentsys.cli.policy import policy
 from agentsys.cli.read import read
@@ -71,18 +76,24 @@ def root(
 
 for _command, _words in (
     (implement, "Turn a paper into a verified repository."),
+    (estimate, "Say what a run may cost."),
     (resume, "Go on with a run that stopped."),
     (report, "Show the report of a run."),
     (reproduce, "Run the full profile of a delivered repository."),
     (evaluate, "Score any repository as an implementation of a paper."),
     (audit, "Audit a repository, or verify an audit."),
+    (export, "Write the claims of a run as a logbook, crate or notebook."),
     (release, "Make a deployment from a verified run."),
     (read, "Read a paper and show what was found."),
+    (demo, "Replay the example's recorded run: no key."),
+    (mcp, "Serve tools to other agents (MCP)."),
     (doctor, "Check this machine."),
 ):
-    app.command(short_help=_words)(_command)
+    app.command(short_help=_words, epilog=example(_command.__name__))(_command)
 for _group in (claims, runs, policy, sandbox, config):
     app.add_typer(_group)
+    for _item in _group.registered_commands:
+        _item.epilog = example(f"{_group.info.name} {_item.name}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

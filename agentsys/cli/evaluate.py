@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,16 +10,12 @@ import typer
 
 from agentsys.cli import options as opt
 from agentsys.cli.output import json_errors, show_json
-from agentsys.core.errors import SandboxUnavailable, UsageError
+from agentsys.core.errors import UsageError
 from agentsys.core.text import clean_text
 
 if TYPE_CHECKING:
     from agentsys.core.events import Event
-    from agentsys.core.settings import Settings
-    from agentsys.report.evaluate.execution import Refuses
-    from agentsys.report.evaluate.result import Evaluation, Order
-    from agentsys_sandbox.base import Sandbox
-    from agentsys_sandbox.spec import Package
+    from agentsys.report.evaluate.result import Evaluation
 
 
 def evaluate(
@@ -56,6 +51,8 @@ def evaluate(
     """
     with json_errors(json):
         from agentsys.core.settings_layers import load_settings
+        from agentsys.run.evaluation import Asked
+        from agentsys.run.evaluation import evaluate as carry_out
 
         opt.use_env_file(env_file)
         inner, run = opt.repository_of(str(repo))
@@ -75,81 +72,20 @@ def evaluate(
         if judge is None:
             judge = settings.agent_models.get("judge") or None
         settings = settings.model_copy(update={"model": judge or "", "agent_models": {}})
-        judged = judge is not None or replay is not None
-        if (rubric or gold) and not judged:
-            raise UsageError("`--rubric` and `--gold` need a judge", "name one with `--judge MODEL`")
-        if code_only and rubric is None:
-            raise UsageError("`--code-only` needs `--rubric`")
-        order = replace(
-            _order(repo, paper, rubric, gold, settings),
+        asked = Asked(
+            repo,
+            paper,
+            rubric=rubric,
             code_only=code_only,
+            gold=gold,
+            judged=judge is not None or replay is not None,
             samples=samples,
             mutants=mutants,
-            judged=judged,
+            static=static,
+            out=out,
         )
-        order = replace(order, out=out) if out else order
-        order = order if static else replace(order, refuses=_refusal(settings))
-        _make(order.out, repo)
-        found = _carry_out(order, settings, static, quiet=quiet or json)
+        found = asyncio.run(carry_out(asked, settings, () if quiet or json else (_progress,)))
     _show(found, json)
-
-
-def _order(repo: Path, paper: Path, rubric: Path | None, gold: Path | None, settings: Settings) -> Order:
-    from agentsys.paper import ReadOptions, read_paper
-    from agentsys.report.evaluate.result import Order
-    from agentsys.report.evaluate.rubric import read_rubric
-    from agentsys.report.evaluate.subject import read_subject
-
-    subject = read_subject(repo)
-    tree = read_rubric(rubric) if rubric else None
-    reference = read_subject(gold) if gold else None
-    options = ReadOptions(reader=settings.reader, ocr=settings.ocr, nougat_model=settings.nougat_model)
-    folder = Path(f"agentsys-evaluation-{subject.name or 'repository'}-{subject.tree[:8]}")
-    read = read_paper(paper, options)
-    return Order(subject, read, folder, rubric=tree, gold=reference, timeout=settings.round_timeout)
-
-
-def _make(folder: Path, repo: Path) -> None:
-    """Make the evaluation's folder; inside the repository it would be evaluated the next time."""
-    if folder.resolve().is_relative_to(repo.resolve()):
-        raise UsageError(f"`{folder}` lies inside the repository", "choose another folder with `--out`")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"cannot make the folder `{folder}`: {error.strerror}", "choose another with `--out`"
-        ) from error
-
-
-def _carry_out(order: Order, settings: Settings, static: bool, *, quiet: bool) -> Evaluation:
-    import asyncio
-
-    from agentsys_sandbox.base import SandboxError
-
-    try:
-        return asyncio.run(_evaluate(order, settings, None if static else _factory(order, settings), quiet=quiet))
-    except SandboxError as error:
-        hint = error.hint or "`agentsys doctor` says what is missing; `--static` runs nothing"
-        raise SandboxUnavailable(error.message, hint) from error
-
-
-async def _evaluate(
-    order: Order, settings: Settings, factory: Callable[[], Sandbox] | None, *, quiet: bool
-) -> Evaluation:
-    from agentsys.core.events import EventLog
-    from agentsys.llm.factory import build_model
-    from agentsys.report.evaluate.run import evaluate as carry_out
-
-    events = EventLog(order.out / "events.jsonl", f"evaluate-{order.subject.tree[:8]}")
-    if not quiet:
-        events.subscribe(_progress)
-    if not order.judged:
-        return await carry_out(order, factory, None, events)
-    model = build_model(settings, order.out / "llm", events, again="give the same command again")
-    try:
-        return await carry_out(order, factory, model, events)
-    finally:
-        await model.close()
 
 
 def _progress(event: Event) -> None:
@@ -158,28 +94,6 @@ def _progress(event: Event) -> None:
 
     if event["type"] in ("check.started", "sandbox.exec", "llm.call", "llm.retry", "warning", "limit.reached"):
         typer.echo(describe(event), err=True)
-
-
-def _refusal(settings: Settings) -> Refuses:
-    """What the policy of these settings never lets be installed."""
-    from agentsys.audit.policy import load_advisories, load_policy
-    from agentsys.verify.environment import judge_packages, why_refused
-
-    policy, data = load_policy(settings), load_advisories(settings)
-
-    def refuses(packages: Sequence[Package]) -> str:
-        decision = judge_packages(policy, data, packages)
-        return "" if policy.may_run([decision]) else why_refused(decision)
-
-    return refuses
-
-
-def _factory(order: Order, settings: Settings) -> Callable[[], Sandbox]:
-    from agentsys.verify.sandboxspec import sandbox_spec
-    from agentsys_sandbox.choose import open_sandbox
-
-    spec = sandbox_spec(settings, f"evaluate-{order.subject.tree[:8]}")
-    return lambda: open_sandbox(spec, settings.backend, settings.docker_hosts)
 
 
 def _show(found: Evaluation, json: bool) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from agentsys.core.errors import UsageError
-from agentsys.core.rundir import RunDir, find
+from agentsys.core.errors import AgentsysError, UsageError
+from agentsys.core.rundir import RunDir, all_runs, find
 from agentsys.core.settings_layers import load_settings
 from agentsys.core.settings_text import duration, read_env_file
 from agentsys_sandbox import backends
@@ -90,8 +90,24 @@ Review = Annotated[
 EnvFile = Annotated[
     Path | None, typer.Option(help="Read KEY=VALUE lines into the environment; never done unasked.", metavar="FILE")
 ]
+
+
+def run_ids(incomplete: str) -> list[str]:
+    """Return what a shell may complete to the name of a run; nothing where the settings are faulty."""
+    try:
+        names = [item.path.name for item in all_runs(runs_dir_of(None))]
+    except AgentsysError:
+        return []
+    return [name for name in ("latest", *names) if name.startswith(incomplete)] if names else []
+
+
 RunName = Annotated[
-    str, typer.Argument(help="Id, unique part of one, `latest`, or path; the latest by default.", metavar="RUN")
+    str,
+    typer.Argument(
+        help="Id, unique part of one, `latest`, or path; the latest by default.",
+        metavar="RUN",
+        autocompletion=run_ids,
+    ),
 ]
 
 

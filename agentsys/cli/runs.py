@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -25,6 +24,7 @@ from agentsys.report.summary import summary
 
 ENDED = tuple(EXIT_CODES)
 MAX_CELL = 16
+LEAST_MODEL = 6
 LEAST_TITLE = 10
 """Characters of a title that are shown on the narrowest terminal."""
 _ID = re.compile(r"\d{4}-\d\d-\d\d-.+-[0-9a-f]{4}")
@@ -138,27 +138,42 @@ def _fits(item: dict[str, object], status: Sequence[str] | None, days: float | N
 
 
 def _lines(rows: Sequence[dict[str, object]]) -> list[str]:
-    """Return a table as wide as the terminal; the title takes what room is left."""
-    ends = Counter(_end(item) for item in rows)
-    cells = [_cells(item, short=ends[_end(item)] == 1) for item in rows]
-    lines = table(("id", "began", "status", "time", "model", "cost"), cells, MAX_CELL).split("\n")
+    """Return a table as wide as the terminal: the title takes what is left, the model's name gives where it must."""
+    from rich.cells import set_cell_size
+
+    head = ("id", "began", "status", "time", "cost", "model")
+    names = [str(item["id"]) for item in rows]
+    cells = [[_short(name, names), *_cells(item)] for name, item in zip(names, rows, strict=True)]
+    *others, longest = (max(len(str(row[column])) for row in [head, *cells]) for column in range(len(head)))
+    columns = shutil.get_terminal_size().columns
+    left = columns - sum(others) - 2 * len(head) - LEAST_TITLE
+    model = min(longest, max(left, LEAST_MODEL))
+    cells = [[*row[:-1], clean_line(row[-1], model)] for row in cells]
+    lines = table(head, cells).split("\n")
     width = max(map(len, lines))
-    room = max(shutil.get_terminal_size().columns - width - 2, LEAST_TITLE)
-    titles = ["title", *(clean_line(item["title"], room) for item in rows)]
-    return [f"{line.ljust(width)}  {title}".rstrip() for line, title in zip(lines, titles, strict=True)]
+    titles = ["title", *(clean_line(item["title"], columns) for item in rows)]
+    room = max(columns - width - 2, LEAST_TITLE)
+    return [
+        f"{line.ljust(width)}  {set_cell_size(title, room)}".rstrip() for line, title in zip(lines, titles, strict=True)
+    ]
 
 
-def _end(item: dict[str, object]) -> str:
-    """Return the digits that an id ends with, or the whole id where it has another form."""
-    return str(item["id"]).rpartition("-")[2] if _ID.fullmatch(str(item["id"])) else str(item["id"])
+def _short(name: str, names: Sequence[str]) -> str:
+    """Return the shortest end, or beginning, that names this run and no other; at least the digits of an id."""
+    least = 4 if _ID.fullmatch(name) else min(len(name), 8)
+    for length in range(least, len(name)):
+        for part in (name[-length:], name[:length]):
+            if sum(part in other for other in names) == 1:
+                return part
+    return name
 
 
-def _cells(item: dict[str, object], *, short: bool) -> list[object]:
+def _cells(item: dict[str, object]) -> list[object]:
     cost, took = item.get("cost"), item.get("seconds")
     money = dollars(cost) if isinstance(cost, float) else "$?" if "cost" in item else "?"
     time = clock(took) if isinstance(took, float) else "?"
     began = str(item.get("started", ""))[:10]
-    return [_end(item) if short else item["id"], began, item["status"], time, item.get("model", ""), money]
+    return [began, item["status"], time, money, clean_line(item.get("model", ""), MAX_CELL)]
 
 
 def _check_removable(item: RunDir) -> None:

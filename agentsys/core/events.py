@@ -10,6 +10,7 @@ from typing import Literal, TextIO, get_args
 
 EventType = Literal[
     "run.started",
+    "run.estimated",
     "run.finished",
     "stage.started",
     "stage.finished",

@@ -39,7 +39,7 @@ REMOVED = {
 }
 """Settings of earlier versions, and what to do about each. Those that a stored run holds are passed over."""
 
-_OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR", "NOUGAT_PYTHON"})
+_OTHER_VARIABLES = frozenset({"RAISE", "CACHE_DIR", "NOUGAT_PYTHON", "MCP_TOKEN"})
 MOST_SHOWN = 20
 _NOT_STORED = frozenset({"display", "runs_dir", "stop_after"})
 """How it is shown, where it lies and where it pauses may differ at each start of the same run."""

@@ -6,8 +6,9 @@ import re
 
 from agentsys_sandbox.text import clean_text
 
-_MARKDOWN = re.compile(r"([\\`*\[\]<>|~$&@]|(?<!\w)_|_(?!\w)|^[#+=-]|^\d+(?=[.)](?:\s|$)))")
-_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"}
+_MARKDOWN = re.compile(r"([\\`*\[\]<>|~$&@]|(?<!\w)_|_(?!\w)|^[#=]|^[+-](?!\d)|^\d+(?=[.)](?:\s|$)))")
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;", "\\": "&#92;"}
+"""A doubled backslash before a bracket opens a formula in notebooks."""
 _PLAIN = re.compile(r"[A-Za-z0-9 ._/]")
 
 

@@ -16,16 +16,10 @@ RESULTS = "results"
 """Folder that the run fills; what lies in it before the run is no source."""
 PAGES = frozenset({"PAPER_MAP.md", "paper_map.json", "AUDIT.md", STATUS})
 """What agentsys says of a delivered repository. It is no part of what is verified: no program may read it there."""
-_KEPT = (
-    "contracts.json",
-    "entries.json",
-    "findings.json",
-    "reviews.json",
-    "units.json",
-    "verdicts.json",
-    "cells.jsonl",
-)
-RECORD = frozenset({*(f"claims/{name}" for name in _KEPT), "claims/evaluate.py", "claims/rows/", "claims/standalone/"})
+_TABLES = ("contracts", "entries", "findings", "reviews", "units", "verdicts")
+_KEPT = (*(f"{name}.json" for name in _TABLES), "cells.jsonl", "README.md")
+_KEPT_FOLDERS = ("claims/rows/", "claims/pages/")
+RECORD = frozenset({*(f"claims/{name}" for name in _KEPT), *_KEPT_FOLDERS, "claims/evaluate.py", "claims/standalone/"})
 """The record of the claims in a repository: the paper's numbers stand there as what is to be shown."""
 _OF_CLAIMS = re.compile(r"claims/(?:evaluate|(?:check_)?c\d{1,3}|standalone/\w+)\.py")
 """Programs of the claims: written after the code was verified, audited and run apart from it."""
@@ -66,7 +60,7 @@ def source_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
 def is_source(name: str) -> bool:
     """True for files that belong to the repository itself, not to what a run or a tool left in it."""
     parts = name.split("/")
-    if name in PAGES or name in RECORD or name.startswith("claims/rows/") or _OF_CLAIMS.fullmatch(name):
+    if name in PAGES or name in RECORD or name.startswith(_KEPT_FOLDERS) or _OF_CLAIMS.fullmatch(name):
         return False
     if parts[0] == RESULTS and not parts[-1].startswith("."):
         return False

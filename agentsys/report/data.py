@@ -18,7 +18,8 @@ from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord
 from agentsys.core.tree import read_tree
 from agentsys.plan.scale import configuration, expected_seconds, is_paper_scale
-from agentsys.report.claims import ClaimRow, read_claims
+from agentsys.report.claim_reading import read_claims
+from agentsys.report.claims import ClaimRow
 from agentsys.report.reading import Problems, read_bytes, read_json, read_model, read_text, walk_files
 from agentsys.verify.compare import compare, larger_scale
 from agentsys.verify.fidelity.dodged import Dodge, find_dodges

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from agentsys.core.artifacts import FileSpec, Plan, Verdict
 from agentsys.core.text import code, fence, md, mermaid
-from agentsys.report import claims, facts, ledger
-from agentsys.report.claims import ClaimRow
+from agentsys.report import claim_page, claims, facts, ledger
 from agentsys.report.data import ReportData, RoundData
 from agentsys.report.verdict import headline, next_command
 
 MAX_DIAGNOSTICS = 8
 MAX_NODES = 40
 MAX_ROUNDS = 12
+PLOT = "claim-plot"
+"""Language of a fenced block in whose place a page shows the plot of the claim that it names."""
 
 
 def markdown(data: ReportData, *, charts: bool = True) -> str:
@@ -23,7 +24,7 @@ def markdown(data: ReportData, *, charts: bool = True) -> str:
         f"**{md(headline(data), 600)}**",
         *_scoreboard(data),
         _table(("", ""), [(md(name), md(value)) for name, value in facts.overview(data)]),
-        *(part for row in data.claims for part in _claim(row)),
+        *_claims(data, charts),
         *_list("Requirements without owner or evidence", ledger.open_words(data)),
         *_list("Swallowed or kept from a check", ledger.dodged_words(data)),
         *_not_reproduced(data),
@@ -51,30 +52,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _scoreboard(data: ReportData) -> list[str]:
     if not data.claims:
         return []
-    rows = [[md(cell, 300) for cell in claims.cells_of(row)] for row in data.claims]
-    return [f"## Claims: {md(claims.scoreboard(data.claims))}", _table(claims.HEAD, rows)]
+    head = f"## Claims: {md(claims.scoreboard(data.claims))}"
+    return [head, claim_page.table(claims.HEAD, [claims.cells_of(row) for row in data.claims])]
 
 
-def _claim(row: ClaimRow) -> list[str]:
-    """A claim in full: the paper's words, what was agreed before the code, what was found, how to do it again."""
-    from agentsys.verify.claims.standalone.verdict import REASONS
-
-    rows = [
-        ("the paper's words", md(f"{row.text} ({row.place})", 1500)),
-        ("verdict", md(row.verdict or "not judged")),
-        (
-            "because",
-            md("; ".join([*(REASONS.get(code_, code_) for code_ in row.reasons), *([row.why] * bool(row.why))])),
-        ),
-        ("accepted if", code(row.accept) if row.accept else ""),
-        ("refuted if", code(row.falsify) if row.falsify else ""),
-        ("must fail", md(row.control, 600)),
-        ("contract", code(row.contract)),
-        ("amended", md("; ".join(row.amendments), 600)),
-        ("took", f"{row.cells} cells, {row.cpu_seconds:.1f} CPU s" if row.cells else ""),
-        ("last command", code(row.command) if row.command else ""),
-    ]
-    return [f"### Claim {md(row.claim)}", _table(("", ""), [each for each in rows if each[1]])]
+def _claims(data: ReportData, charts: bool) -> list[str]:
+    """A page a claim. A plot is a link to its file, or in the page for browsers a block that holds its claim's name."""
+    parts: list[str] = []
+    for row in data.claims:
+        file = claim_page.plot_file(row.claim)
+        plot = f"![plot of claim {row.claim}](claims/{file})" if (data.path / "claims" / file).is_file() else ""
+        if not charts:
+            plot = fence(row.claim, PLOT)
+        parts += [f"### Claim {md(row.claim)}: {md(row.verdict or 'not judged')}", *claim_page.body(row, plot)]
+    return parts
 
 
 def _not_reproduced(data: ReportData) -> list[str]:

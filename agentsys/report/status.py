@@ -1,6 +1,6 @@
-"""What a delivered repository says of itself: `status.json`, and a block at the top of its pages.
+"""What a delivered repository says of itself: `status.json`, a block at the top of its pages, and a page a claim.
 
-Both are written by agentsys when a run has ended, however it ended. No program of the repository is given them to read
+They are written by agentsys when a run has ended, however it ended. No program of the repository is given them to read
 (`core.tree`), and whatever else stands between the markers is replaced.
 """
 
@@ -15,8 +15,11 @@ from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rundir import RunDir
 from agentsys.core.text import code, fence, md
 from agentsys.core.version import agentsys_version
+from agentsys.plan.claims.freezing import FOLDER as CLAIMS
 from agentsys.plan.workspace import code_hash
 from agentsys.report import ledger
+from agentsys.report.claim_files import INDEX, PAGES, write_pages
+from agentsys.report.claim_plot import draw_plots
 from agentsys.report.data import ReportData, collect
 from agentsys.report.ending import code_of
 from agentsys.report.facts import claim_words, grade_words, numbers_note, release_words
@@ -54,8 +57,18 @@ def write_status(run: RunDir) -> None:
         elif file.is_file() and file.stat().st_size <= MAX_PAGE:
             text = file.read_text(encoding="utf-8", errors="surrogateescape")
             write_atomic(file, with_block(text, BLOCK, body).encode("utf-8", "surrogateescape"))
-    written = [name for name in (STATUS, *MARKED) if (run.repo / name).is_file()]
+    written = [name for name in (STATUS, *MARKED) if (run.repo / name).is_file()] + _pages(run, data)
     GitRepo(run.repo).commit_files(written, f"Status: {word}")
+
+
+def _pages(run: RunDir, data: ReportData) -> list[str]:
+    """Write a page a claim into run and repository; return what is to be committed. The contracts went there first."""
+    if not (run.repo / CLAIMS).is_dir() or not data.claims:
+        return []
+    plots = draw_plots(run)
+    for folder in (run.claims, run.repo / CLAIMS):
+        write_pages(folder, data.record.title, data.claims, plots)
+    return [f"{CLAIMS}/{INDEX}", f"{CLAIMS}/{PAGES}"]
 
 
 def _word(data: ReportData) -> str:

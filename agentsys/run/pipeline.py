@@ -186,6 +186,8 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
         recorder.end(_after_reading(run))
         return
     await _clean_up(events, settings.docker_hosts)
+    if settings.replay is None:
+        _say_estimate(run, settings, events)
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
     team = assemble(run, recorder.record, settings, events, deadline)
     recorder.meter = team.usage
@@ -242,6 +244,18 @@ def _say_doubts(run: RunDir, events: EventLog) -> None:
         events.emit("warning", message=f"reading: {line}")
     if len(lines) > DOUBTS:
         events.emit("warning", message=f"reading: {len(lines) - DOUBTS} more doubts; `agentsys read -v` names them all")
+
+
+def _say_estimate(run: RunDir, settings: Settings, events: EventLog) -> None:
+    """Say what the rest may cost before money is spent on it."""
+    from agentsys.run.estimate import estimate_run
+
+    due = estimate_run(run, settings)
+    words = f"{due.line()}; `agentsys estimate {run.path.name}` says more"
+    events.emit("run.estimated", message=words, due=due.as_data())
+    if settings.budget is not None and due.money is not None and settings.budget < due.money.low:
+        least = f"${due.money.low:.2f}"
+        events.emit("warning", message=f"the budget of ${settings.budget:g} is less than the least estimate, {least}")
 
 
 def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:

@@ -19,8 +19,8 @@ from agentsys.verify.claims.celllog import CellLog
 def amend(run: RunDir, claim: str, *, seeds: int | None, horizon: float | None, reason: str) -> None:
     """Put an amendment behind a claim's contract, in the run and in the repository's git.
 
-    `pipeline.resume` then runs the cells that are missing, and judges anew. The same amendment again adds none: what the
-    budget was too small for is run.
+    `pipeline.resume` then runs the cells that are missing, and judges anew. The same amendment again adds
+    nothing; what the budget was too small for is run then.
 
     Args:
         horizon: how far the contract's axis is swept at least.

@@ -97,7 +97,7 @@ def test_contracts_lie_beside_the_claims_frozen_and_in_their_words(
     contracts = Contracts.model_validate_json(Path("found/contracts.json").read_bytes())
     assert [contracts.current(f"C{n}").text for n in (1, 2, 3)] == [str(ROW["text"]).replace("69.83", "69.86")] * 3
     shown = capsys.readouterr().out
-    assert "accept: mean quantity accuracy, method ours, low 68.8, high 70.9" in shown
+    assert "accept: the mean of accuracy of ours with its 95 % interval is between 68.8 and 70.9" in shown
     assert f"contract {contracts.current('C1').hash[:12]}" in shown
 
 

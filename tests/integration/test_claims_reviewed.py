@@ -42,6 +42,8 @@ def test_a_given_claim_that_is_wrong_is_falsified_where_checker_and_review_agree
     review = json.loads((folder / "repo" / "claims" / "reviews.json").read_text())["C1"]
     lines = {row["item"]: row["line"] for row in review["items"]}
     assert set(lines) == {"row 1", "settings", "control", "computed"} and all(lines.values())
+    rounds = sorted(path.name for path in (folder / "rounds").iterdir() if path.is_dir())
+    assert rounds == ["01", "replay"], "the record of the claims is no part of what is verified"
 
 
 def test_an_empty_or_partial_review_holds_the_falsification_back(tmp_path: Path, backend: str) -> None:

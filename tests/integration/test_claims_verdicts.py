@@ -47,8 +47,11 @@ async def test_a_verified_run_delivers_a_verdict_a_claim_that_a_stranger_evaluat
     assert len(rows) == 3 * 2 + 7 * 3 * 2 and {row["exit_code"] for row in rows} == {0}
     assert all(row["sha256"] and row["command"][:2] == ["python", f"claims/{row['claim'].lower()}.py"] for row in rows)
     assert (run.repo / "claims" / "c1.py").read_text() == LAST_VALUE
-    record = [file.relative_to(run.repo).as_posix() for file in (run.repo / "claims").rglob("*") if file.is_file()]
-    assert record and not [path for path in record if is_source(path)], "the verified code is what it was"
+    written = [file.relative_to(run.repo).as_posix() for file in (run.repo / "claims").rglob("*") if file.is_file()]
+    assert [name for name in written if is_source(name)] == [], "the verified code may not change by its claims"
+    assert [folder.name for folder in sorted(run.rounds.iterdir()) if folder.is_dir()] == ["01", "replay"]
+    page = (run.repo / "claims" / "pages" / "c1.md").read_text()
+    assert "| claim | 91 | 91.0027 |" in page and "- the paper: “the last corrected value is 91.0" in page
     status = call("git", "-C", str(run.repo), "status", "--porcelain")
     assert status.stdout == "" and result.record.release == "yes"
 

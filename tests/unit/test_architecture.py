@@ -33,11 +33,17 @@ FENCES = {
     "numpy": ("agentsys.verify.claims.standalone",),
     "scipy": ("agentsys.verify.claims.standalone",),
     "pint": ("agentsys.verify.claims.units",),
+    "matplotlib": ("agentsys.report.claim_plot",),
+    "trackio": ("agentsys.report.export",),
+    "rocrate": ("agentsys.report.export",),
+    "nbformat": ("agentsys.report.export",),
+    "mcp": ("agentsys.cli.mcp",),
 }
 """Third-party package -> the only places that may import it."""
 
 PROCESS_STARTERS = {
     "agentsys.cli.doctor.host": "asks the type checker that agentsys brings along for its version",
+    "agentsys.cli.mcp.jobs": "runs this very program for another agent, so that the work can be cancelled",
     "agentsys.cli.release": "fetches wheels and builds the image of a release, where the user asks for it",
     "agentsys.paper.pdf.process": "reads a PDF, or formulas with nougat, in a child process with limits",
     "agentsys.core.gitrepo": "runs git in the generated repository, with hooks and filters off",
@@ -61,7 +67,7 @@ PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 
 HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
-    "numpy", "scipy", "pint",
+    "numpy", "scipy", "pint", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
 )  # fmt: skip
 
 
@@ -70,7 +76,7 @@ def modules() -> dict[str, Path]:
     """Every module of the three packages: dotted name -> file."""
     found: dict[str, Path] = {}
     for package, root in SOURCE_ROOTS.items():
-        for file in sorted((root / package).rglob("*.py")):
+        for file in sorted(path for path in (root / package).rglob("*.py") if path.is_file()):
             parts = file.relative_to(root).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
     return found
@@ -127,7 +133,7 @@ def within(name: str, *places: str) -> bool:
 def project_files() -> list[Path]:
     """Every Python file that is written by hand: sources, tests, benchmarks; neither examples nor test data."""
     folders = [root / package for package, root in SOURCE_ROOTS.items()] + [ROOT / "tests", ROOT / "benchmarks"]
-    files = [file for folder in folders for file in folder.rglob("*.py")]
+    files = [file for folder in folders for file in folder.rglob("*.py") if file.is_file()]
     data = (ROOT / "tests" / "fixtures", ROOT / "tests" / "truth")
     return [file for file in files if not any(folder in file.parents for folder in data)]
 
@@ -189,7 +195,7 @@ def test_exactly_one_module_imports_the_docker_sdk() -> None:
 
 def test_the_folder_list_is_the_list_of_rooms() -> None:
     found = {path.name.removesuffix(".py") for path in (ROOT / "agentsys").iterdir() if path.name != "__pycache__"}
-    assert found - {"__init__", "__main__"} == set(ROOMS)
+    assert found - {"__init__", "__main__", "py.typed"} == set(ROOMS)
     assert len(ROOMS) <= 12
 
 

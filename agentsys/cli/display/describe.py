@@ -154,6 +154,7 @@ def _started(data: Data) -> str:
 
 _WORDS: dict[str, Callable[[Data], str]] = {
     "run.started": _run_started,
+    "run.estimated": _problem("estimate"),
     "run.finished": _run_finished,
     "stage.started": _stage_started,
     "stage.finished": _stage_finished,

@@ -22,7 +22,7 @@ REFRESHES = 2
 """Redraws a second."""
 STYLES = {"passed": "green", "done": "green", "running": "bold", "waiting": "dim"}
 STOPPING = "stopping in order, Ctrl-C once more stops at once; "
-LASTING = frozenset({"warning", "limit.reached"})
+LASTING = frozenset({"run.estimated", "warning", "limit.reached"})
 """Events that stay on the screen above the table."""
 
 

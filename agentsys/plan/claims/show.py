@@ -9,7 +9,7 @@ from agentsys.core.text import clean_line
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.claim import Claim, Claims, Quote, Target
 from agentsys.plan.claims.contract import Contract
-from agentsys.plan.claims.rule import AllOf, Fails, Rule
+from agentsys.plan.claims.words import rule_words
 
 _LONG = 2000
 
@@ -67,7 +67,7 @@ def _claim(claim: Claim) -> Iterator[str]:
 def _contract(contract: Contract) -> Iterator[str]:
     for name, rule in (("accept", contract.accept), ("falsify", contract.falsify)):
         if rule is not None:
-            yield f"    {name}: {clean_line(_rule(rule), 400)}"
+            yield f"    {name}: {clean_line(rule_words(rule), 400)}"
     if contract.control is not None:
         yield f"    control: {clean_line(contract.control.what, 300)}"
     for missing in contract.missing:
@@ -75,15 +75,6 @@ def _contract(contract: Contract) -> Iterator[str]:
     for silent in contract.silent:
         yield f"    the paper does not say: {clean_line(silent, 300)}"
     yield f"    contract {contract.hash[:12]}"
-
-
-def _rule(rule: Rule) -> str:
-    if isinstance(rule, Fails):
-        return f"fails: {_rule(rule.rule)}"
-    if isinstance(rule, AllOf):
-        return "; and ".join(_rule(one) for one in rule.rules)
-    rows = rule.model_dump(mode="json", exclude_defaults=True).items()
-    return f"{rule.type} " + ", ".join(f"{name} {value}" for name, value in rows)
 
 
 def _quote(quote: Quote) -> str:

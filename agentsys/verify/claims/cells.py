@@ -10,11 +10,13 @@ from typing import Literal
 
 from agentsys.core.files import sha256_bytes
 from agentsys.plan.claims.contract import SEEDS, Contract
-from agentsys.plan.claims.rule import Difference, Mean, Ratio, StatisticRule, Test, axis_of, parts
+from agentsys.plan.claims.rule import Difference, Mean, Ratio, Slope, StatisticRule, Test, axis_of, parts
 
 Case = Literal["main", "control", "degenerate"]
 MOST_CELLS = 20_000
 """Cells of one claim; a contract that asks for more is not run."""
+TAIL = 4
+"""Points that the upper half of an axis needs for a slope."""
 _DOUBLINGS = 9
 _SMALLER = (16, 4, 1)
 """A scale that is no axis of a rule is climbed in these steps."""
@@ -140,7 +142,20 @@ def _axis(contract: Contract) -> tuple[str, tuple[str, ...]]:
         least = horizon.at_least
         swept = [least] if values else [least / 2**k for k in range(_DOUBLINGS + 1) if least < 8 or least / 2**k >= 1]
         values |= {value: _text(value, least) for value in swept}
+    if any(isinstance(rule, Slope) and rule.axis == axis for rule in _rules(contract)):
+        values = _dense(values)
     return axis, tuple(dict.fromkeys(values[value] for value in sorted(values)))
+
+
+def _dense(values: Mapping[float, str]) -> dict[float, str]:
+    """Put points between those of an axis to which a slope is fitted, where its upper half has too few of them."""
+    points = sorted(values)
+    if len(points) < 2 or points[0] <= 0 or sum(one >= math.sqrt(points[0] * points[-1]) for one in points) >= TAIL:
+        return dict(values)
+    between = [math.sqrt(one * other) for one, other in itertools.pairwise(points)]
+    whole = all(point == int(point) for point in points)
+    more = {float(round(one)): str(round(one)) for one in between} if whole else {one: f"{one:.6g}" for one in between}
+    return {**more, **values}
 
 
 def _scales(contract: Contract) -> dict[str, float]:

@@ -39,10 +39,13 @@ def small_cells(climb: Climb) -> tuple[Cell, ...]:
 def compared(ours: Rows, theirs: Rows, *, deterministic: bool) -> Agreement:
     """Compare what both computed: value by value, or where chance is in it the means over seeds.
 
+    Instances of one call are found by their number or name, whatever the key is called that holds it.
+
     Args:
         deterministic: there is no chance in it: each value must agree.
     """
-    mine, other = _values(ours), _values(theirs)
+    given = _common(ours) & _common(theirs)
+    mine, other = _values(ours, given), _values(theirs, given)
     counted = 0
     for key in sorted(mine.keys() & other.keys()):
         seeds = sorted(mine[key].keys() & other[key].keys())
@@ -53,20 +56,28 @@ def compared(ours: Rows, theirs: Rows, *, deterministic: bool) -> Agreement:
         if all(_close(*pair) for pair in pairs) or (not deterministic and _same_mean(pairs)):
             continue
         means = [statistics.fmean(column) for column in zip(*pairs, strict=True)]
-        where = ";".join(f"{name}={value}" for name, value in key[0])
+        where = ";".join(f"{name}={value}" if name else value for name, value in key[0])
         words = f"`{key[2]}` of `{key[1]}` at `{where}`: {means[0]:.6g}, and {means[1]:.6g} by the checker"
         return Agreement("disagrees", words)
     return Agreement("agrees") if counted else Agreement("absent", "the checker computes none of the quantities")
 
 
-def _values(rows: Rows) -> dict[Key, dict[int, float]]:
+def _common(rows: Rows) -> set[str]:
+    """Return the keys that every setting has."""
+    main = [set(setting) for setting in rows.settings if CASE not in setting]
+    return set[str].intersection(*main) if main else set()
+
+
+def _values(rows: Rows, given: set[str]) -> dict[Key, dict[int, float]]:
     found: dict[Key, dict[int, float]] = {}
     for number in range(len(rows.value)):
         setting = rows.settings[int(rows.setting[number])]
         if CASE in setting:
             continue
         names = rows.methods[int(rows.method[number])], rows.quantities[int(rows.quantity[number])]
-        key = (tuple(sorted(setting.items())), *names, rows.units[int(rows.unit[number])])
+        beyond = sorted(setting.keys() - given)
+        named = [(key, setting[key]) for key in sorted(given)] + [("", setting[key]) for key in beyond]
+        key = (tuple(named), *names, rows.units[int(rows.unit[number])])
         found.setdefault(key, {})[int(rows.seed[number])] = float(rows.value[number])
     return found
 

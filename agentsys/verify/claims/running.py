@@ -22,7 +22,7 @@ from agentsys_sandbox.base import REPO, WORK
 from agentsys_sandbox.spec import ExecResult, Outcome
 
 OUT = f"{WORK}/rows/cell.csv"
-MAX_ROWS = 8 << 20
+MAX_ROWS = 64 << 20
 """Bytes of one cell's rows."""
 CELLS_EACH = 6
 USED_UP = "the budget for claims is used up"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .frame import CONTROL, DEGENERATE, MAIN, Conversions, Document, Sample, converted, of_case
-from .outcome import Outcome
+from .outcome import HOLDS, Outcome
 from .rows import Ints, Rows
 from .rules import evaluate_rule, statistics_of
 from .statistics import Undecided
@@ -20,6 +20,7 @@ COUNTED = "counted"
 PADDING = "padding"
 _BASELINE_SHARE = 0.05
 _BASELINE_SPREADS = 3.0
+_OF_SIZE = frozenset({"horizon_short", "seeds_missing", "below_scale", "grid_incomplete"})
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def judge(contract: Document, rows: Rows, findings: Mapping[str, Any], conversio
         needs_degenerate=contract["degenerate"] is not None,
         has_rules=has_rules,
         has_rows=bool(len(main)),
-        flaws=tuple(_flaws(contract, rows, main, scale, conversions)) if outcomes else (),
+        flaws=_beside(outcomes, contract, _flaws(contract, rows, main, scale, conversions)) if outcomes else (),
         undecided=tuple(dict.fromkeys(open_codes)),
-        small=tuple(_small(contract, rows, main, scale)) if outcomes else (),
+        small=_beside(outcomes, contract, _small(contract, rows, main, scale)) if outcomes else (),
         checker=str(findings.get("checker", "absent")),
         reviewer=str(findings.get("reviewer", "absent")),
         contradicted=bool(findings.get("contradicted", False)),
@@ -75,6 +76,12 @@ def judge(contract: Document, rows: Rows, findings: Mapping[str, Any], conversio
         missing=bool(contract["missing"]),
     )
     return Judged(claim, decide(evidence), outcomes, scale)
+
+
+def _beside(outcomes: Mapping[str, Outcome], contract: Document, codes: Iterator[str]) -> tuple[str, ...]:
+    """What spoils the rows; a counterexample that was confirmed exactly needs neither more rows nor a larger scale."""
+    found = contract["falsify"]["type"] == "witness" and _state(outcomes, "falsify") == HOLDS
+    return tuple(code for code in codes if not found or code not in _OF_SIZE)
 
 
 def _state(outcomes: Mapping[str, Outcome], name: str) -> str:

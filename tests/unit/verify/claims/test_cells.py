@@ -23,9 +23,7 @@ def numbers(**more: Any) -> Contract:
         accept={**slope, "low": -1.1, "high": -0.9},
         falsify={"type": "fails", "rule": {**slope, "low": -1.3, "high": -0.7}},
         baselines=[],
-        toy_below={"n": 16},
-        horizon={"axis": "n", "at_least": 512},
-        **more,
+        **{"toy_below": {"n": 16}, "horizon": {"axis": "n", "at_least": 512}, **more},
     )
 
 
@@ -37,7 +35,19 @@ def test_an_axis_is_swept_in_doublings_up_to_its_horizon_and_every_scale_counts(
 
 
 def test_the_papers_grid_of_an_axis_is_kept_and_its_horizon_added() -> None:
-    assert settings(numbers(grid={"n": ["32", "8"]})) == [[{"n": "8"}], [{"n": "32"}], [{"n": "512"}]]
+    assert settings(numbers(grid={"n": ["32", "8"]})) == [[{"n": n}] for n in ("8", "16", "32", "128", "512")]
+
+
+@pytest.mark.parametrize(
+    ("grid", "swept"),
+    [
+        (["16", "32", "64", "128", "256"], [16, 23, 32, 45, 64, 91, 128, 181, 256]),
+        (["1", "2", "4", "8", "16", "32", "64"], [1, 2, 4, 8, 16, 32, 64]),
+    ],
+)
+def test_a_slope_gets_points_between_those_of_a_short_grid_which_all_stay(grid: list[str], swept: list[int]) -> None:
+    made = numbers(grid={"n": grid}, horizon={"axis": "n", "at_least": int(grid[-1])})
+    assert [int(dict(level[0].setting)["n"]) for level in climb(made).levels] == swept
 
 
 def test_a_scale_over_which_a_mean_would_average_takes_the_place_of_the_smaller_one() -> None:

@@ -46,6 +46,13 @@ def test_what_cannot_be_compared_is_no_agreement(tmp_path: Path, theirs: list[Li
     assert said(tmp_path, [(0, "n=2", "a", 1.0)], theirs).state == "absent"
 
 
+def test_instances_of_one_call_are_found_by_their_number_whatever_its_key_is_called(tmp_path: Path) -> None:
+    ours: list[Line] = [(0, f"n=2;k={k}", "a", 1.0 * k) for k in (1, 2)]
+    assert said(tmp_path, ours, [(0, f"n=2;instance={k}", "a", 1.0 * k) for k in (1, 2)], sure=True).state == "agrees"
+    other = said(tmp_path, ours, [(0, f"n=2;instance={k}", "a", 3.0 * k) for k in (1, 2)], sure=True)
+    assert other == Agreement("disagrees", "`v` of `a` at `n=2;1`: 1, and 3 by the checker")
+
+
 def test_another_unit_is_not_compared(tmp_path: Path) -> None:
     rows: list[Line] = [(0, "n=2", "a", 1.0)]
     assert said(tmp_path, rows, rows, sure=True, unit="ms").state == "absent"

@@ -113,6 +113,25 @@ def test_a_counterexample_counts_only_where_exact_arithmetic_confirms_it(tmp_pat
     assert outcome(tmp_path, WITNESS, [*lines, (0, "n=1", "exact", "3/2")], sure=True).state == "holds"
 
 
+def test_a_confirmed_counterexample_needs_neither_the_whole_horizon_nor_the_real_scale(tmp_path: Path) -> None:
+    agreed = contract(
+        kind="bound",
+        domain="for all n",
+        deterministic=True,
+        seeds=1,
+        accept={**BOUND, "quantity": "v", "tried": 3},
+        falsify={**WITNESS, "quantity": "v"},
+        baselines=[],
+        toy_below={"n": 64},
+        horizon={"axis": "n", "at_least": 64},
+    )
+    kept: list[Line] = [(0, f"n={n}", "a", "1/2") for n in (1, 2, 4, 8)]
+    broken: list[Line] = [(0, "case=control;n=1", "a", "5/2"), (0, "n=16", "a", "3/2"), (0, "n=16", "exact", "3/2")]
+    found = judged(tmp_path, agreed, [*kept, *broken]).decision
+    assert (found.verdict, found.reasons) == ("falsified", ("contradicts",))
+    assert "horizon_short" in judged(tmp_path, agreed, [*kept, broken[0]]).decision.reasons
+
+
 def test_a_bound_that_floats_break_by_rounding_is_not_broken(tmp_path: Path) -> None:
     lines = steps(lambda n: 0.1 + 0.2 + 0.7 if n == 2 else 0.5, 60)
     lines[1] = (0, "n=2", "a", 1 + 2**-52)

@@ -1,0 +1,1 @@
+"""The tools of agentsys for other agents, by the Model Context Protocol."""
