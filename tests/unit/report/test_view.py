@@ -152,6 +152,15 @@ def test_a_picture_is_served_only_where_it_is_one(run: RunDir) -> None:
     assert real.headers["content-type"] == "image/png" and real.content.startswith(b"\x89PNG")
 
 
+def test_a_plot_is_a_document_that_may_do_nothing_and_no_other_file_is_served_as_one(same: RunDir) -> None:
+    browser = reader(same.path.parent)
+    [address] = [source for source in Seen(browser.get(f"{RUN}/claim/C1").text).sources if "/plot/" in source]
+    answer = browser.get(address)
+    assert answer.headers["content-type"].startswith("image/svg+xml") and "<svg" in answer.text
+    assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    assert browser.get(f"{RUN}/plot/run.json").status_code == 404
+
+
 def test_every_link_of_every_page_leads_on(same: RunDir) -> None:
     browser = reader(same.path.parent)
     waiting, seen = ["/", "/view.css", "/view.js"], set[str]()
