@@ -15,7 +15,7 @@
 
   // The one file: a link into something folded opens it.
   const open = () => {
-    const goal = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const goal = document.querySelector(":target");
     for (let at = goal; at; at = at.parentElement) { if (at.tagName === "DETAILS") { at.open = true; } }
     if (goal) { goal.scrollIntoView(); }
   };
