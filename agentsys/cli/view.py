@@ -17,7 +17,10 @@ NEEDED = ("starlette", "uvicorn")
 
 def view(
     run: Annotated[
-        str, typer.Argument(help="A run, or a folder of runs; all runs by default.", metavar="RUN|FOLDER")
+        str,
+        typer.Argument(
+            help="A run, or a folder of runs; all runs by default.", metavar="RUN|FOLDER", autocompletion=opt.run_ids
+        ),
     ] = "",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
     runs_dir: opt.RunsDir = None,
