@@ -189,6 +189,7 @@ def serve(place: Path, port: int, tell: Callable[[str], None]) -> None:
             lifespan="off",
             ws="none",
             http="h11",
+            loop="asyncio",
             server_header=False,
             timeout_graceful_shutdown=1,  # a browser that keeps its connection must not keep the server
         )
