@@ -28,6 +28,7 @@ from agentsys.cli.reproduce import reproduce
 from agentsys.cli.resume import resume
 from agentsys.cli.runs import runs
 from agentsys.cli.sandbox import sandbox
+from agentsys.cli.view import view
 from agentsys.core.errors import AgentsysError
 
 EXIT_CODE_TABLE = """\b
@@ -79,6 +80,7 @@ for _command, _words in (
     (estimate, "Say what a run may cost."),
     (resume, "Go on with a run that stopped."),
     (report, "Show the report of a run."),
+    (view, "Show runs in a browser, live and afterwards."),
     (reproduce, "Run the full profile of a delivered repository."),
     (evaluate, "Score any repository as an implementation of a paper."),
     (audit, "Audit a repository, or verify an audit."),

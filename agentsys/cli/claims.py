@@ -159,7 +159,7 @@ def rerun(
 
 def _progress(event: Event) -> None:
     """Show what is being done, one line each, on standard error."""
-    from agentsys.cli.display.describe import describe
+    from agentsys.report.describe import describe
 
     if event["type"] in ("llm.call", "llm.retry", "warning", "limit.reached"):
         typer.echo(describe(event), err=True)

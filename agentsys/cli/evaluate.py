@@ -90,7 +90,7 @@ def evaluate(
 
 def _progress(event: Event) -> None:
     """Show what is being done, one line each, on standard error."""
-    from agentsys.cli.display.describe import describe
+    from agentsys.report.describe import describe
 
     if event["type"] in ("check.started", "sandbox.exec", "llm.call", "llm.retry", "warning", "limit.reached"):
         typer.echo(describe(event), err=True)

@@ -7,6 +7,7 @@ EXAMPLES: dict[str, str] = {
     "estimate": "paper.pdf --model NAME",
     "resume": "7e1f --budget 10",
     "report": "7e1f --format md",
+    "view": "7e1f",
     "reproduce": "7e1f --profile full --data ./data --timeout 12h",
     "evaluate": "./repository --paper paper.pdf --judge NAME",
     "audit": "./repository --out ./audit",

@@ -15,7 +15,7 @@ from agentsys.llm.answer import Said, read
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
 from agentsys.llm.render import CHARS_PER_TOKEN
-from agentsys.llm.sections import section_hashes
+from agentsys.llm.sections import section_hashes, section_texts
 from agentsys.llm.source import Source, tell, tell_retry
 from agentsys.llm.store import Recording, Store
 from agentsys.llm.types import CallKey, Feedback, Prompt, Usage
@@ -132,6 +132,7 @@ class Model:
             raise
         # Nothing is awaited between the answer's arrival and these lines: a cancelled task cannot lose it.
         self._store.write(recording)
+        self._store.keep_sections(section_texts(prompt, hashes))
         line = self._ledger.append(recording)
         told = {"model", "prompt", "cached", "completion", "price", "seconds", "finish", "images"}
         tell(self._events, "llm.call", key, **line.model_dump(include=told))

@@ -52,6 +52,16 @@ def section_hashes(prompt: Prompt) -> dict[str, str]:
     return hashes
 
 
+def section_texts(prompt: Prompt, hashes: dict[str, str]) -> dict[str, str]:
+    """Return the words of each section by its hash.
+
+    Args:
+        hashes: `section_hashes` of this prompt; the sections of words come first there, in the prompt's order.
+    """
+    parts = (*prompt.prefix, *prompt.body)
+    return {digest: part.text for digest, part in zip(hashes.values(), parts, strict=False)}
+
+
 def changed_sections(recorded: dict[str, str], current: dict[str, str]) -> list[str]:
     """Return the names of sections that differ, came or went, in the order of the current prompt.
 

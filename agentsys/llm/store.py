@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -28,6 +28,8 @@ from agentsys.llm.types import CallKey, FinishReason, Reply, Usage
 
 _FILE = re.compile(r"(\d{2,})\.md")
 _ANY = re.compile(r"(\d{2,})(?:\.old-\w+)?\.md")
+PROMPTS = "prompts"
+"""Folder of the sections of prompts: `<hash>.txt`, each once however many calls it was part of."""
 _MAX_NAME = 180
 """Bytes of one folder name; file systems allow 255, and temporary names are longer than the final one."""
 
@@ -92,7 +94,12 @@ def load(path: Path) -> Recording:
 
     Raises: PrerequisiteError if the file is not a recording.
     """
-    text = path.read_bytes().decode("utf-8", "replace")
+    return parsed(path, path.read_bytes())
+
+
+def parsed(path: Path, raw: bytes) -> Recording:
+    """Return the recording that the content of a file is; `load` says the rest."""
+    text = raw.decode("utf-8", "replace")
     head, separator, body = text.removeprefix("---\n").partition("\n---\n")
     number = _ANY.fullmatch(path.name)
     try:
@@ -148,6 +155,13 @@ class Store:
             if match and int(match[1]) >= recording.attempt:
                 old.rename(old.with_name(f"{match[1]}.old-{load(old).id or secrets.token_hex(8)}.md"))
         write_atomic(path, recording.dump())
+
+    def keep_sections(self, texts: Mapping[str, str]) -> None:
+        """Store what was asked, hash of a section -> its words; what is there already stays as it is."""
+        for digest, text in texts.items():
+            path = self.folder / PROMPTS / f"{digest}.txt"
+            if not path.exists():
+                write_atomic(path, text.encode("utf-8", "replace"), durable=False)
 
     def paths(self) -> list[Path]:
         """Return the files of all calls that stand, sorted."""

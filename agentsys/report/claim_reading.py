@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import ConfigDict, Field, RootModel, ValidationError
 
 from agentsys.core.artifacts import Artifact
+from agentsys.core.files import sha256_bytes, write_json
 from agentsys.core.rundir import RunDir
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.claim import Claim, Claims, Quote
@@ -22,6 +23,7 @@ from agentsys.verify.claims.cells import program
 
 _LARGEST_LOG = 64 << 20
 _CASES = ("main", "control", "degenerate")
+BASELINES = "baselines.json"
 Baselined = tuple[float, int] | None
 """Mean of a baseline's rows and how many there are; None where none compares."""
 _IN_UNIT = (Mean, Difference, Limit, MaxError, NoCounterexample, Witness)
@@ -88,6 +90,13 @@ class _Reviews(RootModel[dict[str, _Review]]):
     """`reviews.json`, by claim."""
 
 
+class _Kept(Artifact):
+    """`baselines.json`: claim -> mean and count of each of its baselines, as the rows gave them."""
+
+    of: str = Field(description="SHA-256 of the verdicts that came of the same rows")
+    means: dict[str, tuple[Baselined, ...]] = Field(default={})
+
+
 class _Texts(RootModel[dict[str, str]]):
     """`inputs.json`: artefact -> hash; `entries.json`: claim -> why it has no program or got no further."""
 
@@ -130,12 +139,33 @@ def read_verdicts(run: RunDir, problems: Problems) -> Mapping[str, Verdict]:
     return {row.claim: row for row in stored.verdicts}
 
 
+def keep_baselines(run: RunDir) -> None:
+    """Store the means of the baselines beside the verdicts they belong to: whoever only reads then needs no numpy."""
+    contracts = read_model(run.claims / CONTRACTS, Contracts, Problems())
+    if contracts is not None:
+        means = {name: tuple(rows) for name, rows in _baselines(run, contracts, Problems()).items()}
+        write_json(run.claims / BASELINES, _Kept(of=_judged_by(run), means=means))
+
+
+def _judged_by(run: RunDir) -> str:
+    return sha256_bytes(read_bytes(run.claims / "verdicts.json", Problems()) or b"")
+
+
 def _baselines(run: RunDir, contracts: Contracts, problems: Problems) -> Mapping[str, Sequence[Baselined]]:
     """The measured means of each contract's baselines; the rows are read only where there are baselines."""
+    wanted = {name: contracts.current(name) for name in contracts.claims if contracts.current(name).baselines}
+    kept = read_model(run.claims / BASELINES, _Kept, problems)
+    if (
+        kept is not None
+        and kept.of == _judged_by(run)
+        and all(len(kept.means.get(name, ())) == len(contract.baselines) for name, contract in wanted.items())
+    ):
+        return kept.means
+    if not wanted:
+        return {}
     from agentsys.report.claim_points import baseline_mean, read_rows_of  # loads numpy
 
-    wanted = {name: contracts.current(name) for name in contracts.claims if contracts.current(name).baselines}
-    found = read_rows_of(run, contracts, problems) if wanted else None
+    found = read_rows_of(run, contracts, problems)
     if found is None:
         return {}
     rows, tables = found

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import Artifact
+from agentsys.verify.claims.standalone.reasons import REASONS
 
 HEAD = ("claim", "verdict", "paper", "measured", "interval", "n", "why")
 _ORDER = ("verified", "falsified", "toy", "inconclusive", "contested", "blocked")
@@ -67,6 +68,18 @@ class ClaimRow(Artifact):
     commands: tuple[str, ...] = ()
     """The last of each case; every one stands in `cells.jsonl`."""
 
+    @property
+    def control_words(self) -> str:
+        """What the rule said of the control, on which it must fail."""
+        found = next((line for line in self.lines if line.what == "control"), None)
+        if not self.control or found is None:
+            return "The contract names no control."
+        if not found.says:
+            return f"It was not run. It is to be: {self.control}"
+        means = {"fails": "the rule fails on it, as it must", "holds": "the rule holds on it too: it shows nothing"}
+        value = f": {found.measured} ({found.interval}), n = {found.n}" if found.measured else ""
+        return f"{self.control}: {means.get(found.says, 'the rule does not decide on it')}{value}"
+
 
 def scoreboard(rows: Sequence[ClaimRow]) -> str:
     """Return `3 verified, 1 toy`; of claims without verdict how many there are."""
@@ -83,6 +96,4 @@ def cells_of(row: ClaimRow) -> tuple[str, ...]:
 
 def because(row: ClaimRow) -> str:
     """Return in plain words why a claim has its verdict."""
-    from agentsys.verify.claims.standalone.verdict import REASONS
-
     return "; ".join([*(REASONS.get(code, code) for code in row.reasons), *([row.why] if row.why else [])])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
-from agentsys.core.artifacts import Check, Diagnostic, ExpectedResult, MeasuredResult, PaperPlace
+from agentsys.core.artifacts import Check, Diagnostic, ExpectedResult, Grade, MeasuredResult, PaperPlace
 from agentsys.core.numbers import count, dollars, plural, seconds
 from agentsys.core.text import clean_line
 from agentsys.plan.scale import CHEAP_SECONDS
@@ -14,7 +16,7 @@ from agentsys.report.data import ReportData
 
 Rows = list[tuple[str, ...]]
 
-NUMBERS_HEAD = ("id", "metric", "place", "paper", "measured here", "grade", "scale or reason")
+NUMBERS_HEAD = ("id", "metric", "place", "paper", "measured here", "grade", "note")
 REQUIREMENTS_HEAD = ("id", "requirement", "place", "status", "file", "evidence")
 REPRODUCTIONS_HEAD = ("number", "profile", "state", "started", "seconds", "place", "data, or why it failed")
 CHECKS_HEAD = ("check", "state", "seconds", "exit code", "what it saw", "log")
@@ -28,6 +30,8 @@ def overview(data: ReportData) -> list[tuple[str, str]]:
     rows = [
         ("status", f"{record.status}" + (f" (exit code {record.exit_code})" if record.exit_code is not None else "")),
         ("reason", record.reason),
+        ("checks", checks_words(data)),
+        ("numbers", numbers_words(data)),
         ("left open", ledger.open_line(data)),
         ("evidence", ledger.evidence_words(data)),
         ("planted faults", ledger.mutants_words(data)),
@@ -45,6 +49,31 @@ def overview(data: ReportData) -> list[tuple[str, str]]:
         ("answers", f"replayed from the recording {record.recording}" if record.recording else ""),
     ]
     return [(name, clean_line(value, 300)) for name, value in rows if value]
+
+
+def checks_words(data: ReportData) -> str:
+    """Return how each check of the delivered code ended."""
+    checks = data.verdict.checks if data.verdict is not None else ()
+    return ", ".join(f"{check.name} {check.state.replace('_', ' ')}" for check in checks) or "none was done"
+
+
+def numbers_words(data: ReportData) -> str:
+    """Return how many of the paper's numbers were measured, and how many have each grade; empty without a plan."""
+    if not data.measured:
+        return "the plan names no number of the paper" if data.plan else ""
+    done = [row for row in data.measured if row.measured is not None]
+    if not done:
+        why = data.measured[0].note.removeprefix("not measured: ")
+        return f"none of the paper's {len(data.measured)} was measured here: {why}"
+    return f"{len(done)} of {len(data.measured)} numbers of the paper were measured here: {_grades(done)}"
+
+
+def _grades(done: Sequence[MeasuredResult]) -> str:
+    """Return how many numbers have each grade, best first, apart by scale."""
+    order = get_args(Grade)
+    counts = Counter((not is_full(row), order.index(row.grade), grade_words(row)) for row in done)
+    said = {key: key[2].replace("agrees", "agree") if counts[key] > 1 else key[2] for key in counts}
+    return ", ".join(f"{counts[key]} {said[key]}" for key in sorted(counts))
 
 
 def usage_words(data: ReportData) -> str:
@@ -115,16 +144,36 @@ def no_decisions(data: ReportData) -> str:
 
 
 def numbers(measured: Sequence[MeasuredResult]) -> Rows:
-    """Return the paper's numbers beside the measured ones, each with its grade and the scale of the run."""
+    """Return the paper's numbers beside the measured ones, each with its grade and the mark of its note."""
     rows: Rows = []
+    marks = number_notes(measured)
     for row in measured:
         item = row.expected
         unit = f" {item.unit}" if item.unit else ""
         here = "-" if row.measured is None else f"{row.measured:g}{unit}"
-        said = row.note if row.measured is None else row.scale or row.note
         here += f" (smoke: {row.smoke:g}{unit})" if row.smoke is not None else ""
-        rows.append((item.id, item.metric, place_words(item.place), claim_words(item), here, grade_words(row), said))
+        rows.append(
+            (
+                item.id,
+                item.metric,
+                place_words(item.place),
+                claim_words(item),
+                here,
+                grade_words(row),
+                marks[note_words(row)],
+            )
+        )
     return rows
+
+
+def note_words(row: MeasuredResult) -> str:
+    """Return at which scale a number was measured, or why it was not."""
+    return row.note if row.measured is None else row.scale or row.note
+
+
+def number_notes(measured: Sequence[MeasuredResult]) -> dict[str, str]:
+    """Return the notes of all numbers, each once, with the mark by which a row names it."""
+    return {words: str(mark) for mark, words in enumerate(dict.fromkeys(map(note_words, measured)), 1)}
 
 
 def numbers_note(data: ReportData) -> str:
@@ -170,11 +219,17 @@ def not_reproduced(data: ReportData) -> list[str]:
         rows += [f"{r.id} is unresolved: {r.what}" for r in data.plan.requirements if r.status == "unresolved"]
         if data.full is None and not data.paper_scale:
             small = "only the smoke profile was run; the full one needs"
-            rows += [f"{e.name}: {small}: {e.full}" for e in data.plan.experiments]
+            rows += [f"{e.name}: {small}: {e.full}" for e in data.plan.experiments if not _all_agree(data, e.name)]
             rows += [f"full profile: {words}"] if (words := cheap_full_words(data)) else []
         rows += [f"the paper leaves open: {q.question} Assumed: {q.assumption}" for q in data.plan.questions]
     rows += [f"{row.expected.id} {row.expected.metric}: {row.note}" for row in data.measured if row.measured is None]
     return rows
+
+
+def _all_agree(data: ReportData, experiment: str) -> bool:
+    """True where every number of an experiment is the paper's: what was run of it is no smaller in what counts."""
+    rows = [row.grade for row in data.measured if row.expected.experiment == experiment]
+    return bool(rows) and set(rows) == {"agrees to the printed digits"}
 
 
 def requirements(data: ReportData) -> Rows:

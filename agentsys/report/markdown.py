@@ -8,39 +8,51 @@ from agentsys.core.artifacts import FileSpec, Plan, Verdict
 from agentsys.core.text import code, fence, md, mermaid
 from agentsys.report import claim_page, claims, facts, ledger
 from agentsys.report.data import ReportData, RoundData
-from agentsys.report.verdict import headline, next_command
+from agentsys.report.verdict import check_words, failing, headline, next_command
 
 MAX_DIAGNOSTICS = 8
+MAX_FINDINGS = 10
+ROUNDS_HEAD = ("round", "found", "the first fault", "diagnosis")
 MAX_NODES = 40
 MAX_ROUNDS = 12
-PLOT = "claim-plot"
-"""Language of a fenced block in whose place a page shows the plot of the claim that it names."""
 
 
-def markdown(data: ReportData, *, charts: bool = True) -> str:
-    """Return the whole report, with Mermaid diagrams where `charts` is set."""
+def markdown(data: ReportData) -> str:
+    """Return the report, short enough to read; what it leaves out stands in `report.html`."""
     parts = [
         f"# {md(data.record.title or data.record.id)}",
         f"**{md(headline(data), 600)}**",
+        *_failing(data),
         *_scoreboard(data),
         _table(("", ""), [(md(name), md(value)) for name, value in facts.overview(data)]),
-        *_claims(data, charts),
+        *_claims(data),
         *_list("Requirements without owner or evidence", ledger.open_words(data)),
         *_list("Swallowed or kept from a check", ledger.dodged_words(data)),
         *_not_reproduced(data),
         *_numbers(data),
-        *_requirements(data),
         *_mutants(data),
         *_review(data),
-        *(_modules(data) if charts else []),
-        *_rounds(data, charts),
-        *_replay(data),
+        *_rounds(data),
         *_reproductions(data),
+        *_modules(data),
         *_safety(data),
         *_provenance(data),
         *_problems(data),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _failing(data: ReportData) -> list[str]:
+    """What failed, with its diagnostics: the first thing that a reader of a bad end looks for."""
+    parts: list[str] = []
+    for check, diagnostics in failing(data):
+        parts.append(f"## {md(check_words(check) if check is not None else 'Found beside the checks')}")
+        shown = diagnostics[:MAX_DIAGNOSTICS]
+        parts.append("\n".join(f"- {md(item.kind)} {code(facts.place(item))} {md(item.message)}" for item in shown))
+        parts += [fence(item.detail) for item in shown[:1] if item.detail]
+        if len(diagnostics) > len(shown):
+            parts.append(f"{len(diagnostics) - len(shown)} more diagnostics are in `diagnostics.json`.")
+    return parts
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -56,14 +68,12 @@ def _scoreboard(data: ReportData) -> list[str]:
     return [head, claim_page.table(claims.HEAD, [claims.cells_of(row) for row in data.claims])]
 
 
-def _claims(data: ReportData, charts: bool) -> list[str]:
-    """A page a claim. A plot is a link to its file, or in the page for browsers a block that holds its claim's name."""
+def _claims(data: ReportData) -> list[str]:
+    """A page a claim; its plot is a link to the file."""
     parts: list[str] = []
     for row in data.claims:
         file = claim_page.plot_file(row.claim)
         plot = f"![plot of claim {row.claim}](claims/{file})" if (data.path / "claims" / file).is_file() else ""
-        if not charts:
-            plot = fence(row.claim, PLOT)
         parts += [f"### Claim {md(row.claim)}: {md(row.verdict or 'not judged')}", *claim_page.body(row, plot)]
     return parts
 
@@ -86,10 +96,8 @@ def _review(data: ReportData) -> list[str]:
 def _mutants(data: ReportData) -> list[str]:
     if data.mutation is None:
         return []
-    rows = [[md(cell) for cell in row] for row in ledger.mutants(data.mutation)]
-    table = [_table(ledger.MUTANTS_HEAD, rows)] if rows else []
     said = md(f"Small faults were planted in the verified code: {ledger.mutants_words(data)}.")
-    return ["## What the tests notice", said, *_list("", ledger.unnoticed_words(data))[1:], *table]
+    return ["## What the tests notice", said, *_list("", ledger.unnoticed_words(data))[1:]]
 
 
 def _numbers(data: ReportData) -> list[str]:
@@ -100,57 +108,33 @@ def _numbers(data: ReportData) -> list[str]:
         "## Numbers of the paper, and what was measured here",
         facts.numbers_note(data),
         _table(facts.NUMBERS_HEAD, rows),
+        "\n".join(f"- {mark}: {md(words, 600)}" for words, mark in facts.number_notes(data.measured).items()),
     ]
-
-
-def _requirements(data: ReportData) -> list[str]:
-    if data.plan is None:
-        return ["## Requirements", facts.no_plan(data)]
-    rows = [[md(cell) for cell in row] for row in facts.requirements(data)]
-    return ["## Requirements", _table(facts.REQUIREMENTS_HEAD, rows)]
 
 
 def _modules(data: ReportData) -> list[str]:
     return ["## Modules", f"```mermaid\n{module_chart(data.plan)}\n```"] if data.plan else []
 
 
-def _rounds(data: ReportData, charts: bool) -> list[str]:
-    if not data.rounds:
+def _rounds(data: ReportData) -> list[str]:
+    rows = [[md(cell) for cell in _round(item)] for item in data.rounds]
+    if not rows:
         return ["## Rounds", "No verification was done."]
-    parts = ["## Rounds", *([f"```mermaid\n{round_chart(data)}\n```"] if charts else [])]
-    for item in data.rounds:
-        parts += _round(item)
-    return parts
+    replayed = "The replay in a new sandbox without network was not done."
+    if data.replay is not None:
+        replayed = md(f"Replay in a new sandbox, without network: {_found(data.replay)}.")
+    return ["## Rounds", f"```mermaid\n{round_chart(data)}\n```", _table(ROUNDS_HEAD, rows), replayed]
 
 
-def _round(item: RoundData) -> list[str]:
-    parts = [f"### Round {item.number}" + (" (rolled back)" if item.rolled_back else "")]
-    if item.verdict is None:
-        return [*parts, "This verification was not finished."]
-    parts += _verdict(item.verdict)
-    if item.diagnosis is not None:
-        parts.append(f"Diagnosis, for the {item.diagnosis.owner}: {md(item.diagnosis.cause, 600)}")
-    if item.patch:
-        parts.append(fence(item.patch, "diff"))
-    return parts
-
-
-def _verdict(verdict: Verdict) -> list[str]:
-    parts = [_table(facts.CHECKS_HEAD, [[md(cell) for cell in facts.check_cells(check)] for check in verdict.checks])]
-    if verdict.infra:
-        parts.append(f"The verification could not be done: {md(verdict.infra)}")
-    shown = verdict.diagnostics[:MAX_DIAGNOSTICS]
-    if shown:
-        parts.append("\n".join(f"- {md(item.kind)} {code(facts.place(item))} {md(item.message)}" for item in shown))
-    if len(verdict.diagnostics) > len(shown):
-        parts.append(f"{len(verdict.diagnostics) - len(shown)} more diagnostics are in `diagnostics.json`.")
-    return parts
-
-
-def _replay(data: ReportData) -> list[str]:
-    if data.replay is None:
-        return ["## Replay", "The replay in a new sandbox without network was not done."]
-    return ["## Replay in a new sandbox, without network", *_verdict(data.replay)]
+def _round(item: RoundData) -> tuple[str, ...]:
+    verdict, diagnosis = item.verdict, item.diagnosis
+    if verdict is None:
+        return (str(item.number), "not finished", "", "")
+    first = verdict.diagnostics[0] if verdict.diagnostics else None
+    fault = f"{facts.place(first)} {first.message}" if first is not None else ""
+    more = f" and {len(verdict.diagnostics) - 1} more" if len(verdict.diagnostics) > 1 else ""
+    found = _found(verdict) + (f" ({verdict.infra})" if verdict.infra else "") + (", rolled back" * item.rolled_back)
+    return (str(item.number), found, fault + more, f"{diagnosis.owner}: {diagnosis.cause}" if diagnosis else "")
 
 
 def _reproductions(data: ReportData) -> list[str]:
@@ -163,16 +147,17 @@ def _reproductions(data: ReportData) -> list[str]:
 def _safety(data: ReportData) -> list[str]:
     if not data.decisions:
         return ["## Safety", facts.no_decisions(data)]
-    rows = [[md(cell) for cell in row] for row in facts.decisions(data)]
-    parts = ["## Safety", _table(facts.DECISIONS_HEAD, rows)]
+    gates = ", ".join(f"{item.gate} {item.decision} ({item.subject})" for item in data.decisions)
     found = [[md(cell) for cell in row] for row in facts.findings(data)]
-    parts.append(_table(facts.FINDINGS_HEAD, found) if found else "No rule matched.")
-    return parts
+    rows = _table(facts.FINDINGS_HEAD, found[:MAX_FINDINGS]) if found else "No rule matched."
+    more = f"{len(found) - MAX_FINDINGS} more findings are in `audit/report.md`."
+    return ["## Safety", md(f"Decisions: {gates}.", 600), rows, *([more] if len(found) > MAX_FINDINGS else [])]
 
 
 def _provenance(data: ReportData) -> list[str]:
-    rows = [[md(name), code(value)] for name, value in facts.provenance(data)]
-    parts = ["## Provenance", _table(("", ""), rows)]
+    rows = facts.provenance(data)
+    said = "; ".join(f"{md(name)} {code(value)}" for name, value in rows if not name.startswith(("setting", "hash")))
+    parts = ["## Provenance", f"{said}. Hashes and settings are in `run.json`."]
     if command := next_command(data):
         parts += ["To go on:", fence(command, "console")]
     return parts

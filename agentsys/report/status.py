@@ -20,6 +20,7 @@ from agentsys.plan.workspace import code_hash
 from agentsys.report import ledger
 from agentsys.report.claim_files import INDEX, PAGES, write_pages
 from agentsys.report.claim_plot import draw_plots
+from agentsys.report.claim_reading import keep_baselines
 from agentsys.report.data import ReportData, collect
 from agentsys.report.ending import code_of
 from agentsys.report.facts import claim_words, grade_words, numbers_note, release_words
@@ -65,6 +66,7 @@ def _pages(run: RunDir, data: ReportData) -> list[str]:
     """Write a page a claim into run and repository; return what is to be committed. The contracts went there first."""
     if not (run.repo / CLAIMS).is_dir() or not data.claims:
         return []
+    keep_baselines(run)
     plots = draw_plots(run)
     for folder in (run.claims, run.repo / CLAIMS):
         write_pages(folder, data.record.title, data.claims, plots)

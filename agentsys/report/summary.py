@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import get_args
-
-from agentsys.core.artifacts import Grade, MeasuredResult
+from agentsys.core.artifacts import MeasuredResult
 from agentsys.core.numbers import plural, seconds
 from agentsys.core.text import clean_line
 from agentsys.report import ledger
 from agentsys.report.data import ReportData
 from agentsys.report.facts import (
     cheap_full_words,
+    checks_words,
     claim_words,
     code_words,
-    grade_words,
     is_full,
+    numbers_words,
     release_words,
     rounds_words,
     sandbox_words,
@@ -34,7 +31,7 @@ def summary(data: ReportData) -> str:
         ("reason", data.record.reason if data.record.status == "unverified" else ""),
         ("hint", _hint(data)),
         ("paper", clean_line(data.record.title, 90)),
-        ("checks", _checks(data)),
+        ("checks", checks_words(data)),
         ("ledger", _ledger(data)),
         ("evidence", ledger.evidence_words(data)),
         ("mutants", ledger.mutants_words(data)),
@@ -77,14 +74,6 @@ def _hint(data: ReportData) -> str:
     return data.record.hint if data.record.status in ("config_error", "provider_error", "blocked") else ""
 
 
-def _checks(data: ReportData) -> str:
-    verdict = data.verdict
-    if verdict is None:
-        return "none was done"
-    words = [f"{check.name} {check.state.replace('_', ' ')}" for check in verdict.checks]
-    return ", ".join(words)
-
-
 def _ledger(data: ReportData) -> str:
     if data.plan is None:
         return "there is no plan yet"
@@ -100,29 +89,14 @@ def _code(data: ReportData) -> str:
 
 def _numbers(data: ReportData, room: int) -> list[tuple[str, str]]:
     """Return the line on the paper's numbers, and at most `room` of them."""
-    if not data.measured:
-        return [("numbers", "the plan names no number of the paper")] if data.plan else []
+    words = numbers_words(data)
     done = [row for row in data.measured if row.measured is not None]
-    if not done:
-        why = data.measured[0].note.removeprefix("not measured: ")
-        return [("numbers", f"none of the paper's {len(data.measured)} was measured here: {why}")]
-    rows = [
-        ("numbers", f"{len(done)} of {len(data.measured)} numbers of the paper were measured here: {_grades(done)}")
-    ]
+    if not words or not done:
+        return [("numbers", words)] * bool(words)
     shown = [*done, *(row for row in data.measured if row.measured is None)]
     most = max(min(MAX_NUMBERS, room), 0)
-    rows += [("", number_words(row)) for row in shown[:most]]
-    if len(shown) > most > 0:
-        rows[0] = ("numbers", f"{rows[0][1]}; the first {most}:")
-    return rows
-
-
-def _grades(done: Sequence[MeasuredResult]) -> str:
-    """Return how many numbers have each grade, best first, apart by scale."""
-    order = get_args(Grade)
-    counts = Counter((not is_full(row), order.index(row.grade), grade_words(row)) for row in done)
-    said = {key: key[2].replace("agrees", "agree") if counts[key] > 1 else key[2] for key in counts}
-    return ", ".join(f"{counts[key]} {said[key]}" for key in sorted(counts))
+    more = f"; the first {most}:" if len(shown) > most > 0 else ""
+    return [("numbers", words + more), *(("", number_words(row)) for row in shown[:most])]
 
 
 def _later(data: ReportData) -> str:

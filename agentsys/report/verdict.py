@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentsys.core.artifacts import Check, Verdict
+from agentsys.core.artifacts import Check, Diagnostic, Verdict
 from agentsys.core.errors import Status
 from agentsys.core.text import clean_line
 from agentsys.report.claims import scoreboard
@@ -66,6 +66,26 @@ def _ending(data: ReportData) -> str:
         "internal_error": "stopped by an internal error",
     }
     return f"{words[status]}: {reason or 'no reason is recorded'}"
+
+
+def decisive(data: ReportData) -> Verdict | None:
+    """Return the verification that decides: of the delivered code, or its replay where only that failed."""
+    if data.verdict is not None and data.verdict.passed and data.replay is not None:
+        return data.replay
+    return data.verdict
+
+
+def failing(data: ReportData) -> list[tuple[Check | None, list[Diagnostic]]]:
+    """Return each check that did not pass with its diagnostics; diagnostics of no such check come last, without one."""
+    verdict = decisive(data)
+    if verdict is None:
+        return []
+    bad = [check for check in verdict.checks if check.state in ("failed", "infra_error")]
+    rows: list[tuple[Check | None, list[Diagnostic]]] = [
+        (check, [item for item in verdict.diagnostics if item.check == check.name]) for check in bad
+    ]
+    others = [item for item in verdict.diagnostics if item.check not in {check.name for check in bad}]
+    return [*rows, (None, others)] if others else rows
 
 
 def failed_checks(verdict: Verdict) -> str:

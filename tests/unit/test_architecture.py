@@ -28,7 +28,8 @@ FENCES = {
     "anthropic": ("agentsys.llm",),
     "pypdfium2": ("agentsys.paper",),
     "nougat": ("agentsys.paper.nougat",),
-    "markdown_it": ("agentsys.report",),
+    "starlette": ("agentsys.report.view", "agentsys.cli.mcp"),
+    "uvicorn": ("agentsys.report.view", "agentsys.cli.mcp"),
     "torch": ("agentsys.paper.nougat",),
     "numpy": ("agentsys.verify.claims.standalone",),
     "scipy": ("agentsys.verify.claims.standalone",),
@@ -67,7 +68,7 @@ PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 
 HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
-    "numpy", "scipy", "pint", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
+    "numpy", "scipy", "pint", "starlette", "uvicorn", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
 )  # fmt: skip
 
 

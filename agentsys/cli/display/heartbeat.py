@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agentsys.cli.display.describe import data_of, describe, text
 from agentsys.core.events import Event
 from agentsys.core.numbers import seconds
 from agentsys.core.settings import ROLES
+from agentsys.report.describe import data_of, describe, text
 
 Clock = Callable[[], float]
 """Seconds of a clock that never goes back."""

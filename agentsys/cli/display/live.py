@@ -11,12 +11,12 @@ from rich.progress import Progress, ProgressColumn, Task
 from rich.table import Column
 from rich.text import Text
 
-from agentsys.cli.display.describe import data_of, describe, number, states_words, text
 from agentsys.cli.display.heartbeat import Clock, Heartbeat
 from agentsys.core.events import STAGES, Event
 from agentsys.core.numbers import clock as clock_words
 from agentsys.core.numbers import count, dollars, plural
 from agentsys.core.text import clean_line
+from agentsys.report.describe import data_of, describe, number, states_words, text
 
 REFRESHES = 2
 """Redraws a second."""

@@ -7,10 +7,10 @@ import time
 from contextlib import AbstractContextManager
 from typing import Self, TextIO
 
-from agentsys.cli.display.describe import data_of, describe, text
 from agentsys.cli.display.heartbeat import QUIET_AFTER, Clock, Heartbeat, Ticker
 from agentsys.core.events import Event
 from agentsys.core.text import clean_line, clean_text
+from agentsys.report.describe import data_of, describe, text
 
 NARRATED = frozenset({"sandbox.output", "check.progress"})
 """Events that only `-v` shows: there are thousands of them."""

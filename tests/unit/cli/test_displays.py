@@ -12,13 +12,13 @@ import pytest
 from rich.console import Console
 
 from agentsys.cli.display.choose import choose, open_display
-from agentsys.cli.display.describe import describe
 from agentsys.cli.display.heartbeat import QUIET_AFTER, Heartbeat, Ticker
 from agentsys.cli.display.live import REFRESHES, LiveDisplay
 from agentsys.cli.display.plain import NARRATED, PlainDisplay
 from agentsys.core.events import STAGES, EventType
 from agentsys.core.numbers import clock, count, dollars, plural, seconds
 from agentsys.core.text import clean_line, clean_text
+from agentsys.report.describe import describe
 
 HOSTILE = "[/a/path] [bold]x[/bold] \x1b[2J\x1b]0;title\x07\x9b31m\u202etxt.exe\x00\r\nnext line"
 

@@ -53,6 +53,11 @@ def good(text: str) -> str:
     return text.upper()
 
 
+async def test_what_was_asked_is_on_disk_beside_the_answer(tmp_path: Path) -> None:
+    await Bench(tmp_path, "fine").model.ask("coder", "a", PROMPT, good)
+    assert sorted(file.read_text() for file in (tmp_path / "prompts").iterdir()) == ["rules", "task"]
+
+
 async def test_answer_is_on_disk_and_booked_before_it_is_used(tmp_path: Path) -> None:
     bench = Bench(tmp_path, "fine")
     seen: list[tuple[int, int]] = []

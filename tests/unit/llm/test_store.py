@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from agentsys.core.errors import PrerequisiteError
+from agentsys.llm.sections import section_hashes, section_texts
 from agentsys.llm.store import Recording, Store, decode, encode, load
-from agentsys.llm.types import CallKey, Reply, Usage
+from agentsys.llm.types import CallKey, Part, Prompt, Reply, Usage
 
 HOSTILE = [
     "",
@@ -111,3 +112,18 @@ def test_new_answer_puts_the_old_one_and_later_tries_aside(tmp_path: Path) -> No
     assert store.read(CallKey("coder", "a", 3)) is None
     kept = sorted((each.attempt, each.text) for each in store.all())
     assert kept == [(1, "old 1"), (2, "new 2"), (2, "old 2"), (3, "old 3")]
+
+
+def test_a_section_that_many_prompts_share_is_stored_once_and_found_by_the_hash_in_each_recording(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    rules = Part("rules", "the same for all")
+    for task in ("first", "second"):
+        prompt = Prompt((rules,), (Part("task", task),))
+        hashes = section_hashes(prompt)
+        store.keep_sections(section_texts(prompt, hashes))
+        store.write(recording(CallKey("coder", task), prompt=hashes))
+    kept = {file.stem: file.read_text() for file in (tmp_path / "prompts").iterdir()}
+    asked = [[kept[digest] for digest in call.prompt.values()] for call in store.all()]
+    assert asked == [["the same for all", "first"], ["the same for all", "second"]] and len(kept) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -217,12 +218,13 @@ def make(folder: Path, state: str) -> RunDir:
 
 
 class Page(HTMLParser):
-    """What a browser takes from a page: its tags, its attributes' names and its text."""
+    """What a browser takes from a page: its tags, its attributes and its text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: set[str] = set()
         self.names: set[str] = set()
+        self.values: defaultdict[str, list[str]] = defaultdict(list)
         self.text = ""
         self.feed(page)
         self.close()
@@ -230,6 +232,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.names |= {name for name, _ in attrs}
+        for name, value in attrs:
+            self.values[name].append(value or "")
 
     def handle_data(self, data: str) -> None:
         self.text += data

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import os
 import re
+import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +19,14 @@ from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rundir import RunDir
 from agentsys.plan.claims.claim import Claim, Claims, Contradiction, Quote
 from agentsys.plan.claims.contract import Contract
-from agentsys.report import pages
 from agentsys.report.claim_plot import ABSENT, draw_plots
-from agentsys.report.claim_reading import read_claims
+from agentsys.report.claim_reading import keep_baselines, read_claims
 from agentsys.report.data import collect
-from agentsys.report.markdown import PLOT, markdown
+from agentsys.report.markdown import markdown
 from agentsys.report.pages import html
 from agentsys.report.reading import Problems
 from agentsys.report.status import write_status
+from agentsys.report.view import onefile
 from unit.verify.claims.judging import contract
 
 from .claimed import HOSTILE, judged, lines, rate, recorded, vague
@@ -206,17 +212,53 @@ def test_the_page_for_browsers_shows_plots_as_elements_that_ask_for_nothing(tmp_
     run = judged(tmp_path, contract(), rate(), vague(HOSTILE[:600]))
     text = html(collect(run))
     page = Page(text)
-    assert text.count("<svg") == 2 and f"```{PLOT}" not in text
-    assert not page.tags & {"script", "img", "iframe", "link", "a", "object", "embed", "image", "foreignobject"}
-    assert not page.names & {"src", "href", "onload", "onclick"}
-    assert all(name.startswith("#") for name in re.findall(r'xlink:href="([^"]*)"', text))
+    assert text.count("<svg") == 2 and text.count("<script") == 1
+    assert not page.tags & {"iframe", "link", "object", "embed", "image", "foreignobject"}
+    assert not {name for name in page.names if name.startswith("on")}
+    assert all(name.startswith("#") for name in page.values["href"] + page.values["xlink:href"])
     assert "alert(1)</script>" in page.text and "![plot of claim C1](claims/pages/c1.svg)" in markdown(collect(run))
+
+
+def test_the_content_policy_allows_the_style_elements_of_the_plots_by_their_hashes(tmp_path: Path) -> None:
+    text = unescape(html(collect(judged(tmp_path, contract()))))
+    policy = text.partition('content="')[2].partition('"')[0]
+    for style in re.findall(r"<style[^>]*>(.*?)</style>", text, re.DOTALL):
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy.partition("style-src ")[2].partition(";")[0]
+    assert "style-src-attr 'unsafe-inline'" in policy and "script-src 'sha256-" in policy
 
 
 def test_a_page_that_would_be_too_large_loses_its_plots_and_says_so(
     monkeypatch: pytest.MonkeyPatch, run: RunDir
 ) -> None:
     data = collect(run)
-    monkeypatch.setattr(pages, "MAX_BYTES", len(html(data).encode()) - 1000)
+    monkeypatch.setattr(onefile, "MAX_BYTES", len(html(data).encode()) - 1000)
     text = html(data)
     assert "<svg" not in text and "too large with plots" in text and "Requirements" in text
+
+
+def test_kept_means_of_baselines_are_those_of_the_rows_until_the_verdicts_change(tmp_path: Path) -> None:
+    made = judged(tmp_path)
+    before = collect(made).claims
+    keep_baselines(made)
+    assert any(line.what.startswith("baseline") and line.measured for line in before[0].lines)
+    kept = json.loads((made.claims / "baselines.json").read_text())
+    assert collect(made).claims == before
+    kept["means"]["C1"] = [[123.0, 7]]
+    write_json(made.claims / "baselines.json", kept)
+    assert "123" in [line.measured for line in collect(made).claims[0].lines]
+    write_json(made.claims / "baselines.json", {**kept, "of": "0" * 64})
+    assert collect(made).claims == before
+
+
+def test_a_reader_of_kept_claims_loads_no_numpy(tmp_path: Path) -> None:
+    made = judged(tmp_path)
+    keep_baselines(made)
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom agentsys.core.rundir import RunDir\n"
+        "from agentsys.report.data import collect\n"
+        "assert collect(RunDir(Path(sys.argv[1]))).claims[0].verdict\nassert 'numpy' not in sys.modules\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, str(made.path)], check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
+    )

@@ -13,9 +13,10 @@ from agentsys.plan.claims.amendment import freeze
 from agentsys.plan.workspace import experiment_inputs
 from agentsys.report.data import collect
 from agentsys.report.markdown import markdown
-from agentsys.report.pages import as_json, html
+from agentsys.report.pages import as_json
 from agentsys.report.status import write_status
 from agentsys.report.summary import summary
+from agentsys.report.view.onefile import html
 from agentsys.verify.claims.record import Findings, write_record
 from unit.verify.claims.judging import compared, contract, rows_of
 

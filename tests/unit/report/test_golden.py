@@ -11,9 +11,10 @@ import pytest
 from agentsys.report import facts
 from agentsys.report.data import ReportData, collect
 from agentsys.report.markdown import markdown
-from agentsys.report.pages import as_json, html
+from agentsys.report.pages import as_json
 from agentsys.report.summary import MAX_LINES, summary
 from agentsys.report.verdict import headline, next_command
+from agentsys.report.view.onefile import html
 
 from .made import STATES, Page, make
 

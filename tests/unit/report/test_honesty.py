@@ -13,9 +13,10 @@ from agentsys.core.rundir import RunDir
 from agentsys.report.data import ReportData, collect
 from agentsys.report.ledger import review_words
 from agentsys.report.markdown import markdown
-from agentsys.report.pages import as_json, html
+from agentsys.report.pages import as_json
 from agentsys.report.summary import summary
 from agentsys.report.verdict import effective_status, missing_evidence, next_command
+from agentsys.report.view.onefile import html
 from agentsys.verify.checks.review import fingerprint
 
 from .made import decision, make, record, verdict, write_json, write_screen

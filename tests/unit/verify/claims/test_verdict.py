@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from agentsys.verify.claims.standalone import verdict
-from agentsys.verify.claims.standalone.verdict import REASONS, VERDICTS, Decision, Evidence, decide
+from agentsys.verify.claims.standalone.reasons import REASONS
+from agentsys.verify.claims.standalone.verdict import VERDICTS, Decision, Evidence, decide
 
 FOR: dict[str, Any] = {
     "accept": "holds",
