@@ -36,7 +36,7 @@ class Progress:
     """As docs/run-directory.md describes it: `type`, `stage`, `round`, `data` ..."""
 
     def __str__(self) -> str:
-        from agentsys.cli.display.describe import describe
+        from agentsys.report.describe import describe
 
         return f"{self.event.get('stage', '')!s:<9} {describe(self.event)}".strip()
 

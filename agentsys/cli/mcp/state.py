@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, JsonValue
 
-from agentsys.cli.display.describe import describe
 from agentsys.cli.mcp.jobs import PREFIX, Job, Jobs, events_from
 from agentsys.core.events import Event
 from agentsys.core.rundir import RunDir
 from agentsys.core.text import clean_line
+from agentsys.report.describe import describe
 
 MOST_LINES = 100
 LARGEST_RESULT = 256 << 10
