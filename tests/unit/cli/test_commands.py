@@ -155,9 +155,15 @@ def test_resume_takes_the_latest_run_that_can_go_on(tmp_path: Path, run_cli: Run
     make_run(tmp_path, "first")
     make_run(tmp_path, "second", status="limit", settings={"max_rounds": SettingValue(value=9, source="flag")})
     make_run(tmp_path, "third", status="verified")
-    done = run_cli("unverified", "resume", "-q")
+    done = run_cli("unverified", "resume", "-q", "--max-rounds", "9")
     assert done.returncode == 5, done.stderr
     assert "agentsys-runs/second" in done.stdout
+
+
+def test_resume_names_the_settings_that_its_user_did_not_choose(tmp_path: Path, run_cli: Run) -> None:
+    make_run(tmp_path, "theirs", status="limit", settings={"policy": SettingValue(value="/else", source="flag")})
+    done = run_cli("unverified", "resume", "-q")
+    assert done.returncode == 2 and "comes from elsewhere" in done.stderr and "policy=/else" in done.stderr
 
 
 @pytest.mark.parametrize(
