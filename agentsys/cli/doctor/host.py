@@ -37,7 +37,8 @@ def package_data() -> Row:
     from agentsys_sandbox.image.engine_image import recipe
 
     package = Path(__file__).parents[2]
-    missing = [] if (package / "report" / "page.html").is_file() else ["the report template"]
+    pages = package / "report" / "view" / "templates"
+    missing = [] if (pages / "report.html").is_file() and (pages / "view.css").is_file() else ["the report's templates"]
     prompts = template_names()
     if not prompts:
         missing.append("the prompts")
