@@ -89,6 +89,6 @@ async def test_a_model_that_insists_ends_as_a_provider_error_with_everything_kep
     assert (result.record.status, result.exit_code) == ("provider_error", 4)
     assert "planner" in result.record.reason and "design" in result.record.reason
     # judge, both halves of the ledger, and three tries of the design
-    assert result.record.usage.completion == 10 * 6
+    assert result.record.usage.completion == 10 * 7
     assert (result.run.path / "report.md").is_file()
     assert not (tmp_path / "evil.py").exists() and not (tmp_path / "runs" / "evil.py").exists()

@@ -8,12 +8,14 @@ import pytest
 
 from agentsys.core.artifacts import FileSpec, Plan, Requirement
 from agentsys.verify.checks.base import Bench
+from agentsys.verify.checks.dependence import check_dependence
 from agentsys.verify.checks.table import run_checks
 from agentsys.verify.dependence.report import FILE, Dependence
 from live.sandboxes import Place
 from unit.verify.tiny import GREEN, PLACE, PLAN, job, write_repo
 
-ONLY = ("install", "smoke", "results", "dependence")
+BEFORE = ("install", "smoke", "results")
+ONLY = (*BEFORE, "dependence")
 REPO = {**GREEN, "requirements.txt": ""}
 CONSTANT = {**REPO, "tiny/run.py": GREEN["tiny/run.py"].replace("mean([1.0, 2.0])", "1.5")}
 SHELL = {
@@ -36,7 +38,10 @@ LINKED = {**REPO, "reproduce.sh": GREEN["reproduce.sh"] + "ln -s / results/all\n
 async def seen(place: Place, root: Path, files: dict[str, str], plan: Plan = PLAN) -> tuple[dict[str, str], str]:
     async with place.open() as sandbox:
         bench = Bench(sandbox, job(write_repo(root / "repo", files), root / "rounds/01", plan=plan))
-        checks = (await run_checks(bench, only=ONLY)).found
+        ran = await run_checks(bench, only=BEFORE)
+        checks = ran.found
+        if ran.passed("results"):
+            checks["dependence"] = await check_dependence(bench)
     said = "\n".join(item.message for found in checks.values() for item in found.diagnostics)
     return {name: found.check.state for name, found in checks.items()}, said
 
