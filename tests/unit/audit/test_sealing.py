@@ -40,6 +40,7 @@ async def test_a_conversation_that_was_cut_off_seals_the_audit(
     monkeypatch.setattr(agentsys.run.assemble, "assemble", made)
     monkeypatch.setattr(agentsys.audit.record, "seal_audit", seal)
     monkeypatch.setattr(pipeline, "_clean_up", nothing)
+    monkeypatch.setattr(pipeline, "_say_estimate", lambda *_: None)
     monkeypatch.setattr(pipeline, "_talk", cut_off)
     keeper = SimpleNamespace(record=SimpleNamespace(hashes={}), meter=None)
     with pytest.raises(type(error)):
