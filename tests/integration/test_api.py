@@ -99,8 +99,12 @@ def test_ctrl_c_brings_the_run_to_a_safe_end_first(place: Path) -> None:
             asked.set()
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        agentsys.implement("paper.md", stop_after="plan", progress=on_progress)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts behind itself ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            agentsys.implement("paper.md", stop_after="plan", progress=on_progress)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert agentsys.open_run().status == "interrupted"
 
 
