@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -25,8 +25,8 @@ SLOW = 0.2
 """Seconds; slower tests are run last against a fault."""
 SPECIFIC = 3
 """Tests that are run against a fault at first: those that execute least besides its function."""
-INSTANCES = 2
-"""Of a parametrised test that many instances at first."""
+INSTANCES, ALL_INSTANCES = 2, 24
+"""Of a parametrised test that many instances at first, and before a fault counts as missed."""
 MORE = 3
 """Further faults of a statement that no test noticed."""
 LEAST_STATEMENT, LEAST_FUNCTION = 3, 2
@@ -203,7 +203,7 @@ class Board:
             for spot in self.values(function):
                 if spot.statement not in seen and (function not in self.whole or len(seen) < MORE):
                     seen.add(spot.statement)
-                    wanted[spot] = self.specific(function)
+                    wanted[spot] = self.before(spot) or self.specific(function)
         for spot in sample:
             wanted.setdefault(spot, self.before(spot) or self.specific(spot.function))
         return {spot: tests for spot, tests in wanted.items() if tests}
@@ -245,13 +245,17 @@ class Board:
         return [each for each in rows.values() if not any(self.judge(spot) == "noticed" for spot in each)]
 
     def _rest(self, spot: Spot) -> list[str]:
-        """Return the tests that execute its function and were not run against it, a few instances of each."""
-        asked = {base(test) for test in self.words.get(spot.key, ())}
+        """Return the tests that execute its function and were not run against it: many instances of each.
+
+        Which branch an instance takes is not known: the two that were run first may both pass the fault by.
+        """
+        asked = self.words.get(spot.key, {})
+        had = Counter(map(base, asked))
         chosen: dict[str, list[str]] = {}
         for test in self.executing(spot.function):
-            if base(test) not in asked:
+            if test not in asked:
                 chosen.setdefault(base(test), []).append(test)
-        return [test for tests in chosen.values() for test in tests[:INSTANCES]]
+        return [test for name, tests in chosen.items() for test in tests[: max(ALL_INSTANCES - had[name], 0)]]
 
     def specific(self, function: tuple[str, str]) -> list[str]:
         """Return the tests that are run first against the faults of a function."""

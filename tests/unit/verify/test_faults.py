@@ -9,6 +9,7 @@ import pytest
 
 from agentsys.core.artifacts import Verdict
 from agentsys.core.events import EventLog
+from agentsys.verify.fidelity.evidence import TestRecord as EvidenceOfTests
 from agentsys.verify.fidelity.mutation_report import FILE, read_report
 from agentsys.verify.fidelity.noticed import STANDING, read_standing
 from agentsys.verify.fidelity.planting import Board, Spot, spots
@@ -181,3 +182,33 @@ def test_a_fault_without_an_outcome_is_open_not_missed() -> None:
     assert board.judge(first) == "missed"
     board.note(first, {"t::b": "asserted"})
     assert board.judge(first) == "noticed"
+
+
+def instances(count: int) -> Board:
+    """`mean` carries a requirement, and one test with so many parameters executes it."""
+    files = {MODEL: GREEN[MODEL].encode()}
+    board = Board(spots(files), {(MODEL, "mean"): ("R1",)})
+    names = [f"{TESTS}::test_it[{number:02}]" for number in range(count)]
+    board.learn(
+        EvidenceOfTests(outcomes=dict.fromkeys(names, "passed"), functions=dict.fromkeys(names, (f"{MODEL}:mean",)))
+    )
+    return board
+
+
+def test_what_was_noticed_before_is_put_to_every_instance_of_the_test_that_noticed_it() -> None:
+    board = instances(12)
+    (spot, tests), *_ = board.first([]).items()
+    assert len(tests) == 2
+    board.standing = {spot.key: (f"{TESTS}::test_it",)}
+    assert len(board.first([])[spot]) == 12
+
+
+def test_a_fault_counts_as_missed_only_after_many_instances_of_a_test_and_not_after_endlessly_many() -> None:
+    board = instances(200)
+    spot, tests = next(iter(board.first([]).items()))
+    board.note(spot, dict.fromkeys(tests, "passed"))
+    assert board.judge(spot) == "open"
+    rest = board.following(3)[spot]
+    assert not set(rest) & set(tests) and len({*rest, *tests}) == 24
+    board.note(spot, dict.fromkeys(rest, "passed"))
+    assert board.judge(spot) == "missed"

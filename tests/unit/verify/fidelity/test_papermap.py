@@ -61,7 +61,7 @@ def test_what_strangers_wrote_becomes_no_markup_of_the_page() -> None:
     page, _ = paper_map(hostile, gather(hostile, FILES), FILES)
     for mark in ("<img", "![", "](", "https://", "@all", " `a`", "\x1b"):
         assert mark not in page.replace("\\[", "(").replace("\\]", ")"), mark
-    assert r"&amp;lt; \\\|" in page
+    assert r"&amp;lt; &#92;\|" in page
 
 
 def _claims(change: str, row: dict[str, Any]) -> None:

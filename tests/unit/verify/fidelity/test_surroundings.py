@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentsys.core.artifacts import FileSpec
-from agentsys.verify.fidelity.surroundings import MAX_COMMON, MAX_NAMED, MAX_TESTS, around
+from agentsys.verify.fidelity.surroundings import MAX_COMMON, MAX_NAMED, MAX_TESTS, around, shared_tests
 from unit.verify.tiny import PLAN
 
 CORE = FileSpec(path="m/core.py", purpose="method")
@@ -33,14 +33,14 @@ def test_tests_of_the_file_are_those_of_the_plan_and_those_that_import_it(tmp_pa
             "tests/conftest.py": "import pytest\n",
         },
     )
-    found = around(tmp_path, PLANNED, CORE)
-    assert list(found.tests) == ["tests/conftest.py", "tests/test_a.py", "tests/test_b.py", "tests/test_c.py"]
+    found = shared_tests(tmp_path, PLANNED, [CORE])[CORE.path]
+    assert list(found) == ["tests/conftest.py", "tests/test_a.py", "tests/test_b.py", "tests/test_c.py"]
 
 
 def test_script_and_configurations_are_shown_and_data_is_named(tmp_path: Path) -> None:
     write(tmp_path, {"reproduce.sh": "set -eu\n", "configs/full.yaml": "a: 1\n", "configs/curve.yaml": "b: 2\n"})
     write(tmp_path, {"data/curve.npz": "12345", "m/core.py": "", "status.json": "{}", "results/results.json": "{}"})
-    found = around(tmp_path, PLANNED, CORE)
+    found = around(tmp_path, PLANNED)
     assert list(found.common) == ["reproduce.sh", "configs/full.yaml", "configs/curve.yaml"]
     assert found.data == ("data/curve.npz (5 bytes)",)
 
@@ -49,7 +49,7 @@ def test_what_is_shown_is_bounded(tmp_path: Path) -> None:
     write(tmp_path, {"reproduce.sh": "x" * 50_000})
     write(tmp_path, {f"tests/test_{n}.py": "from m.core import step\n" + "#" * 50_000 for n in range(9)})
     write(tmp_path, {f"data/{n}.csv": "" for n in range(MAX_NAMED + 5)})
-    found = around(tmp_path, PLANNED, CORE)
+    found, tests = around(tmp_path, PLANNED), shared_tests(tmp_path, PLANNED, [CORE])[CORE.path]
     assert len(found.common["reproduce.sh"]) < MAX_COMMON + 100
-    assert 0 < sum(map(len, found.tests.values())) <= MAX_TESTS
+    assert 0 < sum(map(len, tests.values())) <= MAX_TESTS
     assert len(found.data) == MAX_NAMED + 1 and found.data[-1] == "and 5 more"
