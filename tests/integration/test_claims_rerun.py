@@ -13,7 +13,7 @@ import pytest
 from integration.claimed_runs import CELLS, cells, copied, verdicts
 from integration.test_kill_and_resume import command
 
-pytestmark = [pytest.mark.index, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.index, pytest.mark.timeout(900), pytest.mark.slow]
 MORE = ("--seeds", "5", "--horizon", "128", "--reason", "more was asked for")
 MISSING = (8 * 5 - 7 * 3) * 2
 """Scales, seeds and cases that the amendment asks for, without those that are there."""
