@@ -41,7 +41,7 @@ class _Outcome(Artifact):
     detail: str = ""
 
 
-class Verdict(Artifact):
+class ClaimVerdict(Artifact):
     """A claim's verdict as `verdicts.json` holds it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -56,7 +56,7 @@ class Verdict(Artifact):
 class _Stored(Artifact):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[ClaimVerdict, ...] = ()
 
 
 class _Finding(Artifact):
@@ -116,7 +116,7 @@ def read_claims(run: RunDir, problems: Problems) -> tuple[ClaimRow, ...]:
     reviews = (read_model(run.claims / "reviews.json", _Reviews, problems) if verdicts else None) or _Reviews({})
     rows: list[ClaimRow] = []
     for name in contracts.claims:
-        contract, verdict = contracts.current(name), verdicts.get(name) or Verdict(claim=name)
+        contract, verdict = contracts.current(name), verdicts.get(name) or ClaimVerdict(claim=name)
         lines = tuple(_lines(contract, verdict, means.get(name, [None] * len(contract.baselines))))
         row = _row(contracts, verdict, lines, why.root.get(name, ""), cells.get(name, []))
         found, claim = findings.root.get(name), claims.get(name)
@@ -130,7 +130,7 @@ def read_claims(run: RunDir, problems: Problems) -> tuple[ClaimRow, ...]:
     return tuple(rows)
 
 
-def read_verdicts(run: RunDir, problems: Problems) -> Mapping[str, Verdict]:
+def read_verdicts(run: RunDir, problems: Problems) -> Mapping[str, ClaimVerdict]:
     """Return the verdicts of a run by claim; none that are older than its code or its contracts."""
     marks = read_model(run.path / "inputs.json", _Texts, problems) or _Texts({})
     if marks.root.get("experiments") != experiment_inputs(run):
@@ -175,7 +175,7 @@ def _baselines(run: RunDir, contracts: Contracts, problems: Problems) -> Mapping
     }
 
 
-def _row(contracts: Contracts, verdict: Verdict, lines: tuple[Line, ...], why: str, done: list[Done]) -> ClaimRow:
+def _row(contracts: Contracts, verdict: ClaimVerdict, lines: tuple[Line, ...], why: str, done: list[Done]) -> ClaimRow:
     name = verdict.claim
     own = [cell for cell in done if cell.command[1:2] == (program(name),)]
     contract, entries = contracts.current(name), contracts.claims[name]
@@ -208,7 +208,7 @@ def _row(contracts: Contracts, verdict: Verdict, lines: tuple[Line, ...], why: s
     )
 
 
-def _lines(contract: Contract, verdict: Verdict, means: Sequence[Baselined]) -> Iterator[Line]:
+def _lines(contract: Contract, verdict: ClaimVerdict, means: Sequence[Baselined]) -> Iterator[Line]:
     target = contract.target
     spread = f" ± {target.spread:g}" if target is not None and target.spread is not None else ""
     paper = f"{target.value:g}{spread} {target.unit}".strip() if target is not None else ""
@@ -260,7 +260,7 @@ def _terms(contract: Contract) -> Iterator[tuple[str, str]]:
     yield "estimated", f"{cost.cpu_hours:g} CPU hours, {cost.memory_gb:g} GB" if cost is not None else ""
 
 
-def _limits(contract: Contract, verdict: Verdict, claim: Claim | None) -> Iterator[str]:
+def _limits(contract: Contract, verdict: ClaimVerdict, claim: Claim | None) -> Iterator[str]:
     if verdict.scale:
         reached = ", ".join(f"{key} {value:g}" for key, value in verdict.scale.items())
         yield f"it was run up to this scale: {reached}"

@@ -50,5 +50,5 @@ def test_a_shell_completes_commands_options_and_ids_of_runs(agentsys: Run, tmp_p
 
     assert complete("agentsys est") == ["estimate"]
     assert complete(f"agentsys report {run.path.name[:12]}") == [run.path.name]
-    shown = agentsys("--show-completion", "bash").stdout
+    shown = agentsys(env={"_AGENTSYS_COMPLETE": "source_bash"}).stdout
     assert "complete" in shown and "agentsys" in shown
