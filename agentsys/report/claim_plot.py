@@ -11,7 +11,7 @@ from agentsys.core.rundir import RunDir
 from agentsys.core.text import clean_line
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.workspace import CONTRACTS
-from agentsys.report.claim_reading import Verdict, read_verdicts
+from agentsys.report.claim_reading import ClaimVerdict, read_verdicts
 from agentsys.report.reading import Problems, read_model
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def draw_plots(run: RunDir) -> Plots:
     return Plots(drawn)
 
 
-def _dots(verdict: Verdict) -> Iterator[Dot]:
+def _dots(verdict: ClaimVerdict) -> Iterator[Dot]:
     from agentsys.report.claim_points import Dot
 
     for key, label in (("accept", "claim"), ("control", "control")):
