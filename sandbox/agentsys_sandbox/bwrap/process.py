@@ -20,6 +20,8 @@ Stopped = Limit | Literal["memory"]
 Watch = Coroutine[Any, Any, Stopped]
 """Returns once a limit is passed that the kernel does not enforce."""
 _CHUNK = 1 << 16
+_CLOSES = 10.0
+"""Seconds after which the pipes of a killed program are closed from this side."""
 _DRAIN = 5.0
 
 
@@ -108,7 +110,11 @@ async def _end(process: asyncio.subprocess.Process, ended: asyncio.Task[int], pu
         pump.cancel()
         await asyncio.wait({pump})  # it still reads, and nobody else may meanwhile
     # asyncio takes a process for ended only when its pipes have been read to the end.
-    await asyncio.gather(_drain(process.stdout), _drain(process.stderr))
+    try:
+        await asyncio.wait_for(asyncio.gather(_drain(process.stdout), _drain(process.stderr)), _CLOSES)
+    except TimeoutError:
+        # Killed while it started: its child does not die with it yet, and holds the pipes. Closing the sandbox ends it.
+        process._transport.close()  # type: ignore[attr-defined]  # pyright: ignore
     await ended
     with contextlib.suppress(asyncio.CancelledError):
         await pump
