@@ -129,10 +129,26 @@ def _cases(function: Function) -> int:
 
 
 def _narrowed(old: Function, new: Function) -> bool:
-    """True where a `range` got shorter or a slice with a constant bound was added."""
+    """True where a `range` got shorter or a slice with a constant bound was added to what stood there before."""
     was, now = _range_bounds(old), _range_bounds(new)
     shorter = bool(was) and bool(now) and len(was) == len(now) and sum(now) < sum(was)
-    return shorter or _slices(new) > _slices(old)
+    return shorter or (_slices(new) > _slices(old) and not _only_adds(old, new))
+
+
+def _only_adds(old: Function, new: Function) -> bool:
+    """True where every statement is still there as it was, and those that came only assert or name something new."""
+    stood = Counter(map(ast.dump, old.body))
+    fresh = [node for node in new.body if ast.dump(node) not in stood]
+    used = {item.id for node in old.body for item in ast.walk(node) if isinstance(item, ast.Name)}
+    plain = all(isinstance(node, ast.Assert) or _names_something_new(node, used) for node in fresh)
+    return plain and not stood - Counter(map(ast.dump, new.body))
+
+
+def _names_something_new(node: ast.stmt, used: set[str]) -> bool:
+    if not isinstance(node, ast.Assign) or any(isinstance(item, ast.NamedExpr) for item in ast.walk(node)):
+        return False
+    names = [each for item in node.targets for each in (item.elts if isinstance(item, ast.Tuple) else [item])]
+    return all(isinstance(name, ast.Name) and name.id not in used for name in names)
 
 
 def _range_bounds(function: Function) -> list[float]:

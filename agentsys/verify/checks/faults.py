@@ -298,11 +298,11 @@ def _short(text: str) -> str:
 
 
 def _line(spot: Spot) -> str:
-    return f"line {spot.fault.line}, {spot.fault.kind}" + ("" if spot.all else f": {_change(spot)}")
+    return f"line {spot.fault.line}, {spot.fault.kind}" + ("" if spot.fault.whole else f": {_change(spot)}")
 
 
 def _change(spot: Spot) -> str:
-    if spot.all:
+    if spot.fault.whole:
         return f"{spot.fault.kind} (`{spot.symbol}`)"
     return f"`{_short(spot.text[0])}` -> `{_short(spot.text[1])}`"
 

@@ -25,6 +25,8 @@ class Fault:
     end: int
     before: str
     after: str
+    whole: bool = False
+    """It takes the place of the whole file."""
 
 
 _SWAPS: dict[type[ast.operator], tuple[ast.operator, str]] = {

@@ -16,6 +16,7 @@ from typing import Literal
 
 from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import FunctionNode, definitions, parse
+from agentsys.verify.fidelity.conduct import CONDUCT, conduct_faults
 from agentsys.verify.fidelity.evidence import TestRecord
 from agentsys.verify.fidelity.faults import RAISE, Fault, form_faults, function_faults, plant
 from agentsys.verify.fidelity.wrongvalues import wrong_values
@@ -65,8 +66,8 @@ class Spot:
 
     @property
     def text(self) -> tuple[str, str]:
-        """What stood there before and after; nothing for a fault of the whole function."""
-        return ("", "") if self.all else (self.fault.before, self.fault.after)
+        """What stood there before and after; nothing for a fault that takes the whole file."""
+        return ("", "") if self.fault.whole else (self.fault.before, self.fault.after)
 
     @property
     def function(self) -> tuple[str, str]:
@@ -99,6 +100,10 @@ def _spots(path: str, symbol: str, source: bytes, node: ast.FunctionDef | ast.As
     for fault in wrong_values(source, node):
         spot = Spot(path, symbol, fault, value=False, all=True)
         found[spot.key] = spot
+    for fault in conduct_faults(source, node):
+        spot = Spot(path, symbol, fault, value=False)
+        if parse(fault.after) is not None:
+            found[spot.key] = spot
     return found
 
 
@@ -296,12 +301,15 @@ class Board:
         return found
 
     def _for_test(self, test: str) -> list[Spot]:
-        """Return further faults for a test: those that others noticed first, then of every kind in turn."""
+        """Return further faults for a test: the plainest, those of conduct, then of every kind in turn.
+
+        Of each group those first that other tests noticed.
+        """
         done = {spot.key for spot, _ in self.seen_by(test)}
         if len(done) >= MOST_TEST:
             return []
         plain: list[list[Spot]] = []
-        refused: list[list[Spot]] = []
+        conduct: list[list[Spot]] = []
         others: list[list[Spot]] = []
         for function in sorted(self._functions(test), key=lambda pair: not self._named(test, pair)):
             rows = [spot for spot in self.spots[function] if spot.key not in done]
@@ -309,9 +317,11 @@ class Board:
             if self._named(test, function):
                 plain.append([row for row in rows if row.all])
             rows = [row for row in rows if not row.all]
-            refused.append([row for row in rows if row.fault.kind == RAISE])
+            conduct.append(_kinds([row for row in rows if row.fault.kind in (RAISE, *CONDUCT)]))
             others += [_kinds([row for row in rows if not row.value]), _kinds([row for row in rows if row.value])]
-        return list(dict.fromkeys([*_in_turn(plain), *_in_turn(refused), *_in_turn(others)]))
+        plainest = _in_turn(plain)
+        start, rest = plainest[:LEAST_PLAIN], plainest[LEAST_PLAIN:]
+        return list(dict.fromkeys([*start, *_in_turn([_in_turn(conduct), rest]), *_in_turn(others)]))
 
     # -- what it says --------------------------------------------------------------------------------------------------
 

@@ -80,7 +80,7 @@ def wrong_values(source: bytes, function: ast.AST) -> list[Fault]:
             end = starts[(value.end_lineno or value.lineno) - 1] + (value.end_col_offset or 0)
             text = text[:start] + b"agentsys_wrong_((" + text[start:end] + f"), {form})".encode() + text[end:]
         after = text.decode("utf-8", "replace") + _HELPER
-        made.append(Fault(kind, function.lineno, 0, len(source), source.decode("utf-8", "replace"), after))
+        made.append(Fault(kind, function.lineno, 0, len(source), "", after, whole=True))
     return made
 
 

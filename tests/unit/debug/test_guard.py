@@ -108,6 +108,9 @@ CHEATS: dict[str, tuple[dict[str, Change], str]] = {
     "fewer cases": (test("[1, 2, 3]", "[1]"), "cases are gone"),
     "less data": (test("range(100)", "range(1)"), "less data"),
     "a slice of the data": (test("assert loss(values) >", "assert loss(values[:1]) >"), "less data"),
+    "a slice before the assertion": (test("    assert loss(values) >", "    values = values[:1]\n    assert loss(values) >"), "less data"),
+    "a slice taken out": (test("    assert loss(values) >", "    del values[1:99]\n    assert loss(values) >"), "less data"),
+    "a slice in place of the data": (test("    assert loss(values) >", "    few = values[:1]\n    assert loss(few) >"), "less data"),
     "move a test and skip it": (
         {
             "tests/test_loss.py": Change(TEST, TEST.partition("class TestNet")[0]),
@@ -150,6 +153,7 @@ HONEST: dict[str, dict[str, Change]] = {
     "tighten a tolerance": test("atol=1e-4", "atol=1e-6"),
     "raise a bar": test("> 0.25", "> 0.3"),
     "add a test": test("class TestNet:", "def test_more():\n    assert loss([1.0]) < 0.4\n\n\nclass TestNet:"),
+    "add an assertion on a part of the data": test("    assert loss(values) >", "    first = loss(values[:1])\n    assert loss(values[:50]) < first\n    assert loss(values) >"),
     "fix an expected value": test("0.6931) < 1e-4", "0.69315) < 1e-4"),
     "add an argument": source("def loss(x):", "def loss(x, weight=1.0):"),
     "add a helper that returns a constant": source("class Net:", "def name():\n    return 'net'\n\n\nclass Net:"),

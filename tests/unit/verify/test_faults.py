@@ -28,10 +28,10 @@ CORE = PLAN.model_copy(
 HEAD = "from tiny.model import mean\n\n\n"
 
 
-def planted(root: Path, test: str, *, fork: bool = True) -> dict[str, list[str]]:
+def planted(root: Path, test: str, *, fork: bool = True, model: str = GREEN[MODEL]) -> dict[str, list[str]]:
     """Plant every fault of `mean` for real and return how `test` ended against each: kind -> words."""
-    repo = write_repo(root / "repo", {**GREEN, TESTS: HEAD + test})
-    files = {MODEL: GREEN[MODEL].encode()}
+    repo = write_repo(root / "repo", {**GREEN, MODEL: model, TESTS: HEAD + test})
+    files = {MODEL: model.encode()}
     name = f"{TESTS}::test_it"
     rows: list[dict[str, object]] = [{"id": "none", "path": "", "tests": [name], "cpu": 20}]
     for spot in spots(files)[MODEL, "mean"]:
@@ -40,13 +40,13 @@ def planted(root: Path, test: str, *, fork: bool = True) -> dict[str, list[str]]
     options = ["-c", str(PROBES / "agentsys_pytest.ini"), "--rootdir", str(repo), "-o", f"pythonpath={repo}", "-q"]
     options += ["-p", "no:cacheprovider"]
     order = {"root": str(repo), "options": options, "plugins": [], "preload": [], "fork": fork, "parallel": 2}
-    order |= {"methods": {str(repo / MODEL): MODEL}, "texts": {MODEL: GREEN[MODEL]}, "limit": 60, "trials": rows}
+    order |= {"methods": {str(repo / MODEL): MODEL}, "texts": {MODEL: model}, "limit": 60, "trials": rows}
     found: dict[str, list[str]] = {}
     for line in run_probe(root, "agentsys_faults.py", order):
         tests: dict[str, dict[str, object]] = line["tests"]  # type: ignore[assignment]
         found.setdefault(str(line["id"]), []).append(str(tests.get(name, {}).get("word", line["ended"])))
         if line["id"] == "none":
-            assert (repo / MODEL).read_text() == GREEN[MODEL]
+            assert (repo / MODEL).read_text() == model
     assert found.pop("none") == ["passed"]
     return found
 
@@ -83,6 +83,40 @@ def test_a_comparison_with_itself_notices_no_wrong_value(tmp_path: Path) -> None
 def test_code_that_breaks_by_itself_is_told_from_a_test_that_looks(tmp_path: Path) -> None:
     words = planted(tmp_path, "def test_it():\n    assert sum([mean([1.0]), mean([3.0])]) == 4.0\n")
     assert words["nothing returned"] == ["crashed"]
+
+
+FROZEN = """\
+\"\"\"Means.\"\"\"
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Weight:
+    value: float
+
+
+""" + GREEN[MODEL]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("errors swallowed", "    import pytest\n    with pytest.raises(ZeroDivisionError):\n        mean([])\n"),
+        ("arguments changed in place", "    x = [1.0, 3.0]\n    mean(x)\n    assert x == [1.0, 3.0]\n"),
+        (
+            "frozen dropped",
+            "    import pytest\n    from tiny.model import Weight\n    weight = Weight(mean([1.0]))\n"
+            "    with pytest.raises(AttributeError):\n        weight.value = 2.0\n",
+        ),
+    ],
+)
+def test_a_test_of_conduct_notices_a_fault_of_its_kind_and_no_wrong_value(tmp_path: Path, kind: str, body: str) -> None:
+    words = planted(tmp_path, f"def test_it():\n{body}", model=FROZEN)
+    assert words[kind] == ["asserted"]
+    assert words["all values that it returns changed"] == words["form of what it returns changed"] == ["passed"]
 
 
 # -- what is made of it ------------------------------------------------------------------------------------------------
@@ -182,6 +216,20 @@ def test_a_fault_without_an_outcome_is_open_not_missed() -> None:
     assert board.judge(first) == "missed"
     board.note(first, {"t::b": "asserted"})
     assert board.judge(first) == "noticed"
+
+
+def test_faults_of_conduct_are_tried_on_a_test_of_many_functions_before_it_counts_as_idle() -> None:
+    names = ("one", "two", "three", "four", "five", "six")
+    text = "".join(f"def {name}(x: list[float]) -> float:\n    return sum(x) / len(x)\n\n\n" for name in names)
+    board = Board(spots({MODEL: text.encode()}), {}, texts={f"{TESTS}::test_it": " ".join(names)})
+    called = {f"{TESTS}::test_it": tuple(f"{MODEL}:{name}" for name in names)}
+    board.learn(EvidenceOfTests(outcomes={f"{TESTS}::test_it": "passed"}, functions=called, calls=called))
+    for number in range(2, 6):
+        for spot, tests in board.following(number).items():
+            board.note(spot, dict.fromkeys(tests, "passed"))
+    kinds = [spot.fault.kind for spot in board.tried.values()]
+    assert {"errors swallowed", "arguments changed in place"} <= set(kinds)
+    assert [name for name, _ in board.idle()] == [f"{TESTS}::test_it"]
 
 
 def instances(count: int) -> Board:
