@@ -54,7 +54,7 @@ def build_model(
     limits = Limits(settings.budget, settings.max_tokens, deadline, settings.replay is not None, again)
     source: Source
     if settings.replay is not None:
-        source = ReplaySource(settings.replay, strict=settings.strict_replay, events=events)
+        source = ReplaySource(settings.replay, strict=settings.strict_replay)
     else:
         source = LiveSource(
             build_providers(settings, os.environ if environ is None else environ),

@@ -6,8 +6,6 @@ import secrets
 from pathlib import Path
 
 from agentsys.core.errors import PrerequisiteError
-from agentsys.core.events import EventLog
-from agentsys.core.settings import ROLES
 from agentsys.llm.sections import changed_sections
 from agentsys.llm.store import Recording, Store
 from agentsys.llm.types import CallKey, Feedback, Prompt
@@ -19,15 +17,13 @@ class ReplaySource:
     Args:
         folder: recordings as `Store` writes them; a run directory is understood too.
         strict: refuse recordings whose prompt has changed.
-        events: told of the first changed prompt; after a prompt file was edited, most calls would say the same.
 
     Raises: PrerequisiteError if the folder holds no recording.
     """
 
-    def __init__(self, folder: Path, *, strict: bool = False, events: EventLog | None = None) -> None:
-        self._store = Store(folder / "llm" if (folder / "llm").is_dir() else folder)
+    def __init__(self, folder: Path, *, strict: bool = False) -> None:
+        self._store = _store(folder)
         self._strict = strict
-        self._events = events
         if not self._store.paths():
             hint = "`--replay` takes a folder of recordings, or the directory of an earlier run"
             raise PrerequisiteError(f"there is no recorded model call in `{folder}`", hint)
@@ -49,23 +45,30 @@ class ReplaySource:
                 "record it in a live run, or replay the program version that the recording was made with",
             )
         changed = changed_sections(recording.prompt, hashes)
-        if changed:
-            self._changed(key, path, changed)
+        if changed and self._strict:
+            names = ", ".join(f"`{name}`" for name in changed)
+            raise PrerequisiteError(
+                f"the prompt of `{key}` has changed since it was recorded: {names} (`{path}`)",
+                "record it again, or replay without `--strict-replay`",
+            )
         place = {"role": key.role, "item": key.item, "attempt": key.attempt, "prompt": hashes}
         return recording.model_copy(update=place | {"id": recording.id or secrets.token_hex(8)})
 
     async def close(self) -> None:
         """Nothing is open."""
 
-    def _changed(self, key: CallKey, path: Path, sections: list[str]) -> None:
-        if self._strict:
-            names = ", ".join(f"`{name}`" for name in sections)
-            raise PrerequisiteError(
-                f"the prompt of `{key}` has changed since it was recorded: {names} (`{path}`)",
-                "record it again, or replay without `--strict-replay`",
-            )
-        if self._events is not None:
-            message = f"prompts have changed since they were recorded, first that of {key.words}: {', '.join(sections)}"
-            stage = ROLES.get(key.role)
-            self._events.emit("warning", stage=stage, message=message, key=str(key), sections=sections)
-            self._events = None
+
+def reworded(recording: Path, run: Path) -> int:
+    """Return how many answers of a run were recorded for a prompt of other words than the run's own.
+
+    Args:
+        recording: what the run replayed; a run directory is understood too.
+        run: the run directory.
+    """
+    before = _store(recording)
+    pairs = ((before.read(item.key), item) for item in _store(run).all())
+    return sum(1 for old, new in pairs if old is not None and changed_sections(old.prompt, new.prompt))
+
+
+def _store(folder: Path) -> Store:
+    return Store(folder / "llm" if (folder / "llm").is_dir() else folder)

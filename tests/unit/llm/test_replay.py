@@ -14,6 +14,7 @@ from agentsys.llm.client import AnswerError, Model
 from agentsys.llm.factory import build_model
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.replay import reworded
 from agentsys.llm.source import LiveSource
 from agentsys.llm.store import Store
 from agentsys.llm.types import Part, Prompt
@@ -87,13 +88,13 @@ async def test_run_directory_can_be_replayed_as_it_is(tmp_path: Path) -> None:
     assert await replay.model.ask("planner", "plan", prompt(), good) == "hello"
 
 
-async def test_changed_section_is_named_in_a_warning_and_the_answer_used(tmp_path: Path) -> None:
-    await record(tmp_path / "rec", ("planner", "plan", ["hello"]))
-    replay = Replay(tmp_path / "rec", tmp_path / "run")
+async def test_an_answer_to_a_changed_prompt_is_used_and_counted(tmp_path: Path) -> None:
+    await record(tmp_path / "rec", ("planner", "plan", ["hello"]), ("planner", "more", ["hello"]))
+    replay = Replay(tmp_path / "rec", tmp_path / "run" / "llm")
     assert await replay.model.ask("planner", "plan", prompt(paper="another paper"), good) == "hello"
-    [warning] = replay.warnings
-    assert warning["sections"] == ["paper"]
-    assert "that of the planner:" in str(warning["message"]) and warning["key"] == "planner/plan/01"
+    assert await replay.model.ask("planner", "more", prompt(), good) == "hello"
+    assert reworded(tmp_path / "rec", tmp_path / "run") == 1
+    assert replay.warnings == []
 
 
 async def test_temporary_paths_and_times_are_no_change(tmp_path: Path) -> None:
