@@ -18,6 +18,7 @@ from agentsys.cli.evaluate import evaluate
 from agentsys.cli.examples import example
 from agentsys.cli.export import export
 from agentsys.cli.implement import implement
+from agentsys.cli.jobs import jobs
 from agentsys.cli.mcp.command import mcp
 from agentsys.cli.output import exit_with
 from agentsys.cli.policy import policy
@@ -92,7 +93,7 @@ for _command, _words in (
     (doctor, "Check this machine."),
 ):
     app.command(short_help=_words, epilog=example(_command.__name__))(_command)
-for _group in (claims, runs, policy, sandbox, config):
+for _group in (claims, jobs, runs, policy, sandbox, config):
     app.add_typer(_group)
     for _item in _group.registered_commands:
         _item.epilog = example(f"{_group.info.name} {_item.name}")

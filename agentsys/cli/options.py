@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -120,6 +121,16 @@ def use_env_file(path: Path | None) -> None:
 def seconds_of(text: str | None) -> float | None:
     """Return the seconds of a duration option that was given."""
     return None if text is None else duration(text)
+
+
+def mebibytes_of(text: str | None) -> int | None:
+    """Return the MiB of a memory option that was given: `4000` or `4000M`, `32G`. Raises: UsageError."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,7})([MG]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise UsageError(f"`{text}` is no amount of memory", "write `4000M` or `32G`")
+    return int(found[1]) << (10 if found[2].upper() == "G" else 0)
 
 
 def folder_or_run(name: str) -> Path:

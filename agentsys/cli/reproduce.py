@@ -26,13 +26,34 @@ MAX_LINE = 4000
 
 def reproduce(
     run: opt.RunName = "",
-    profile: Annotated[Literal["full", "smoke"], typer.Option(help="What is run.")] = "full",
+    profile: Annotated[
+        Literal["full", "smoke", "claims"],
+        typer.Option(help="What is run; `claims`: the cells of its claims that are missing, as a job."),
+    ] = "full",
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder whose files the run finds under `data/`.", metavar="DIR")
     ] = None,
     timeout: Annotated[
         str | None, typer.Option("--timeout", help="Longest time of the run; a day by default.", metavar="12h")
     ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", help="As a job: `local` (this machine) or `slurm`.", metavar="ENGINE")
+    ] = None,
+    cpus: Annotated[float | None, typer.Option(help="Processors of the sandbox.", metavar="N", min=0.1)] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory of the sandbox.", metavar="32G")] = None,
+    gpus: Annotated[int, typer.Option(help="GPUs of each task of a job.", metavar="N", min=0)] = 0,
+    time: Annotated[
+        str | None, typer.Option("--time", help="Time limit of each task of a job; a day by default.", metavar="4h")
+    ] = None,
+    partition: Annotated[str, typer.Option(help="Partition of a job.", metavar="NAME")] = "",
+    ask: Annotated[
+        list[str] | None,
+        typer.Option("--ask", help="More that the engine is asked, such as account=NAME.", metavar="KEY=VALUE"),
+    ] = None,
+    tasks: Annotated[
+        int, typer.Option(help="Tasks over which cells are spread; 0: as many as there is room for.", min=0, max=1000)
+    ] = 0,
+    detach: Annotated[bool, typer.Option("--detach", help="Submit a job and do not wait for it.")] = False,
     backend: opt.Sandbox = None,
     sets: opt.Sets = None,
     runs_dir: opt.RunsDir = None,
@@ -41,12 +62,24 @@ def reproduce(
     """Run a profile of a run's repository in the sandbox, compare its results with the paper's, update the report.
 
     The repository stays as it is; logs and results go to `reproductions/NN/` of the run. Its packages come from
-    requirements.lock, and the run has no network: what it would download belongs into `--data`. More memory or cores:
-    `--set memory_mb=32000 --set cpus=8`. Exit code 5 if the run, its results or its signs of health fail.
+    requirements.lock, and the run has no network: what it would download belongs into `--data`. Exit code 5 if the run,
+    its results or its signs of health fail. As a job it goes on without this terminal: see `agentsys jobs`.
     """
     with json_errors(json):
         chosen = find(opt.runs_dir_of(runs_dir), run)
-        settings, _ = reproduction_settings(chosen.state(), flags={"backend": backend}, sets=sets or ())
+        flags = {"backend": backend, "cpus": cpus, "memory_mb": opt.mebibytes_of(memory), "gpu": bool(gpus) or None}
+        settings, _ = reproduction_settings(chosen.state(), flags=flags, sets=sets or ())
+        if on is not None or profile == "claims":
+            from agentsys.cli.jobs import Asked, submit_job
+
+            limits = opt.seconds_of(time) or DAY, opt.seconds_of(timeout) or DAY
+            submit_job(
+                chosen,
+                settings,
+                Asked(profile, on or "local", data, gpus, *limits, partition, ask or (), tasks),
+                detach=detach,
+                json=json,
+            )
         from agentsys.run.reproduce import Order
         from agentsys.run.reproduce import reproduce as work
         from agentsys.verify.datafiles import read_folder

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 from agentsys.code.claim_programs import TRIES, Draft, ask_programs, trial_of, try_programs, with_programs
-from agentsys.code.claim_review import FILE as REVIEWS
 from agentsys.code.claim_review import ClaimReview, review_programs
+from agentsys.code.claim_settling import Tested, known_reviews, settle
 from agentsys.core.artifacts import Plan
 from agentsys.core.errors import SandboxUnavailable, UsageError
 from agentsys.core.events import Step
-from agentsys.core.files import write_atomic, write_json
 from agentsys.core.tree import read_tree
 from agentsys.plan.claims.amendment import Contracts
-from agentsys.plan.claims.claim import Claims
 from agentsys.plan.claims.freezing import FOLDER
 from agentsys.plan.context import Agent
 from agentsys.plan.requirements import FILES
-from agentsys.plan.workspace import CONTRACTS, experiment_inputs
+from agentsys.plan.workspace import CONTRACTS
 from agentsys.verify.checks.base import Bench, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of
 from agentsys.verify.checks.table import run_checks
-from agentsys.verify.claims.celllog import FILE, CellLog
+from agentsys.verify.claims.celllog import CellLog
 from agentsys.verify.claims.cells import climb
-from agentsys.verify.claims.checking import Agreement, compared, small_cells
-from agentsys.verify.claims.record import Findings, write_record
-from agentsys.verify.claims.running import USED_UP, Cells, Trial, benches_for, judged_rows, rows_so_far
+from agentsys.verify.claims.checking import small_cells
+from agentsys.verify.claims.running import USED_UP, Cells, benches_for
 from agentsys.verify.run import retrying
 from agentsys_sandbox.base import SandboxError
 
@@ -41,8 +34,6 @@ CHECK_TRIES = 2
 """Versions of a checker that are asked for: one, and a repair of what does not run; never of what it says."""
 RETURNS = 2
 """Times that what a reviewer finds in a program goes back to the coder."""
-ENTRIES = "entries.json"
-"""Which claims have a program, and why the others have none or got no further."""
 
 
 class Experimenter(Agent):
@@ -70,18 +61,9 @@ class Experimenter(Agent):
             hint = getattr(error, "hint", "") or "see `agentsys doctor`, then go on with `agentsys resume`"
             raise SandboxUnavailable(f"the sandbox failed: {error}", hint) from error
         reasons |= {row.contract.claim: row.given_up or "; ".join(row.faults) for row in drafts if row not in ready}
-        reasons |= {trial.contract.claim: trial.fault for trial in trials}
-        agreed = {check.contract.claim: self._agreement(check, trials, log) for check in checks}
-        said = [*((claim, one.words) for claim, one in agreed.items())]
-        said += [(claim, words) for claim, review in reviews.items() for words in review.findings]
-        for claim, words in said:
-            reasons[claim] = "; ".join(filter(None, (reasons.get(claim), words)))
-        findings = _findings(ws.run.claims, agreed, reviews)
-        for folder in (ws.run.claims, ws.run.repo / FOLDER):
-            write_json(folder / REVIEWS, {claim: review.model_dump(mode="json") for claim, review in reviews.items()})
-        return self._judge(
-            contracts, [*ready, *checks], judged_rows(trials, log, ws.run.claims / "judged"), findings, reasons
-        )
+        programs = {draft.path: draft.text for draft in (*ready, *checks)}
+        tested = Tested(trials, [trial_of(context, draft) for draft in checks], reviews, reasons, programs)
+        return settle(ws, context.git, contracts, tested, log)
 
     def _contracts(self) -> Contracts:
         """The contracts as git has them. Raises: UsageError where the run has others."""
@@ -160,10 +142,7 @@ class Experimenter(Agent):
 
     def _known_reviews(self) -> dict[str, ClaimReview]:
         """Reviews of an earlier go by what they are about: the same program of the same code is not read again."""
-        file = self._context.ws.run.claims / REVIEWS
-        rows = json.loads(file.read_bytes()).values() if file.is_file() else ()
-        reviews = [ClaimReview.model_validate(row) for row in rows]
-        return {review.stamp: review for review in reviews if review.items}
+        return {review.stamp: review for review in known_reviews(self._context.ws.run.claims)}
 
     async def _checks(self, plan: Plan, ready: list[Draft], log: CellLog) -> list[Draft]:
         """Return the independent checkers that ran, without the repository, on the smallest scales of their claims."""
@@ -193,12 +172,6 @@ class Experimenter(Agent):
         """Programs that an earlier go has left in git: a contract that asks for more is served by the same one."""
         found = self._context.git.files().items()
         return {path: data.decode("utf-8", "replace") for path, data in found if path.startswith(f"{FOLDER}/")}
-
-    def _agreement(self, check: Draft, trials: list[Trial], log: CellLog) -> Agreement:
-        ours = next(trial for trial in trials if trial.contract.claim == check.contract.claim)
-        cells, theirs = small_cells(check.climb), trial_of(self._context, check)
-        both = rows_so_far(ours, cells, log), rows_so_far(theirs, cells, log)
-        return compared(*both, deterministic=check.contract.deterministic)
 
     def _cells(self, benches: Sequence[Bench], log: CellLog) -> Cells:
         settings = self._context.settings
@@ -243,48 +216,3 @@ class Experimenter(Agent):
             lock=lock_of(files),
             stage="experiments",
         )
-
-    # -- verdicts ------------------------------------------------------------------------------------------------------
-
-    def _judge(
-        self,
-        contracts: Contracts,
-        drafts: list[Draft],
-        files: list[Path],
-        findings: dict[str, Findings],
-        reasons: dict[str, str],
-    ) -> str:
-        """Judge every claim, and put the record into the run and, with the programs, into the repository."""
-        ws = self._context.ws
-        folder = ws.run.repo / FOLDER
-        for target in (ws.run.claims, folder):
-            judged = write_record(target, contracts, files, findings)
-            write_json(target / ENTRIES, {claim: reason for claim, reason in sorted(reasons.items()) if reason})
-        for draft in drafts:
-            write_atomic(ws.run.repo / draft.path, draft.text)
-        if (ws.run.claims / FILE).is_file():
-            shutil.copyfile(ws.run.claims / FILE, folder / FILE)
-        self._context.git.commit_files(_files(ws.run.repo), "Verdicts on the claims, with their raw rows")
-        ws.mark({"experiments": experiment_inputs(ws.run)})
-        counts = Counter(row.decision.verdict for row in judged)
-        return "claims: " + ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
-
-
-def _findings(folder: Path, agreed: Mapping[str, Agreement], reviews: Mapping[str, ClaimReview]) -> dict[str, Findings]:
-    claims = Claims.model_validate_json((folder / "claims.json").read_bytes()).claims
-    return {
-        claim.id: Findings(
-            contradicted=bool(claim.contradictions),
-            checker=agreed[claim.id].state if claim.id in agreed else "absent",
-            reviewer=reviews[claim.id].state if claim.id in reviews else "absent",
-        )
-        for claim in claims
-    }
-
-
-def _files(repo: Path) -> list[str]:
-    return sorted(
-        file.relative_to(repo).as_posix()
-        for file in (repo / FOLDER).rglob("*")
-        if file.is_file() and not file.is_symlink()
-    )

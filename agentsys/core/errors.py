@@ -3,6 +3,7 @@
     AgentsysError                     exit code  status
     ├── InternalError                 1          internal_error
     ├── UsageError (ValueError)       2          config_error
+    │   ├── RunInUse
     │   └── PaperError                2 or 3
     │       └── DoubtfulPaper
     ├── PrerequisiteError             3          config_error
@@ -92,6 +93,10 @@ class UsageError(AgentsysError, ValueError):
 
     status = "config_error"
     exit_code = 2
+
+
+class RunInUse(UsageError):
+    """Another process has the run."""
 
 
 class PaperError(UsageError):

@@ -45,10 +45,15 @@ def write_json(path: Path, data: object) -> None:
 _UNFINISHED = re.compile(r"\..{1,40}\.[a-z0-9_]{8}\.tmp")
 
 
-def sweep(folder: Path) -> None:
-    """Remove the unfinished files of `write_atomic` that a killed process left below `folder`."""
+def sweep(folder: Path, *, spared: str = "") -> None:
+    """Remove the unfinished files of `write_atomic` that a killed process left below `folder`.
+
+    Args:
+        spared: name of folders in which others may be writing.
+    """
     for file in folder.rglob(".*.tmp"):
-        if _UNFINISHED.fullmatch(file.name) and not file.is_symlink():
+        writing = spared in file.relative_to(folder).parts[:-1]
+        if _UNFINISHED.fullmatch(file.name) and not file.is_symlink() and not writing:
             file.unlink(missing_ok=True)
 
 

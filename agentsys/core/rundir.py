@@ -10,12 +10,14 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agentsys.core.errors import UsageError
+from agentsys.core.errors import RunInUse, UsageError
 from agentsys.core.files import sweep, write_json
 from agentsys.core.runrecord import RunRecord
 
 LATEST = "latest"
 """Link to the newest run, and an id that every command takes."""
+PARTS = "parts"
+"""Folder of a job in which other processes write, who have no lock."""
 
 
 class RunDir:
@@ -70,13 +72,13 @@ class RunDir:
         """
         handle = _locked(self.path / ".lock")
         if handle is None:
-            raise UsageError(
+            raise RunInUse(
                 f"run `{self.path.name}` is in use by another process", "wait for it, or stop it, then try again"
             )
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         self._lock = handle
-        sweep(self.path)
+        sweep(self.path, spared=PARTS)
 
     def remove(self) -> None:
         """Remove the run with everything in it; the lock, which must be held, goes with it. Raises: OSError."""

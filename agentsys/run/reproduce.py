@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +53,12 @@ class Order:
     on_output: OnOutput | None = None
     opener: Callable[[SandboxSpec], Sandbox] | None = None
     """Makes the sandbox; None takes the settings' backend."""
+    where: str = ""
+    """The machine and job, for the record, where this is not beside the run."""
+    keep: Path | None = None
+    """Takes the results so far where the run is cancelled."""
+    resumed: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    """Results so far of an earlier run that was cancelled, by path in their folder."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,27 @@ async def reproduce(run: RunDir, settings: Settings, order: Order) -> Reproduced
 
 async def reproduce_locked(run: RunDir, settings: Settings, order: Order) -> Reproduced:
     """Do what `reproduce` does for a run that this process has, and leave its report as it is."""
+    code = allowed_code(run, settings, ("bash", "reproduce.sh", order.profile))
+    return await run_order(run.read(), settings, order, code, *next_folder(run.reproductions))
+
+
+@dataclass(frozen=True)
+class Code:
+    """A repository as it lies there, which the audit allows to be run."""
+
+    plan: Plan
+    files: dict[str, bytes]
+    tree: str
+    """Hash of the code."""
+    audit: Found
+
+
+def allowed_code(run: RunDir, settings: Settings, command: Sequence[str]) -> Code:
+    """Return the repository of a run. Raises: UsageError, BlockedError; see `reproduce`.
+
+    Args:
+        command: what is to be run, which the policy looks at too.
+    """
     from agentsys.plan.files import load_plan
 
     plan = load_plan(run.plan)
@@ -90,8 +117,17 @@ async def reproduce_locked(run: RunDir, settings: Settings, order: Order) -> Rep
         raise UsageError(f"run `{run.path.name}` has no repository that can be run", "finish it with `resume`")
     files = read_tree(run.repo)
     tree = code_hash(run.repo, files)
-    audit = _audit(run, tree, settings, order.profile)
-    return await _run(run, run.read(), settings, order, plan, files, tree, audit)
+    return Code(plan, files, tree, _audit(run, tree, settings, command))
+
+
+def reproduced(run: RunDir, number: int) -> Reproduced | None:
+    """Return a reproduction that came to its end; None where there is none of this number."""
+    folder = run.reproductions / f"{number:02d}"
+    if not (folder / FILE).is_file():
+        return None
+    rows = json.loads((folder / "table.json").read_bytes())
+    record = Reproduction.model_validate_json((folder / FILE).read_bytes())
+    return Reproduced(record, tuple(MeasuredResult.model_validate(row) for row in rows), folder)
 
 
 def wants_full(run: RunDir) -> bool:
@@ -101,32 +137,29 @@ def wants_full(run: RunDir) -> bool:
     return small and not any(run.reproductions.glob(f"[0-9]*/{FILE}"))
 
 
-async def _run(
-    run: RunDir,
-    record: RunRecord,
-    settings: Settings,
-    order: Order,
-    plan: Plan,
-    files: dict[str, bytes],
-    tree: str,
-    audit: Found,
+async def run_order(
+    record: RunRecord, settings: Settings, order: Order, code: Code, number: int, out: Path
 ) -> Reproduced:
-    number, out = _folder(run.reproductions)
+    """Run a profile, and write what came of it to `out`.
+
+    Args:
+        number: of the reproduction.
+    """
     events = EventLog(out / "events.jsonl", record.id)
     job = Job(
-        files=files,
+        files=code.files,
         out=out,
-        plan=plan,
+        plan=code.plan,
         events=events,
         timeout=order.timeout,
         round=number,
-        lock=lock_of(files),
+        lock=lock_of(code.files),
         profile=order.profile,
         stage="replay",
-        tree=tree,
+        tree=code.tree,
         on_output=order.on_output,
     )
-    task = Task(job, audit, order.data, _judge(settings))
+    task = Task(job, code.audit, order.data, _judge(settings), order.keep, order.resumed)
     started, clock = utc_now(), time.monotonic()
     try:
         outcome = await _in_sandbox(record, settings, order, task)
@@ -136,12 +169,13 @@ async def _run(
     written = Reproduction(
         number=number,
         profile=order.profile,
-        tree=tree,
+        tree=code.tree,
         started=started,
         finished=utc_now(),
         seconds=seconds or round(time.monotonic() - clock, 3),
         backend=outcome.verdict.backend,
         weak=outcome.verdict.weak,
+        where=order.where,
         timeout=order.timeout,
         memory_mb=settings.memory_mb,
         cpus=settings.cpus,
@@ -151,7 +185,7 @@ async def _run(
         reason=outcome.reason,
         hint=outcome.hint,
     )
-    rows = compare_file(plan, out / "results.json", profile=order.profile)
+    rows = compare_file(code.plan, out / "results.json", profile=order.profile)
     table = json.dumps([row.model_dump(mode="json") for row in rows], indent=1, ensure_ascii=False)
     write_atomic(out / "table.json", table + "\n")
     # Last: with this file the reproduction is finished, without it it was cut off.
@@ -160,11 +194,9 @@ async def _run(
 
 
 async def _in_sandbox(record: RunRecord, settings: Settings, order: Order, task: Task) -> Outcome:
-    disk = Limits().disk + (2 * order.data.size if order.data is not None else 0)
-    spec = sandbox_spec(settings, record.id)
-    spec = replace(spec, limits=replace(spec.limits, disk=disk, ttl=2 * order.timeout + SPARE_SECONDS))
+    spec = with_disk(sandbox_spec(settings, record.id), order.timeout, order.data.size if order.data is not None else 0)
     try:
-        sandbox = await asyncio.to_thread(order.opener or _opener(settings), spec)
+        sandbox = await asyncio.to_thread(order.opener or opener_of(settings), spec)
         async with sandbox:
             return await run_profile(task, sandbox)
     except SandboxError as error:
@@ -173,13 +205,18 @@ async def _in_sandbox(record: RunRecord, settings: Settings, order: Order, task:
         raise SandboxUnavailable(f"the sandbox failed: {error}", "see `agentsys doctor`, then try again") from error
 
 
-def _opener(settings: Settings) -> Callable[[SandboxSpec], Sandbox]:
+def with_disk(spec: SandboxSpec, timeout: float, size: int) -> SandboxSpec:
+    """Return a specification with room for data of `size` bytes, which lives long enough for `timeout` seconds."""
+    return replace(spec, limits=replace(spec.limits, disk=Limits().disk + 2 * size, ttl=2 * timeout + SPARE_SECONDS))
+
+
+def opener_of(settings: Settings) -> Callable[[SandboxSpec], Sandbox]:
     from agentsys_sandbox.choose import open_sandbox
 
     return lambda spec: open_sandbox(spec, settings.backend, settings.docker_hosts)
 
 
-def _audit(run: RunDir, tree: str, settings: Settings, profile: str) -> Found:
+def _audit(run: RunDir, tree: str, settings: Settings, command: Sequence[str]) -> Found:
     """Return the audit of exactly this code as a check.
 
     Raises: BlockedError where there is none by the policy in force, or it does not allow the code or the command.
@@ -195,7 +232,7 @@ def _audit(run: RunDir, tree: str, settings: Settings, profile: str) -> Found:
     if data.get("policy") != policy.ref.sha256:
         raise BlockedError("the audit was made by another policy than the one in force", again)
     decisions = [Decision.model_validate(row) for row in data["decisions"]]
-    decisions.append(policy.check_command(("bash", "reproduce.sh", profile)))
+    decisions.append(policy.check_command(tuple(command)))
     if problems := _broken_record(run):
         raise BlockedError(f"the audit record of the run is not whole: {problems}", "do not rely on it")
     refused = [decision for decision in decisions if not decision.allows]
@@ -225,7 +262,7 @@ def _broken_record(run: RunDir) -> str:
     return "; ".join(verify(run.audit)) if (run.audit / MANIFEST).is_file() else ""
 
 
-def _folder(base: Path) -> tuple[int, Path]:
+def next_folder(base: Path) -> tuple[int, Path]:
     """Make the folder of the next reproduction; those that were cut off keep their number."""
     numbers = [int(path.name) for path in base.glob("[0-9]*") if path.name.isdecimal()]
     number = max(numbers, default=0) + 1

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from pydantic import Field
 
 from agentsys.core.artifacts import Artifact, Verdict
 from agentsys.core.files import write_atomic
+from agentsys.core.tree import RESULTS
 from agentsys.verify.checks.audit import with_installed
 from agentsys.verify.checks.base import Bench, Found, Job, Screened
+from agentsys.verify.checks.smoke import RESULTS_FILE
 from agentsys.verify.checks.table import make_verdict, run_checks
 from agentsys.verify.datafiles import DATA, DataFolder, place
-from agentsys_sandbox.base import Sandbox
+from agentsys_sandbox.base import REPO, WORK, Sandbox, SandboxError
 from agentsys_sandbox.spec import Package
 
 PARTS = ("install", "smoke", "results", "audit")
 """The checks of a reproduction; it passed only if each of them did."""
 FILE = "reproduction.json"
+RESULTS_PLACE = f"{REPO.removeprefix(f'{WORK}/')}/{RESULTS}"
+"""Where in the folder `keep` the results of a run that was cancelled lie."""
 
 _NETWORK = re.compile(
     r"name resolution|Name or service not known|nodename nor servname|getaddrinfo|gaierror|Could not resolve host"
@@ -42,6 +49,7 @@ class Reproduction(Artifact):
     seconds: float = Field(description="wall-clock seconds of the run itself")
     backend: str = ""
     weak: bool = False
+    where: str = Field(default="", description="the machine and job, where it was not run beside the run directory")
     timeout: float = Field(description="seconds that the run was given")
     memory_mb: int = 0
     cpus: float = 0.0
@@ -78,6 +86,10 @@ class Task:
     data: DataFolder | None = None
     refuses: Callable[[Sequence[Package]], str] = lambda _: ""
     """Says why these packages may not be installed; an empty text where they may."""
+    keep: Path | None = None
+    """Takes what the run has written to its results where it is cancelled."""
+    resumed: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    """What an earlier run of this code had written there, by path in that folder: it may go on from it."""
 
 
 async def run_profile(task: Task, sandbox: Sandbox) -> Outcome:
@@ -94,6 +106,10 @@ async def run_profile(task: Task, sandbox: Sandbox) -> Outcome:
         nonlocal digest
         if task.data is not None:
             digest = await place(task.data, place_in)
+        # A final results file has to be written by the run that ends.
+        before = {f"{RESULTS}/{name}": data for name, data in task.resumed.items()}
+        before.pop(RESULTS_FILE, None)
+        await place_in.write_files(before)
 
     async def screen(bench: Bench) -> Screened:
         why = task.refuses(bench.packages)
@@ -101,7 +117,13 @@ async def run_profile(task: Task, sandbox: Sandbox) -> Outcome:
         return Screened(note=why, refused=bool(why), may_run=not why)
 
     job = replace(task.job, screen=screen)
-    seen = await run_checks(Bench(sandbox, job), only=PARTS)
+    try:
+        seen = await run_checks(Bench(sandbox, job), only=PARTS)
+    except asyncio.CancelledError:
+        if task.keep is not None:
+            with suppress(SandboxError):
+                await sandbox.export([f"{REPO}/{RESULTS}"], task.keep)
+        raise
     seen.found["audit"] = with_installed(task.audit, seen.screened)
     outcome = Outcome(make_verdict(job, seen, otherwise="not part of a reproduction"), digest)
     write_atomic(job.out / "verdict.json", outcome.verdict.model_dump_json(indent=1) + "\n")

@@ -33,6 +33,12 @@ class Done(Artifact):
     sha256: str = ""
     """Of the rows; empty where none are of use."""
     fault: str = ""
+    where: str = ""
+    """The machine and job, where it was not run beside the run."""
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(self.claim, self.case, self.seed, tuple(self.setting.items()))
 
 
 class CellLog:
@@ -50,22 +56,17 @@ class CellLog:
         whole = raw[: raw.rfind(b"\n") + 1]
         if whole != raw:  # the process was killed while it wrote
             write_atomic(self._file, whole)
-        for line in whole.splitlines():
-            try:
-                self._take(Done.model_validate_json(line))
-            except ValidationError:
-                continue
+        for done in _parsed(whole):
+            self._take(done)
 
     def done(self, cell: Cell, stamp: str) -> Done | None:
         """Return how a cell ended; None where it is to be run: also where its rows are gone or altered."""
         found = self._done.get((cell.name, stamp))
-        if found is None or (found.sha256 and not self._intact(self.rows(cell, stamp), found.sha256)):
-            return None
-        return found
+        return found if found is not None and intact(self._rows.parent, found) else None
 
     def rows(self, cell: Cell, stamp: str) -> Path:
         """Return the file of a cell's rows."""
-        return self._rows / f"{cell.name}-{stamp[:12]}.csv"
+        return rows_file(self._rows.parent, cell, stamp)
 
     def append(self, done: Done) -> None:
         """Write a line, on the disk before this returns."""
@@ -77,11 +78,40 @@ class CellLog:
         self._take(done)
 
     def _take(self, done: Done) -> None:
-        cell = Cell(done.claim, done.case, done.seed, tuple(done.setting.items()))
-        self._done[cell.name, done.stamp] = done
+        self._done[done.cell.name, done.stamp] = done
         self.spent += done.cpu_seconds
         self.longest[done.claim] = max(done.cpu_seconds, self.longest.get(done.claim, 0.0))
 
-    @staticmethod
-    def _intact(file: Path, digest: str) -> bool:
-        return file.is_file() and sha256_bytes(file.read_bytes()) == digest
+
+def read_log(claims: Path) -> list[Done]:
+    """Return the lines of a log that another process may still write to; see `intact` for their rows."""
+    file = claims / FILE
+    raw = file.read_bytes() if file.is_file() else b""
+    return _parsed(raw[: raw.rfind(b"\n") + 1])
+
+
+def count_lines(claims: Path) -> int:
+    """Return how many cells a log names, without reading what it says of them."""
+    file = claims / FILE
+    return file.read_bytes().count(b"\n") if file.is_file() else 0
+
+
+def rows_file(claims: Path, cell: Cell, stamp: str) -> Path:
+    """Return the file of a cell's rows."""
+    return claims / FOLDER / f"{cell.name}-{stamp[:12]}.csv"
+
+
+def intact(claims: Path, done: Done) -> bool:
+    """False where a cell has rows, and they are not there or not those whose hash was noted."""
+    file = rows_file(claims, done.cell, done.stamp)
+    return not done.sha256 or (file.is_file() and sha256_bytes(file.read_bytes()) == done.sha256)
+
+
+def _parsed(raw: bytes) -> list[Done]:
+    found: list[Done] = []
+    for line in raw.splitlines():
+        try:
+            found.append(Done.model_validate_json(line))
+        except ValidationError:
+            continue
+    return found

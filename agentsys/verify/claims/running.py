@@ -58,13 +58,15 @@ class Cells:
     Args:
         benches: open sandboxes with the same job; a cell is run on whichever is free.
         cpus: processors that each of them may use.
+        where: the machine and job, for the log, where this is not beside the run.
     """
 
-    def __init__(self, benches: Sequence[Bench], log: CellLog, budget: float, cpus: float) -> None:
+    def __init__(self, benches: Sequence[Bench], log: CellLog, budget: float, cpus: float, where: str = "") -> None:
         self._benches = benches
         self._log = log
         self._budget = budget
         self._cpus = max(cpus, 1.0)
+        self._where = where
         self._promised = 0.0
         """CPU seconds that cells under way may still use."""
         self._running = 0
@@ -177,6 +179,7 @@ class Cells:
             cpu_seconds=round(result.seconds if result.cpu_seconds is None else result.cpu_seconds, 3),
             sha256=sha256_bytes(raw) if raw is not None and not fault else "",
             fault=fault,
+            where=self._where,
         )
 
     def _absent(self, trial: Trial, cell: Cell) -> str:
@@ -208,6 +211,21 @@ def benches_for(cells: int, asked: int, cpus: float, memory_mb: int) -> int:
 def stamp_of(tree: str, text: str) -> str:
     """Return the hash under which cells of a program of this code are kept."""
     return sha256_bytes(f"{tree}\0{text}")
+
+
+def count_scales(trial: Trial, log: CellLog, missing: str) -> None:
+    """Set how many scales of a claim are whole, and why it goes no further, from what stands in the log.
+
+    Args:
+        missing: said where a cell was not run.
+    """
+    for level in trial.climb.levels:
+        for cell in level:
+            known = log.done(cell, trial.stamp)
+            if known is None or known.fault:
+                trial.fault = f"{_words(cell)}: {known.fault}" if known is not None else missing
+                return
+        trial.complete += 1
 
 
 def judged_rows(trials: Sequence[Trial], log: CellLog, folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from agentsys_sandbox.box import OnOutput
 from agentsys_sandbox.cachedir import shared_dir
 from agentsys_sandbox.image import hostfiles
-from agentsys_sandbox.packages import hostconfig
+from agentsys_sandbox.packages import hostconfig, kept
 from agentsys_sandbox.packages.build import BuildFailed, Builds, LocalWheel, source_only
 from agentsys_sandbox.packages.bytecode import Bytecode
 from agentsys_sandbox.packages.environment import RECIPE, Environment, make_environment
@@ -82,10 +82,13 @@ class PackageStore:
             plain.requirements, plain.constraints, plain.hashes, plain.project, target, rules, locked and locked.text
         )
         known = self._memo.get(key)
+        if known is None and kept.offline(self._host.environment):
+            known = kept.known(self._root / "resolved", key)
         if known is None:
             known = await self._resolve(plain, target, rules, builder, 0, locked)
             if known.lock is not None:
                 self._memo[key] = known
+                kept.keep(self._root / "resolved", key, known)
                 while len(self._memo) > _MEMO:
                     self._memo.popitem(last=False)
         return known
@@ -191,7 +194,8 @@ class PackageStore:
         oldest = time.time() - _KEEP_SECONDS
         for folder in abandoned_folders(self._root):
             shutil.rmtree(folder, ignore_errors=True)
-        for folder in (*self._environments.glob("*"), *(self._root / "built").glob("*")):
+        kept_ones = [*(self._root / "built").glob("*"), *(self._root / "resolved").glob("*")]
+        for folder in (*self._environments.glob("*"), *kept_ones):
             if not folder.name.startswith(".") and folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True) if folder.is_dir() else folder.unlink(missing_ok=True)
 

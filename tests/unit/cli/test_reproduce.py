@@ -39,7 +39,7 @@ class Cli:
             self.backends.append(settings.backend)
             return opener
 
-        self._patch.setattr(agentsys.run.reproduce, "_opener", choose)
+        self._patch.setattr(agentsys.run.reproduce, "opener_of", choose)
         done = CliRunner().invoke(app, ["reproduce", str(self.run_dir.path), *args])
         return done.exit_code, done.stdout, done.stderr, done.exception
 

@@ -1,0 +1,85 @@
+"""Processes of this machine that outlive the terminal, by submitit."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from agentsys.core.rundir import process_start
+from agentsys.run.jobs.engine import Need, Seen
+from agentsys.run.jobs.submitting import submit_by
+
+
+class LocalEngine:
+    """A process a task; nobody starts one again. An id is that of the process, and when it began."""
+
+    offline = False
+
+    def submit(self, folder: Path, name: str, submission: int, tasks: int, need: Need) -> tuple[str, ...]:
+        """Start the processes. Raises: PrerequisiteError."""
+        del name
+        options: dict[str, object] = {"timeout_min": need.seconds / 60, "gpus_per_node": need.gpus}
+        with _deaf():
+            ids = submit_by("local", folder / "local", options, folder, submission, tasks)
+        return tuple(f"{each}:{process_start(int(each)) or 0:.0f}" for each in ids)
+
+    def find(self, name: str) -> tuple[str, ...]:
+        """Nothing: a process that was started by somebody who died at once stops when it sees the next one."""
+        del name
+        return ()
+
+    def states(self, ids: Sequence[str]) -> tuple[Seen, ...]:
+        """Look for the processes."""
+        return tuple(Seen("running") if _alive(each) else Seen("ended", "the process has ended") for each in ids)
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """Kill what submitit started, and what that started: sandboxes die with their owner."""
+        for each in filter(_alive, ids):
+            pid = int(each.partition(":")[0])
+            for one in (pid, *_children(pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
+
+    def own_id(self) -> str:
+        """Return the id of submitit's process."""
+        return os.environ.get("SUBMITIT_LOCAL_JOB_ID", str(os.getpid()))
+
+    def again(self) -> bool:
+        """Nobody would do it."""
+        return False
+
+
+def _alive(identity: str) -> bool:
+    pid, _, began = identity.partition(":")
+    start = process_start(int(pid))
+    return start is not None and f"{start:.0f}" == began and not _ended(int(pid))
+
+
+def _ended(pid: int) -> bool:
+    """True for a process that has ended and was not waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+@contextmanager
+def _deaf() -> Generator[None]:
+    """What is started now ignores Ctrl-C and the end of the terminal: these are for who watches it."""
+    numbers = (signal.SIGINT, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
