@@ -53,6 +53,7 @@ class SlurmEngine:
             "mem": f"{need.memory_mb + OWN_MEMORY_MB}MB",
             "signal_delay_s": min(NOTICE, minutes * 20),
             "array_parallelism": tasks,
+            "srun_args": ["--export=ALL"],  # of the job's own, short environment: submitit adds to it in the script
             "additional_parameters": {"export": _PASSED, "requeue": True, **_checked(need.asked)},
         }
         if need.partition:
