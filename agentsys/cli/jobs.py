@@ -96,6 +96,8 @@ def cancel_job(
 
     with json_errors(json):
         place, known = _chosen(run, job, runs_dir)
+        if known.state != "open":
+            raise UsageError(f"job {known.number} has ended: {known.state}", "`agentsys jobs list` shows them")
         typer.echo(f"cancelling job {known.number}: waiting for its tasks to end", err=True)
         ended = cancel(place, load(known.engine))
     _tell(place, ended, json=json)

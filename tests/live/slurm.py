@@ -38,6 +38,7 @@ SelectTypeParameters=CR_Core
 ReturnToService=2
 SlurmdTimeout=6
 KillWait=2
+MessageTimeout=2
 MinJobAge=300
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none

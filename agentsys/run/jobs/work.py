@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -45,7 +46,8 @@ def work(folder: str, submission: int, task: int) -> None:
     except asyncio.CancelledError:
         part.end("stopped", stopped[0] if stopped else "it was stopped")
         if stopped == [TIME_IS_OVER] and _got_further(node):
-            engine.again()
+            with suppress(AgentsysError):  # who follows the job submits it again then
+                engine.again()
     except AgentsysError as error:
         part.end("failed", error.message, error.hint, error.exit_code)
     else:

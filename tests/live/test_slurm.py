@@ -1,0 +1,200 @@
+"""Jobs on a real Slurm that these tests start: what comes back is what this machine gives; nothing is lost or left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentsys.core.rundir import RunDir
+from integration.test_kill_and_resume import command
+from live.sandboxes import need
+from live.slurm import Cluster, absent, naming
+from unit.run.claimed_run import CELLS, make_claimed
+from unit.verify.delivered import FILES
+
+pytestmark = [pytest.mark.slow, pytest.mark.index, pytest.mark.timeout(150)]
+SANDBOX = ("--sandbox", "bwrap", "--set", "allow_weak_sandbox=true", "--cpus", "1", "--memory", "1G")
+RESUMING = '''\
+import json
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Add up a number a second; goes on from the rows that an earlier run has left."""
+    profile, steps = sys.argv[1], Path("results/steps.csv")
+    steps.parent.mkdir(exist_ok=True)
+    known = len(steps.read_text().splitlines()) if steps.is_file() else 0
+    print(f"going on from row {known}", flush=True)
+    for step in range(known, 12 if profile == "full" else 1):
+        time.sleep(1)
+        with steps.open("a") as file:
+            file.write(f"{step}\\n")
+    rows = [float(line) for line in steps.read_text().splitlines()]
+    mean = sum(rows) / len(rows)
+    health = [{"experiment": "mean", "quantity": "mean", "value": mean, "above": -1}]
+    data = {"mean": mean, "large": max(rows), "scale": f"{len(rows)} numbers", "health": health}
+    Path("results/results.json").write_text(json.dumps(data))
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if why := absent():
+        pytest.skip(why)
+    need("bwrap")
+    pytest.importorskip("submitit")
+    folder = tmp_path_factory.mktemp("slurm")
+    made = Cluster(folder)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def expected(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """The run whose claims were put to the test on this machine."""
+    run = make_claimed(tmp_path_factory.mktemp("local"))
+    done = call(cluster, "reproduce", run.path, "--profile", "claims", "--on", "local", *SANDBOX)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return run
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(tmp_path: Path) -> Iterator[None]:
+    """No process that works on a run of the test outlives it."""
+    yield
+    until = time.monotonic() + 10
+    while (left := naming(str(tmp_path))) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert left == []
+
+
+def call(cluster: Cluster, *words: object) -> subprocess.CompletedProcess[str]:
+    argv = command(str(words[0]), *words[1:])
+    environment = {**cluster.environment, "OPENAI_API_KEY": "sk-not-for-nodes"}
+    return subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+
+
+def submit(cluster: Cluster, run: RunDir, *words: object) -> Path:
+    """Submit a job and leave it alone; return its folder."""
+    done = call(cluster, "reproduce", run.path, "--on", "slurm", "--detach", *words, *SANDBOX)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return sorted(run.reproductions.glob("[0-9]*/job.json"))[-1].parent
+
+
+def cells(folder: Path) -> int:
+    return sum(file.read_bytes().count(b"\n") for file in folder.glob("parts/*/cells.jsonl"))
+
+
+def executed(folder: Path) -> Counter[str]:
+    """How often each cell was begun, by its command, on whichever machine."""
+    found: Counter[str] = Counter()
+    for file in folder.glob("parts/*/events.jsonl"):
+        for line in file.read_text().splitlines():
+            event = json.loads(line)
+            if event["type"] == "sandbox.exec" and event["data"]["check"].startswith("claim "):
+                found[" ".join(event["data"]["argv"])] += 1
+    return found
+
+
+def rows(run: RunDir) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (run.repo / "claims" / "rows").glob("*.csv")}
+
+
+def verdicts(run: RunDir) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((run.repo / "claims" / "verdicts.json").read_text())["verdicts"]
+    return found
+
+
+def logged(run: RunDir) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run.claims / "cells.jsonl").read_text().splitlines()]
+
+
+def test_a_controller_that_restarts_and_a_node_that_dies_change_nothing_of_what_comes_back(
+    cluster: Cluster, expected: RunDir, tmp_path: Path
+) -> None:
+    run = make_claimed(tmp_path, pause=0.5)
+    folder = submit(cluster, run, "--profile", "claims", "--tasks", "2")
+    cluster.until(lambda: cells(folder) >= 2, "the first cells")
+    cluster.stop_controller()
+    listed = call(cluster, "jobs", "list", run.path)
+    assert listed.returncode == 0 and "unknown" in listed.stdout, listed.stdout
+    cluster.start_controller()
+    cluster.until(lambda: cells(folder) >= 8, "cells after the controller was back")
+    cluster.kill_node()
+    kept = cells(folder)
+    cluster.start_node()
+    done = call(cluster, "jobs", "follow", run.path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 8 <= kept < CELLS and rows(run) == rows(expected)
+    assert [row["decision"] for row in verdicts(run)] == [row["decision"] for row in verdicts(expected)]
+    commands = [" ".join(row["command"]) for row in logged(run)]
+    assert len(commands) == len(set(commands)) == CELLS
+    begun = executed(folder)
+    assert set(begun) == set(commands) and begun.total() <= CELLS + 2, "only cells under way may be run twice"
+    assert {row["where"].split(",")[0].split(" on ")[1] for row in logged(run)} == {cluster.host.partition(".")[0]}
+    assert {row["where"].split()[0] for row in logged(run)} == {"slurm"}
+
+
+def test_a_job_that_was_cancelled_and_one_over_its_time_lose_no_cell_and_run_none_twice(
+    cluster: Cluster, expected: RunDir, tmp_path: Path
+) -> None:
+    run = make_claimed(tmp_path, pause=0.5)
+    first = submit(cluster, run, "--profile", "claims", "--tasks", "1")
+    cluster.until(lambda: cells(first) >= 3, "the first cells")
+    cancelled = call(cluster, "jobs", "cancel", run.path)
+    assert cancelled.returncode == 130 and "cancelled" in cancelled.stdout, cancelled.stdout + cancelled.stderr
+    kept = logged(run)
+    assert 3 <= len(kept) < CELLS and not naming(str(tmp_path))
+
+    second = submit(cluster, run, "--profile", "claims", "--tasks", "1", "--time", "2m")
+    cluster.until(lambda: cells(second) >= 3, "cells of the second job")
+    job = json.loads((second / "job.json").read_text())["submissions"][0]["ids"][0]
+    soon = (datetime.now().astimezone() + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%S")
+    assert cluster.ask("scontrol", "update", f"JobId={job}", f"EndTime={soon}").returncode == 0
+    done = call(cluster, "jobs", "follow", run.path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ends = [json.loads(file.read_text())["reason"] for file in sorted(second.glob("parts/*/ended.json"))]
+    assert ends == ["its time is over", ""] and rows(run) == rows(expected)
+    begun = executed(first) + executed(second)
+    assert logged(run)[: len(kept)] == kept and len(begun) == CELLS and begun.total() <= CELLS + 2
+
+
+def test_a_full_profile_goes_on_from_its_rows_when_its_time_is_over(cluster: Cluster, tmp_path: Path) -> None:
+    files = {**FILES, "tiny/run.py": RESUMING}
+    here, there = make_claimed(tmp_path / "here", files=files), make_claimed(tmp_path / "there", files=files)
+    folder = submit(cluster, there, "--profile", "full")
+    local = call(cluster, "reproduce", here.path, *SANDBOX)
+    assert local.returncode == 0, local.stdout + local.stderr
+    job = json.loads((folder / "job.json").read_text())["submissions"][0]["ids"][0]
+    begun = folder / "parts" / "00-0000-01" / "output.log"
+    if not (folder / "parts" / "00-0000-01" / "sealed.json").exists():
+        cluster.until(lambda: begun.is_file() and b"going on" in begun.read_bytes(), "the profile")
+    cluster.ask("scancel", "--signal=USR2", job)
+    done = call(cluster, "jobs", "follow", there.path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    read = [json.loads((each / "results.json").read_text()) for each in (folder, here.reproductions / "01")]
+    assert read[0] == read[1] and read[0]["large"] == 11.0
+    record = json.loads((folder / "reproduction.json").read_text())
+    assert record["passed"] and record["where"].startswith(f"slurm {job} on ")
+    assert "OPENAI_API_KEY" not in "".join(path.read_text() for path in folder.glob("slurm/*.sh"))
+    assert not list(Path(folder).rglob("*sk-not-for-nodes*")) and os.environ.get("OPENAI_API_KEY") != "sk-not-for-nodes"
+    shutil.rmtree(tmp_path / "here")
