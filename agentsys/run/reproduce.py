@@ -59,6 +59,8 @@ class Order:
     """Takes the results so far where the run is cancelled."""
     resumed: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     """Results so far of an earlier run that was cancelled, by path in their folder."""
+    doubt: float = 0.0
+    """See `Job.doubt`."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ async def run_order(
         stage="replay",
         tree=code.tree,
         on_output=order.on_output,
+        doubt=order.doubt,
     )
     task = Task(job, code.audit, order.data, _judge(settings), order.keep, order.resumed)
     started, clock = utc_now(), time.monotonic()

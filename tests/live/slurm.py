@@ -102,10 +102,11 @@ class Cluster:
         self._stop("slurmctld", signal.SIGTERM)
 
     def kill_node(self) -> None:
-        """Kill everything of the node at once, as when its power goes."""
+        """Kill everything of the node at once, as when its power goes, and wait until the controller sees it."""
         for pid in (*self.node_processes(), self._processes["slurmd"].pid):
             _kill(pid)
         self._processes.pop("slurmd").wait()
+        self.until(lambda: self.node_state() == "down", "the end of the node")
 
     def node_processes(self) -> list[int]:
         """Return the processes of jobs: Slurm's own for each step, and what they started."""

@@ -56,6 +56,8 @@ class Engine(Protocol):
 
     offline: bool
     """Its machines reach no package index, and run code in what needs no service: bubblewrap, or rootless podman."""
+    puts_back: bool
+    """It has a task run again that it ended for others' sake, if the task has not left before its grace is over."""
 
     def submit(self, folder: Path, name: str, submission: int, tasks: int, need: Need) -> tuple[str, ...]:
         """Start `work(folder, submission, task)` for each task from 0 on; return an id for each.

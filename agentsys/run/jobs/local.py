@@ -17,6 +17,7 @@ class LocalEngine:
     """A process a task; nobody starts one again. An id is that of the process, and when it began."""
 
     offline = False
+    puts_back = False
 
     def submit(self, folder: Path, name: str, submission: int, tasks: int, need: Need) -> tuple[str, ...]:
         """Start the processes. Raises: PrerequisiteError."""

@@ -21,6 +21,8 @@ from agentsys.run.jobs.submitting import submit_by
 
 OWN_MEMORY_MB = 512
 """What our process needs beside the sandbox."""
+NOTICE_SIGNAL = "URG"
+"""Slurm sends it to every process of a task; those of the sandbox are not ended by this one, unless they ask for it."""
 NOTICE = 90
 """Seconds before the end at which a task is told; a third of its time where that is less."""
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
@@ -40,21 +42,22 @@ class SlurmEngine:
     """The cluster that `sbatch` on this machine leads to."""
 
     offline = True
+    puts_back = True
 
     def submit(self, folder: Path, name: str, submission: int, tasks: int, need: Need) -> tuple[str, ...]:
         """Submit an array; a task is told of its end NOTICE seconds before. Raises: PrerequisiteError."""
         if not shutil.which("sbatch"):
             raise PrerequisiteError("there is no `sbatch` here", "run this on a login node of the cluster")
         minutes = max(1, round(need.seconds / 60))
+        own = {"export": _PASSED, "requeue": True, "signal": f"{NOTICE_SIGNAL}@{min(NOTICE, minutes * 20)}"}
         options: dict[str, object] = {
             "job_name": name,
             "time": minutes,
             "cpus_per_task": max(1, -(-int(need.cpus * 1000) // 1000)),
             "mem": f"{need.memory_mb + OWN_MEMORY_MB}MB",
-            "signal_delay_s": min(NOTICE, minutes * 20),
             "array_parallelism": tasks,
             "srun_args": ["--export=ALL"],  # of the job's own, short environment: submitit adds to it in the script
-            "additional_parameters": {"export": _PASSED, "requeue": True, **_checked(need.asked)},
+            "additional_parameters": {**own, **_checked(need.asked)},
         }
         if need.partition:
             options["partition"] = need.partition

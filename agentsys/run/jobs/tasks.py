@@ -27,6 +27,9 @@ from agentsys.verify.sandboxspec import sandbox_spec
 from agentsys_sandbox.base import SandboxError
 from agentsys_sandbox.spec import SandboxSpec
 
+DOUBT = 2.0
+"""Seconds within which a signal for this process arrives that has reached the programs below it already."""
+
 
 async def run_whole(node: Node, settings: Settings) -> None:
     """Run the profile, and seal what came of it; nothing where another part has done it."""
@@ -45,6 +48,7 @@ async def run_whole(node: Node, settings: Settings) -> None:
         where=node.where + (f", from what part {before.folder.name} had written on" if before is not None else ""),
         keep=part.folder / KEPT,
         resumed=kept,
+        doubt=DOUBT,
     )
     out = part.reproduction(job.number)
     out.mkdir(parents=True)
@@ -88,6 +92,7 @@ def cells_job(code: Code, programs: Mapping[str, bytes], out: Path, events: Even
         timeout=timeout,
         lock=lock_of(code.files),
         stage="experiments",
+        doubt=DOUBT,
     )
 
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -23,6 +24,9 @@ from agentsys.run.jobs.part import begin
 WATCH = 2.0
 """Seconds between looks whether the job was cancelled, or this task begun anew elsewhere."""
 TIME_IS_OVER = "its time is over"
+ENDED_BY_ENGINE = "the engine ends it"
+LINGER = 900.0
+"""Seconds for which a task that the engine ends waits for its end."""
 
 
 def work(folder: str, submission: int, task: int) -> None:
@@ -48,6 +52,8 @@ def work(folder: str, submission: int, task: int) -> None:
         if stopped == [TIME_IS_OVER] and _got_further(node):
             with suppress(AgentsysError):  # who follows the job submits it again then
                 engine.again()
+        elif stopped == [ENDED_BY_ENGINE] and engine.puts_back:
+            threading.Event().wait(LINGER)
     except AgentsysError as error:
         part.end("failed", error.message, error.hint, error.exit_code)
     else:
@@ -71,11 +77,12 @@ async def _watched(node: Node, stopped: list[str]) -> None:
             elif node.part.overtaken():
                 stop("the task was begun anew")
 
-    def on_notice(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop, TIME_IS_OVER)
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop, ENDED_BY_ENGINE if number == signal.SIGTERM else TIME_IS_OVER)
 
-    # In place of submitit's own handler, which would raise in the middle of whatever runs.
-    signal.signal(signal.SIGUSR2, on_notice)
+    # In place of submitit's own handlers, which would raise in the middle of whatever runs.
+    for number in (signal.SIGUSR2, signal.SIGURG, signal.SIGTERM):
+        signal.signal(number, on_signal)
     watching = asyncio.ensure_future(watch())
     try:
         await main

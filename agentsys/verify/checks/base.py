@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -108,6 +109,8 @@ class Job:
     """This machine has room for a second one: some checks run at the same time."""
     on_output: OnOutput | None = None
     """Told what programs print, as they print it."""
+    doubt: float = 0.0
+    """Seconds after which a failure is believed: who ends this process may have ended the program a moment before."""
 
 
 @dataclass
@@ -234,6 +237,8 @@ class Bench:
             budget=limit,
             on_output=on_output or self.job.on_output,
         )
+        if not result.ok and self.job.doubt:
+            await asyncio.sleep(self.job.doubt)
         self.report(check, argv, result)
         if result.outcome is Outcome.TIMEOUT and result.seconds >= LOADED * limit and busy():
             raise Infrastructure(f"{check}: {result.message}: this machine is too busy; `resume` where it is quieter")

@@ -90,7 +90,7 @@ def make_claimed(folder: Path, pause: float = 0.0, files: dict[str, str] | None 
     Args:
         pause: seconds that each cell sleeps.
     """
-    run = deliver(folder, files or FILES)
+    run = deliver(folder, {**(files or FILES), "README.md": "# Tiny\n"})
     frozen = freeze(CONTRACTS)
     programs = {f"claims/{claim.lower()}.py": PROGRAM.replace("ROWS", rows) for claim, rows in ROWS.items()}
     for path, text in programs.items():
