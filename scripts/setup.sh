@@ -22,6 +22,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 # `--group` needs pip 25.1; the one a Python release bundles is often older.
 .venv/bin/python -m pip install -q --upgrade 'pip>=25.1'
 # The type checker wants to see every SDK that the code knows.
-.venv/bin/python -m pip install -q --editable '.[anthropic,export,mcp]' --group dev
+.venv/bin/python -m pip install -q --editable '.[anthropic,cluster,export,mcp]' --group dev
 echo "$want" >"$stamp"
 echo "done; \`. .venv/bin/activate\` puts agentsys on your PATH" >&2

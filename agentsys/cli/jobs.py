@@ -13,6 +13,8 @@ import typer
 
 from agentsys.cli import options as opt
 from agentsys.cli.output import json_errors, show_json, table
+from agentsys.cli.reproduced import streaming
+from agentsys.cli.reproduced import words as words_of
 from agentsys.cli.supervise import Stop, supervise
 from agentsys.core.errors import EXIT_CODES, Interrupted, RunInUse, UsageError
 from agentsys.core.numbers import clock, plural
@@ -177,7 +179,6 @@ def _finish(place: Place, engine: Engine, *, json: bool) -> NoReturn:
 
 def _watch(place: Place, engine: Engine) -> Job:
     """Wait until the job is closed; show what its program prints, and every change."""
-    from agentsys.cli.reproduce import streaming
     from agentsys.run.jobs.part import OUTPUT
     from agentsys.run.jobs.steer import look
 
@@ -251,7 +252,6 @@ def _say_detached(place: Place, job: Job) -> None:
 
 def _tell(place: Place, job: Job, *, json: bool) -> NoReturn:
     """Print what came of a job, and end with its exit code."""
-    from agentsys.cli.reproduce import words as said
     from agentsys.run.reproduce import reproduced
 
     done = reproduced(place.run, job.number)
@@ -259,7 +259,7 @@ def _tell(place: Place, job: Job, *, json: bool) -> NoReturn:
         record = done.record.model_dump(mode="json") if done is not None else None
         show_json({"job": job.model_dump(mode="json"), "reproduction": record, "folder": str(place.folder)})
     elif done is not None:
-        typer.echo(said(done))
+        typer.echo(words_of(done))
     else:
         typer.echo(f"job {job.number}, {job.state}: {clean_line(job.reason, 500)}\n  written  {place.folder}")
         if job.hint:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.output import json_errors, show_json, table
+from agentsys.cli.jobs import Asked, submit_job
+from agentsys.cli.output import json_errors, show_json
+from agentsys.cli.reproduced import streaming, words
 from agentsys.cli.supervise import Stop, supervise
-from agentsys.core.errors import EXIT_CODES
+from agentsys.core.errors import EXIT_CODES, UsageError
 from agentsys.core.rundir import RunDir, find
+from agentsys.core.settings import Settings
 from agentsys.core.settings_layers import reproduction_settings
 from agentsys.core.text import clean_line
 
-if TYPE_CHECKING:
-    from agentsys.run.reproduce import Reproduced
-    from agentsys_sandbox.base import OnOutput
-
 DAY = 86400.0
-MAX_LINE = 4000
 
 
 def reproduce(
@@ -69,31 +66,32 @@ def reproduce(
         chosen = find(opt.runs_dir_of(runs_dir), run)
         flags = {"backend": backend, "cpus": cpus, "memory_mb": opt.mebibytes_of(memory), "gpu": bool(gpus) or None}
         settings, _ = reproduction_settings(chosen.state(), flags=flags, sets=sets or ())
-        if on is not None or profile == "claims":
-            from agentsys.cli.jobs import Asked, submit_job
-
-            limits = opt.seconds_of(time) or DAY, opt.seconds_of(timeout) or DAY
-            submit_job(
-                chosen,
-                settings,
-                Asked(profile, on or "local", data, gpus, *limits, partition, ask or (), tasks),
-                detach=detach,
-                json=json,
-            )
-        from agentsys.run.reproduce import Order
-        from agentsys.run.reproduce import reproduce as work
-        from agentsys.verify.datafiles import read_folder
-
-        folder = read_folder(data) if data is not None else None
         if profile == "full":
             _show_needs(chosen)
-        if folder is not None:
-            typer.echo(f"data: {clean_line(folder.words)}", err=True)
-        order = Order(
-            profile, opt.seconds_of(timeout) or DAY, folder, streaming(lambda line: typer.echo(line, err=True))
-        )
-        stop = Stop()
-        done = supervise(lambda: work(chosen, settings, order), stop)
+        day = opt.seconds_of(timeout) or DAY
+        if on is None and profile != "claims":
+            if detach or time or partition or ask or tasks:
+                raise UsageError("this is asked of jobs only", "say where: `--on local` or `--on slurm`")
+            _reproduce_here(chosen, settings, profile, data, day, json=json)
+            return
+        limit = opt.seconds_of(time) or DAY
+        asked = Asked(profile, on or "local", data, gpus, limit, day, partition, ask or (), tasks)
+        submit_job(chosen, settings, asked, detach=detach, json=json)
+
+
+def _reproduce_here(
+    run: RunDir, settings: Settings, profile: Literal["full", "smoke"], data: Path | None, timeout: float, *, json: bool
+) -> None:
+    """Run a profile in this process, and show what it prints."""
+    from agentsys.run.reproduce import Order
+    from agentsys.run.reproduce import reproduce as work
+    from agentsys.verify.datafiles import read_folder
+
+    folder = read_folder(data) if data is not None else None
+    if folder is not None:
+        typer.echo(f"data: {clean_line(folder.words)}", err=True)
+    order = Order(profile, timeout, folder, streaming(lambda line: typer.echo(line, err=True)))
+    done = supervise(lambda: work(run, settings, order), Stop())
     if json:
         show_json(
             {
@@ -115,34 +113,3 @@ def _show_needs(run: RunDir) -> None:
     plan = load_plan(run.plan)
     for item in plan.experiments if plan is not None else ():
         typer.echo(f"needs: {clean_line(item.name, 60)}: {clean_line(item.full, 300)}", err=True)
-
-
-def streaming(show: Callable[[str], None]) -> OnOutput:
-    """Return what shows the lines of a running program, harmless for a terminal; of a progress bar the last state."""
-    rest: dict[str, bytes] = {}
-
-    def on_output(stream: Literal["stdout", "stderr"], piece: bytes) -> None:
-        *lines, rest[stream] = (rest.get(stream, b"") + piece).split(b"\n")
-        if len(rest[stream]) > MAX_LINE:  # a progress bar draws itself on one line for ever
-            rest[stream] = rest[stream].rpartition(b"\r")[2][:MAX_LINE]
-        for line in lines:
-            show(clean_line(line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace"), MAX_LINE))
-
-    return on_output
-
-
-def words(done: Reproduced) -> str:
-    """Return verdict, checks, the table of numbers and where everything lies."""
-    from agentsys.report.facts import NUMBERS_HEAD, numbers
-
-    record = done.record
-    state = "passed" if record.passed else "failed"
-    lines = [f"{record.profile} profile {state} after {record.seconds:.1f} s ({record.backend or 'no sandbox'})"]
-    if record.weak:
-        lines.append("  sandbox  WEAK, it isolates less than Docker does")
-    if not record.passed:
-        lines.append(f"  reason   {clean_line(record.reason, 500)}")
-        lines += [f"  hint     {clean_line(record.hint, 300)}"] if record.hint else []
-    lines.append(f"  written  {done.folder}")
-    rows: Sequence[tuple[str, ...]] = numbers(done.rows)
-    return "\n".join([*lines, "", table(NUMBERS_HEAD, rows)] if rows and record.passed else lines)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
 _CONF = """\
 ClusterName=test

@@ -39,6 +39,7 @@ FENCES = {
     "rocrate": ("agentsys.report.export",),
     "nbformat": ("agentsys.report.export",),
     "mcp": ("agentsys.cli.mcp",),
+    "submitit": ("agentsys.run.jobs.submitting",),
 }
 """Third-party package -> the only places that may import it."""
 
@@ -51,6 +52,8 @@ PROCESS_STARTERS = {
     "agentsys.debug.textcheck": "asks `bash -n` whether a script parses; nothing of it is executed",
     "agentsys.verify.probes.agentsys_faults": "runs inside the sandbox, never on this machine",
     "agentsys.verify.probes.agentsys_imports": "runs inside the sandbox, never on this machine",
+    "agentsys.run.jobs.gpu": "asks `nvidia-smi` on a compute node for the driver",
+    "agentsys.run.jobs.slurm": "asks Slurm's own programs, as its user would",
     "agentsys_sandbox.bwrap.command": "asks which of its options the installed bubblewrap knows",
     "agentsys_sandbox.bwrap.process": "starts bubblewrap",
     "agentsys_sandbox.bwrap.reap": "removes folders that belong to the sandbox's own user",
@@ -69,6 +72,7 @@ PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
     "numpy", "scipy", "pint", "starlette", "uvicorn", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
+    "submitit",
 )  # fmt: skip
 
 

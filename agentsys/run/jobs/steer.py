@@ -209,8 +209,9 @@ def _close(place: Place, job: Job, parts: Sequence[Part], state: JobState, reaso
     if job.profile == "claims" and code_hash(run.repo) == job.tree:
         found = claims.claimed(run, job.tree)
         if claims.merge(run, found, parts) or state == "done":
-            reason = reason or claims.judge(run, job.load_settings(), found, "")
+            said = claims.judge(run, job.load_settings(), found, reason)
             write_status(run)
+            reason = reason or said
     elif (files := _whole(job, parts)) is not None:
         for name, data in sorted(files.items(), key=lambda row: row[0] == FILE):  # last: with it it is finished
             write_atomic(place.folder / name, data)

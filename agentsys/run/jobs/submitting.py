@@ -43,7 +43,7 @@ def submit_by(
     try:
         executor.update_parameters(**options)
         numbers = range(tasks)
-        with _without_secrets():
+        with without_secrets():
             if tasks == 1:
                 return (str(executor.submit(work, str(folder), submission, 0).job_id),)
             jobs = executor.map_array(work, [str(folder)] * tasks, [submission] * tasks, list(numbers))
@@ -53,7 +53,8 @@ def submit_by(
 
 
 @contextmanager
-def _without_secrets() -> Generator[None]:
+def without_secrets() -> Generator[None]:
+    """What is started here inherits an environment without keys of models."""
     before = dict(os.environ)
     for name in before:
         if not _PASSED.fullmatch(name):

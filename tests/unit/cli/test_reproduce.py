@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import agentsys.run.reproduce
 from agentsys.cli.app import app
-from agentsys.cli.reproduce import streaming
+from agentsys.cli.reproduced import streaming
 from agentsys.core.errors import BlockedError, UsageError
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings

@@ -1,0 +1,118 @@
+"""What engines say and ask: Slurm's words by programs that stand in for its own, drivers, the environment of a task."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agentsys.core.errors import PrerequisiteError, UsageError
+from agentsys.run.jobs.engine import ENGINES, Need, load
+from agentsys.run.jobs.gpu import driver_fault
+from agentsys.run.jobs.slurm import SlurmEngine
+from agentsys.run.jobs.submitting import without_secrets
+from agentsys_sandbox.packages.lock import Row
+
+NEED = Need(cpus=1, memory_mb=512, seconds=60)
+
+
+@pytest.fixture
+def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `squeue` that prints what lies in a file, and ends as another says."""
+    script = '#!/bin/sh\ncat "$0.out"; cat "$0.err" >&2; exit $(cat "$0.rc")\n'
+    file = tmp_path / "squeue"
+    file.write_text(script)
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return file
+
+
+def answer(file: Path, out: str = "", err: str = "", code: int = 0) -> None:
+    for name, text in (("out", out), ("err", err), ("rc", str(code))):
+        file.with_name(f"{file.name}.{name}").write_text(text)
+
+
+def states(*ids: str) -> list[tuple[str, str]]:
+    return [(seen.state, seen.why) for seen in SlurmEngine().states(ids)]
+
+
+def test_slurms_states_are_waiting_running_or_ended_and_a_job_it_has_forgotten_has_ended(says: Path) -> None:
+    answer(says, "7_0|PENDING\n7_1|RUNNING\n7_2|TIMEOUT\n7_3|NODE_FAIL\n7_4|REQUEUED\n")
+    found = states("7_0", "7_1", "7_2", "7_3", "7_4", "7_5")
+    assert [state for state, _ in found] == ["waiting", "running", "ended", "ended", "waiting", "ended"]
+    assert found[2][1] == "TIMEOUT" and "no longer knows" in found[5][1]
+    answer(says, err="slurm_load_jobs error: Invalid job id specified\n", code=1)
+    assert states("7_0")[0][0] == "ended"
+
+
+def test_a_controller_that_does_not_answer_ends_nothing(says: Path) -> None:
+    answer(says, err="slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n", code=1)
+    assert [state for state, _ in states("7_0", "7_1")] == ["unknown", "unknown"]
+    with pytest.raises(PrerequisiteError, match="Unable to contact"):
+        SlurmEngine().find("agentsys-x")
+
+
+def test_tasks_of_a_submission_are_found_by_its_name_in_their_order(says: Path) -> None:
+    answer(says, "7_10\n7_2\n7_0\n")
+    assert SlurmEngine().find("agentsys-x") == ("7_0", "7_2", "7_10")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"array": "0-9"}, {"export": "ALL"}, {"Bad Name": "x"}, {"account": "a\n#SBATCH -x"}]
+)
+def test_what_would_change_the_script_itself_cannot_be_asked(asked: dict[str, str], tmp_path: Path, says: Path) -> None:
+    (tmp_path / "sbatch").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    with pytest.raises(PrerequisiteError, match="cannot be asked"):
+        SlurmEngine().submit(tmp_path, "x", 0, 1, NEED.model_copy(update={"asked": asked}))
+
+
+def test_without_slurm_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PrerequisiteError, match="no `sbatch`"):
+        SlurmEngine().submit(tmp_path, "x", 0, 1, NEED)
+
+
+def test_every_row_of_the_table_is_an_engine_and_another_name_is_refused() -> None:
+    for name in ENGINES:
+        engine = load(name)
+        assert callable(engine.submit) and isinstance(engine.offline, bool)
+    with pytest.raises(UsageError, match="no engine `cloud`"):
+        load("cloud")
+
+
+def test_keys_of_models_are_not_in_the_environment_that_a_task_inherits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("LC_ALL", "C")
+    with without_secrets():
+        assert "OPENAI_API_KEY" not in os.environ and "PATH" in os.environ and os.environ["LC_ALL"] == "C"
+    assert os.environ["OPENAI_API_KEY"] == "sk-1"
+
+
+def row(name: str, version: str) -> Row:
+    return Row(name, version, ("0" * 64,))
+
+
+CUDA12 = (row("numpy", "2.1.0"), row("nvidia-cuda-runtime-cu12", "12.8.90"), row("torch", "2.8.0"))
+CUDA13 = (row("nvidia-cuda-runtime", "13.0.48"), row("torch", "2.11.0"))
+
+
+@pytest.mark.parametrize(
+    ("said", "rows", "fault"),
+    [
+        ("570.124.06, NVIDIA H100\n", CUDA12, ""),
+        ("525.60.13, Tesla V100\n525.60.13, Tesla V100\n", CUDA12, ""),
+        ("470.82.01, Tesla K80\n", CUDA12, "470.82.01 of this node is too old for CUDA 12"),
+        ("570.124.06, NVIDIA H100\n", CUDA13, "takes 580 or newer"),
+        ("580.65.06, NVIDIA H100\n", CUDA13, ""),
+        ("470.82.01, Tesla V100\n", (row("torch", "2.1.0+cu118"),), ""),
+        ("440.33.01, Tesla V100\n", (row("torch", "2.1.0+cu118"),), "too old for CUDA 11"),
+        ("570.124.06, NVIDIA H100\n", (row("numpy", "2.1.0"),), ""),
+        ("", CUDA12, "finds none on this node"),
+        ("NVIDIA-SMI has failed\n", (), "finds none on this node"),
+    ],
+)
+def test_a_driver_that_is_too_old_for_what_is_locked_is_named(said: str, rows: tuple[Row, ...], fault: str) -> None:
+    found = driver_fault(said, rows)
+    assert (fault in found) if fault else found == ""

@@ -1,0 +1,264 @@
+"""Jobs on an engine that does as it is told: what is taken in, what is submitted again, and when it is given up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from agentsys.core.errors import RunInUse
+from agentsys.core.files import sha256_bytes, write_atomic
+from agentsys.core.rundir import RunDir
+from agentsys.core.settings import Settings
+from agentsys.plan.workspace import code_hash
+from agentsys.run.jobs import claimed as claims
+from agentsys.run.jobs.engine import Need, Seen, TaskState
+from agentsys.run.jobs.job import Job, Place
+from agentsys.run.jobs.part import Part, begin, parts_in
+from agentsys.run.jobs.steer import advance, cancel, look, submit
+from agentsys.verify.claims.celllog import CellLog, Done
+from agentsys.verify.claims.cells import Cell
+from agentsys.verify.claims.running import Trial
+from agentsys_sandbox.spec import Outcome
+from unit.run.claimed_run import CELLS, make_claimed
+
+HEAD = "claim,seed,setting,method,quantity,value,unit\n"
+
+
+class Told:
+    """An engine whose tasks are in the state that the test says."""
+
+    offline, puts_back = True, True
+
+    def __init__(self) -> None:
+        self.submitted: list[tuple[str, int]] = []
+        self.state: TaskState = "running"
+        self.cancelled: list[str] = []
+        self.known: tuple[str, ...] = ()
+
+    def submit(self, folder: Path, name: str, submission: int, tasks: int, need: Need) -> tuple[str, ...]:
+        self.submitted.append((name, tasks))
+        self.state = "running"
+        return tuple(f"{len(self.submitted)}_{task}" for task in range(tasks))
+
+    def find(self, name: str) -> tuple[str, ...]:
+        return self.known
+
+    def states(self, ids: Sequence[str]) -> tuple[Seen, ...]:
+        return tuple(Seen(self.state, "TIMEOUT") for _ in ids)
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        self.cancelled += ids
+        self.state = "ended"
+
+    def own_id(self) -> str:
+        return "1"
+
+    def again(self) -> bool:
+        return False
+
+
+class Claimed:
+    """A job of 30 cells in two tasks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.run: RunDir = make_claimed(folder)
+        self.engine = Told()
+        tree = code_hash(self.run.repo)
+        self.cells = claims.claimed(self.run, tree).cells
+        self.place = Place(self.run.reproductions / "01")
+        self.place.folder.mkdir(parents=True)
+        settings = Settings().model_dump(mode="json")
+        need = Need(cpus=1, memory_mb=512, seconds=60)
+        job = Job(
+            number=1, profile="claims", engine="slurm", tree=tree, settings=settings, need=need, timeout=9, cells=CELLS
+        )
+        names = [cell.name for _, cell in self.cells]
+        submit(self.place, job, self.engine, names, 2, 0)
+
+    def part(self, task: int, cells: Sequence[tuple[Trial, Cell]], fault: str = "") -> Part:
+        """Write a part with these cells, as a task does."""
+        submission = len(self.place.read().submissions) - 1
+        part = begin(self.place.parts, submission, task, "1")
+        log = CellLog(part.folder)
+        for trial, cell in cells:
+            log.append(self.done(log, trial, cell, fault))
+        return part
+
+    def done(self, log: CellLog, trial: Trial, cell: Cell, fault: str = "", outcome: str = "ok") -> Done:
+        words = ";".join(
+            ([] if cell.case == "main" else [f"case={cell.case}"]) + ["=".join(row) for row in cell.setting]
+        )
+        value = {"main": 2.0, "C1": 1.0, "C2": 3.0}[cell.claim if cell.case == "control" else "main"]
+        rows = [f"{cell.claim},{cell.seed},{words},ours,value,{value + cell.seed / 1000},\n"]
+        if cell.claim == "C2":
+            rows.append(f"C2,{cell.seed},{words},constant,value,{2.0 + cell.seed / 1000},\n")
+        raw = HEAD + "".join(rows)
+        if not fault:
+            write_atomic(log.rows(cell, trial.stamp), raw)
+        return Done(
+            claim=cell.claim,
+            case=cell.case,
+            seed=cell.seed,
+            setting=dict(cell.setting),
+            stamp=trial.stamp,
+            command=cell.argv("x.csv"),
+            outcome=outcome,
+            seconds=1.0,
+            cpu_seconds=1.0,
+            sha256="" if fault else sha256_bytes(raw),
+            fault=fault,
+            where="slurm 1 on n1",
+        )
+
+    def logged(self) -> list[str]:
+        file = self.run.claims / "cells.jsonl"
+        return [json.loads(line)["case"] for line in file.read_text().splitlines()] if file.is_file() else []
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Claimed:
+    return Claimed(tmp_path)
+
+
+def test_what_came_back_whole_is_taken_in_once_and_judged(made: Claimed) -> None:
+    made.part(0, made.cells[::2])
+    made.part(1, made.cells[1::2])
+    made.engine.state = "ended"
+    job = advance(made.place, made.engine)
+    assert (job.state, job.reason) == ("done", "claims: 2 verified") and len(made.logged()) == CELLS
+    assert advance(made.place, made.engine).state == "done" and len(made.logged()) == CELLS
+    assert len(made.engine.submitted) == 1 and (made.run.repo / "claims" / "verdicts.json").is_file()
+
+
+def test_nothing_counts_while_tasks_run_or_the_engine_does_not_answer(made: Claimed) -> None:
+    made.part(0, made.cells[:5])
+    for state in ("waiting", "running", "unknown"):
+        made.engine.state = state
+        assert advance(made.place, made.engine).state == "open" and made.logged() == []
+    assert look(made.place, made.engine).cells == 5 and len(made.engine.submitted) == 1
+
+
+def test_what_was_cut_off_is_submitted_again_without_the_cells_that_are_there(made: Claimed) -> None:
+    made.part(0, made.cells[::2])
+    made.engine.state = "ended"
+    assert advance(made.place, made.engine).state == "open"
+    assert [tasks for _, tasks in made.engine.submitted] == [2, 2] and made.engine.submitted[
+        0
+    ] != made.engine.submitted[1]
+    assert made.place.cells(1) == [cell.name for _, cell in made.cells[1::2]]
+    assert made.logged() == [], "rows are taken in when the job is over"
+
+
+def test_a_job_that_gets_no_further_is_given_up_with_what_it_has(made: Claimed) -> None:
+    made.part(0, made.cells[:6])
+    for _ in range(3):
+        made.engine.state = "ended"
+        job = advance(made.place, made.engine)
+    assert (job.state, job.exit_code) == ("failed", 7) and "TIMEOUT" in job.reason and "--time" in job.hint
+    assert len(made.engine.submitted) == 3 and len(made.logged()) == 6
+    entries = json.loads((made.run.claims / "entries.json").read_text())
+    assert "24 cells not run" in entries["C2"] and "C1" not in entries
+
+
+def test_rows_that_are_not_those_whose_hash_was_written_are_run_again(made: Claimed) -> None:
+    part = made.part(0, made.cells)
+    trial, cell = made.cells[3]
+    CellLog(part.folder).rows(cell, trial.stamp).write_text(HEAD + "C1,0,,ours,value,9.9,\n")
+    made.engine.state = "ended"
+    assert advance(made.place, made.engine).state == "open" and made.place.cells(1) == [cell.name]
+
+
+def test_a_cell_that_failed_ends_its_claim_and_not_the_other(made: Claimed) -> None:
+    first, second = made.cells[:6], made.cells[6:]
+    made.part(0, first[:1], fault="exit code 1: broken")
+    made.part(1, second)
+    made.engine.state = "ended"
+    job = advance(made.place, made.engine)
+    assert job.state == "done" and job.reason == "claims: 1 inconclusive, 1 verified"
+    assert "broken" in json.loads((made.run.claims / "entries.json").read_text())["C1"]
+
+
+def test_a_machine_that_cannot_do_it_ends_the_job_with_its_reason(made: Claimed) -> None:
+    made.part(0, made.cells[:2]).end("failed", "`n1` has nothing to run code in", "have bubblewrap installed", 3)
+    made.engine.state = "ended"
+    job = advance(made.place, made.engine)
+    assert (job.state, job.exit_code) == ("failed", 3) and "n1" in job.reason and len(made.engine.submitted) == 1
+
+
+def test_a_submission_whose_ids_were_not_written_down_is_found_and_not_made_twice(made: Claimed) -> None:
+    job = made.place.read()
+    bare = job.submissions[0].model_copy(update={"ids": ()})
+    made.place.write(job.model_copy(update={"submissions": (bare,)}))
+    made.engine.known = ("7_0", "7_1")
+    assert advance(made.place, made.engine).submissions[0].ids == ("7_0", "7_1") and len(made.engine.submitted) == 1
+    made.place.write(job.model_copy(update={"submissions": (bare,)}))
+    made.engine.known = ()
+    assert advance(made.place, made.engine).submissions[0].ids == ("2_0", "2_1")
+    assert made.engine.submitted[0] == made.engine.submitted[1], "the same submission, under the same name"
+
+
+def test_a_cancelled_job_keeps_its_whole_cells_and_its_tasks_are_told(made: Claimed) -> None:
+    made.part(0, made.cells[:4])
+    made.engine.state = "waiting"
+    job = cancel(made.place, made.engine)
+    assert job.state == "cancelled" and made.place.cancelled and len(made.logged()) == 4
+    assert "it was cancelled" in json.loads((made.run.claims / "entries.json").read_text())["C1"]
+    assert set(made.engine.cancelled) == {"1_0", "1_1"}
+
+
+def test_code_that_was_changed_meanwhile_is_not_judged_by_the_old_rows(made: Claimed) -> None:
+    made.part(0, made.cells)
+    (made.run.repo / "tiny" / "model.py").write_text("changed = 1\n")
+    made.engine.state = "ended"
+    job = advance(made.place, made.engine)
+    assert job.state == "failed" and "changed" in job.reason and made.logged() == []
+
+
+def test_a_cell_that_ran_out_of_time_before_is_run_by_the_next_job(made: Claimed) -> None:
+    log = CellLog(made.run.claims)
+    trial, cell = made.cells[0]
+    log.append(made.done(log, trial, cell, fault="it ended as `timeout`", outcome=Outcome.TIMEOUT.value))
+    found = claims.claimed(made.run, code_hash(made.run.repo))
+    assert len(claims.missing(found, claims.known_cells(made.run, ()))) == CELLS
+    part = made.part(0, made.cells[:1])
+    assert claims.merge(made.run, found, [part]) == 1 and claims.merge(made.run, found, [part]) == 0
+
+
+def test_each_start_of_a_task_has_a_part_of_its_own_and_the_older_ones_are_overtaken(tmp_path: Path) -> None:
+    one, other, two = begin(tmp_path, 0, 3, "1"), begin(tmp_path, 0, 4, "2"), begin(tmp_path, 0, 3, "1")
+    assert len({each.folder for each in (one, other, two)}) == 3 == len(parts_in(tmp_path))
+    assert one.overtaken() and not two.overtaken() and not other.overtaken()
+
+
+def test_a_profile_counts_only_if_every_file_is_the_one_that_was_sealed(tmp_path: Path) -> None:
+    part = begin(tmp_path, 0, 0, "1")
+    out = part.reproduction(1)
+    write_atomic(out / "results.json", "{}")
+    assert part.sealed(out) is None
+    part.seal(out)
+    assert part.sealed(out) == {"results.json": b"{}"}
+    for name, text in (("results.json", "{ }"), ("more.json", "{}")):
+        write_atomic(out / name, text)
+        assert part.sealed(out) is None
+        part.seal(out)
+
+
+def test_files_that_a_task_is_writing_are_not_swept_away(made: Claimed) -> None:
+    part = made.part(0, ())
+    writing, left = part.folder / ".rows.csv.abcd1234.tmp", made.run.path / ".run.json.abcd1234.tmp"
+    for file in (writing, left):
+        file.write_text("half")
+    made.run.lock()
+    made.run.unlock()
+    assert writing.exists() and not left.exists()
+
+
+def test_a_run_in_use_is_left_alone(made: Claimed) -> None:
+    made.engine.state = "ended"
+    made.run.lock()
+    with pytest.raises(RunInUse):
+        advance(Place(made.place.folder), made.engine)
+    made.run.unlock()
