@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.output import json_errors, show_json, table
+from agentsys.cli.output import json_errors, show_json
 from agentsys.cli.reproduced import streaming
 from agentsys.cli.reproduced import words as words_of
 from agentsys.cli.supervise import Stop, supervise
@@ -71,11 +71,9 @@ def list_jobs(run: opt.RunName = "", runs_dir: opt.RunsDir = None, json: opt.Jso
         )
     elif not found:
         typer.echo("there is no job", err=True)
-    else:
-        rows = [
-            (one.path.name[-4:], seen.job.number, seen.job.profile, seen.job.engine, words(seen)) for one, seen in found
-        ]
-        typer.echo(table(("run", "job", "profile", "on", "state"), rows))
+    for one, seen in () if json else found:
+        job = seen.job
+        typer.echo(f"{one.path.name}  job {job.number}, {job.profile} on {job.engine}: {words(seen)}")
 
 
 @jobs.command("follow")

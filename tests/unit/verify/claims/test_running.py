@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from agentsys.core.events import EventLog
 from agentsys.verify.checks.base import Bench, Job
-from agentsys.verify.claims.celllog import CellLog, Done
+from agentsys.verify.claims.celllog import CellLog, Done, read_log
 from agentsys.verify.claims.cells import climb
 from agentsys.verify.claims.running import OUT, USED_UP, Cells, Trial, judged_rows
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, failed, passed
@@ -156,3 +157,21 @@ async def test_a_program_that_fails_stops_its_claim_with_its_own_words(tmp_path:
     await machine.climb(one := trial())
     assert "exit code 1" in one.fault and "ZeroDivisionError" in one.fault
     assert json.loads((tmp_path / "cells.jsonl").read_text())["exit_code"] == 1
+
+
+async def test_a_failure_is_not_noted_where_the_whole_task_is_ended_at_the_same_moment(tmp_path: Path) -> None:
+    log, one = CellLog(tmp_path), trial()
+    job = Job(files={}, out=tmp_path / "out", plan=PLAN, events=EventLog(None, "r"), timeout=60.0, doubt=60.0)
+    ended = asyncio.Event()
+
+    def answer(_call: Call, _files: Files) -> ExecResult:
+        ended.set()
+        return failed(code=143)
+
+    async with FakeSandbox(Script(default=answer)) as sandbox:
+        climbing = asyncio.create_task(Cells([Bench(sandbox, job)], log, 1000.0, 1.0).climb([one]))
+        await ended.wait()
+        climbing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await climbing
+    assert read_log(tmp_path) == [] and one.fault == ""
