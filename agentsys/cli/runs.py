@@ -183,6 +183,10 @@ def _check_removable(item: RunDir) -> None:
         record = RunRecord(id=item.path.name, status="internal_error")
     if record.status == "running":
         raise UsageError(f"run `{item.path.name}` is under way in process {record.pid}", "stop it first")
+    from agentsys.run.jobs.job import jobs_of
+
+    if any(job.state == "open" for _, job in jobs_of(item)):
+        raise UsageError(f"run `{item.path.name}` has a job under way", "`agentsys jobs cancel` ends it")
 
 
 def _confirm(chosen: list[RunDir]) -> None:

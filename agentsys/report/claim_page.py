@@ -61,8 +61,9 @@ def done(row: ClaimRow, say: Say = md) -> list[str]:
         return ["Nothing was run for this claim."]
     failed = f", {row.failed} of them failed" if row.failed else ""
     took = f"{row.cells} cells{failed}, {row.cpu_seconds:.1f} CPU s, {row.seconds:.1f} s on the clock"
+    took += f"; {row.elsewhere}" if row.elsewhere else ""
     commands = fence("\n".join(row.commands), "sh")
-    return [f"{say(took, 200)}. Every command is in `cells.jsonl`; the last of each case:", commands]
+    return [f"{say(took, 400)}. Every command is in `cells.jsonl`; the last of each case:", commands]
 
 
 def review(row: ClaimRow, say: Say = md) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ConfigDict, Field, RootModel, ValidationError
@@ -23,6 +24,8 @@ from agentsys.verify.claims.cells import program
 
 _LARGEST_LOG = 64 << 20
 _CASES = ("main", "control", "degenerate")
+_PLACES = 3
+"""Of jobs, named in a report."""
 BASELINES = "baselines.json"
 Baselined = tuple[float, int] | None
 """Mean of a baseline's rows and how many there are; None where none compares."""
@@ -203,9 +206,17 @@ def _row(contracts: Contracts, verdict: ClaimVerdict, lines: tuple[Line, ...], w
         failed=sum(bool(cell.fault) for cell in done),
         seconds=round(sum(cell.seconds for cell in done), 3),
         cpu_seconds=round(sum(cell.cpu_seconds for cell in done), 3),
+        elsewhere=_elsewhere(done),
         command=" ".join(own[-1].command) if own else "",
         commands=tuple(last[case] for case in _CASES if case in last),
     )
+
+
+def _elsewhere(done: Sequence[Done]) -> str:
+    places = Counter(cell.where for cell in done if cell.where)
+    named = [name for name, _ in places.most_common(_PLACES)]
+    more = f" and {len(places) - len(named)} more" if len(places) > len(named) else ""
+    return f"{places.total()} of them by jobs: {'; '.join(named)}{more}" if places else ""
 
 
 def _lines(contract: Contract, verdict: ClaimVerdict, means: Sequence[Baselined]) -> Iterator[Line]:

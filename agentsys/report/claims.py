@@ -63,6 +63,8 @@ class ClaimRow(Artifact):
     """Cells that left no rows."""
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    elsewhere: str = ""
+    """How many cells jobs ran, and where; empty where all were run beside the run."""
     command: str = ""
     """Of the last cell."""
     commands: tuple[str, ...] = ()

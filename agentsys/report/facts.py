@@ -246,7 +246,9 @@ def reproductions(data: ReportData) -> Rows:
     for item in data.reproductions:
         state = "passed" if item.passed else "failed"
         weak = " (WEAK isolation)" if item.weak else ""
-        place = f"{item.backend}{weak}, {item.cpus:g} cores, {item.memory_mb} MiB"
+        place = f"{item.backend}{weak}, {item.cpus:g} cores, {item.memory_mb} MiB" + (
+            f", {item.where}" if item.where else ""
+        )
         said = item.reason or item.data or "without data from outside"
         rows.append((str(item.number), item.profile, state, item.started, f"{item.seconds:.1f}", place, said))
     return rows

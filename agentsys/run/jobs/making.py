@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from agentsys.core.errors import SandboxUnavailable, UsageError
+from agentsys.core.errors import AgentsysError, SandboxUnavailable, UsageError
 from agentsys.core.events import EventLog
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
@@ -69,7 +69,13 @@ async def make(run: RunDir, settings: Settings, wish: Wish, engine: Engine) -> P
             return place
         if engine.offline:
             await _prepare(place, settings, code)
-        submit(place, job, engine, cells, tasks_for(job, len(cells), wish.tasks, engine.offline) if cells else 1, 0)
+        tasks = tasks_for(job, len(cells), wish.tasks, engine.offline) if cells else 1
+        try:
+            submit(place, job, engine, cells, tasks, 0)
+        except AgentsysError as error:
+            said = {"state": "failed", "reason": error.message, "hint": error.hint, "exit_code": error.exit_code}
+            place.write(place.read().model_copy(update=said))
+            raise
         return place
     finally:
         run.unlock()
@@ -85,7 +91,7 @@ def _refuse_second(run: RunDir, profile: Profile) -> None:
 async def _prepare(place: Place, settings: Settings, code: Code) -> None:
     """Install the locked packages here, as the tasks will: into a cache that both see. Raises: SandboxUnavailable."""
     run = place.run
-    here = backend_here(settings, offline=True)
+    here = backend_here(settings, offline=True).model_copy(update={"gpu": False})  # there may be none here
     events = EventLog(None, run.path.name)
     job = cells_job(code, {}, place.folder / "login", events, settings.round_timeout)
     try:

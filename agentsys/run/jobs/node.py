@@ -19,6 +19,8 @@ MOST_OUTPUT = 64 << 20
 """Bytes of what a program prints that are kept."""
 ON_NODES = ("bwrap", "podman")
 """What runs code where there is no service, no network and no root, in this order."""
+WITH_GPUS = ("podman",)
+"""Those of them that hand on GPUs."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def backend_here(settings: Settings, offline: bool) -> Settings:
     if not offline or settings.backend != "auto":
         return settings
     reasons: list[str] = []
-    for name in ON_NODES:
+    for name in WITH_GPUS if settings.gpu else ON_NODES:
         try:
             backends.load(name).available()
         except SandboxError as error:

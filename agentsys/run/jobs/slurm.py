@@ -7,6 +7,7 @@ the queue; before its time limit a task is told by a signal, and puts itself bac
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -53,7 +54,7 @@ class SlurmEngine:
         options: dict[str, object] = {
             "job_name": name,
             "time": minutes,
-            "cpus_per_task": max(1, -(-int(need.cpus * 1000) // 1000)),
+            "cpus_per_task": math.ceil(need.cpus),
             "mem": f"{need.memory_mb + OWN_MEMORY_MB}MB",
             "array_parallelism": tasks,
             "srun_args": ["--export=ALL"],  # of the job's own, short environment: submitit adds to it in the script

@@ -96,11 +96,6 @@ def advance(place: Place, engine: Engine) -> Job:
         if job.state != "open":
             return job
         last = job.submissions[-1]
-        if not last.ids:  # who submitted it was killed before it wrote down the ids
-            found = engine.find(last.name) or engine.submit(
-                place.folder, last.name, len(job.submissions) - 1, last.tasks, job.need
-            )
-            return _named(place, job, found)
         parts = parts_in(place.parts)
         if code_hash(place.run.repo) != job.tree:
             hint = "the rows are in its folder; submit anew what the code is now"
@@ -108,6 +103,11 @@ def advance(place: Place, engine: Engine) -> Job:
         left = _left(place, job, parts)
         if not left:
             return _close(place, job, parts, "done")
+        if not last.ids:  # who submitted it was killed before it wrote down the ids
+            found = engine.find(last.name) or engine.submit(
+                place.folder, last.name, len(job.submissions) - 1, last.tasks, job.need
+            )
+            return _named(place, job, found)
         seen = engine.states(last.ids)
         if any(each.state != "ended" for each in seen):
             return job

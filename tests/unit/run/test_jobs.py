@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.core.errors import RunInUse
+from agentsys.core.errors import PrerequisiteError, RunInUse, UsageError
 from agentsys.core.files import write_atomic
+from agentsys.core.settings import Settings
 from agentsys.plan.workspace import code_hash
 from agentsys.run.jobs import claimed as claims
-from agentsys.run.jobs.job import Place
+from agentsys.run.jobs.engine import Need
+from agentsys.run.jobs.job import Place, jobs_of
+from agentsys.run.jobs.making import Wish, make
 from agentsys.run.jobs.part import begin, parts_in
 from agentsys.run.jobs.steer import advance, cancel, look
 from agentsys.verify.claims.celllog import CellLog
 from agentsys_sandbox.spec import Outcome
-from unit.run.claimed_run import CELLS
-from unit.run.told import HEAD, Claimed
+from unit.run.claimed_run import CELLS, make_claimed
+from unit.run.told import HEAD, Claimed, Told
 
 
 @pytest.fixture
@@ -33,6 +36,8 @@ def test_what_came_back_whole_is_taken_in_once_and_judged(made: Claimed) -> None
     assert (job.state, job.reason) == ("done", "claims: 2 verified") and len(made.logged()) == CELLS
     assert advance(made.place, made.engine).state == "done" and len(made.logged()) == CELLS
     assert len(made.engine.submitted) == 1 and (made.run.repo / "claims" / "verdicts.json").is_file()
+    page = (made.run.claims / "pages" / "c1.md").read_text()
+    assert "6 of them by jobs: slurm 1 on n1" in page.replace("\\", ""), page
 
 
 def test_nothing_counts_while_tasks_run_or_the_engine_does_not_answer(made: Claimed) -> None:
@@ -164,3 +169,24 @@ def test_a_run_in_use_is_left_alone(made: Claimed) -> None:
     with pytest.raises(RunInUse):
         advance(Place(made.place.folder), made.engine)
     made.run.unlock()
+
+
+async def test_a_job_that_the_engine_refuses_is_not_open_and_a_second_one_beside_another_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, engine = make_claimed(tmp_path), Told()
+    engine.offline = False
+    wish = Wish("claims", "slurm", Need(cpus=1, memory_mb=512, seconds=60), 60.0, tasks=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "submit", refusing)
+        with pytest.raises(PrerequisiteError, match="Invalid account"):
+            await make(run, Settings(), wish, engine)
+    assert [job.state for _, job in jobs_of(run)] == ["failed"] and engine.submitted == []
+    place = await make(run, Settings(), wish, engine)
+    assert place.read().cells == CELLS and engine.submitted[0][1] == 2
+    with pytest.raises(UsageError, match="under way"):
+        await make(run, Settings(), wish, engine)
+
+
+def refusing(*_: object) -> tuple[str, ...]:
+    raise PrerequisiteError("the job was refused: Invalid account", "ask for another")
