@@ -174,7 +174,7 @@ def test_a_job_that_was_cancelled_and_one_over_its_time_lose_no_cell_and_run_non
     second = submit(cluster, run, "--profile", "claims", "--tasks", "1", "--time", "2m")
     cluster.until(lambda: cells(second) >= 1, "a cell of the second job")
     job = json.loads((second / "job.json").read_text())["submissions"][0]["ids"][0]
-    soon = (datetime.now().astimezone() + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%S")
+    soon = (datetime.now().astimezone() + timedelta(seconds=42)).strftime("%Y-%m-%dT%H:%M:%S")
     assert cluster.ask("scontrol", "update", f"JobId={job}", f"EndTime={soon}").returncode == 0
     follow(cluster, run, expected)
     ends = [json.loads(file.read_text())["reason"] for file in sorted(second.glob("parts/*/ended.json"))]

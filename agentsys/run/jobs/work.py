@@ -78,7 +78,8 @@ async def _watched(node: Node, stopped: list[str]) -> None:
                 stop("the task was begun anew")
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop, ENDED_BY_ENGINE if number == signal.SIGTERM else TIME_IS_OVER)
+        if not loop.is_closed():  # the work has ended, and how is being written down
+            loop.call_soon_threadsafe(stop, ENDED_BY_ENGINE if number == signal.SIGTERM else TIME_IS_OVER)
 
     # In place of submitit's own handlers, which would raise in the middle of whatever runs.
     for number in (signal.SIGUSR2, signal.SIGURG, signal.SIGTERM):
