@@ -46,6 +46,7 @@ def settle(ws: Workspace, git: GitRepo, contracts: Contracts, tested: Tested, lo
     Returns: how many claims have which verdict.
     """
     claims, folder = ws.run.claims, ws.run.repo / FOLDER
+    files = judged_rows(tested.trials, log, claims / "judged")
     agreed = {checker.contract.claim: _agreement(checker, tested.trials, log) for checker in tested.checkers}
     reasons = dict(tested.reasons) | {trial.contract.claim: trial.fault for trial in tested.trials}
     said = [(claim, one.words) for claim, one in agreed.items()]
@@ -53,7 +54,6 @@ def settle(ws: Workspace, git: GitRepo, contracts: Contracts, tested: Tested, lo
     for claim, words in said:
         reasons[claim] = "; ".join(filter(None, (reasons.get(claim), words)))
     findings = _findings(claims, agreed, tested.reviews)
-    files = judged_rows(tested.trials, log, claims / "judged")
     for target in (claims, folder):
         write_json(target / REVIEWS, {name: each.model_dump(mode="json") for name, each in tested.reviews.items()})
         judged = write_record(target, contracts, files, findings)
