@@ -22,6 +22,7 @@ from agentsys.paper.named import find_sections, named_blocks
 from agentsys.paper.outline import body_sections
 from agentsys.paper.query import with_children
 from agentsys.paper.render import to_markdown
+from agentsys.plan.data import data_lines, read_state
 from agentsys.plan.generated import differing, requirements_text, yaml_text
 from agentsys.plan.prompt_text import fence_of, paper_part, quoted, rules_part
 from agentsys.plan.removals import touched
@@ -100,6 +101,7 @@ class Context:
             config_full=yaml_text(plan.config_full),
             config_smoke=yaml_text(differing(plan.config_full, plan.config_smoke)),
             dependencies=", ".join(requirements_text(plan).split()),
+            data=[self.quote(line) for line in data_lines(plan.data, read_state(self.ws.run.path))],
         )
         return Part("plan", text)
 
