@@ -69,7 +69,7 @@ Paper = Annotated[
         help="The paper: a file (.pdf, .tex, .tar.gz, .md, .txt), an arXiv number, or an address.", metavar="PAPER"
     ),
 ]
-Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take papers that were fetched before.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take what was fetched before.")]
 Password = Annotated[str, typer.Option("--password", help="Opens an encrypted PDF; never stored.", metavar="TEXT")]
 Sandbox = Annotated[
     str | None,

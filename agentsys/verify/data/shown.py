@@ -1,0 +1,181 @@
+"""The data that a run is shown: which files, whether they hold what the plan says, and a folder with them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentsys.core.artifacts import DataSource, Diagnostic
+from agentsys.core.errors import BlockedError, UnsafePath, UsageError
+from agentsys.core.paths import clean_name
+from agentsys.plan.data import DATA, SHOWN, DataState, Held, matching
+from agentsys.verify.data.contents import counts, words
+from agentsys.verify.data.pins import DataLock, Pinned
+from agentsys.verify.data.store import Store, hash_of, link
+
+MAX_FILES = 1_000_000
+Files = Mapping[str, Path]
+"""Path below a folder -> where the file lies on this machine."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The files that a run finds below `data/`, read-only."""
+
+    files: Files
+    origin: str
+    """Where they come from, for a reader."""
+    skipped: int = 0
+    """Links and special files of a folder, which are not shown."""
+    size: int = field(init=False)
+    """Bytes of all files."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", sum(path.stat().st_size for path in self.files.values()))
+
+    @property
+    def words(self) -> str:
+        """What it is, for a reader."""
+        left = f"; {self.skipped} links and other special files left out" if self.skipped else ""
+        return f"{len(self.files)} files, {self.size / 1e6:.1f} MB from {self.origin}{left}"
+
+    @contextmanager
+    def folder(self, store: Store | None = None) -> Generator[tuple[Path, str]]:
+        """A folder with all files, readable by everybody, and a hash over names and contents; removed at the end.
+
+        Raises: UsageError where a file cannot be read.
+        """
+        with (store or Store()).scratch() as place:
+            try:
+                link(self.files, place)
+                total = hashlib.sha256()
+                for name in sorted(self.files):
+                    total.update(f"{name}\0{hash_of(place / name)}\0".encode())
+            except OSError as error:
+                raise UsageError(f"the data cannot be read: {error}", "look at the folder of `--data-dir`") from error
+            yield place, total.hexdigest()
+
+
+def read_folder(root: Path) -> Shown:
+    """List the files of a user's folder. Links are not followed, and counted.
+
+    Raises: UsageError where it is no folder, holds nothing or more than MAX_FILES files, or a name that does not fit
+        into the sandbox.
+    """
+    if not root.is_dir():
+        raise UsageError(f"`{root}` is not a folder", "name the folder whose files shall appear as `data/`")
+    found: dict[str, Path] = {}
+    skipped = 0
+    for path in _walk(root):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            skipped += 1
+            continue
+        found[_name(path.relative_to(root).as_posix())] = path
+        if len(found) > MAX_FILES:
+            raise UsageError(f"`{root}` has more than {MAX_FILES} files", "name a smaller folder, or pack the files")
+    if not found:
+        raise UsageError(f"`{root}` holds no file", "name the folder whose files shall appear as `data/`")
+    return Shown(found, str(root), skipped)
+
+
+def from_cache(pins: Mapping[str, Pinned], store: Store) -> Shown:
+    """Return the files of pinned sources, each below its name."""
+    files = {f"{name}/{file}": store.path(sha) for name, row in pins.items() for file, sha in row.files.items()}
+    return Shown(files, f"the cache ({', '.join(sorted(pins))})")
+
+
+def files_of(shown: Files, source: DataSource) -> dict[str, Path]:
+    """Return the files of one source, by their path below its folder."""
+    below = f"{source.name}/"
+    return {name.removeprefix(below): path for name, path in shown.items() if name.startswith(below)}
+
+
+def held(source: DataSource, files: Files, licence: str = "") -> Held:
+    """Say what of a source is there, with what is in its first files."""
+    if not files:
+        return Held(name=source.name, licence=licence or source.licence)
+    told = {name: words(files[name], name) if number < SHOWN else "" for number, name in enumerate(sorted(files))}
+    size = sum(path.stat().st_size for path in files.values())
+    return Held(name=source.name, state="here", licence=licence or source.licence, size=size, files=told)
+
+
+def state_of(sources: Sequence[DataSource], shown: Files, why: Mapping[str, str], lock: DataLock) -> DataState:
+    """Return how all planned sources stand.
+
+    Args:
+        why: name -> why it is absent.
+    """
+    rows: list[Held] = []
+    for source in sources:
+        if source.kind == "package":
+            rows.append(Held(name=source.name, state="package", licence=source.licence))
+            continue
+        pinned = lock.of(source)
+        row = held(source, files_of(shown, source), pinned.licence if pinned is not None else "")
+        rows.append(row if row.state == "here" else row.model_copy(update={"why": why.get(source.name, "")}))
+    return DataState(sources=tuple(rows))
+
+
+def check_pins(shown: Files, lock: DataLock) -> None:
+    """See that a user's folder does not hold other data under the names that are pinned. Raises: BlockedError."""
+    for name, pinned in lock.sources.items():
+        for file, digest in pinned.files.items():
+            path = shown.get(f"{name}/{file}")
+            if path is not None and hash_of(path) != digest:
+                raise BlockedError(
+                    f"`{path}` is not the file that `data.lock.json` pins as `{DATA}/{name}/{file}`",
+                    "name a folder with the data of this repository",
+                )
+
+
+def miscounted(source: DataSource, files: Files) -> list[Diagnostic]:
+    """Return a diagnostic for each split that is absent, or that does not hold as much as the plan says."""
+    found: list[Diagnostic] = []
+    for split in source.splits:
+        names = matching(files, split.files)
+        patterns = ", ".join(f"`{pattern}`" for pattern in split.files)
+        if not names:
+            found.append(
+                _fault(source, f"the split {split.name} is absent: no file is called {patterns or 'anything'}")
+            )
+            continue
+        totals = _totals([counts(files[name], name) for name in names])
+        if totals and split.count not in totals:
+            said = " or ".join(map(str, totals))
+            found.append(_fault(source, f"the split {split.name} holds {said} rows, and the plan says {split.count}"))
+    return found
+
+
+def _totals(each: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Add up files that may be read in several ways, all of them in the same one; nothing where one has no number."""
+    if not all(each):
+        return ()
+    ways = max(len(numbers) for numbers in each)
+    return tuple(dict.fromkeys(sum(numbers[min(way, len(numbers) - 1)] for numbers in each) for way in range(ways)))
+
+
+def _fault(source: DataSource, message: str) -> Diagnostic:
+    return Diagnostic(kind="data", check="data", message=f"data `{source.name}`: {message}", symbol=source.name)
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root, followlinks=False):
+        folders.sort()
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in sorted([*names, *links]):
+            yield Path(folder) / name
+
+
+def _name(name: str) -> str:
+    try:
+        clean = clean_name(name)
+    except UnsafePath as error:
+        raise UsageError(f"`{name[:100]}` cannot be put into the sandbox: {error.message}", "rename it") from error
+    if clean != name:
+        raise UsageError(f"`{name[:100]}` cannot be put into the sandbox under its name", "rename it")
+    return name
