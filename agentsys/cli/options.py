@@ -70,6 +70,13 @@ Paper = Annotated[
     ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take what was fetched before.")]
+DataMode = Annotated[
+    Literal["auto", "ask", "never"] | None, typer.Option("--data", help="Whether data of the full profile is fetched.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder that the run finds as `data/`; nothing is fetched then.", metavar="DIR"),
+]
 Password = Annotated[str, typer.Option("--password", help="Opens an encrypted PDF; never stored.", metavar="TEXT")]
 Sandbox = Annotated[
     str | None,

@@ -34,7 +34,7 @@ _COMPARES = re.compile(
     r"|follow|recover|preserv|consist|[<>\u2264\u2265=\u2248]",
     re.IGNORECASE,
 )
-WRITTEN_BY_TOOLING = GENERATED_BY_TOOLING | {"requirements.lock", "AUDIT.md"}
+WRITTEN_BY_TOOLING = GENERATED_BY_TOOLING | {"requirements.lock", "AUDIT.md", "data.lock.json"}
 
 
 def requirements_problems(answer: RequirementsAnswer) -> list[str]:

@@ -16,8 +16,8 @@ from agentsys.core.settings import Settings
 from agentsys.plan.data import FILE, DataState, read_state
 from agentsys.verify.data.fetch import Fetcher, Offer, hub_mirror, refused
 from agentsys.verify.data.pins import Pinned, read_lock
-from agentsys.verify.data.shown import Shown, check_pins, from_cache, read_folder, state_of
 from agentsys.verify.data.sources import FETCHED
+from agentsys.verify.datafiles import DataFolder, Files, check_pins, from_cache, read_folder, state_of
 
 T = TypeVar("T")
 Ask = Callable[[str], Awaitable[bool]]
@@ -30,7 +30,7 @@ class Got:
     """What became of a plan's data."""
 
     state: DataState
-    shown: Shown | None = None
+    shown: DataFolder | None = None
     faults: dict[str, AgentsysError] = field(default_factory=dict[str, AgentsysError])
     """Name of a source -> why it could not be had."""
 
@@ -70,18 +70,34 @@ async def get_data(
     return got
 
 
-def survey(run: RunDir, plan: Plan, settings: Settings, why: dict[str, str], fetcher: Fetcher | None = None) -> Got:
-    """Look at what is here, and fetch nothing. Raises: UsageError, BlockedError."""
+def survey(
+    run: RunDir,
+    plan: Plan,
+    settings: Settings,
+    why: dict[str, str] | None = None,
+    fetcher: Fetcher | None = None,
+    *,
+    told: bool = True,
+) -> Got:
+    """Look at what is here, and fetch nothing.
+
+    Args:
+        why: name -> why it is absent, where that is known.
+        told: say what is in the files; takes time for large ones.
+
+    Raises: UsageError, BlockedError.
+    """
     lock, here = read_lock(run.repo), dict[str, Pinned]()
     if settings.data_dir is not None:
-        shown: Shown | None = read_folder(settings.data_dir)
-        check_pins(shown.files, lock)
+        shown: DataFolder | None = read_folder(settings.data_dir)
+        check_pins(shown, lock)
     else:
         fetcher = fetcher or Fetcher(run.repo, settings, ())
         found = {source.name: fetcher.here(source) for source in plan.data if source.kind in FETCHED}
         here = {name: pinned for name, pinned in found.items() if pinned is not None}
         shown = from_cache(here, fetcher.store) if here else None
-    return Got(state_of(plan.data, shown.files if shown is not None else {}, why, read_lock(run.repo)), shown)
+    files: Files = shown.files if shown is not None else {}
+    return Got(state_of(plan.data, files, why or {}, read_lock(run.repo), told=told), shown)
 
 
 def require_all(plan: Plan, got: Got) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -145,7 +146,10 @@ def link(files: Mapping[str, Path], into: Path) -> None:
             place = into / folder
             place.mkdir(exist_ok=True)
             place.chmod(0o755)
-        if path.stat().st_mode & 0o444 != 0o444 or not _linked(path, target):
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(f"`{path}` is no regular file any more")
+        if mode & 0o444 != 0o444 or not _linked(path, target):
             _copy(path, target)
 
 

@@ -20,7 +20,7 @@ from agentsys.core.artifacts import DataSource
 from agentsys.core.errors import BlockedError, PrerequisiteError
 from agentsys.verify.data.archives import is_archive, unpack
 from agentsys.verify.data.contents import counts, why_not_data, words
-from agentsys.verify.data.shown import miscounted
+from agentsys.verify.datafiles import miscounted
 
 CSV = b'x,label\n1,"a\nb"\n2,c\n'
 IDX = b"\0\0\x08\x03" + b"".join(size.to_bytes(4, "big") for size in (5, 2, 2)) + bytes(20)
