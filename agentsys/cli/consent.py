@@ -6,11 +6,14 @@ import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import typer
 
 from agentsys.core.text import clean_text
-from agentsys.verify.data.planned import Ask
+
+if TYPE_CHECKING:
+    from agentsys.verify.data.planned import Ask
 
 
 def asker(pause: Callable[[], AbstractContextManager[object]] = nullcontext) -> Ask | None:

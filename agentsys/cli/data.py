@@ -42,6 +42,8 @@ def fetch(
     Sizes and licences are shown first, and you are asked once. What is in the cache is not fetched again; a transfer
     that broke goes on. Exit code 3 without network, 6 where the policy refuses, 7 beyond `data_budget`.
     """
+    from agentsys.verify.data.planned import require_all
+
     with json_errors(json):
         chosen, plan, settings = _of(run, runs_dir, sets, {"offline": offline or None, "data_dir": data_dir})
         if not yes and asker() is None:
@@ -49,9 +51,10 @@ def fetch(
         settings = settings.model_copy(update={"data": "auto" if yes else "ask"})
         got = supervise(lambda: _get(chosen, plan, settings, again=True), Stop())
         _show(plan, got, json=json)
-        first = next(iter(got.faults.values()), None)
-    if first is not None:
-        raise first
+        if got.faults:
+            raise next(iter(got.faults.values()))
+        if got.state.asked != "no":
+            require_all(plan, got)
 
 
 @data.command("list")
@@ -151,7 +154,7 @@ async def _get(run: RunDir, plan: Plan, settings: Settings, *, again: bool = Fal
     from agentsys.verify.data.pins import FILE
     from agentsys.verify.data.planned import fetcher_for, get_data
 
-    fetcher = fetcher_for(run, settings, load_policy(settings).set.hosts.data, lambda name, words: None)
+    fetcher = fetcher_for(run, settings, load_policy(settings).set.hosts.data, _progress)
     run.lock()
     try:
         got = await get_data(run, plan, settings, fetcher, asker(), again=again)
@@ -162,6 +165,10 @@ async def _get(run: RunDir, plan: Plan, settings: Settings, *, again: bool = Fal
     for error in got.faults.values():
         note(f"data: {error.message}")
     return got
+
+
+def _progress(name: str, words: str) -> None:
+    note(f"{name}: {words}")
 
 
 def _of(

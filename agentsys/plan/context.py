@@ -54,6 +54,8 @@ class Context:
     """Reads from disk where the run stands."""
     constraints: tuple[str, ...] = ()
     python: str = "3.11"
+    ask: Callable[[str], Awaitable[bool]] | None = None
+    """Shows a text to a person and returns whether the answer was yes; None where nobody can be asked."""
     advisories: Advisories | None = None
     """Published vulnerabilities; None where there is no data, and then nothing is looked up."""
     _digest: tuple[Plan, Part] | None = None

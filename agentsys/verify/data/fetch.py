@@ -21,6 +21,8 @@ from agentsys.verify.data.store import Store, hash_of
 from agentsys.verify.data.wire import Remote, Wire
 
 GB = 1e9
+TOLD = 24
+"""Progress is told about every 2^24 bytes."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,15 @@ class Fetcher:
         folder = self.store.incoming(remote.url)
         known = remote.checksum if remote.checksum and not remote.checksum.startswith("git:") else None
         shown = f" of {remote.size / 1e6:.1f}" if remote.size else ""
-        self.wire.said = lambda _, size: self._said(source.name, f"{remote.name}: {size / 1e6:.1f}{shown} MB")
+        told = 0
+
+        def said(_url: str, size: int) -> None:
+            nonlocal told
+            if size >> TOLD != told:
+                told = size >> TOLD
+                self._said(source.name, f"{remote.name}: {size / 1e6:.1f}{shown} MB")
+
+        self.wire.said = said
 
         def bring(_url: str, target: str, _pooch: object) -> None:
             self.wire.download(remote, folder / "part", self._left)
