@@ -150,7 +150,7 @@ def rerun(
         async def start(display: Display, _sure: bool) -> RunResult:
             from agentsys.run import pipeline
 
-            return await pipeline.resume(chosen, settings, subscribers=[display], ask=asker(display.paused))
+            return await pipeline.resume(chosen, settings, subscribers=[display], ask=asker(display))
 
         return Prepared(settings, start)
 

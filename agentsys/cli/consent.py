@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import typer
 
+from agentsys.cli.display.choose import Display
+from agentsys.cli.display.jsonl import JsonDisplay
 from agentsys.core.text import clean_text
 
 if TYPE_CHECKING:
     from agentsys.verify.data.planned import Ask
 
 
-def asker(pause: Callable[[], AbstractContextManager[object]] = nullcontext) -> Ask | None:
-    """Return what asks; None where nobody sits at a terminal.
+def asker(display: Display | None = None) -> Ask | None:
+    """Return what asks; None where nobody sits at a terminal, or a program reads what is shown.
 
     Args:
-        pause: holds back what is drawn on the terminal.
+        display: is held back while the answer is awaited.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or isinstance(display, JsonDisplay):
         return None
 
     async def ask(question: str) -> bool:
-        with pause():
+        with display.paused() if display is not None else nullcontext():
             typer.echo(f"{clean_text(question)} [y/N]: ", err=True, nl=False)
             return (await _line()).strip().lower() in ("y", "yes")
 

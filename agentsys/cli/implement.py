@@ -143,7 +143,7 @@ def _prepare(asked: _Asked, layers: _Layers) -> Prepared:
             claims=claims,
             sources=sources,
             subscribers=[display],
-            ask=asker(display.paused),
+            ask=asker(display),
             password=asked.password,
             sure=sure or asked.sure or settings.stop_after == "read",
         )

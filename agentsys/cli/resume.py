@@ -76,7 +76,7 @@ def resume(
         async def start(display: Display, _sure: bool) -> RunResult:
             from agentsys.run import pipeline
 
-            ask = asker(display.paused)
+            ask = asker(display)
             return await pipeline.resume(chosen, settings, subscribers=[display], password=password, ask=ask)
 
         return Prepared(settings, start)

@@ -52,7 +52,8 @@ class Held(Artifact):
     why: str = Field(default="", description="why it is absent")
     licence: str = ""
     size: int = Field(default=0, description="bytes")
-    files: dict[str, str] = Field(default={}, description="path below `data/NAME` -> what is in it, in words")
+    number: int = Field(default=0, description="how many files there are")
+    files: dict[str, str] = Field(default={}, description="path below `data/NAME` of the first -> what is in it")
 
 
 class DataState(Artifact):
@@ -139,10 +140,9 @@ def data_lines(sources: Sequence[DataSource], state: DataState) -> list[str]:
         where = f"in the package `{source.identifier}`" if source.kind == "package" else f"`{DATA}/{source.name}/`"
         splits = "; ".join(f"{row.name}: {row.count}" for row in source.splits)
         lines.append(f"- {where} ({source.label}){f'; {splits}' if splits else ''}. {source.stand_in}".rstrip())
-        shown = held.files or dict.fromkeys(source.files, "")
-        rows = list(shown.items())
-        lines += [f"  - `{name}`{f': {words}' if words else ''}" for name, words in rows[:SHOWN]]
-        lines += [f"  - and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+        shown = list((held.files or dict.fromkeys(source.files, "")).items())[:SHOWN]
+        lines += [f"  - `{name}`{f': {words}' if words else ''}" for name, words in shown]
+        lines += [f"  - and {held.number - len(shown)} more"] if held.number > len(shown) else []
         if source.kind != "package" and held.state != "here":
             lines.append("  - not here yet: read it in the layout above, and fail clearly where it is absent")
     return lines

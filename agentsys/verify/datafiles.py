@@ -45,6 +45,8 @@ class DataFolder:
     """Where they come from, for a reader."""
     skipped: int = 0
     """Links and special files of a folder, which are not shown."""
+    pinned: Mapping[str, str] = field(default_factory=dict[str, str])
+    """SHA-256 that files must have."""
     size: int = field(init=False)
     """Bytes of all files."""
 
@@ -63,14 +65,20 @@ class DataFolder:
 
         Blocks.
 
-        Raises: UsageError where a file cannot be read.
+        Raises: UsageError where a file cannot be read; BlockedError where it is not the one that was pinned.
         """
         with (store or Store()).scratch() as place:
             try:
                 link(self.files, place)
                 total = hashlib.sha256()
                 for name in sorted(self.files):
-                    total.update(f"{name}\0{hash_of(place / name)}\0".encode())
+                    digest = hash_of(place / name)
+                    if self.pinned.get(name, digest) != digest:
+                        words = f"`{DATA}/{name}` in the cache is not what was pinned"
+                        raise BlockedError(
+                            words, "`agentsys data verify` removes it, `agentsys data fetch` brings it anew"
+                        )
+                    total.update(f"{name}\0{digest}\0".encode())
             except OSError as error:
                 raise UsageError(f"the data cannot be read: {error}", "look at the folder of `--data-dir`") from error
             yield place, total.hexdigest()
@@ -101,7 +109,8 @@ def read_folder(root: Path) -> DataFolder:
 def from_cache(pins: Mapping[str, Pinned], store: Store) -> DataFolder:
     """Return the files of pinned sources, each below its name."""
     files = {f"{name}/{file}": store.path(sha) for name, row in pins.items() for file, sha in row.files.items()}
-    return DataFolder(files, f"the cache ({', '.join(sorted(pins))})")
+    hashes = {f"{name}/{file}": sha for name, row in pins.items() for file, sha in row.files.items()}
+    return DataFolder(files, f"the cache ({', '.join(sorted(pins))})", pinned=hashes)
 
 
 def files_of(shown: Files, source: DataSource) -> dict[str, Path]:
@@ -114,10 +123,11 @@ def held(source: DataSource, files: Files, licence: str = "", *, told: bool = Tr
     """Say what of a source is there; where it is `told`, with what is in its first files."""
     if not files:
         return Held(name=source.name, licence=licence or source.licence)
-    look = sorted(files)[:SHOWN] if told else ()
-    inside = {name: words(files[name], name) if name in look else "" for name in sorted(files)}
+    inside = {name: words(files[name], name) if told else "" for name in sorted(files)[:SHOWN]}
     size = sum(path.stat().st_size for path in files.values())
-    return Held(name=source.name, state="here", licence=licence or source.licence, size=size, files=inside)
+    return Held(
+        name=source.name, state="here", licence=licence or source.licence, size=size, number=len(files), files=inside
+    )
 
 
 def state_of(

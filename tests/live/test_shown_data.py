@@ -9,9 +9,9 @@ import pytest
 from agentsys.verify.data.store import Store
 from agentsys.verify.datafiles import DataFolder
 from agentsys_sandbox.base import DATA, Sandbox
+from agentsys_sandbox.docker.sandbox import DockerSandbox
 from live.sandboxes import Place
 
-pytestmark = pytest.mark.usefixtures("place")
 ATTACKS = (
     "echo x > data/set/a.csv", "rm -rf data/set", f"mv {DATA}/set {DATA}/other", f"touch {DATA}/new",
     f"rm -rf {DATA}", f"mv {DATA} {DATA}.old && mkdir {DATA}", f"chmod -R u+w {DATA}", f"umount {DATA}",
@@ -76,4 +76,16 @@ async def test_data_does_not_count_as_what_the_code_wrote(place: Place, tmp_path
         async with place.open(disk=40 << 20) as box:
             await box.write_files({"x.py": b""})
             await box.show_data(folder)
-            assert await text(box, "sleep 3; wc -c < data/large.bin") == f"{80 << 20}\n"
+            assert await text(box, "sleep 2; wc -c < data/large.bin") == f"{80 << 20}\n"
+
+
+async def test_an_engine_that_sees_no_folder_of_this_machine_gets_a_copy(
+    engine_place: Place, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DockerSandbox, "_share", DockerSandbox._share_nothing)
+    with shown(tmp_path).folder(store) as (folder, _):
+        async with engine_place.open() as box:
+            await box.write_files({"x.py": b""})
+            await box.show_data(folder)
+            attack = "(echo x > data/set/a.csv) 2>/dev/null; cat data/set/a.csv data/set/b.csv"
+            assert await text(box, attack) == "1,2\n3,4\n"

@@ -43,6 +43,7 @@ class JsonDisplay(AbstractContextManager["JsonDisplay", None]):
         return None
 
     def paused(self) -> AbstractContextManager[object]:
+        """Nothing is drawn."""
         return nullcontext()
 
     def stopping(self) -> bool:

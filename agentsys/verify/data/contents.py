@@ -170,8 +170,9 @@ def words(path: Path, name: str) -> str:
     size = path.stat().st_size
     shown = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size} bytes"
     numbers = counts(path, name)
-    counted = f"{numbers[0]} {'pictures' if _suffix(name) in _PICTURES else 'rows'}" if numbers else ""
     first = _first_line(path, name) if _suffix(_compressed(name)[0]) in (".csv", ".tsv") else ""
+    counted = f"{numbers[0]} {'pictures' if _suffix(name) in _PICTURES else 'rows'}" if numbers else ""
+    counted += ", with the first line" if len(numbers) == 2 and first else ""
     return ", ".join(part for part in (counted, shown, f"begins `{first}`" if first else "") if part)
 
 

@@ -82,7 +82,7 @@ def test_what_is_fetched_is_pinned_listed_verified_and_removed(cli: Cli) -> None
     assert (code, out) == (0, "1 files are as pinned, and hold what the plan says\n")
     code, out, _ = cli("data list", "--json")
     assert json.loads(out)[0] | {"files": {}} == {
-        "name": "numbers", "state": "here", "why": "", "licence": "CC0", "size": 6, "files": {},
+        "name": "numbers", "state": "here", "why": "", "licence": "CC0", "size": 6, "number": 1, "files": {},
         "source": "url https://data.github.com/x.csv",
     }  # fmt: skip
     code, _, err = cli("data rm")

@@ -100,6 +100,8 @@ def test_an_agent_is_told_where_the_data_lies_and_what_is_in_it() -> None:
     said = "\n".join(data_lines(asked, state))
     assert "`data/digits/`" in said and "train: 3" in said and "`digits.csv`: 3 rows" in said
     assert "in the package `sklearn`" in said and "not here yet" not in said
+    many = DataState(sources=(Held(name="digits", state="here", number=30, files={"a.csv": ""}),))
+    assert "and 29 more" in "\n".join(data_lines(asked, many))
     assert "not here yet" in "\n".join(data_lines(asked, DataState()))
 
 

@@ -12,7 +12,7 @@ from agentsys.core.errors import BlockedError, UsageError
 from agentsys.verify import datafiles
 from agentsys.verify.data.pins import DataLock, Pinned
 from agentsys.verify.data.store import Store, hash_of
-from agentsys.verify.datafiles import DataFault, DataFolder, check_data, check_pins, read_folder
+from agentsys.verify.datafiles import DataFault, DataFolder, check_data, check_pins, from_cache, read_folder
 from agentsys_sandbox.fake import FakeSandbox, Script, passed
 from unit.verify.tiny import PLAN
 
@@ -81,6 +81,17 @@ def test_what_is_too_much_empty_or_no_folder_is_refused_before_anything_runs(
     monkeypatch.setattr(datafiles, "MAX_FILES", 2)
     with pytest.raises(UsageError, match="more than 2 files"):
         read_folder(folder)
+
+
+def test_a_file_of_the_cache_that_is_not_what_was_pinned_is_not_shown(folder: Path, store: Store) -> None:
+    path = store.path(digest := store.put(folder / "b.bin"))
+    pins = {"set": Pinned(kind="url", identifier="", files={"b.bin": digest})}
+    with from_cache(pins, store).folder(store) as (shown, _):
+        assert contents(shown) == {"set/b.bin": bytes(range(10))}
+    path.chmod(0o644)
+    path.write_bytes(b"other")
+    with pytest.raises(BlockedError, match="not what was pinned"), from_cache(pins, store).folder(store):
+        raise AssertionError("it was shown")
 
 
 def test_names_that_do_not_fit_into_the_sandbox_are_said(folder: Path) -> None:

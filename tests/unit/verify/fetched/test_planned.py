@@ -79,7 +79,10 @@ async def test_a_person_is_asked_once_for_all_of_it_with_size_licence_and_host(p
     (question,) = planned.asked
     assert "set: url https://data.github.com/x.csv; 1.2e-05 MB; licence CC0; 1 files from data.github.com" in question
     assert "other:" in question and "size not stated; licence not stated" in question
-    assert read_state(planned.run.path).held("set").files == {"x.csv": "3 rows, 12 bytes, begins `x,y`"}
+    assert read_state(planned.run.path).held("set").number == 1
+    assert read_state(planned.run.path).held("set").files == {
+        "x.csv": "3 rows, with the first line, 12 bytes, begins `x,y`"
+    }
     await planned.get(True)
     assert len(planned.asked) == 1 and planned.site.paths == {"/x.csv": 1, "/y.csv": 1}
 
