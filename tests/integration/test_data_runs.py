@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ SOURCES: list[dict[str, Any]] = [
     {
         "name": "squares",
         "kind": "url",
-        "identifier": "https://data.github.com/squares.csv",
+        "identifier": "https://data.github.com/FOLDER/squares.csv",
         "splits": [{"name": "all", "count": 4}],
     },
 ]
@@ -99,8 +100,10 @@ def answers(sources: list[dict[str, Any]]) -> dict[tuple[str, str], str]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    with serving(Site({"/squares.csv": SQUARES})) as made:
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    folder = secrets.token_hex(8)  # the cache is this machine's: an earlier test's file would do as well
+    with serving(Site({f"/{folder}/squares.csv": SQUARES})) as made:
+        monkeypatch.setitem(SOURCES[1], "identifier", f"https://data.github.com/{folder}/squares.csv")
         yield made
 
 

@@ -18,6 +18,8 @@ from agentsys.cli.app import app
 from agentsys.core.artifacts import DataSource
 from agentsys.core.errors import AgentsysError
 from agentsys.core.rundir import RunDir
+from agentsys.report.data import collect
+from agentsys.report.summary import summary
 from agentsys.verify.data.pins import read_lock
 from agentsys.verify.data.store import Store
 from agentsys_sandbox.fake import FakeSandbox
@@ -139,6 +141,13 @@ def test_the_full_profile_begins_only_with_its_data_and_shows_it(cli: Cli) -> No
     assert code == 0 and out.startswith("full profile passed"), err
     assert cli.made[0]._data is not None
     assert cli("reproduce", "--offline")[0] == 0, "it is in the cache"
+
+
+def test_the_summary_says_what_the_full_profile_needs_until_it_is_here(cli: Cli) -> None:
+    needs = "the full profile needs numbers, which is not here: `agentsys data fetch"
+    assert needs in summary(collect(cli.run_dir))
+    cli("data fetch", "--yes")
+    assert "needs numbers" not in summary(collect(cli.run_dir))
 
 
 def test_the_smoke_profile_needs_none(cli: Cli) -> None:
