@@ -56,9 +56,9 @@ def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) ->
 
 
 def check_prerequisites(settings: Settings) -> None:
-    """See that there is a model with its key, or a recording, and that the policy can be read; a reading needs none.
+    """See that there is a model with its key, or a recording, policy and data folder; a reading needs none of them.
 
-    Raises: PrerequisiteError.
+    Raises: PrerequisiteError, UsageError.
     """
     if settings.stop_after == "read":
         return
@@ -74,6 +74,10 @@ def check_prerequisites(settings: Settings) -> None:
     else:
         asyncio.run(build_and_close())
     read_policy(settings.policy, settings.review)
+    if settings.data_dir is not None:
+        from agentsys.verify.datafiles import read_folder
+
+        read_folder(settings.data_dir)
 
 
 def _run(prepared: Prepared, make_display: Callable[[], Display], stop: Stop) -> RunResult:

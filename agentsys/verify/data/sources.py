@@ -218,7 +218,7 @@ def _hub_listing(source: DataSource, base: str, revision: str) -> tuple[str, str
         told = ask(source.identifier, revision=revision or None, files_metadata=True, timeout=60, token=False)
     except OfflineModeIsEnabled as error:
         raise PrerequisiteError("`HF_HUB_OFFLINE` is set", "unset it, or name a folder: `--data-dir`") from error
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (*_faults(HfHubHTTPError), HFValidationError) as error:
         words = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise PrerequisiteError(
             f"the hub does not give {source.label}: {words}",
@@ -228,6 +228,11 @@ def _hub_listing(source: DataSource, base: str, revision: str) -> tuple[str, str
     licence = told.card_data.get("license", "") if told.card_data is not None else ""
     words = ", ".join(map(str, cast("list[object]", licence))) if isinstance(licence, list) else str(licence or "")
     return str(told.sha or revision), words, rows
+
+
+def _faults(kind: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return the bases of the hub's own error: those of the HTTP library that its version uses, and OSError."""
+    return tuple(base for base in kind.__bases__ if issubclass(base, Exception))
 
 
 def _hub_sum(row: RepoSibling) -> str:

@@ -15,9 +15,11 @@ from typer.testing import CliRunner
 
 import agentsys.run.reproduce
 from agentsys.cli.app import app
+from agentsys.cli.running import check_prerequisites
 from agentsys.core.artifacts import DataSource
-from agentsys.core.errors import AgentsysError
+from agentsys.core.errors import AgentsysError, UsageError
 from agentsys.core.rundir import RunDir
+from agentsys.core.settings import Settings
 from agentsys.report.data import collect
 from agentsys.report.summary import summary
 from agentsys.verify.data.pins import read_lock
@@ -169,6 +171,13 @@ def test_a_folder_takes_the_place_of_the_network(cli: Cli, tmp_path: Path) -> No
     (tmp_path / "mine/numbers/x.csv").rename(tmp_path / "mine/x.csv")
     code, _, err = cli("reproduce", "--data-dir", str(tmp_path / "mine"))
     assert code == 3 and "`numbers`" in err
+
+
+def test_a_data_folder_that_is_none_is_an_error_before_a_run_is_made(tmp_path: Path) -> None:
+    recording = Path(__file__).parents[3] / "examples/dc-svrg/recording"
+    settings = Settings(replay=recording, data_dir=tmp_path / "absent")
+    with pytest.raises(UsageError, match="is not a folder"):
+        check_prerequisites(settings)
 
 
 PROGRAM = """

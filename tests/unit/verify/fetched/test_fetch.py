@@ -8,6 +8,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -197,6 +198,15 @@ def test_a_redirect_of_the_hub_to_its_own_store_is_followed_and_another_is_not(b
 def test_an_absent_or_private_repository_of_the_hub_is_said(bench: Bench) -> None:
     with pytest.raises(PrerequisiteError, match="the hub does not give"):
         bench.get(source("huggingface", "o/absent"))
+
+
+def test_a_hub_that_cannot_be_reached_is_said(bench: Bench) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        mirror = f"huggingface.co=http://127.0.0.1:{taken.getsockname()[1]}"
+        fetcher = Fetcher(bench.repo, Settings(data_mirrors=[mirror]), ["huggingface.co"], store=bench.store)
+        with pytest.raises(PrerequisiteError, match="the hub does not give"):
+            fetcher.offer(source("huggingface", "o/d"))
 
 
 def test_the_hubs_own_variable_names_a_mirror_and_a_setting_counts_more() -> None:
