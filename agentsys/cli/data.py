@@ -21,6 +21,7 @@ from agentsys.core.settings_layers import reproduction_settings
 
 if TYPE_CHECKING:
     from agentsys.core.artifacts import Plan
+    from agentsys.verify.data.fetch import Offer
     from agentsys.verify.data.planned import Got
 
 data = typer.Typer(name="data", no_args_is_help=True, help="Fetch, list, check and remove data.", rich_markup_mode=None)
@@ -152,12 +153,17 @@ async def have_data(run: RunDir, settings: Settings) -> None:
 async def _get(run: RunDir, plan: Plan, settings: Settings, *, again: bool = False) -> Got:
     from agentsys.audit.policy import load_policy
     from agentsys.verify.data.pins import FILE
-    from agentsys.verify.data.planned import fetcher_for, get_data
+    from agentsys.verify.data.planned import fetcher_for, get_data, why_not
 
-    fetcher = fetcher_for(run, settings, load_policy(settings).set.hosts.data, _progress)
+    policy = load_policy(settings)
+    fetcher = fetcher_for(run, settings, policy.set.hosts.data, _progress)
+
+    def judge(offer: Offer) -> str:
+        return why_not(policy.check_data(offer.source.label, offer.addresses))
+
     run.lock()
     try:
-        got = await get_data(run, plan, settings, fetcher, asker(), again=again)
+        got = await get_data(run, plan, settings, fetcher, judge, asker(), again=again)
         if (run.repo / FILE).is_file() and (run.repo / ".git").is_dir():
             GitRepo(run.repo).commit_files([FILE], "Pin the data")
     finally:

@@ -38,6 +38,11 @@ class Offer:
         return self.located.size or self.source.size
 
     @property
+    def addresses(self) -> list[str]:
+        """Where its files come from."""
+        return [file.url for file in self.located.files]
+
+    @property
     def words(self) -> str:
         """What a person decides on."""
         size = f"{self.size / GB:.3g} GB" if self.size >= GB / 10 else f"{self.size / 1e6:.3g} MB"

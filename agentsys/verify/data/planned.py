@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from agentsys.core.artifacts import DataSource, Plan
-from agentsys.core.errors import AgentsysError, Interrupted, PrerequisiteError
+from agentsys.core.errors import AgentsysError, BlockedError, Interrupted, PrerequisiteError
 from agentsys.core.files import write_json
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
@@ -18,8 +18,11 @@ from agentsys.verify.data.fetch import Fetcher, Offer, hub_mirror, refused
 from agentsys.verify.data.pins import Pinned, read_lock
 from agentsys.verify.data.sources import FETCHED
 from agentsys.verify.datafiles import DataFolder, Files, check_pins, from_cache, read_folder, state_of
+from agentsys_policies.schema import Decision
 
 T = TypeVar("T")
+Judge = Callable[[Offer], str]
+"""Returns why the policy refuses an offer, or an empty text."""
 Ask = Callable[[str], Awaitable[bool]]
 """Shows a text to a person and returns whether the answer was yes."""
 UNASKED = "nobody could be asked: `agentsys data fetch` fetches it, `--data auto` does so unasked"
@@ -41,11 +44,19 @@ def fetcher_for(run: RunDir, settings: Settings, hosts: Sequence[str], said: Cal
 
 
 async def get_data(
-    run: RunDir, plan: Plan, settings: Settings, fetcher: Fetcher, ask: Ask | None, *, again: bool = False
+    run: RunDir,
+    plan: Plan,
+    settings: Settings,
+    fetcher: Fetcher,
+    judge: Judge,
+    ask: Ask | None,
+    *,
+    again: bool = False,
 ) -> Got:
     """Have the data of a plan here as far as settings and a person allow, and write `data.json`.
 
     Args:
+        judge: asked about each offer before any of it is fetched.
         ask: None where nobody can be asked.
         again: ask although the answer was no before.
 
@@ -59,7 +70,7 @@ async def get_data(
         if missing and (reason := _not_at_all(settings, asked if not again else "", ask)):
             why = dict.fromkeys((source.name for source in missing), reason)
         elif missing:
-            asked, faults = await _fetch(fetcher, missing, settings, ask)
+            asked, faults = await _fetch(fetcher, missing, settings, judge, ask)
             why = {name: refused(error) for name, error in faults.items()}
             if asked == "no":
                 why |= dict.fromkeys((row.name for row in missing if row.name not in faults), "it was not wanted")
@@ -111,6 +122,11 @@ def require_all(plan: Plan, got: Got) -> None:
     raise PrerequisiteError(f"the full profile needs data that is not here: {names}", hint) from first
 
 
+def why_not(decision: Decision) -> str:
+    """Say why a decision does not let data be fetched; empty where it does."""
+    return "" if decision.allows else "; ".join(row.message for row in decision.findings[:3]) or decision.status
+
+
 def _why(got: Got, source: DataSource) -> str:
     why = got.state.held(source.name).why
     return f": {why}" if why else ""
@@ -128,14 +144,17 @@ def _not_at_all(settings: Settings, asked: str, ask: Ask | None) -> str:
 
 
 async def _fetch(
-    fetcher: Fetcher, missing: Sequence[DataSource], settings: Settings, ask: Ask | None
+    fetcher: Fetcher, missing: Sequence[DataSource], settings: Settings, judge: Judge, ask: Ask | None
 ) -> tuple[str, dict[str, AgentsysError]]:
     """Look at what there is, ask once for all of it, fetch. Return the answer, and what failed."""
     faults: dict[str, AgentsysError] = {}
     offers: list[Offer] = []
     for source in missing:
         try:
-            offers.append(await _in_thread(fetcher, lambda source=source: fetcher.offer(source)))
+            offer = await _in_thread(fetcher, lambda source=source: fetcher.offer(source))
+            if why := judge(offer):
+                raise BlockedError(f"the policy refuses `{source.name}`: {why}", "name a folder with it: `--data-dir`")
+            offers.append(offer)
         except Interrupted:
             raise
         except AgentsysError as error:

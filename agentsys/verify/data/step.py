@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agentsys.audit.record import record_decision
 from agentsys.core.artifacts import Plan
 from agentsys.core.events import EventLog
 from agentsys.plan.context import Context
-from agentsys.verify.data.planned import fetcher_for, get_data
+from agentsys.verify.data.fetch import Offer
+from agentsys.verify.data.planned import fetcher_for, get_data, why_not
 
 
 async def have_planned(context: Context, plan: Plan) -> str:
@@ -17,7 +19,13 @@ async def have_planned(context: Context, plan: Plan) -> str:
     """
     ws = context.ws
     fetcher = fetcher_for(ws.run, context.settings, context.policy.set.hosts.data, _progress(context.events))
-    got = await get_data(ws.run, plan, context.settings, fetcher, context.ask)
+
+    def judge(offer: Offer) -> str:
+        decision = context.policy.check_data(offer.source.label, offer.addresses)
+        record_decision(context, decision, "data")
+        return why_not(decision)
+
+    got = await get_data(ws.run, plan, context.settings, fetcher, judge, context.ask)
     states = {source.name: got.state.held(source.name) for source in plan.data}
     for source in plan.data:
         held = states[source.name]

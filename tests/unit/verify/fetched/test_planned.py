@@ -17,6 +17,7 @@ from agentsys.core.settings import Settings
 from agentsys.core.state import State
 from agentsys.plan.data import read_state
 from agentsys.run.router import next_step
+from agentsys.verify.data.fetch import Offer
 from agentsys.verify.data.pins import read_lock
 from agentsys.verify.data.planned import Got, fetcher_for, get_data, require_all, survey
 from unit.verify.fetched.server import Site, serving
@@ -46,6 +47,8 @@ class Planned:
         self.run.repo.mkdir(parents=True)
         self.plan = PLAN.model_copy(update={"data": SOURCES})
         self.asked: list[str] = []
+        self.refused = ""
+        self.judged: list[list[str]] = []
 
     def settings(self, **more: Any) -> Settings:
         return Settings(data_mirrors=[f"data.github.com={self.site.base}"], **more)
@@ -59,7 +62,12 @@ class Planned:
             self.asked.append(question)
             return bool(answer)
 
-        return await get_data(self.run, self.plan, settings, fetcher, ask if answer is not None else None, again=again)
+        asked = ask if answer is not None else None
+        return await get_data(self.run, self.plan, settings, fetcher, self.judge, asked, again=again)
+
+    def judge(self, offer: Offer) -> str:
+        self.judged.append(offer.addresses)
+        return self.refused
 
     def states(self) -> list[str]:
         return [row.state for row in read_state(self.run.path).sources]
@@ -113,6 +121,14 @@ async def test_without_leave_or_network_no_request_is_sent_and_the_full_profile_
     with pytest.raises(PrerequisiteError, match="the full profile needs data that is not here: `set`") as caught:
         require_all(planned.plan, got)
     assert "--data-dir" in caught.value.hint and "`shipped`" not in caught.value.message
+
+
+async def test_what_the_policy_refuses_is_neither_asked_for_nor_fetched(planned: Planned) -> None:
+    planned.refused = "the host is not on the list"
+    got = await planned.get(True)
+    assert planned.judged == [[SOURCES[0].identifier], [SOURCES[1].identifier]]
+    assert planned.asked == [] and planned.site.asked == [] and set(got.faults) == {"set", "other"}
+    assert "the host is not on the list" in read_state(planned.run.path).held("set").why
 
 
 async def test_what_cannot_be_had_does_not_keep_the_rest_away(planned: Planned) -> None:
