@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from agentsys.cli import options as opt
+from agentsys.cli.data import have_data
 from agentsys.cli.output import json_errors, show_json
 from agentsys.cli.reproduced import streaming
 from agentsys.cli.reproduced import words as words_of
@@ -42,7 +43,6 @@ class Asked:
 
     profile: Literal["full", "smoke", "claims"]
     engine: str
-    data: Path | None
     gpus: int
     time: float
     timeout: float
@@ -107,11 +107,8 @@ def submit_job(run: RunDir, settings: Settings, asked: Asked, *, detach: bool, j
     """Submit a job, and follow it unless `detach`; ends with the exit code of what came of it."""
     from agentsys.run.jobs.engine import Need, load
     from agentsys.run.jobs.making import Wish, make
-    from agentsys.verify.datafiles import read_folder
 
     engine = load(asked.engine)
-    if asked.data is not None:
-        typer.echo(f"data: {clean_line(read_folder(asked.data).words)}", err=True)
     need = Need(
         cpus=settings.cpus,
         memory_mb=settings.memory_mb,
@@ -120,9 +117,14 @@ def submit_job(run: RunDir, settings: Settings, asked: Asked, *, detach: bool, j
         partition=asked.partition,
         asked=_pairs(asked.ask),
     )
-    data = str(asked.data.absolute()) if asked.data is not None else ""
-    wish = Wish(asked.profile, asked.engine, need, asked.timeout, data, asked.tasks)
-    place = supervise(lambda: make(run, settings, wish, engine), Stop())
+    wish = Wish(asked.profile, asked.engine, need, asked.timeout, asked.tasks)
+
+    async def whole() -> Place:
+        if asked.profile == "full":
+            await have_data(run, settings)
+        return await make(run, settings, wish, engine)
+
+    place = supervise(whole, Stop())
     job = place.read()
     if job.state != "open":
         _tell(place, job, json=json)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from agentsys.cli import options as opt
+from agentsys.cli.data import have_data
 from agentsys.cli.jobs import Asked, submit_job
-from agentsys.cli.output import json_errors, show_json
+from agentsys.cli.output import json_errors, note, show_json
 from agentsys.cli.reproduced import streaming, words
 from agentsys.cli.supervise import Stop, supervise
 from agentsys.core.errors import EXIT_CODES, UsageError
@@ -17,6 +17,9 @@ from agentsys.core.rundir import RunDir, find
 from agentsys.core.settings import Settings
 from agentsys.core.settings_layers import reproduction_settings
 from agentsys.core.text import clean_line
+
+if TYPE_CHECKING:
+    from agentsys.run.reproduce import Reproduced
 
 DAY = 86400.0
 
@@ -27,9 +30,9 @@ def reproduce(
         Literal["full", "smoke", "claims"],
         typer.Option(help="What is run; `claims`: the cells of its claims that are missing, as a job."),
     ] = "full",
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder whose files the run finds under `data/`.", metavar="DIR")
-    ] = None,
+    data: opt.DataMode = None,
+    data_dir: opt.DataDir = None,
+    offline: opt.Offline = False,
     timeout: Annotated[
         str | None, typer.Option("--timeout", help="Longest time of the run; a day by default.", metavar="12h")
     ] = None,
@@ -59,39 +62,44 @@ def reproduce(
     """Run a profile of a run's repository in the sandbox, compare its results with the paper's, update the report.
 
     The repository stays as it is; logs and results go to `reproductions/NN/` of the run. Its packages come from
-    requirements.lock, and the run has no network: what it would download belongs into `--data`. Exit code 5 if the run,
-    its results or its signs of health fail. As a job it goes on without this terminal: see `agentsys jobs`.
+    requirements.lock, and the run has no network: its data is fetched before (docs/data.md), or lies in `--data-dir`.
+    Exit code 5 if the run, its results or its signs of health fail. As a job it goes on without this terminal: see
+    `agentsys jobs`.
     """
     with json_errors(json):
         chosen = find(opt.runs_dir_of(runs_dir), run)
-        flags = {"backend": backend, "cpus": cpus, "memory_mb": opt.mebibytes_of(memory), "gpu": bool(gpus) or None}
+        flags: dict[str, object] = {"backend": backend, "cpus": cpus, "memory_mb": opt.mebibytes_of(memory)}
+        flags |= {"gpu": bool(gpus) or None, "data": data, "data_dir": data_dir, "offline": offline or None}
         settings, _ = reproduction_settings(chosen.state(), flags=flags, sets=sets or ())
         if profile == "full":
             _show_needs(chosen)
+        _show_data(settings)
         day = opt.seconds_of(timeout) or DAY
         if on is None and profile != "claims":
             if detach or time or partition or ask or tasks:
                 raise UsageError("this is asked of jobs only", "say where: `--on local` or `--on slurm`")
-            _reproduce_here(chosen, settings, profile, data, day, json=json)
+            _reproduce_here(chosen, settings, profile, day, json=json)
             return
         limit = opt.seconds_of(time) or DAY
-        asked = Asked(profile, on or "local", data, gpus, limit, day, partition, ask or (), tasks)
+        asked = Asked(profile, on or "local", gpus, limit, day, partition, ask or (), tasks)
         submit_job(chosen, settings, asked, detach=detach, json=json)
 
 
 def _reproduce_here(
-    run: RunDir, settings: Settings, profile: Literal["full", "smoke"], data: Path | None, timeout: float, *, json: bool
+    run: RunDir, settings: Settings, profile: Literal["full", "smoke"], timeout: float, *, json: bool
 ) -> None:
     """Run a profile in this process, and show what it prints."""
     from agentsys.run.reproduce import Order
     from agentsys.run.reproduce import reproduce as work
-    from agentsys.verify.datafiles import read_folder
 
-    folder = read_folder(data) if data is not None else None
-    if folder is not None:
-        typer.echo(f"data: {clean_line(folder.words)}", err=True)
-    order = Order(profile, timeout, folder, streaming(lambda line: typer.echo(line, err=True)))
-    done = supervise(lambda: work(run, settings, order), Stop())
+    order = Order(profile, timeout, on_output=streaming(lambda line: typer.echo(line, err=True)))
+
+    async def whole() -> Reproduced:
+        if profile == "full":
+            await have_data(run, settings)
+        return await work(run, settings, order)
+
+    done = supervise(whole, Stop())
     if json:
         show_json(
             {
@@ -113,3 +121,11 @@ def _show_needs(run: RunDir) -> None:
     plan = load_plan(run.plan)
     for item in plan.experiments if plan is not None else ():
         typer.echo(f"needs: {clean_line(item.name, 60)}: {clean_line(item.full, 300)}", err=True)
+
+
+def _show_data(settings: Settings) -> None:
+    """Say what lies in a folder of the user's; it is a usage error if that is none."""
+    from agentsys.verify.datafiles import read_folder
+
+    if settings.data_dir is not None:
+        note(f"data: {read_folder(settings.data_dir).words}")

@@ -28,6 +28,7 @@ from agentsys.verify.checks.audit import GATES, audit_found
 from agentsys.verify.checks.base import Found, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of
 from agentsys.verify.compare import compare_file
+from agentsys.verify.data.planned import require_all, survey
 from agentsys.verify.datafiles import DataFolder
 from agentsys.verify.dependence.report import FILE as DEPENDENCE
 from agentsys.verify.dependence.report import Dependence
@@ -36,7 +37,7 @@ from agentsys.verify.reproduction import FILE, Outcome, Reproduction, Task, run_
 from agentsys.verify.sandboxspec import sandbox_spec
 from agentsys_policies.schema import Decision
 from agentsys_sandbox.base import OnOutput, Sandbox, SandboxError
-from agentsys_sandbox.spec import Limits, Package, SandboxSpec
+from agentsys_sandbox.spec import Package, SandboxSpec
 
 Profile = Literal["full", "smoke"]
 SPARE_SECONDS = 7200.0
@@ -92,6 +93,8 @@ async def reproduce(run: RunDir, settings: Settings, order: Order) -> Reproduced
 async def reproduce_locked(run: RunDir, settings: Settings, order: Order) -> Reproduced:
     """Do what `reproduce` does for a run that this process has, and leave its report as it is."""
     code = allowed_code(run, settings, ("bash", "reproduce.sh", order.profile))
+    data = order.data or await asyncio.to_thread(data_for, run, code.plan, settings, order.profile)
+    order = replace(order, data=data)
     return await run_order(run.read(), settings, order, code, *next_folder(run.reproductions))
 
 
@@ -130,6 +133,19 @@ def reproduced(run: RunDir, number: int) -> Reproduced | None:
     rows = json.loads((folder / "table.json").read_bytes())
     record = Reproduction.model_validate_json((folder / FILE).read_bytes())
     return Reproduced(record, tuple(MeasuredResult.model_validate(row) for row in rows), folder)
+
+
+def data_for(run: RunDir, plan: Plan, settings: Settings, profile: str) -> DataFolder | None:
+    """Return what a profile finds below `data/`: the user's folder, or for the full one what the plan names.
+
+    Raises: PrerequisiteError where the full profile needs data that is not here; UsageError, BlockedError.
+    """
+    if settings.data_dir is None and (profile != "full" or not plan.data):
+        return None
+    got = survey(run, plan, settings, told=False)
+    if profile == "full":
+        require_all(plan, got)
+    return got.shown
 
 
 def wants_full(run: RunDir) -> bool:
@@ -197,7 +213,7 @@ async def run_order(
 
 
 async def _in_sandbox(record: RunRecord, settings: Settings, order: Order, task: Task) -> Outcome:
-    spec = with_disk(sandbox_spec(settings, record.id), order.timeout, order.data.size if order.data is not None else 0)
+    spec = living(sandbox_spec(settings, record.id), order.timeout)
     try:
         sandbox = await asyncio.to_thread(order.opener or opener_of(settings), spec)
         async with sandbox:
@@ -208,9 +224,9 @@ async def _in_sandbox(record: RunRecord, settings: Settings, order: Order, task:
         raise SandboxUnavailable(f"the sandbox failed: {error}", "see `agentsys doctor`, then try again") from error
 
 
-def with_disk(spec: SandboxSpec, timeout: float, size: int) -> SandboxSpec:
-    """Return a specification with room for data of `size` bytes, which lives long enough for `timeout` seconds."""
-    return replace(spec, limits=replace(spec.limits, disk=Limits().disk + 2 * size, ttl=2 * timeout + SPARE_SECONDS))
+def living(spec: SandboxSpec, timeout: float) -> SandboxSpec:
+    """Return a specification of a sandbox that lives long enough for a run of `timeout` seconds."""
+    return replace(spec, limits=replace(spec.limits, ttl=2 * timeout + SPARE_SECONDS))
 
 
 def opener_of(settings: Settings) -> Callable[[SandboxSpec], Sandbox]:

@@ -40,6 +40,8 @@ FENCES = {
     "nbformat": ("agentsys.report.export",),
     "mcp": ("agentsys.cli.mcp",),
     "submitit": ("agentsys.run.jobs.submitting",),
+    "pooch": ("agentsys.verify.data",),
+    "huggingface_hub": ("agentsys.verify.data",),
 }
 """Third-party package -> the only places that may import it."""
 
@@ -73,6 +75,7 @@ HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
     "numpy", "scipy", "pint", "starlette", "uvicorn", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
     "submitit",
+    "pooch", "huggingface_hub",
 )  # fmt: skip
 
 

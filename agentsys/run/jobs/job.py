@@ -47,7 +47,6 @@ class Job(Artifact):
     settings: dict[str, object]
     need: Need
     timeout: float = Field(description="seconds of each command")
-    data: str = Field(default="", description="folder whose files the run finds under `data/`")
     cells: int = Field(default=0, description="cells that were missing when the job was made")
     submissions: tuple[Submission, ...] = ()
     state: JobState = "open"

@@ -30,8 +30,6 @@ class Wish:
     need: Need
     timeout: float
     """Seconds of each command."""
-    data: str = ""
-    """Folder whose files the run finds under `data/`; the machines of the tasks see it too."""
     tasks: int = 0
     """Over which cells are spread; 0 takes what the engine has room for."""
 
@@ -61,7 +59,6 @@ async def make(run: RunDir, settings: Settings, wish: Wish, engine: Engine) -> P
             settings=settings.model_dump(mode="json"),
             need=wish.need,
             timeout=wish.timeout,
-            data=wish.data,
             cells=len(cells),
         )
         if found is not None and not cells:

@@ -14,14 +14,13 @@ from agentsys.run.jobs.claimed import Claimed, audit_programs, claimed, known_ce
 from agentsys.run.jobs.gpu import ask_driver, driver_fault
 from agentsys.run.jobs.node import Node, kept_before, to_file
 from agentsys.run.jobs.part import KEPT, OUTPUT, files_below, parts_in
-from agentsys.run.reproduce import Code, Order, allowed_code, opener_of, run_order, with_disk
+from agentsys.run.reproduce import Code, Order, allowed_code, data_for, living, opener_of, run_order
 from agentsys.verify.checks.base import Bench, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of, read_lock
 from agentsys.verify.checks.table import run_checks
 from agentsys.verify.claims.celllog import CellLog
 from agentsys.verify.claims.cells import Cell
 from agentsys.verify.claims.running import Cells, Trial
-from agentsys.verify.datafiles import read_folder
 from agentsys.verify.reproduction import RESULTS_PLACE
 from agentsys.verify.sandboxspec import sandbox_spec
 from agentsys_sandbox.base import SandboxError
@@ -43,7 +42,7 @@ async def run_whole(node: Node, settings: Settings) -> None:
     order = Order(
         "smoke" if job.profile == "smoke" else "full",
         job.timeout,
-        read_folder(Path(job.data)) if job.data else None,
+        await asyncio.to_thread(data_for, node.place.run, code.plan, settings, job.profile),
         to_file(part.folder / OUTPUT),
         where=node.where + (f", from what part {before.folder.name} had written on" if before is not None else ""),
         keep=part.folder / KEPT,
@@ -70,7 +69,7 @@ async def run_cells(node: Node, settings: Settings) -> None:
     _check_node(job.need.gpus, code)
     events = EventLog(part.folder / "events.jsonl", run.path.name)
     bench_job = cells_job(code, programs_of(found), part.folder / "checks", events, job.timeout)
-    spec = with_disk(sandbox_spec(settings, run.read().id), job.need.seconds, 0)
+    spec = living(sandbox_spec(settings, run.read().id), job.need.seconds)
     try:
         await _in_sandbox(settings, spec, bench_job, CellLog(part.folder), node.where, work)
     finally:
