@@ -87,11 +87,18 @@ def _children(pid: int) -> list[int]:
 
 @contextmanager
 def _deaf() -> Generator[None]:
-    """What is started now ignores Ctrl-C and the end of the terminal: these are for who watches it."""
+    """What is started now ignores Ctrl-C and the end of the terminal, and holds none of its streams open."""
     numbers = (signal.SIGINT, signal.SIGHUP)
     before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    streams, nothing = [os.dup(number) for number in range(3)], os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nothing, number)
     try:
         yield
     finally:
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        os.close(nothing)
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
