@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
@@ -16,7 +18,7 @@ from agentsys.cli.data import have_data
 from agentsys.cli.output import json_errors, show_json
 from agentsys.cli.reproduced import streaming
 from agentsys.cli.reproduced import words as words_of
-from agentsys.cli.supervise import Stop, supervise
+from agentsys.cli.supervise import EXIT_OF_SIGNAL, Stop, supervise
 from agentsys.core.errors import EXIT_CODES, Interrupted, RunInUse, UsageError
 from agentsys.core.numbers import clock, plural
 from agentsys.core.rundir import RunDir, all_runs, find
@@ -169,11 +171,16 @@ def _silent(seen: Progress) -> float:
 
 
 def _finish(place: Place, engine: Engine, *, json: bool) -> NoReturn:
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
+        _say_detached(place, place.read())
+        raise Interrupted("no longer followed", exit_code=EXIT_OF_SIGNAL[number])
+
+    before = {number: signal.signal(number, leave) for number in EXIT_OF_SIGNAL}
     try:
         ended = _watch(place, engine)
-    except KeyboardInterrupt:
-        _say_detached(place, place.read())
-        raise Interrupted("no longer followed; the job goes on", exit_code=130) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     _tell(place, ended, json=json)
 
 

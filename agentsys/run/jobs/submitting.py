@@ -35,19 +35,18 @@ def submit_by(
     """
     try:
         import submitit
-        from submitit.core.utils import FailedJobError, FailedSubmissionError
     except ImportError as error:
         raise missing_extra(error) from error
     kept.mkdir(parents=True, exist_ok=True)
-    executor: Any = submitit.SlurmExecutor(kept) if kind == "slurm" else submitit.LocalExecutor(kept)
     try:
+        executor: Any = submitit.SlurmExecutor(kept) if kind == "slurm" else submitit.LocalExecutor(kept)
         executor.update_parameters(**options)
         numbers = range(tasks)
         with without_secrets():
             if tasks == 1:
                 return (str(executor.submit(work, str(folder), submission, 0).job_id),)
             jobs = executor.map_array(work, [str(folder)] * tasks, [submission] * tasks, list(numbers))
-    except (FailedJobError, FailedSubmissionError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError) as error:  # submitit's own are RuntimeErrors
         raise PrerequisiteError(f"the job was refused: {clean_line(error, 400)}", "ask for something else") from error
     return tuple(str(job.job_id) for job in jobs)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from agentsys.core.errors import PrerequisiteError, UsageError
+from agentsys.core.rundir import process_start
 from agentsys.run.jobs.engine import ENGINES, Need, load
 from agentsys.run.jobs.gpu import driver_fault
+from agentsys.run.jobs.local import LocalEngine
 from agentsys.run.jobs.slurm import SlurmEngine
 from agentsys.run.jobs.submitting import without_secrets
 from agentsys_sandbox.packages.lock import Row
@@ -116,3 +119,13 @@ CUDA13 = (row("nvidia-cuda-runtime", "13.0.48"), row("torch", "2.11.0"))
 def test_a_driver_that_is_too_old_for_what_is_locked_is_named(said: str, rows: tuple[Row, ...], fault: str) -> None:
     found = driver_fault(said, rows)
     assert (fault in found) if fault else found == ""
+
+
+def test_a_process_of_another_machine_is_not_taken_for_one_that_has_ended() -> None:
+    here, other = f"{os.getpid()}:{process_start(os.getpid()):.0f}@{socket.gethostname()}", "1:5@elsewhere"
+    engine = LocalEngine()
+    assert [seen.state for seen in engine.states([here, other, f"{os.getpid()}:1@{socket.gethostname()}"])] == [
+        "running", "unknown", "ended",
+    ]  # fmt: skip
+    with pytest.raises(PrerequisiteError, match="another machine"):
+        engine.cancel([other])
