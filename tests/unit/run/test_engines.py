@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from agentsys.core.errors import PrerequisiteError, UsageError
+from agentsys.core.errors import PrerequisiteError, SandboxUnavailable, UsageError
 from agentsys.core.rundir import process_start
+from agentsys.core.settings import Settings
 from agentsys.run.jobs.engine import ENGINES, Need, load
 from agentsys.run.jobs.gpu import driver_fault
 from agentsys.run.jobs.local import LocalEngine
+from agentsys.run.jobs.node import backend_here
 from agentsys.run.jobs.slurm import SlurmEngine
 from agentsys.run.jobs.submitting import without_secrets
+from agentsys_sandbox import backends
+from agentsys_sandbox.errors import Unavailable
 from agentsys_sandbox.packages.lock import Row
 
 NEED = Need(cpus=1, memory_mb=512, seconds=60)
@@ -129,3 +133,31 @@ def test_a_process_of_another_machine_is_not_taken_for_one_that_has_ended() -> N
     ]  # fmt: skip
     with pytest.raises(PrerequisiteError, match="another machine"):
         engine.cancel([other])
+
+
+class Absent:
+    @classmethod
+    def available(cls) -> None:
+        raise Unavailable("it is not installed")
+
+
+class Present:
+    @classmethod
+    def available(cls) -> None:
+        return None
+
+
+def test_a_node_takes_bubblewrap_then_podman_with_gpus_podman_alone_and_never_docker_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = {"bwrap": Present, "podman": Present, "docker": Present}
+    monkeypatch.setattr(backends, "load", lambda name: found[name])
+    auto, named = Settings(), Settings(backend="docker")
+    assert backend_here(auto, offline=True).backend == "bwrap" and backend_here(auto, offline=False) == auto
+    assert backend_here(named, offline=True) == named, "what was chosen is not replaced"
+    assert backend_here(Settings(gpu=True), offline=True).backend == "podman"
+    found["bwrap"] = Absent
+    assert backend_here(auto, offline=True).backend == "podman"
+    found["podman"] = Absent
+    with pytest.raises(SandboxUnavailable, match="nothing to run code in: bwrap: it is not installed; podman"):
+        backend_here(auto, offline=True)
