@@ -19,7 +19,7 @@ from agentsys.core.tree import is_test_path, read_tree
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
-from agentsys.paper.query import letters, stands_in
+from agentsys.paper.query import SHORTEST_QUOTE, letters, stands_in
 from agentsys.paper.render import to_markdown
 from agentsys.plan.answers import Answer
 from agentsys.plan.claims.contract import Contract
@@ -31,7 +31,7 @@ GROUP = 4
 """Claims of one question: paper and code are told once for all of them."""
 _WORDLESS = ("seed", "computed")
 """Items that are met by a line of code alone."""
-_REPORTED = 12
+_REPORTED = 60
 """Faults of an answer that are told."""
 
 
@@ -209,7 +209,13 @@ class _Group:
         if line is None:
             return item, f"`line` of the item `{row.item}` stands nowhere in `{path}`: copy it from what is shown"
         if not told and row.item not in _WORDLESS:
-            return item, f"`words` of the item `{row.item}` stand in neither paper nor contract: copy them"
+            few = (
+                f"; fewer than {SHORTEST_QUOTE} letters are never found"
+                if len(letters(row.words)) < SHORTEST_QUOTE
+                else ""
+            )
+            why = f"stand in neither paper nor contract (“{row.words[:80]}”{few}): copy one place letter by letter"
+            return item, f"`words` of the item `{row.item}` {why}"
         return item, ""
 
 
@@ -246,6 +252,7 @@ def _told(contract: Contract) -> list[str]:
     lines = [f"claim ({contract.kind}): {contract.text}"]
     lines += [f"domain: {contract.domain}"] if contract.domain else []
     lines += [f"grid: {key} = {', '.join(values)}" for key, values in contract.grid.items()]
+    lines += [f"agreed where the paper leaves it open: {row}" for row in (*contract.silent, *contract.choices)]
     lines += [f"data set: {row.name}" for row in contract.datasets]
     lines += [f"counting unit: {key} = {value}" for key, value in contract.count_units.items()]
     lines += [f"baseline: {row.method}" for row in contract.baselines]

@@ -269,6 +269,8 @@ def _limits(contract: Contract, verdict: ClaimVerdict, claim: Claim | None) -> I
         yield f"missing {row.kind}: {row.what}{estimate}"
     for text in contract.silent:
         yield f"the paper does not say: {text}"
+    for text in contract.choices:
+        yield f"the paper leaves open, and was fixed here: {text}"
     for row in claim.contradictions if claim is not None else ():
         yield f"the paper contradicts itself, {row.what}: {_quote(row.first)}, but {_quote(row.second)}"
     for row in claim.corrections if claim is not None else ():

@@ -7,7 +7,7 @@ import json
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from agentsys.core.artifacts import Artifact, PaperPlace
 from agentsys.plan.claims.claim import ClaimKind
@@ -133,7 +133,12 @@ class Contract(Artifact):
     count_units: dict[Name, str] = Field(
         default={}, description="counting units as the paper relates them, e.g. `batch` -> `50 trajectory`"
     )
-    silent: tuple[str, ...] = Field(default=(), description="what the experiment needs and the paper does not say")
+    silent: tuple[str, ...] = Field(
+        default=(), description="what the experiment needs, the paper does not say, and could turn the result"
+    )
+    choices: tuple[str, ...] = Field(
+        default=(), description="what is fixed here because either way would do: repeats, what a quantity counts"
+    )
     missing: tuple[Missing, ...] = ()
     cost: Cost | None = None
 
@@ -142,6 +147,12 @@ class Contract(Artifact):
         if found := problems(self):
             raise ValueError("; ".join(found))
         return self
+
+    @model_serializer(mode="wrap")
+    def _with_choices(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Contracts that were frozen before there were choices keep their hash."""
+        document: dict[str, object] = handler(self)
+        return document if self.choices else {key: value for key, value in document.items() if key != "choices"}
 
     @property
     def hash(self) -> str:
@@ -195,7 +206,11 @@ def _regions(contract: Contract, accept: Rule, falsify: Rule) -> list[str]:
             continue
         aimed = target is not None and target.unit == (one.unit if isinstance(one, Mean | Difference | Limit) else "")
         if target is not None and aimed and not isinstance(accept, Fails) and not _inside(one, target.value):
-            found.append(f"the paper's own value {target.value:g} lies outside `accept`: widen it, or correct `target`")
+            turned = ", exchange `method` and `baseline`" if isinstance(one, Difference | Ratio) else ""
+            words = (
+                f"the paper's own value {target.value:g} lies outside `accept`: widen it{turned}, or correct `target`"
+            )
+            found.append(words)
         if isinstance(falsify, Fails):
             inner = falsify.rule
             if isinstance(inner, Region) and _same_statistic(one, inner) and not _covers(inner, one):
