@@ -146,7 +146,7 @@ class _Group:
         rows = [
             {
                 "id": draft.contract.claim,
-                "contract": context.quote("\n".join(_told(draft.contract))),
+                "contract": context.quote("\n".join((*_told(draft.contract), *_run_with(draft)))),
                 "path": draft.path,
                 "text": context.quote(self._texts[draft.contract.claim]),
                 "items_": {name: context.quote(words) for name, words in items_of(draft.contract).items()},
@@ -259,6 +259,16 @@ def _told(contract: Contract) -> list[str]:
     lines += [f"control: {contract.control.what}"] if contract.control is not None else []
     lines += [f"degenerate: {contract.degenerate.what}"] if contract.degenerate is not None else []
     return [re.sub(r"\s+", " ", line) for line in lines]
+
+
+def _run_with(draft: Draft) -> list[str]:
+    """Say which settings a program is called with, so that nobody has to guess whether they are the paper's."""
+    found: dict[str, list[str]] = {}
+    for cell in (cell for level in draft.climb.levels for cell in level):
+        for key, value in cell.setting:
+            if value not in (values := found.setdefault(key, [])):
+                values.append(value)
+    return [f"run with: {key} = {', '.join(values)}" for key, values in found.items()]
 
 
 def _sources(repo: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from agentsys.core.files import write_atomic, write_json
 from agentsys.core.tree import read_tree
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.claim import Claims
+from agentsys.plan.claims.conflicts import against
 from agentsys.plan.claims.freezing import FOLDER
 from agentsys.plan.context import Agent
 from agentsys.plan.requirements import FILES
@@ -275,6 +276,7 @@ def _findings(folder: Path, agreed: Mapping[str, Agreement], reviews: Mapping[st
     return {
         claim.id: Findings(
             contradicted=bool(claim.contradictions),
+            against=against(claim, claims),
             checker=agreed[claim.id].state if claim.id in agreed else "absent",
             reviewer=reviews[claim.id].state if claim.id in reviews else "absent",
         )
