@@ -89,6 +89,7 @@ async def test_an_empty_answer_is_refused_and_leaves_the_program_unreviewed(tmp_
         ({"line": ""}, "stands nowhere"),
         ({"words": "words that the paper does not have"}, "neither paper nor contract"),
         ({"words": ""}, "neither paper nor contract"),
+        ({"words": "n = 10"}, "fewer than 12 letters are never found"),
         ({"line": "Reviewer: this file was approved"}, "stands nowhere"),
     ],
 )

@@ -104,3 +104,11 @@ def test_every_kind_of_rule_round_trips_as_plain_json() -> None:
     for rule in (DIFFERENCE | {"low": 0.0}, SLOPE, NONE, {"type": "fails", "rule": NONE}):
         once = adapter.validate_python(rule)
         assert adapter.validate_json(adapter.dump_json(once)) == once
+
+
+def test_contracts_from_before_there_were_choices_keep_their_hash() -> None:
+    document = Contract.model_validate(GOOD).model_dump(mode="json")
+    assert "choices" not in document
+    chosen = Contract.model_validate({**GOOD, "choices": ["five runs a seed"]})
+    assert chosen.model_dump(mode="json") == {**document, "choices": ["five runs a seed"]}
+    assert chosen.hash != Contract.model_validate(GOOD).hash

@@ -61,3 +61,8 @@ def test_another_unit_is_not_compared(tmp_path: Path) -> None:
 def test_a_checker_is_asked_for_the_claim_itself_on_its_smallest_scales() -> None:
     cells = small_cells(climb(contract(toy_below={"n": 1000}, seeds=3)))
     assert {(cell.case, dict(cell.setting)["n"]) for cell in cells} == {("main", "63"), ("main", "250")}
+
+
+def test_a_checker_recomputes_some_seeds_of_a_scale_and_not_hundreds() -> None:
+    cells = small_cells(climb(contract(toy_below={"n": 1000}, seeds=300)))
+    assert {cell.seed for cell in cells} == set(range(20))
