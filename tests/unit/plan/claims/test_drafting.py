@@ -198,3 +198,9 @@ async def test_numbers_of_a_grid_are_taken_as_they_are_printed(tmp_path: Path) -
 async def test_what_is_merely_fixed_is_no_silence_of_the_paper(tmp_path: Path) -> None:
     (made,) = await Asked(tmp_path, answer({**DRAFT, "choices": ["each seed averages 200 runs"]})).contracts(CLAIM)
     assert made.choices == ("each seed averages 200 runs",) and made.silent == ()
+
+
+@pytest.mark.parametrize("domain", ["for every n", "Theorem 1 Let f be convex ... for every n at least 1"])
+async def test_a_domain_may_be_a_few_words_of_the_paper(tmp_path: Path, domain: str) -> None:
+    (made,) = await Asked(tmp_path, answer({**DRAFT, "domain": domain})).contracts(CLAIM)
+    assert (made.domain, made.silent) == (domain, ())
