@@ -45,6 +45,10 @@ SEEDS = "seeds"
 """Key of `toy_below` that counts seeds; every other one is a key of the settings."""
 
 
+Relation = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})? ?\*? ?[A-Za-z_]{1,40}$")]
+"""Number and unit."""
+
+
 class Target(Artifact):
     """What the paper reports."""
 
@@ -130,7 +134,7 @@ class Contract(Artifact):
     padded: bool = Field(
         default=False, description="the metric runs over padded or masked data: rows `counted` and `padding` are needed"
     )
-    count_units: dict[Name, str] = Field(
+    count_units: dict[Name, Relation] = Field(
         default={}, description="counting units as the paper relates them, e.g. `batch` -> `50 trajectory`"
     )
     silent: tuple[str, ...] = Field(
