@@ -112,8 +112,8 @@ def conversions(
 ) -> dict[str, dict[str, tuple[float, float]]]:
     """Return the table of `standalone.frame.Conversions`: wanted unit -> unit of rows -> factor and offset.
 
-    A unit that cannot be read, or does not compare, is left out: what is not in the table is never compared. Counts that
-    cannot be read relate nothing.
+    A unit that cannot be read, or does not compare, is left out: what is not in the table is never compared. Where the
+    counts cannot be read they relate nothing.
     """
     try:
         units = _units(tuple(sorted(counts.items())))
