@@ -45,6 +45,7 @@ def test_a_whole_contract_is_accepted_and_read_back_the_same() -> None:
         ({"falsify": None}, "give both `accept` and `falsify`"),
         ({"accept": None, "falsify": None}, "say under `missing` what keeps the claim from a test"),
         ({"control": None}, "`control` is missing"),
+        ({"count_units": {"batch": "fifty runs"}}, "count_units.batch"),
         ({"toy_below": {}}, "`toy_below` is empty"),
         ({"seeds": 2}, "`seeds` is below 3"),
         ({"kind": "number", "target": None}, "needs `target`"),
