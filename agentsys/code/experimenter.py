@@ -32,8 +32,9 @@ from agentsys.verify.checks.table import run_checks
 from agentsys.verify.claims.celllog import FILE, CellLog
 from agentsys.verify.claims.cells import climb
 from agentsys.verify.claims.checking import Agreement, compared, small_cells
+from agentsys.verify.claims.gathering import judged_rows, rows_so_far
 from agentsys.verify.claims.record import Findings, write_record
-from agentsys.verify.claims.running import USED_UP, Cells, Trial, benches_for, judged_rows, rows_so_far
+from agentsys.verify.claims.running import USED_UP, Cells, Trial, benches_for
 from agentsys.verify.run import retrying
 from agentsys_sandbox.base import SandboxError
 
@@ -70,6 +71,7 @@ class Experimenter(Agent):
         except (Infrastructure, SandboxError) as error:
             hint = getattr(error, "hint", "") or "see `agentsys doctor`, then go on with `agentsys resume`"
             raise SandboxUnavailable(f"the sandbox failed: {error}", hint) from error
+        files = judged_rows(trials, log, ws.run.claims / "judged")
         reasons |= {row.contract.claim: row.given_up or "; ".join(row.faults) for row in drafts if row not in ready}
         reasons |= {trial.contract.claim: trial.fault for trial in trials}
         agreed = {check.contract.claim: self._agreement(check, trials, log) for check in checks}
@@ -80,9 +82,7 @@ class Experimenter(Agent):
         findings = _findings(ws.run.claims, agreed, reviews)
         for folder in (ws.run.claims, ws.run.repo / FOLDER):
             write_json(folder / REVIEWS, {claim: review.model_dump(mode="json") for claim, review in reviews.items()})
-        return self._judge(
-            contracts, [*ready, *checks], judged_rows(trials, log, ws.run.claims / "judged"), findings, reasons
-        )
+        return self._judge(contracts, [*ready, *checks], files, findings, reasons)
 
     def _contracts(self) -> Contracts:
         """The contracts as git has them. Raises: UsageError where the run has others."""

@@ -11,7 +11,8 @@ from agentsys.core.events import EventLog
 from agentsys.verify.checks.base import Bench, Job
 from agentsys.verify.claims.celllog import CellLog, Done
 from agentsys.verify.claims.cells import climb
-from agentsys.verify.claims.running import OUT, USED_UP, Cells, Trial, judged_rows
+from agentsys.verify.claims.gathering import judged_rows
+from agentsys.verify.claims.running import OUT, USED_UP, Cells, Trial
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, failed, passed
 from agentsys_sandbox.spec import ExecResult
 from unit.verify.claims.judging import contract
