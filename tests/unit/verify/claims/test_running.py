@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agentsys.core.events import EventLog
 from agentsys.verify.checks.base import Bench, Job
+from agentsys.verify.claims import gathering
 from agentsys.verify.claims.celllog import CellLog, Done
 from agentsys.verify.claims.cells import climb
 from agentsys.verify.claims.gathering import judged_rows
@@ -157,3 +159,22 @@ async def test_a_program_that_fails_stops_its_claim_with_its_own_words(tmp_path:
     await machine.climb(one := trial())
     assert "exit code 1" in one.fault and "ZeroDivisionError" in one.fault
     assert json.loads((tmp_path / "cells.jsonl").read_text())["exit_code"] == 1
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_NAMES", 7), ("MOST_ROWS", 40)])
+async def test_rows_beyond_what_a_record_holds_leave_the_largest_scales_of_the_largest_claim_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    def swept(*points: str) -> Trial:
+        rule = {"type": "trend", "quantity": "v", "method": "a", "axis": "n", "direction": "increasing", "min_tau": 0.5}
+        fails = {"type": "fails", "rule": rule}
+        made = trial(accept=rule, falsify=fails, grid={"n": points}, kind="trend", baselines=())
+        return replace(made, stamp=str(len(points)) * 64)
+
+    large, small = swept("16", "32", "64", "128"), swept("16", "32")
+    log = await Machine(tmp_path).climb(large)
+    await Machine(tmp_path).climb(small, log=log)
+    monkeypatch.setattr(gathering, limit, most)
+    files = judged_rows([large, small], log, tmp_path / "judged")
+    assert (large.complete, small.complete, len(files)) == (1, 2, 2)
+    assert "room for: 1 count" in large.fault and not small.fault
