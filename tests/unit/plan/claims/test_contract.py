@@ -113,3 +113,22 @@ def test_contracts_from_before_there_were_choices_keep_their_hash() -> None:
     chosen = Contract.model_validate({**GOOD, "choices": ["five runs a seed"]})
     assert chosen.model_dump(mode="json") == {**document, "choices": ["five runs a seed"]}
     assert chosen.hash != Contract.model_validate(GOOD).hash
+
+
+LESS = {**DIFFERENCE, "low": -1.2, "high": -0.8}
+
+
+@pytest.mark.parametrize(("text", "taken"), [("a leaves 1.0 less than b.", True), ("a is larger by 1.0.", False)])
+def test_only_what_the_paper_calls_less_may_be_a_difference_below_zero(text: str, taken: bool) -> None:
+    document = {**GOOD, "text": text, "accept": LESS, "falsify": {**DIFFERENCE, "low": 0.0}}
+    if taken:
+        assert Contract.model_validate(document).target is not None
+    else:
+        with pytest.raises(ValidationError, match="a difference is `method` minus `baseline`"):
+            Contract.model_validate(document)
+
+
+def test_what_the_paper_calls_less_may_not_meet_the_falsification_with_its_sign() -> None:
+    document = {**GOOD, "text": "a leaves 1.0 less.", "accept": LESS, "falsify": {**DIFFERENCE, "high": -0.9}}
+    with pytest.raises(ValidationError, match="own value -1 would meet `falsify`"):
+        Contract.model_validate(document)
