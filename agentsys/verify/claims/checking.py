@@ -6,13 +6,12 @@ import math
 import statistics
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
-
-from scipy import special
+from typing import Literal
 
 from agentsys.plan.claims.contract import CASE
 from agentsys.verify.claims.cells import Cell, Climb
 from agentsys.verify.claims.standalone.rows import Rows
+from agentsys.verify.claims.standalone.statistics import t_quantile
 
 SCALES, SEEDS = 3, 20
 """Smallest scales that a checker recomputes, and seeds of each."""
@@ -117,5 +116,4 @@ def _same_mean(pairs: list[tuple[float, float]]) -> bool:
     gap = abs(statistics.fmean(first) - statistics.fmean(second))
     allowed = RELATIVE * abs(statistics.fmean(first)) + ABSOLUTE
     error = math.sqrt((statistics.variance(first) + statistics.variance(second)) / len(pairs))
-    allowed += cast("float", special.stdtrit(2 * len(pairs) - 2, 1 - BY_CHANCE / 2)) * error
-    return gap <= allowed
+    return gap <= allowed + t_quantile(2 * len(pairs) - 2, 1 - BY_CHANCE) * error

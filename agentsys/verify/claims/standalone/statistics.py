@@ -40,13 +40,18 @@ class Undecided(Exception):
         self.detail = detail
 
 
+def t_quantile(freedom: int, level: float) -> float:
+    """Return how many standard errors Student's t interval of a level reaches to either side."""
+    return float(np.float64(special.stdtrit(freedom, 0.5 + level / 2)))
+
+
 def half_widths(values: Floats, level: float) -> Floats:
     """Return the half-widths of t intervals of the mean, over axis 0 (seeds)."""
     n = len(values)
     if n < 2:
         return np.full(values.shape[1:], np.inf)
     spread = np.std(values, axis=0, ddof=1)
-    return np.asarray(special.stdtrit(n - 1, 0.5 + level / 2) * spread / math.sqrt(n), dtype=np.float64)
+    return np.asarray(t_quantile(n - 1, level) * spread / math.sqrt(n), dtype=np.float64)
 
 
 def t_estimate(values: Floats, level: float, *, deterministic: bool) -> Estimate:
