@@ -7,18 +7,16 @@ that measures; who calls that; what no run reached but the text uses.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
 from agentsys.debug.callgraph import CallGraph, call_graph
 from agentsys.debug.excerpts import pack
+from agentsys.debug.suspects import behind_rows, behind_tests
 from agentsys.plan.generated import generated_files
 from agentsys.verify.watching import FILE as WATCH
 from agentsys.verify.watching import Watched, read_watched, timing_text
@@ -75,7 +73,8 @@ def gather(
     graph = call_graph({path: text for path, text in texts.items() if path.endswith(".py")})
     watched = _watched(folder)
     order = _order(texts, folder, plan, diagnostics[:LEADING], graph, watched)
-    return Evidence(pack(texts, order, budget), _raw(folder, diagnostics, watched), _logs(folder))
+    heads = {row.path for row in diagnostics if not _measured(row)}
+    return Evidence(pack(texts, order, budget, heads), _raw(folder, diagnostics, watched), _logs(folder))
 
 
 def _order(
@@ -91,7 +90,9 @@ def _order(
     changed = [path for path, text in generated_files(plan).items() if path in texts and texts[path] != text]
     ran = any(row.check in RUN for row in diagnostics)
     configs = [path for path in changed if path.endswith(".yaml")] if ran or _failing(diagnostics) else []
-    suspects = _suspects(folder, diagnostics)
+    suspects = behind_tests(folder, diagnostics, graph)
+    if watched is not None and any(row.kind in ("health", "result") for row in diagnostics):
+        suspects += behind_rows(folder, plan, watched, graph)
     behind = _behind(diagnostics, texts, graph, watched) if ran or watched else []
     seeds = [key for key in (*places, *suspects[:_SLOW], *behind) if key in graph.nodes]
     callers = [name for key in places for name in graph.callers(key) if not is_test_path(name.partition(":")[0])]
@@ -124,24 +125,13 @@ def _files(row: Diagnostic, texts: Mapping[str, str]) -> Iterable[str]:
         yield "reproduce.sh"
 
 
+def _measured(row: Diagnostic) -> bool:
+    """True where code ran to its end and what it computed is wrong: no matter of what a file imports."""
+    return row.kind == "health" or row.message.startswith("AssertionError")
+
+
 def _failing(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(row.kind == "test" for row in diagnostics)
-
-
-def _suspects(folder: Path, diagnostics: Sequence[Diagnostic]) -> list[str]:
-    """Return the functions that failing tests executed, those first that passing tests did not."""
-    data = _json(folder / "tests.json")
-    outcomes = cast("dict[str, str]", data.get("outcomes", {}))
-    functions = cast("dict[str, list[str]]", data.get("functions", {}))
-    named = {row.symbol for row in diagnostics if row.kind == "test"}
-    failing = [test for test, end in outcomes.items() if end == "failed"] if _failing(diagnostics) else []
-    leading = [test for test in failing if test.rpartition("::")[2].partition("[")[0] in named] or failing
-    seen: dict[str, tuple[float, int]] = {}
-    for name in dict.fromkeys(name for test in leading for name in functions.get(test, ())):
-        bad = sum(name in functions.get(test, ()) for test in failing)
-        all_ = sum(name in names for names in functions.values())
-        seen[name] = (bad / math.sqrt(len(failing) * all_), all_)
-    return sorted(seen, key=lambda name: (-seen[name][0], seen[name][1], name))
 
 
 def _behind(
@@ -200,7 +190,3 @@ def log_text(folder: Path, name: str) -> str:
     """Return a round's log, or an empty text where it has none of that name."""
     file = folder / name
     return file.read_text(encoding="utf-8", errors="replace") if name in _LOGS and file.is_file() else ""
-
-
-def _json(file: Path) -> dict[str, object]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
