@@ -16,6 +16,7 @@ from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
 from agentsys.debug.callgraph import CallGraph, call_graph
 from agentsys.debug.excerpts import pack
+from agentsys.debug.slices import mentions
 from agentsys.debug.suspects import behind_rows, behind_tests
 from agentsys.plan.generated import generated_files
 from agentsys.verify.watching import FILE as WATCH
@@ -105,7 +106,13 @@ def _order(
 
 
 def _places(row: Diagnostic, texts: Mapping[str, str], graph: CallGraph) -> Iterable[str]:
-    """Yield where a fault was noticed, the deepest frame first."""
+    """Yield where a fault was noticed, the deepest frame first; of a sign of health what writes its row."""
+    quantity = row.symbol.partition(": ")[2] if row.kind == "health" else ""
+    own = [key for key, item in graph.nodes.items() if key.startswith(f"{row.path}:") and item.kind == "function"]
+    writing = [key for key in own if mentions(graph.nodes[key].node, quantity)] if quantity else []
+    if writing:
+        yield from writing
+        return
     spots = [(row.path, row.line)]
     for frame in reversed(row.frames):
         path, _, rest = frame.partition(":")
@@ -121,7 +128,7 @@ def _files(row: Diagnostic, texts: Mapping[str, str]) -> Iterable[str]:
     """Yield what is no code and concerns a fault."""
     if row.kind in ("missing_dependency", "bad_pin", "install") and "requirements.txt" in texts:
         yield "requirements.txt"
-    if row.check in ("smoke", "results") and "reproduce.sh" in texts:
+    if row.check in ("smoke", "results") and row.kind != "health" and "reproduce.sh" in texts:
         yield "reproduce.sh"
 
 

@@ -44,7 +44,7 @@ def pack(
 def excerpt(source: str, names: Collection[str], *, head: bool = True) -> str:
     """Return a Python file with only these definitions in full (`function`, `Class`, `Class.method`).
 
-    Constants, class fields and signatures stay; a line says how much of a body was left out. What is no Python comes
+    Constants and signatures stay, of a class with one of them its fields; a line says how much of a body was left out. What is no Python comes
     back whole.
 
     Args:
@@ -77,8 +77,11 @@ def _left_out(body: Sequence[ast.stmt], prefix: str, names: Collection[str]) -> 
             first, last = node.body[0].lineno, node.end_lineno or node.lineno
             if name not in names and not inner and first > node.lineno:
                 found.append((first, last, node.body[0].col_offset))
-        elif isinstance(node, ast.ClassDef) and f"{prefix}{node.name}" not in names:
-            found += _left_out(node.body, f"{prefix}{node.name}.", names)
+        elif isinstance(node, ast.ClassDef) and (name := f"{prefix}{node.name}") not in names:
+            if any(item.startswith(f"{name}.") for item in names):
+                found += _left_out(node.body, f"{name}.", names)
+            elif (first := node.body[0].lineno) > node.lineno:
+                found.append((first, node.end_lineno or first, node.body[0].col_offset))
         elif isinstance(node, ast.If | ast.Try):
             found += _left_out(node.body, prefix, names)
             found += _left_out(node.orelse, prefix, names)

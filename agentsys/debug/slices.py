@@ -51,7 +51,7 @@ class Slices:
         found = frozenset[str]()
         for key in keys:
             node = self._graph.nodes[key].node
-            holding = [each for each in ast.walk(node) if isinstance(each, ast.Dict | ast.Call) and _says(each, text)]
+            holding = [each for each in ast.walk(node) if isinstance(each, ast.Dict | ast.Call) and mentions(each, text)]
             if holding:
                 found |= self._reads(key, min(holding, key=lambda each: len(ast.dump(each))))
         return found
@@ -139,5 +139,6 @@ def _bound(node: ast.AST) -> frozenset[str]:
     return frozenset(names | {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)})
 
 
-def _says(node: ast.AST, text: str) -> bool:
+def mentions(node: ast.AST, text: str) -> bool:
+    """True where this very string stands in a definition."""
     return any(isinstance(each, ast.Constant) and each.value == text for each in ast.walk(node))

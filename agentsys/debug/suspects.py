@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -57,7 +57,17 @@ def behind_rows(folder: Path, plan: Plan, watched: Watched, graph: CallGraph) ->
     executed = {name for name in watched.functions if name in graph.nodes}
     slices = Slices(graph)
     spectra = [(sign.fault, slices.behind(slices.around(sign.quantity, sorted(executed)), executed)) for sign in signs]
-    return _ranked([row for fault, row in spectra if fault], [row for fault, row in spectra if not fault], graph)
+    found = _ranked([row for fault, row in spectra if fault], [row for fault, row in spectra if not fault], graph)
+    given = set(_keys(plan.config_smoke))
+    return [name for name in found if name in executed or name.rpartition(".")[2] not in given]
+
+
+def _keys(table: Mapping[str, object]) -> Iterator[str]:
+    """Yield the names that a configuration sets: defaults of these decide nothing in a run."""
+    for name, value in table.items():
+        yield name
+        if isinstance(value, Mapping):
+            yield from _keys(cast("Mapping[str, object]", value))
 
 
 def _ranked(failed: Sequence[Spectrum], held: Sequence[Spectrum], graph: CallGraph) -> list[str]:
