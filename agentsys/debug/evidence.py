@@ -1,12 +1,13 @@
 """What a debugger is shown of a repository follows what was seen: frames, executed functions, callers, configuration.
 
-The order is that in which a fault is looked for: where it was noticed; what the failing tests executed and the passing
-ones did not (Ochiai's measure of spectrum-based fault localisation); what the failed run executed, nearest to the code
-that measures; who calls that; what no run reached but the text uses.
+The order is that in which a fault is looked for: what the last repair changed, where it brought faults; where they were
+noticed; what the failed assertions and signs of health depend on and the others do not; what the failed run executed,
+nearest to the code that measures; who calls that; what no run reached but the text uses.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,12 @@ class Evidence:
 
 
 def gather(
-    repo: Mapping[str, bytes], folder: Path, plan: Plan, diagnostics: Sequence[Diagnostic], budget: int
+    repo: Mapping[str, bytes],
+    folder: Path,
+    plan: Plan,
+    diagnostics: Sequence[Diagnostic],
+    budget: int,
+    before: Mapping[str, bytes] | None = None,
 ) -> Evidence:
     """Return what the debugger is shown.
 
@@ -69,13 +75,31 @@ def gather(
         repo: the repository, POSIX path to content.
         folder: of the round that executed it.
         budget: characters of source, about.
+        before: the repository before the repair that brought these diagnostics.
     """
     texts = {path: data.decode("utf-8", "replace") for path, data in repo.items()}
-    graph = call_graph({path: text for path, text in texts.items() if path.endswith(".py")})
+    graph = _graph(texts)
     watched = _watched(folder)
     order = _order(texts, folder, plan, diagnostics[:LEADING], graph, watched)
+    if before is not None:
+        order = _changed_first(
+            order, graph, _graph({path: data.decode("utf-8", "replace") for path, data in before.items()})
+        )
     heads = {row.path for row in diagnostics if not _measured(row)}
     return Evidence(pack(texts, order, budget, heads), _raw(folder, diagnostics, watched), _logs(folder))
+
+
+def _graph(texts: Mapping[str, str]) -> CallGraph:
+    return call_graph({path: text for path, text in texts.items() if path.endswith(".py")})
+
+
+def _changed_first(order: Sequence[str], graph: CallGraph, before: CallGraph) -> list[str]:
+    """Return the order with what a repair changed in front, the innermost definitions only."""
+    old = {key: ast.dump(item.node) for key, item in before.nodes.items()}
+    changed = [key for key, item in graph.nodes.items() if old.get(key) != ast.dump(item.node)]
+    inner = [key for key in changed if not any(other.startswith(f"{key}.") for other in changed)]
+    place = {key: number for number, key in enumerate(order)}
+    return list(dict.fromkeys([*sorted(inner, key=lambda key: place.get(key, len(order))), *order]))
 
 
 def _order(

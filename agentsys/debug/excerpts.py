@@ -12,9 +12,7 @@ _SHORT = 60
 """Characters up to which a part is not worth leaving out: the line that says so is as long."""
 
 
-def pack(
-    sources: Mapping[str, str], order: Sequence[str], budget: int, heads: Collection[str] = ()
-) -> dict[str, str]:
+def pack(sources: Mapping[str, str], order: Sequence[str], budget: int, heads: Collection[str] = ()) -> dict[str, str]:
     """Return texts by path, in the order in which they matter, within about `budget` characters.
 
     Args:
@@ -22,6 +20,7 @@ def pack(
             may still fit.
         heads: files whose imports are shown too.
     """
+
     def text(path: str, names: Collection[str]) -> str:
         return sources[path] if "" in names else excerpt(sources[path], names, head=path in heads)
 

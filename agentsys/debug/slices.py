@@ -51,7 +51,9 @@ class Slices:
         found = frozenset[str]()
         for key in keys:
             node = self._graph.nodes[key].node
-            holding = [each for each in ast.walk(node) if isinstance(each, ast.Dict | ast.Call) and mentions(each, text)]
+            holding = [
+                each for each in ast.walk(node) if isinstance(each, ast.Dict | ast.Call) and mentions(each, text)
+            ]
             if holding:
                 found |= self._reads(key, min(holding, key=lambda each: len(ast.dump(each))))
         return found
