@@ -43,8 +43,8 @@ def pack(sources: Mapping[str, str], order: Sequence[str], budget: int, heads: C
 def excerpt(source: str, names: Collection[str], *, head: bool = True) -> str:
     """Return a Python file with only these definitions in full (`function`, `Class`, `Class.method`).
 
-    Constants and signatures stay, of a class with one of them its fields; a line says how much of a body was left out. What is no Python comes
-    back whole.
+    Constants and signatures stay, and the fields of a class of which a method is wanted; a line says how much was left
+    out. What is no Python comes back whole.
 
     Args:
         head: the module's docstring and imports stay as well.
