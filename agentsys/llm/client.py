@@ -31,6 +31,8 @@ _EXCERPT = 2000
 
 _REPEATED = 12_000
 """Characters of a whole answer that go back with what is wrong with it: its head and its end."""
+_OLDER = 400
+"""The same of the answer before it, which is only to be known again: what was wrong with it is told."""
 
 
 class AnswerError(ValueError):
@@ -95,7 +97,8 @@ class Model:
                     f"asked for is too small for this: take another with `--model`, or {self._limits.again}",
                 )
             tell_retry(self._events, key, fault, 0.0)
-            feedback = (*feedback[2 - TRIES :], (_excerpt(recording, said), _demand(fault)))
+            older = ((cut(text, _OLDER), told) for text, told in feedback[2 - TRIES :])
+            feedback = (*older, (_excerpt(recording, said), _demand(fault)))
         raise AssertionError("unreachable")
 
     @property
