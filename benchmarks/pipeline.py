@@ -198,9 +198,8 @@ def main() -> int:
     parser.add_argument("--concurrency", type=int, default=16)
     options = parser.parse_args()
     store = Store(options.recording)
-    files = [
-        item.item for item in store.all() if item.role == "coder" and not item.item.startswith(("round-", "plan-", "claims/"))
-    ]
+    answered = [item.item for item in store.all() if item.role == "coder"]
+    files = [name for name in answered if not name.startswith(("round-", "plan-", "claims/"))]
     markdown = to_markdown(read_paper(options.paper))
 
     at_once, _, url = serve(store, 0.0)
