@@ -15,6 +15,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.tree import tree_hash
 from agentsys.plan.symbols import definitions
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
+from agentsys.verify.checks.outcomes import keep_outcomes, known_outcomes
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Target, plan_targets
 from agentsys.verify.fidelity.mutation_report import FAULTS_FILE, FILE, MutationReport, TriedMutant, read_report
@@ -83,6 +84,7 @@ class _Work:
         self.again = job.stage == "replay" and report is not None and report.passed and report.tree == tree
         """A round has judged these files: here a few of the faults are planted once more."""
         self._sample = self._chosen(targets)
+        self.known = {} if job.stage != "verify" else known_outcomes(bench)
 
     def _chosen(self, targets: list[Target]) -> list[Spot]:
         """Return what the tests noticed before, and a sample over the whole method."""
@@ -107,13 +109,28 @@ class _Work:
             await self._go(wanted)
 
     async def _go(self, wanted: Mapping[Spot, list[str]], *, first: bool = False) -> None:
+        """Try faults, except on tests whose outcome an earlier round saw and nothing can have changed."""
         board = self.board
-        passed = tuple(board.tests.passed())
         silent = set(board.silent())
-        rows = [
-            Trial(spot.key, tuple(tests), spot.path, spot.fault, first=self._enough(tests, silent, first=first))
-            for spot, tests in wanted.items()
-        ]
+        rows: list[Trial] = []
+        known: dict[Spot, dict[str, str]] = {}
+        for spot, tests in wanted.items():
+            before = self.known.get(spot.key, {})
+            enough = self._enough(tests, silent, first=first)
+            known[spot] = {test: before[test] for test in tests if test in before}
+            left = tuple(test for test in tests if test not in before)
+            if left and not (enough and "asserted" in known[spot].values()):
+                rows.append(Trial(spot.key, left, spot.path, spot.fault, first=enough))
+        asked = {row.id for row in rows}
+        if asked or first:
+            await self._try({spot: tests for spot, tests in wanted.items() if spot.key in asked}, rows, first=first)
+        for spot, words in known.items():
+            held = {test: word for test, word in words.items() if test in self.steady}
+            if held or spot.key not in asked:
+                board.note(spot, held or {"": "crashed"})
+
+    async def _try(self, wanted: Mapping[Spot, list[str]], rows: list[Trial], *, first: bool) -> None:
+        passed = tuple(self.board.tests.passed())
         if first:
             late = len(rows) * 2 // 3  # among the last, and not alone at the end, where a processor would wait
             rows = [Trial(_BEFORE, passed), *rows[:late], Trial(_AFTER, passed), *rows[late:]]
@@ -236,6 +253,7 @@ class _Work:
         self.bench.log(FAULTS_FILE, report.model_dump_json(indent=1) + "\n")
         if self.again:
             return
+        keep_outcomes(self.bench, {key: dict(words) for key, words in board.words.items()}, self.steady)
         write_atomic(job.out.parent / FILE, report.model_dump_json(indent=1) + "\n")
         write_atomic(job.out.parent / STANDING, Standing(faults=faults).model_dump_json(indent=1) + "\n")
 
