@@ -12,8 +12,8 @@ Half of the repository's Python fits into what is shown here, so that not everyt
 
     python -m benchmarks.debugging [--backend docker|bwrap] [--held-back] [--only N,N]
 
-`--held-back` plants twenty others, written down before anything was mended and not looked at while it was. Ends with
-exit code 1 if fewer than 19 of 20 are found.
+`--held-back` plants twenty others, written down before the evidence was mended and not looked at while it was. Ends
+with exit code 1 if fewer than 19 of 20 are found.
 """
 
 from __future__ import annotations
