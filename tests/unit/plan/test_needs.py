@@ -78,6 +78,16 @@ def test_each_file_is_told_what_it_needs_and_nothing_else(paper: Paper) -> None:
     assert "the sum divided" not in found["m/README.md"] and "def of_base" in found["m/README.md"]
 
 
+def test_of_files_behind_those_that_a_file_needs_it_is_told_those_that_they_speak_of(paper: Paper) -> None:
+    first = {**file("m/types.py", [], []), "interface": "@dataclass(frozen=True) Sample: x: float"}
+    unused = {**file("m/unused.py", [], []), "interface": "def unused() -> int"}
+    middle = {**file("m/middle.py", ["m/types.py", "m/unused.py"], []), "interface": "def draw() -> Sample"}
+    files = [first, unused, middle, file("m/top.py", ["m/middle.py"], [])]
+    plan = Plan.model_validate({**PLAN.model_dump(), "files": files})
+    text = Needs(paper, plan).text(plan.files[-1])
+    assert "def draw" in text and "Sample: x" in text and "def unused" not in text
+
+
 def test_places_that_a_diagnosis_names_are_added_once(paper: Paper) -> None:
     needs = Needs(paper, PLAN)
     mean = next(spec for spec in PLAN.files if spec.path == "m/mean.py")
