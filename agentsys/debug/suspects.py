@@ -23,6 +23,8 @@ from agentsys.verify.watching import Watched
 
 Spectrum = Mapping[str, int]
 """Definitions behind one thing that was checked, each with its distance."""
+MOST_SIGNS = 60
+"""Signs of health that are followed back, those that are faults first."""
 
 
 def behind_tests(folder: Path, diagnostics: Sequence[Diagnostic], graph: CallGraph) -> list[str]:
@@ -41,7 +43,7 @@ def behind_tests(folder: Path, diagnostics: Sequence[Diagnostic], graph: CallGra
         *_ranked([asked[test] for test in failed], [asked[test] for test in held], graph),
         *_ranked([near[test] for test in failed], [near[test] for test in held], graph),
     ]
-    named = {row.symbol.rpartition(".")[2] for row in diagnostics if row.kind == "test"}
+    named = {row.symbol.partition("[")[0].rpartition(".")[2] for row in diagnostics if row.kind == "test"}
     leading = [test for test in failed if _key(test).rpartition(":")[2].rpartition(".")[2] in named] or failed
     wanted = {name for test in leading for name in (*asked[test], *near[test])}
     return [name for name in dict.fromkeys(found) if name in wanted and not is_test_path(name.partition(":")[0])]
@@ -54,6 +56,7 @@ def behind_rows(folder: Path, plan: Plan, watched: Watched, graph: CallGraph) ->
         signs = judge_health(parse_results(file.read_bytes()), plan).signs if file.is_file() else ()
     except ResultsError:
         return []
+    signs = sorted(signs, key=lambda sign: not sign.fault)[:MOST_SIGNS]
     executed = {name for name in watched.functions if name in graph.nodes}
     slices = Slices(graph)
     spectra = [(sign.fault, slices.behind(slices.around(sign.quantity, sorted(executed)), executed)) for sign in signs]
