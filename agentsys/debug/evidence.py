@@ -85,7 +85,7 @@ def gather(
         order = _changed_first(
             order, graph, _graph({path: data.decode("utf-8", "replace") for path, data in before.items()})
         )
-    heads = {row.path for row in diagnostics if not _measured(row)}
+    heads = {path for row in diagnostics if not _measured(row) for path in (row.path, *map(_file_of, row.frames))}
     return Evidence(pack(texts, order, budget, heads), _raw(folder, diagnostics, watched), _logs(folder))
 
 
@@ -154,6 +154,10 @@ def _files(row: Diagnostic, texts: Mapping[str, str]) -> Iterable[str]:
         yield "requirements.txt"
     if row.check in ("smoke", "results") and row.kind != "health" and "reproduce.sh" in texts:
         yield "reproduce.sh"
+
+
+def _file_of(frame: str) -> str:
+    return frame.partition(":")[0]
 
 
 def _measured(row: Diagnostic) -> bool:
