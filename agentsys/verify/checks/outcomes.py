@@ -1,12 +1,11 @@
 """How tests ended against planted faults in the round before: where a repair can have no part in it, it stands.
 
 The outcome of a test against a fault rests on the test's file and on what that imports. Where none of this has
-changed, nor the environment, the trial is not made again; every test is still run without a fault, before and after.
+changed, nor the environment, the trial is not made again, and the test has shown that it passes each time without one.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -31,31 +30,35 @@ class Outcomes(BaseModel):
     """Hash of what was installed, where, by which version."""
     files: dict[str, str]
     """SHA-256 of each file that the tests could see."""
-    words: dict[str, dict[str, str]]
+    words: dict[str, dict[str, str]] = {}
     """Key of a fault -> test -> how it ended."""
+    steady: tuple[str, ...] = ()
+    """Tests that passed without a fault each time."""
+
+
+NOTHING = Outcomes(environment="", files={})
 
 
 def keep_outcomes(bench: Bench, words: Mapping[str, Mapping[str, str]], steady: Collection[str]) -> None:
     """Store the outcomes of tests that pass without a fault each time."""
     kept = {key: {test: word for test, word in row.items() if test in steady} for key, row in words.items()}
-    data = {"environment": _environment(bench), "files": _files(bench), "words": kept}
-    bench.log(FILE, json.dumps(data) + "\n")
+    found = Outcomes(environment=_environment(bench), files=_files(bench), words=kept, steady=tuple(sorted(steady)))
+    bench.log(FILE, found.model_dump_json() + "\n")
 
 
-def known_outcomes(bench: Bench) -> dict[str, dict[str, str]]:
-    """Return what the latest round that planted faults saw and still holds: key of a fault -> test -> how it ended."""
+def known_outcomes(bench: Bench) -> Outcomes:
+    """Return what the latest round that planted faults saw and still holds."""
     out = bench.job.out
     stored = [file for file in sorted(out.parent.glob(f"[0-9]*/{FILE}")) if file.parent.name < out.name]
     past = _read(stored[-1]) if stored else None
     if past is None or past.environment != _environment(bench):
-        return {}
+        return NOTHING
     now = _files(bench)
     changed = {name for name in now.keys() | past.files.keys() if now.get(name) != past.files.get(name)}
     still = unreached(bench.job.files, changed)
-    return {
-        key: {test: word for test, word in words.items() if test.partition("::")[0] in still}
-        for key, words in past.words.items()
-    }
+    steady = {test for test in past.steady if test.partition("::")[0] in still}
+    words = {key: {test: word for test, word in row.items() if test in steady} for key, row in past.words.items()}
+    return past.model_copy(update={"words": words, "steady": tuple(sorted(steady))})
 
 
 def _read(file: Path) -> Outcomes | None:
