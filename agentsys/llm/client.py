@@ -97,8 +97,7 @@ class Model:
                     f"asked for is too small for this: take another with `--model`, or {self._limits.again}",
                 )
             tell_retry(self._events, key, fault, 0.0)
-            older = ((cut(text, _OLDER), told) for text, told in feedback[2 - TRIES :])
-            feedback = (*older, (_excerpt(recording, said), _demand(fault)))
+            feedback = (*_shorter(feedback[2 - TRIES :]), (_excerpt(recording, said), _demand(fault)))
         raise AssertionError("unreachable")
 
     @property
@@ -187,6 +186,10 @@ def _fault(recording: Recording, said: Said) -> str:
     if recording.finish == "unknown":
         return "the answer ended without saying why, so it may be cut off"
     return ""
+
+
+def _shorter(feedback: Feedback) -> Feedback:
+    return tuple((cut(text, _OLDER), told) for text, told in feedback)
 
 
 def _excerpt(recording: Recording, said: Said) -> str:
