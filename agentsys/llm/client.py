@@ -31,6 +31,8 @@ _EXCERPT = 2000
 
 _REPEATED = 12_000
 """Characters of a whole answer that go back with what is wrong with it: its head and its end."""
+_OLDER = 400
+"""The same of the answer before it, which is only to be known again: what was wrong with it is told."""
 
 
 class AnswerError(ValueError):
@@ -103,7 +105,7 @@ class Model:
                     f"asked for is too small for this: take another with `--model`, or {self._limits.again}",
                 )
             tell_retry(self._events, key, fault, 0.0)
-            feedback = (*feedback[2 - TRIES :], (_excerpt(recording, said), _demand(fault, rest)))
+            feedback = (*_shorter(feedback[2 - TRIES :]), (_excerpt(recording, said), _demand(fault, rest)))
         raise AssertionError("unreachable")
 
     @property
@@ -192,6 +194,10 @@ def _fault(recording: Recording, said: Said) -> str:
     if recording.finish == "unknown":
         return "the answer ended without saying why, so it may be cut off"
     return ""
+
+
+def _shorter(feedback: Feedback) -> Feedback:
+    return tuple((cut(text, _OLDER), told) for text, told in feedback)
 
 
 def _excerpt(recording: Recording, said: Said) -> str:
