@@ -39,7 +39,7 @@ def screened(ws: Workspace, policy: str) -> Screened:
     return "stopped" if complete else "no"
 
 
-def record_decision(context: Context, decision: Decision, stage: Literal["screen", "audit"]) -> None:
+def record_decision(context: Context, decision: Decision, stage: Literal["screen", "data", "audit"]) -> None:
     """Append a decision to the audit record, and say it as an event."""
     context.audit.append(decision)
     context.events.emit(

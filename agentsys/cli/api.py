@@ -253,7 +253,7 @@ async def reproduce(
     run: Run | str | Path,
     *,
     profile: Literal["full", "smoke"] = "full",
-    data: str | Path | None = None,
+    data_dir: str | Path | None = None,
     timeout: float = 86400.0,
     on_output: Callable[[Literal["stdout", "stderr"], bytes], None] | None = None,
     **settings: object,
@@ -261,23 +261,22 @@ async def reproduce(
     """Run a profile of a run's repository in the sandbox and compare its results with the paper's.
 
     Args:
-        data: folder whose files the run finds under `data/`.
+        data_dir: folder whose files the run finds under `data/`; without, the full profile finds what was fetched.
         timeout: seconds of the run.
         on_output: called with each piece that the running program writes.
         settings: such as `memory_mb` (MiB), `cpus`, `backend`.
 
     Returns: the record (`record.passed`), the rows of the comparison, and the folder with logs and results.
-    Raises: UsageError (no repository), BlockedError (the audit does not allow it), SandboxUnavailable.
+    Raises: UsageError (no repository), BlockedError (the audit does not allow it), SandboxUnavailable,
+        PrerequisiteError where the full profile needs data that is not here.
     """
     from agentsys.run.reproduce import Order
     from agentsys.run.reproduce import reproduce as work
-    from agentsys.verify.datafiles import read_folder
 
     chosen = run if isinstance(run, Run) else open_run(run)
     folder = RunDir(chosen.path)
-    stored, _ = reproduction_settings(folder.state(), flags=settings)
-    files = read_folder(Path(data)) if data is not None else None
-    return await work(folder, stored, Order(profile, timeout, files, on_output))
+    stored, _ = reproduction_settings(folder.state(), flags={**settings, "data_dir": _path(data_dir)})
+    return await work(folder, stored, Order(profile, timeout, on_output=on_output))
 
 
 @Both

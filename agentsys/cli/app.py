@@ -11,6 +11,7 @@ import typer
 from agentsys.cli.audit import audit
 from agentsys.cli.claims import claims
 from agentsys.cli.config import config
+from agentsys.cli.data import data
 from agentsys.cli.demo import demo
 from agentsys.cli.doctor.command import doctor
 from agentsys.cli.estimate import estimate
@@ -92,7 +93,7 @@ for _command, _words in (
     (doctor, "Check this machine."),
 ):
     app.command(short_help=_words, epilog=example(_command.__name__))(_command)
-for _group in (claims, runs, policy, sandbox, config):
+for _group in (claims, data, runs, policy, sandbox, config):
     app.add_typer(_group)
     for _item in _group.registered_commands:
         _item.epilog = example(f"{_group.info.name} {_item.name}")

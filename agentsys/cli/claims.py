@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +9,10 @@ import typer
 from typer.core import TyperGroup
 
 from agentsys.cli import options as opt
+from agentsys.cli.consent import asker
+from agentsys.cli.display.choose import Display
 from agentsys.cli.output import json_errors
 from agentsys.cli.running import Prepared, check_prerequisites, run_to_end
-from agentsys.core.events import Subscriber
 from agentsys.core.rundir import find
 from agentsys.core.settings_layers import load_settings, resume_settings
 
@@ -147,10 +147,10 @@ def rerun(
         moved = {"display": here.display, "runs_dir": chosen.path.parent}
         settings = with_budget(chosen, stored).model_copy(update=moved)
 
-        async def start(subscribers: Sequence[Subscriber], _sure: bool) -> RunResult:
+        async def start(display: Display, _sure: bool) -> RunResult:
             from agentsys.run import pipeline
 
-            return await pipeline.resume(chosen, settings, subscribers=subscribers)
+            return await pipeline.resume(chosen, settings, subscribers=[display], ask=asker(display))
 
         return Prepared(settings, start)
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agentsys.cli import options as opt
+from agentsys.cli.consent import asker
+from agentsys.cli.display.choose import Display
 from agentsys.cli.output import note
 from agentsys.cli.running import Prepared, check_prerequisites, run_to_end
-from agentsys.core.events import Subscriber
 from agentsys.core.settings_layers import load_settings
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def implement(
     ] = None,
     paper_id: opt.PaperId = "",
     claim_budget: opt.ClaimBudget = None,
+    data: opt.DataMode = None,
+    data_dir: opt.DataDir = None,
     stop_after: Annotated[
         Literal["read", "plan", "claims", "analyse", "code"] | None, typer.Option(help="End after this stage.")
     ] = None,
@@ -75,6 +78,8 @@ def implement(
             "model": model,
             "max_rounds": max_rounds,
             "claim_budget": opt.seconds_of(claim_budget),
+            "data": data,
+            "data_dir": data_dir,
             "stop_after": stop_after,
             "budget": budget,
             "prices": prices or None,
@@ -128,7 +133,7 @@ def _prepare(asked: _Asked, layers: _Layers) -> Prepared:
     found = local_paper(asked.paper, arxiv=settings.arxiv_url, offline=settings.offline, say=note)
     settings = settings.model_copy(update={"source": settings.source or found.source})
 
-    async def start(subscribers: Sequence[Subscriber], sure: bool) -> RunResult:
+    async def start(display: Display, sure: bool) -> RunResult:
         from agentsys.run import pipeline
 
         return await pipeline.implement(
@@ -137,7 +142,8 @@ def _prepare(asked: _Asked, layers: _Layers) -> Prepared:
             request=asked.request,
             claims=claims,
             sources=sources,
-            subscribers=subscribers,
+            subscribers=[display],
+            ask=asker(display),
             password=asked.password,
             sure=sure or asked.sure or settings.stop_after == "read",
         )

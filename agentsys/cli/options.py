@@ -69,7 +69,14 @@ Paper = Annotated[
         help="The paper: a file (.pdf, .tex, .tar.gz, .md, .txt), an arXiv number, or an address.", metavar="PAPER"
     ),
 ]
-Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take papers that were fetched before.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take what was fetched before.")]
+DataMode = Annotated[
+    Literal["auto", "ask", "never"] | None, typer.Option("--data", help="Whether data of the full profile is fetched.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder that the run finds as `data/`; nothing is fetched then.", metavar="DIR"),
+]
 Password = Annotated[str, typer.Option("--password", help="Opens an encrypted PDF; never stored.", metavar="TEXT")]
 Sandbox = Annotated[
     str | None,

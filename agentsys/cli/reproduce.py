@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.output import json_errors, show_json, table
+from agentsys.cli.data import have_data
+from agentsys.cli.output import json_errors, note, show_json, table
 from agentsys.cli.supervise import Stop, supervise
 from agentsys.core.errors import EXIT_CODES
 from agentsys.core.rundir import RunDir, find
@@ -27,9 +27,9 @@ MAX_LINE = 4000
 def reproduce(
     run: opt.RunName = "",
     profile: Annotated[Literal["full", "smoke"], typer.Option(help="What is run.")] = "full",
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder whose files the run finds under `data/`.", metavar="DIR")
-    ] = None,
+    data: opt.DataMode = None,
+    data_dir: opt.DataDir = None,
+    offline: opt.Offline = False,
     timeout: Annotated[
         str | None, typer.Option("--timeout", help="Longest time of the run; a day by default.", metavar="12h")
     ] = None,
@@ -41,26 +41,34 @@ def reproduce(
     """Run a profile of a run's repository in the sandbox, compare its results with the paper's, update the report.
 
     The repository stays as it is; logs and results go to `reproductions/NN/` of the run. Its packages come from
-    requirements.lock, and the run has no network: what it would download belongs into `--data`. More memory or cores:
-    `--set memory_mb=32000 --set cpus=8`. Exit code 5 if the run, its results or its signs of health fail.
+    requirements.lock, and the run has no network: its data is fetched before (docs/data.md), or lies in `--data-dir`.
+    More memory or cores: `--set memory_mb=32000 --set cpus=8`. Exit code 5 if the run, its results or its signs of
+    health fail.
     """
     with json_errors(json):
         chosen = find(opt.runs_dir_of(runs_dir), run)
-        settings, _ = reproduction_settings(chosen.state(), flags={"backend": backend}, sets=sets or ())
+        flags = {"backend": backend, "data": data, "data_dir": data_dir, "offline": offline or None}
+        settings, _ = reproduction_settings(chosen.state(), flags=flags, sets=sets or ())
         from agentsys.run.reproduce import Order
         from agentsys.run.reproduce import reproduce as work
         from agentsys.verify.datafiles import read_folder
 
-        folder = read_folder(data) if data is not None else None
+        folder = read_folder(settings.data_dir) if settings.data_dir is not None else None
         if profile == "full":
             _show_needs(chosen)
         if folder is not None:
-            typer.echo(f"data: {clean_line(folder.words)}", err=True)
+            note(f"data: {folder.words}")
         order = Order(
-            profile, opt.seconds_of(timeout) or DAY, folder, streaming(lambda line: typer.echo(line, err=True))
+            profile, opt.seconds_of(timeout) or DAY, on_output=streaming(lambda line: typer.echo(line, err=True))
         )
         stop = Stop()
-        done = supervise(lambda: work(chosen, settings, order), stop)
+
+        async def whole() -> Reproduced:
+            if profile == "full":
+                await have_data(chosen, settings)
+            return await work(chosen, settings, order)
+
+        done = supervise(whole, stop)
     if json:
         show_json(
             {

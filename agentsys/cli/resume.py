@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from agentsys.cli import options as opt
+from agentsys.cli.consent import asker
+from agentsys.cli.display.choose import Display
 from agentsys.cli.running import Prepared, check_prerequisites, run_to_end
 from agentsys.core.errors import UsageError
-from agentsys.core.events import Subscriber
 from agentsys.core.rundir import RunDir, all_runs, find
 from agentsys.core.runrecord import RunRecord
 from agentsys.core.settings_layers import load_settings, resume_settings
@@ -30,6 +30,8 @@ def resume(
     max_tokens: opt.MaxTokens = None,
     time_limit: opt.TimeLimit = None,
     round_timeout: opt.RoundTimeout = None,
+    data: opt.DataMode = None,
+    data_dir: opt.DataDir = None,
     sandbox: opt.Sandbox = None,
     review: opt.Review = None,
     display: opt.DisplayOption = None,
@@ -55,6 +57,8 @@ def resume(
             "max_tokens": max_tokens,
             "time_limit": opt.seconds_of(time_limit),
             "round_timeout": opt.seconds_of(round_timeout),
+            "data": data,
+            "data_dir": data_dir,
             "backend": sandbox,
             "review": review,
         }
@@ -69,10 +73,11 @@ def resume(
             typer.echo(on_disk(chosen), err=True)
         settings = stored.model_copy(update={"display": here.display, "runs_dir": chosen.path.parent})
 
-        async def start(subscribers: Sequence[Subscriber], _sure: bool) -> RunResult:
+        async def start(display: Display, _sure: bool) -> RunResult:
             from agentsys.run import pipeline
 
-            return await pipeline.resume(chosen, settings, subscribers=subscribers, password=password)
+            ask = asker(display)
+            return await pipeline.resume(chosen, settings, subscribers=[display], password=password, ask=ask)
 
         return Prepared(settings, start)
 

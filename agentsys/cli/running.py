@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,7 +17,6 @@ from agentsys.cli.output import error_data, exit_with
 from agentsys.cli.policy import read_policy
 from agentsys.cli.supervise import Stop, supervise
 from agentsys.core.errors import EXIT_CODES, AgentsysError, DoubtfulPaper, Interrupted
-from agentsys.core.events import Subscriber
 from agentsys.core.settings import Settings
 from agentsys.core.text import clean_line
 
@@ -30,8 +29,8 @@ class Prepared:
     """A run that is ready to begin: its settings, and what starts it."""
 
     settings: Settings
-    start: Callable[[Sequence[Subscriber], bool], Coroutine[Any, Any, RunResult]]
-    """Given subscribers, and whether the user is sure that the file is a paper."""
+    start: Callable[[Display, bool], Coroutine[Any, Any, RunResult]]
+    """Given the display, and whether the user is sure that the file is a paper."""
 
 
 def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) -> NoReturn:
@@ -57,9 +56,9 @@ def run_to_end(prepare: Callable[[], Prepared], *, json: bool, verbose: bool) ->
 
 
 def check_prerequisites(settings: Settings) -> None:
-    """See that there is a model with its key, or a recording, and that the policy can be read; a reading needs none.
+    """See that there is a model with its key, or a recording, policy and data folder; a reading needs none of them.
 
-    Raises: PrerequisiteError.
+    Raises: PrerequisiteError, UsageError.
     """
     if settings.stop_after == "read":
         return
@@ -75,6 +74,10 @@ def check_prerequisites(settings: Settings) -> None:
     else:
         asyncio.run(build_and_close())
     read_policy(settings.policy, settings.review)
+    if settings.data_dir is not None:
+        from agentsys.verify.datafiles import read_folder
+
+        read_folder(settings.data_dir)
 
 
 def _run(prepared: Prepared, make_display: Callable[[], Display], stop: Stop) -> RunResult:
@@ -99,7 +102,7 @@ def _run(prepared: Prepared, make_display: Callable[[], Display], stop: Stop) ->
 
 def _shown(prepared: Prepared, display: Display, stop: Stop, *, sure: bool) -> RunResult:
     with display:
-        return supervise(lambda: prepared.start([display], sure), stop, display.stopping)
+        return supervise(lambda: prepared.start(display, sure), stop, display.stopping)
 
 
 def _complete(display: JsonDisplay, error: AgentsysError) -> None:

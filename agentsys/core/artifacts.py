@@ -120,6 +120,42 @@ class Dependency(Artifact):
     why: str = ""
 
 
+DataKind = Literal[
+    "package", "huggingface", "torchvision", "openml", "uci", "libsvm", "zenodo", "figshare", "dataverse", "doi", "url",
+    "folder",
+]  # fmt: skip
+
+
+class DataSplit(Artifact):
+    """One part of a data set, and how much the paper says is in it."""
+
+    name: str = Field(min_length=1, max_length=60, description="`train`, `test`, ...")
+    files: tuple[str, ...] = Field(
+        default=(), description="names or patterns (`train-*.parquet`) below the source's folder; empty: all files"
+    )
+    count: int = Field(ge=0, description="rows, images or examples in all of these files together")
+
+
+class DataSource(Artifact):
+    """A data set or pretrained model that the paper's own scale needs, and where it is had."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="folder below `data/`")
+    kind: DataKind
+    what: Literal["data", "model"] = "data"
+    identifier: str = Field(default="", max_length=300, description="what the kind calls it, see docs/data.md")
+    revision: str = Field(default="", max_length=80, description="commit or tag of a hub's repository")
+    files: tuple[str, ...] = Field(default=(), max_length=100, description="names or patterns; empty: all there are")
+    licence: str = Field(default="", max_length=200, description="as the source states it")
+    size: int = Field(default=0, ge=0, description="bytes, as far as known; 0 where it is not")
+    splits: tuple[DataSplit, ...] = Field(default=(), max_length=20)
+    stand_in: str = Field(default="", max_length=500, description="what smoke takes instead, and what that leaves open")
+
+    @property
+    def label(self) -> str:
+        """Kind and identifier, for a reader."""
+        return f"{self.kind} {self.identifier}{f' at {self.revision}' if self.revision else ''}".strip()
+
+
 class OpenQuestion(Artifact):
     """Something that the paper leaves open, and what is assumed for now."""
 
@@ -147,6 +183,7 @@ class Plan(Artifact):
     )
     central: tuple[str, ...] = Field(default=(), description="ids of the requirements that carry the contribution")
     left_out: tuple[str, ...] = Field(default=(), description="what the paper contributes and no requirement carries")
+    data: tuple[DataSource, ...] = Field(default=(), description="what the full profile reads below `data/`")
 
 
 # -- verification ------------------------------------------------------------------------------------------------------
@@ -175,6 +212,7 @@ DiagnosticKind = Literal[
     "missing_file",
     "health",
     "fidelity",
+    "data",
 ]
 
 

@@ -33,8 +33,8 @@ EventType = Literal[
     "error",
 ]
 Step = Literal[
-    "screen", "plan", "claims", "analyse", "code", "audit", "verify", "debug", "review", "replay", "experiments",
-    "report",
+    "screen", "plan", "data", "claims", "analyse", "code", "audit", "verify", "debug", "review", "replay",
+    "experiments", "report",
 ]  # fmt: skip
 """One turn of the conversation; the router names it."""
 Stage = Literal["read", Step]

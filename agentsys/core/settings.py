@@ -53,6 +53,7 @@ def _none_of(names: Iterable[str]) -> PydanticCustomError:
 RoleName = Annotated[str, AfterValidator(_role)]
 ProviderName = Annotated[str, AfterValidator(_provider)]
 Price = Annotated[str, Field(pattern=r"^[^=\s]+=\d+(\.\d+)?/\d+(\.\d+)?$")]
+Mirror = Annotated[str, Field(pattern=r"^[a-z0-9.-]+=(https://|http://(127\.0\.0\.1|localhost)[:/])\S+$")]
 BackendName = Annotated[str, AfterValidator(_backend)]
 
 
@@ -128,7 +129,16 @@ class Settings(BaseModel):
     arxiv_url: str = "https://arxiv.org"
     """Where papers named by their arXiv number are fetched: arXiv, or a copy of it."""
     offline: bool = False
-    """Fetch no papers: take those that were fetched before."""
+    """Fetch no papers and no data: take what was fetched before."""
+
+    data: Literal["auto", "ask", "never"] = "ask"
+    """Whether data of the paper's own scale is fetched: as the policy allows, after a person's yes, or not at all."""
+    data_budget: float = Field(default=5.0, ge=0)
+    """GB (10^9 bytes) of data that one command may fetch, and that what it fetches may unpack to."""
+    data_dir: Path | None = None
+    """A folder that a run finds as `data/`, in place of anything fetched."""
+    data_mirrors: list[Mirror] = Field(default_factory=list[Mirror])
+    """`HOST=ADDRESS`: servers of your own that are asked in place of a source's host."""
 
     backend: BackendName = AUTO
     """Where code runs; `auto` tries docker, podman's socket, bubblewrap, and otherwise refuses."""

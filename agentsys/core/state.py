@@ -24,6 +24,8 @@ class State:
 
     screened: Screened = "no"
     planned: bool = False
+    data_due: bool = False
+    """The plan names data, and nobody has looked yet what of it can be had."""
     claimed: bool = False
     """The contracts of the claims are frozen, or there are to be none."""
     analyses_missing: int = 0

@@ -14,8 +14,9 @@ from agentsys.core.errors import InternalError
 
 RESULTS = "results"
 """Folder that the run fills; what lies in it before the run is no source."""
-PAGES = frozenset({"PAPER_MAP.md", "paper_map.json", "AUDIT.md", STATUS})
-"""What agentsys says of a delivered repository. It is no part of what is verified: no program may read it there."""
+PAGES = frozenset({"PAPER_MAP.md", "paper_map.json", "AUDIT.md", "data.lock.json", STATUS})
+"""What agentsys says of a delivered repository and its data. It is no part of what is verified: no program may read it
+there."""
 _TABLES = ("contracts", "entries", "findings", "reviews", "units", "verdicts")
 _KEPT = (*(f"{name}.json" for name in _TABLES), "cells.jsonl", "README.md")
 _KEPT_FOLDERS = ("claims/rows/", "claims/pages/")

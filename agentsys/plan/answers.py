@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentsys.core.artifacts import (
+    DataSource,
     Dependency,
     ExpectedResult,
     Experiment,
@@ -58,6 +59,7 @@ class EvaluationAnswer(Answer):
     experiments: tuple[Experiment, ...] = Field(min_length=1)
     expected: tuple[ExpectedResult, ...] = ()
     questions: tuple[OpenQuestion, ...] = ()
+    data: tuple[DataSource, ...] = ()
 
 
 class Ledger(Answer):
@@ -71,6 +73,7 @@ class Ledger(Answer):
     experiments: tuple[Experiment, ...]
     expected: tuple[ExpectedResult, ...] = ()
     questions: tuple[OpenQuestion, ...] = ()
+    data: tuple[DataSource, ...] = ()
 
 
 class DesignAnswer(Answer):
@@ -136,6 +139,7 @@ def compose(ledger: Ledger, design: DesignAnswer, config: ConfigAnswer) -> Plan:
         contributions=ledger.contributions,
         central=ledger.central,
         left_out=ledger.left_out,
+        data=ledger.data,
     )
 
 

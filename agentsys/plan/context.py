@@ -22,6 +22,7 @@ from agentsys.paper.named import find_sections, named_blocks
 from agentsys.paper.outline import body_sections
 from agentsys.paper.query import with_children
 from agentsys.paper.render import to_markdown
+from agentsys.plan.data import data_lines, read_state
 from agentsys.plan.generated import differing, requirements_text, yaml_text
 from agentsys.plan.needs import Needs
 from agentsys.plan.prompt_text import fence_of, paper_part, quoted, rules_part
@@ -54,6 +55,8 @@ class Context:
     """Reads from disk where the run stands."""
     constraints: tuple[str, ...] = ()
     python: str = "3.11"
+    ask: Callable[[str], Awaitable[bool]] | None = None
+    """Shows a text to a person and returns whether the answer was yes; None where nobody can be asked."""
     advisories: Advisories | None = None
     """Published vulnerabilities; None where there is no data, and then nothing is looked up."""
     _digest: tuple[Plan, Part] | None = None
@@ -102,6 +105,7 @@ class Context:
             config_full=yaml_text(plan.config_full),
             config_smoke=yaml_text(differing(plan.config_full, plan.config_smoke)),
             dependencies=", ".join(requirements_text(plan).split()),
+            data=[self.quote(line) for line in data_lines(plan.data, read_state(self.ws.run.path))],
         )
         return Part("plan", text)
 

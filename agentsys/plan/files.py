@@ -30,7 +30,7 @@ def save_plan(folder: Path, plan: Plan) -> None:
     write_json(folder / "files.json", {"package": plan.package, "files": data["files"]})
     config = {"full": data["config_full"], "smoke": data["config_smoke"]}
     write_atomic(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    write_json(folder / "expected.json", {k: data[k] for k in ("experiments", "expected")})
+    write_json(folder / "expected.json", {k: data[k] for k in ("experiments", "expected", "data")})
     write_atomic(folder / "questions.md", _questions(plan))
     write_json(folder / "plan.json", plan)
 

@@ -31,6 +31,7 @@ from agentsys.plan.bounds import stated
 from agentsys.plan.claims.freezing import freeze_claims
 from agentsys.plan.context import Agent, both
 from agentsys.plan.contribution import compared, contribution_problems
+from agentsys.plan.data import TORCHVISION
 from agentsys.plan.files import save_plan
 from agentsys.plan.prompt_text import diagnosis_text, diagnostics_text
 from agentsys.plan.reading import read_further
@@ -97,7 +98,10 @@ class Planner(Agent):
         """Ask for requirements and evaluation at the same time; neither needs the other."""
         context = self._context
         request = context.ws.request
-        asked = render("plan/requirements", request=request), render("plan/evaluation", request=request)
+        asked = (
+            render("plan/requirements", request=request),
+            render("plan/evaluation", request=request, torchvision="|".join(TORCHVISION)),
+        )
         requirements, evaluation = await both(
             self._ask("requirements", RequirementsAnswer, self._requirements_problems, asked[0]),
             self._ask("evaluation", EvaluationAnswer, evaluation_problems, asked[1]),
@@ -118,6 +122,7 @@ class Planner(Agent):
             experiments=evaluation.experiments,
             expected=with_pages(stated(evaluation.expected, context.ws.paper), context.ws.paper),
             questions=evaluation.questions,
+            data=evaluation.data,
         )
 
     def _requirements_problems(self, answer: RequirementsAnswer) -> list[str]:

@@ -10,11 +10,12 @@ from graphlib import CycleError, TopologicalSorter
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackageRequirement
 
-from agentsys.core.artifacts import CENTRAL, Dependency, FileSpec, Plan
+from agentsys.core.artifacts import CENTRAL, DataSource, Dependency, FileSpec, Plan
 from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
 from agentsys.core.tree import is_source
 from agentsys.plan.answers import GENERATED_BY_TOOLING, DesignAnswer, EvaluationAnswer, Ledger, RequirementsAnswer
+from agentsys.plan.data import DATA, data_problems, unshipped
 from agentsys.plan.traceability import RESULT, symbol_problems
 
 MAX_FILES = 60
@@ -33,7 +34,7 @@ _COMPARES = re.compile(
     r"|follow|recover|preserv|consist|[<>\u2264\u2265=\u2248]",
     re.IGNORECASE,
 )
-WRITTEN_BY_TOOLING = GENERATED_BY_TOOLING | {"requirements.lock", "AUDIT.md"}
+WRITTEN_BY_TOOLING = GENERATED_BY_TOOLING | {"requirements.lock", "AUDIT.md", "data.lock.json"}
 
 
 def requirements_problems(answer: RequirementsAnswer) -> list[str]:
@@ -58,6 +59,7 @@ def evaluation_problems(answer: EvaluationAnswer) -> list[str]:
         if not re.fullmatch(r"[A-Za-z_]\w*", row.result_key):
             problems.append(f"result_key `{row.result_key}` of {row.id} is not an identifier")
     problems += [f"result_key `{name}` stands twice" for name in _twice(row.result_key for row in answer.expected)]
+    problems += data_problems(answer.data)
     return problems + [
         f"`health` of the experiment `{row.name}` could not fail: name a quantity that must fall, rise or beat a bound "
         "which a broken method would violate"
@@ -89,7 +91,17 @@ def design_problems(design: DesignAnswer, ledger: Ledger) -> list[str]:
     for spec in design.files:
         problems += symbol_problems(spec, keys)
     problems += dependency_problems(design.dependencies)
-    return problems
+    return problems + _data_problems(ledger.data, design.files, design.dependencies)
+
+
+def _data_problems(
+    data: Sequence[DataSource], files: Sequence[FileSpec], dependencies: Sequence[Dependency]
+) -> list[str]:
+    """No planned file may stand where the data is shown."""
+    below = [
+        f"file path `{spec.path}` lies where the data is shown" for spec in files if spec.path.startswith(f"{DATA}/")
+    ]
+    return [*(below if data else ()), *unshipped(data, dependencies)]
 
 
 def file_problems(files: Sequence[FileSpec], package: str) -> list[str]:
@@ -170,6 +182,7 @@ def dependency_problems(dependencies: Iterable[Dependency]) -> list[str]:
 def plan_problems(plan: Plan) -> list[str]:
     """Check a whole plan, e.g. one that was edited by hand."""
     problems = file_problems(plan.files, plan.package) + dependency_problems(plan.dependencies)
+    problems += data_problems(plan.data) + _data_problems(plan.data, plan.files, plan.dependencies)
     paths = {spec.path for spec in plan.files}
     known = {row.id for row in plan.requirements}
     problems += [f"requirement id {name} stands twice" for name in _twice(row.id for row in plan.requirements)]

@@ -63,6 +63,10 @@ class Workspace:
     def plan_inputs(self) -> str:
         return self._hash(self.paper.sha256, self.request)
 
+    def data_inputs(self, plan: Plan) -> str:
+        """Return the hash of what was asked for when the data of a plan was looked for."""
+        return self._hash(*(source.model_dump_json() for source in plan.data))
+
     # -- claims --------------------------------------------------------------------------------------------------------
 
     @cached_property

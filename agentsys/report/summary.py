@@ -8,6 +8,7 @@ from agentsys.core.artifacts import MeasuredResult
 from agentsys.core.numbers import plural, seconds
 from agentsys.core.text import clean_line
 from agentsys.llm.replay import reworded
+from agentsys.plan.data import read_state
 from agentsys.report import ledger
 from agentsys.report.data import ReportData
 from agentsys.report.facts import (
@@ -41,6 +42,7 @@ def summary(data: ReportData) -> str:
         ("review", ledger.review_words(data)),
     ]
     after = [
+        ("data", _data(data)),
         ("later", _later(data)),
         ("usage", _usage(data)),
         ("code", _code(data)),
@@ -110,6 +112,18 @@ def _later(data: ReportData) -> str:
     last = data.reproductions[-1]
     state = "passed" if last.passed else f"failed: {clean_line(last.reason, 120)}"
     return f"{last.profile} profile, {last.seconds:.0f} s in {last.backend or 'no sandbox'}, {state}"
+
+
+def _data(data: ReportData) -> str:
+    """Say what the full profile still needs, and how it is had."""
+    sources = data.plan.data if data.plan is not None else ()
+    state = read_state(data.path) if sources else None
+    there = {row.name for row in state.sources if row.state != "absent"} if state is not None else set[str]()
+    absent = [row.name for row in sources if row.kind != "package" and row.name not in there]
+    if not absent or data.full is not None:
+        return ""
+    how = f"`agentsys data fetch {data.record.id}`, or `--data-dir`"
+    return f"the full profile needs {', '.join(absent)}, which is not here: {how}"
 
 
 def _usage(data: ReportData) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from agentsys.analyse.analyzer import Analyzer
@@ -61,11 +61,19 @@ class Team:
         await self.model.close()
 
 
-def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLog, deadline: float | None) -> Team:
+def assemble(
+    run: RunDir,
+    record: RunRecord,
+    settings: Settings,
+    events: EventLog,
+    deadline: float | None,
+    ask: Callable[[str], Awaitable[bool]] | None = None,
+) -> Team:
     """Build the team for one run. A new team for each process: nothing is carried over but files.
 
     Args:
         deadline: `time.monotonic()` at which the run must end, or None.
+        ask: asks a person, see `Context.ask`.
 
     Raises: PrerequisiteError (no key, no model, a faulty policy).
     """
@@ -89,6 +97,7 @@ def assemble(run: RunDir, record: RunRecord, settings: Settings, events: EventLo
         read_state=lambda: snapshot(ws, rounds, policy.ref.sha256),
         constraints=_constraints(settings),
         python=".".join(platform.python_version_tuple()[:2]),
+        ask=ask,
         advisories=load_advisories(settings),
     )
     reporter = Reporter(context)

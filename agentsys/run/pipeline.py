@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agentsys.run.assemble import Team
 
 
+Ask = Callable[[str], Awaitable[bool]]
 DOUBTS = 12
 """Doubts about the paper as it was read that are named before the first model call."""
 
@@ -56,6 +57,7 @@ async def implement(
     subscribers: Sequence[Subscriber] = (),
     password: str = "",
     sure: bool = True,
+    ask: Ask | None = None,
 ) -> RunResult:
     """Turn a paper into a verified repository.
 
@@ -68,6 +70,7 @@ async def implement(
         subscribers: called with every event.
         password: opens an encrypted PDF; goes to the reader and is stored nowhere.
         sure: go on with what does not look like a paper.
+        ask: asks a person whether data may be fetched; None where nobody can be asked.
 
     Returns: the result, whatever the final status; expected failures after the run directory exists are a status.
 
@@ -97,11 +100,16 @@ async def implement(
     if claims:
         write_json(run.claims / "given.json", list(claims))
     store_paper(read, paper, run.paper, password)
-    return await _drive(run, record, settings, subscribers, new=True)
+    return await _drive(run, record, settings, subscribers, ask, new=True)
 
 
 async def resume(
-    run: RunDir, settings: Settings, *, subscribers: Sequence[Subscriber] = (), password: str = ""
+    run: RunDir,
+    settings: Settings,
+    *,
+    subscribers: Sequence[Subscriber] = (),
+    password: str = "",
+    ask: Ask | None = None,
 ) -> RunResult:
     """Go on with a run where its files say it stands. Nothing that lies on disk is asked of a model again.
 
@@ -116,7 +124,7 @@ async def resume(
     if not (run.paper / "paper.json").is_file():  # stopped while it was written
         paper = Path(record.paper_path)
         store_paper(await read_as_set(paper, settings, password), paper, run.paper, password)
-    return await _drive(run, record, settings, subscribers)
+    return await _drive(run, record, settings, subscribers, ask)
 
 
 def _refuse_doubtful(read: Paper) -> None:
@@ -145,7 +153,13 @@ async def read_as_set(paper: Path, settings: Settings, password: str) -> Paper:
 
 
 async def _drive(
-    run: RunDir, record: RunRecord, settings: Settings, subscribers: Sequence[Subscriber], *, new: bool = False
+    run: RunDir,
+    record: RunRecord,
+    settings: Settings,
+    subscribers: Sequence[Subscriber],
+    ask: Ask | None,
+    *,
+    new: bool = False,
 ) -> RunResult:
     events = EventLog(run.events_file, record.id)
     for subscriber in subscribers:
@@ -154,7 +168,7 @@ async def _drive(
     recorder.begin(settings)
     try:
         _say_doubts(run, events)
-        await _work(run, recorder, settings, events)
+        await _work(run, recorder, settings, events, ask)
     except asyncio.CancelledError as error:
         terminated = error.args[:1] in (("SIGTERM",), ("SIGHUP",))
         hint = f"go on with `agentsys resume {run.path.name}`"
@@ -176,7 +190,7 @@ async def _drive(
     return RunResult(run, recorder.record)
 
 
-async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog) -> None:
+async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog, ask: Ask | None) -> None:
     """Build the team, let it talk, and put the ending in the record."""
     from agentsys.audit.record import seal_audit
     from agentsys.audit.release import reasons_against_release
@@ -189,7 +203,7 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
     if settings.replay is None:
         _say_estimate(run, settings, events)
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
-    team = assemble(run, recorder.record, settings, events, deadline)
+    team = assemble(run, recorder.record, settings, events, deadline, ask)
     recorder.meter = team.usage
     recorder.record.hashes["policy"] = team.context.policy.ref.sha256
     try:

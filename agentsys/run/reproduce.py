@@ -28,6 +28,7 @@ from agentsys.verify.checks.audit import GATES, audit_found
 from agentsys.verify.checks.base import Found, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of
 from agentsys.verify.compare import compare_file
+from agentsys.verify.data.planned import require_all, survey
 from agentsys.verify.datafiles import DataFolder
 from agentsys.verify.dependence.report import FILE as DEPENDENCE
 from agentsys.verify.dependence.report import Dependence
@@ -36,7 +37,7 @@ from agentsys.verify.reproduction import FILE, Outcome, Reproduction, Task, run_
 from agentsys.verify.sandboxspec import sandbox_spec
 from agentsys_policies.schema import Decision
 from agentsys_sandbox.base import OnOutput, Sandbox, SandboxError
-from agentsys_sandbox.spec import Limits, Package, SandboxSpec
+from agentsys_sandbox.spec import Package, SandboxSpec
 
 Profile = Literal["full", "smoke"]
 SPARE_SECONDS = 7200.0
@@ -91,7 +92,21 @@ async def reproduce_locked(run: RunDir, settings: Settings, order: Order) -> Rep
     files = read_tree(run.repo)
     tree = code_hash(run.repo, files)
     audit = _audit(run, tree, settings, order.profile)
+    order = replace(order, data=order.data or await asyncio.to_thread(data_for, run, plan, settings, order.profile))
     return await _run(run, run.read(), settings, order, plan, files, tree, audit)
+
+
+def data_for(run: RunDir, plan: Plan, settings: Settings, profile: str) -> DataFolder | None:
+    """Return what a profile finds below `data/`: the user's folder, or for the full one what the plan names.
+
+    Raises: PrerequisiteError where the full profile needs data that is not here; UsageError, BlockedError.
+    """
+    if settings.data_dir is None and (profile != "full" or not plan.data):
+        return None
+    got = survey(run, plan, settings, told=False)
+    if profile == "full":
+        require_all(plan, got)
+    return got.shown
 
 
 def wants_full(run: RunDir) -> bool:
@@ -160,9 +175,8 @@ async def _run(
 
 
 async def _in_sandbox(record: RunRecord, settings: Settings, order: Order, task: Task) -> Outcome:
-    disk = Limits().disk + (2 * order.data.size if order.data is not None else 0)
     spec = sandbox_spec(settings, record.id)
-    spec = replace(spec, limits=replace(spec.limits, disk=disk, ttl=2 * order.timeout + SPARE_SECONDS))
+    spec = replace(spec, limits=replace(spec.limits, ttl=2 * order.timeout + SPARE_SECONDS))
     try:
         sandbox = await asyncio.to_thread(order.opener or _opener(settings), spec)
         async with sandbox:

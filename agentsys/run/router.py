@@ -21,6 +21,8 @@ def _writing(state: State) -> Step | None:
         return "plan"
     if state.pending is not None:
         return STEP_OF_OWNER[state.pending]
+    if state.data_due:
+        return "data"
     if not state.claimed:
         return "claims"
     if state.analyses_missing:

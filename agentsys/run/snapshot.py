@@ -26,6 +26,8 @@ def snapshot(ws: Workspace, rounds: Rounds, policy: str) -> State:
         return State(screened=gate)
     if ws.settings.stop_after == "plan":
         return State(screened=gate, planned=True, stopped="it was asked to stop after the plan")
+    if plan.data and not ws.fresh("data", ws.data_inputs(plan)):
+        return State(screened=gate, planned=True, data_due=True)
     claimed = is_claimed(ws, plan)
     if not claimed or ws.settings.stop_after == "claims":
         stopped = "it was asked to stop after the claims" if claimed else ""

@@ -1,118 +1,226 @@
-"""Data that a larger run needs: a folder of the user's, copied into the sandbox's repository as `data/`."""
+"""The data that a run is shown: which files, whether they hold what the plan says, and a folder with them."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentsys.core.errors import UnsafePath, UsageError
+from agentsys.core.artifacts import DataSource, Diagnostic, Plan
+from agentsys.core.errors import BlockedError, UnsafePath, UsageError
 from agentsys.core.paths import clean_name
-from agentsys_sandbox.base import REPO, WORK, Sandbox
+from agentsys.plan.data import DATA, SHOWN, DataState, Held, matching
+from agentsys.verify.data.contents import counts, words
+from agentsys.verify.data.pins import DataLock, Pinned
+from agentsys.verify.data.store import Store, hash_of, link
+from agentsys_sandbox.base import VENV, Sandbox
 
-DATA = "data"
-"""Where the files appear in the repository."""
-MAX_FILES = 20_000
-MAX_BYTES = 4 << 30
-CHUNK = 16 << 20
-"""Bytes that are handed to the sandbox at once: the process holds a few times as much."""
-_PART = f"{WORK}/agentsys-part"
-_JOIN = 'mkdir -p -- "$(dirname -- "$2")" && cat -- "$1" >> "$2"'
-_SEAL = ("find", DATA, "-type", "f", "-exec", "chmod", "a-w", "{}", "+")
+MAX_FILES = 1_000_000
+MAX_SHIPPED = 512 << 20
+"""Bytes of a package's file that is counted."""
+Files = Mapping[str, Path]
+"""Path below a folder -> where the file lies on this machine."""
+
+
+class DataFault(Exception):
+    """The data is not what the plan says; the diagnostics say how."""
+
+    def __init__(self, found: Sequence[Diagnostic]) -> None:
+        super().__init__(found[0].message)
+        self.found = tuple(found)
 
 
 @dataclass(frozen=True)
 class DataFolder:
-    """The regular files of a folder. Links are not followed, and counted in `skipped`."""
+    """The files that a run finds below `data/`, read-only."""
 
-    root: Path
-    files: tuple[tuple[str, int], ...]
-    """Path below `root` and size in bytes."""
+    files: Files
+    origin: str
+    """Where they come from, for a reader."""
     skipped: int = 0
+    """Links and special files of a folder, which are not shown."""
+    pinned: Mapping[str, str] = field(default_factory=dict[str, str])
+    """SHA-256 that files must have."""
+    size: int = field(init=False)
+    """Bytes of all files."""
 
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(size for _, size in self.files)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", sum(path.stat().st_size for path in self.files.values()))
 
     @property
     def words(self) -> str:
-        """What was found, for a reader."""
+        """What it is, for a reader."""
         left = f"; {self.skipped} links and other special files left out" if self.skipped else ""
-        return f"{len(self.files)} files, {self.size / 1e6:.1f} MB from {self.root}{left}"
+        return f"{len(self.files)} files, {self.size / 1e6:.1f} MB from {self.origin}{left}"
+
+    @contextmanager
+    def folder(self, store: Store | None = None) -> Generator[tuple[Path, str]]:
+        """A folder with all files, readable by everybody, and a hash over names and contents; removed at the end.
+
+        Blocks.
+
+        Raises: UsageError where a file cannot be read; BlockedError where it is not the one that was pinned.
+        """
+        with (store or Store()).scratch() as place:
+            try:
+                link(self.files, place)
+                total = hashlib.sha256()
+                for name in sorted(self.files):
+                    digest = hash_of(place / name)
+                    if self.pinned.get(name, digest) != digest:
+                        words = f"`{DATA}/{name}` in the cache is not what was pinned"
+                        raise BlockedError(
+                            words, "`agentsys data verify` removes it, `agentsys data fetch` brings it anew"
+                        )
+                    total.update(f"{name}\0{digest}\0".encode())
+            except OSError as error:
+                raise UsageError(f"the data cannot be read: {error}", "look at the folder of `--data-dir`") from error
+            yield place, total.hexdigest()
 
 
 def read_folder(root: Path) -> DataFolder:
-    """List the files of a folder.
+    """List the files of a user's folder. Links are not followed, and counted.
 
-    Raises: UsageError where it is no folder, holds nothing, more than MAX_FILES files or MAX_BYTES bytes, or a name
-    that does not fit into the sandbox.
+    Raises: UsageError where it is no folder, holds nothing or more than MAX_FILES files, or a name that does not fit
+        into the sandbox.
     """
     if not root.is_dir():
         raise UsageError(f"`{root}` is not a folder", "name the folder whose files shall appear as `data/`")
-    found: list[tuple[str, int]] = []
+    found: dict[str, Path] = {}
     skipped = 0
     for path in _walk(root):
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(path.lstat().st_mode):
             skipped += 1
             continue
-        found.append((_name(path.relative_to(root).as_posix()), status.st_size))
+        found[_name(path.relative_to(root).as_posix())] = path
         if len(found) > MAX_FILES:
             raise UsageError(f"`{root}` has more than {MAX_FILES} files", "name a smaller folder, or pack the files")
-    folder = DataFolder(root, tuple(found), skipped)
     if not found:
         raise UsageError(f"`{root}` holds no file", "name the folder whose files shall appear as `data/`")
-    if folder.size > MAX_BYTES:
-        raise UsageError(f"`{root}` holds {folder.size >> 20} MiB, more than {MAX_BYTES >> 20} MiB", "leave some out")
-    return folder
+    return DataFolder(found, str(root), skipped)
 
 
-async def place(folder: DataFolder, sandbox: Sandbox) -> str:
-    """Copy the files to `data/` of the repository in the sandbox, read-only there; return a hash of all of them.
+def from_cache(pins: Mapping[str, Pinned], store: Store) -> DataFolder:
+    """Return the files of pinned sources, each below its name."""
+    files = {f"{name}/{file}": store.path(sha) for name, row in pins.items() for file, sha in row.files.items()}
+    hashes = {f"{name}/{file}": sha for name, row in pins.items() for file, sha in row.files.items()}
+    return DataFolder(files, f"the cache ({', '.join(sorted(pins))})", pinned=hashes)
 
-    Raises: UsageError where a file cannot be read or was changed meanwhile; sandbox errors.
+
+def files_of(shown: Files, source: DataSource) -> dict[str, Path]:
+    """Return the files of one source, by their path below its folder."""
+    below = f"{source.name}/"
+    return {name.removeprefix(below): path for name, path in shown.items() if name.startswith(below)}
+
+
+def held(source: DataSource, files: Files, licence: str = "", *, told: bool = True) -> Held:
+    """Say what of a source is there; where it is `told`, with what is in its first files."""
+    if not files:
+        return Held(name=source.name, licence=licence or source.licence)
+    inside = {name: words(files[name], name) if told else "" for name in sorted(files)[:SHOWN]}
+    size = sum(path.stat().st_size for path in files.values())
+    return Held(
+        name=source.name, state="here", licence=licence or source.licence, size=size, number=len(files), files=inside
+    )
+
+
+def state_of(
+    sources: Sequence[DataSource], shown: Files, why: Mapping[str, str], lock: DataLock, *, told: bool = True
+) -> DataState:
+    """Return how all planned sources stand.
+
+    Args:
+        why: name -> why it is absent.
     """
-    total = hashlib.sha256()
-    batch: dict[str, bytes] = {}
-    for name, size in folder.files:
-        digest = hashlib.sha256()
-        sent = 0
-        for chunk in _chunks(folder.root / name):
-            digest.update(chunk)
-            sent += len(chunk)
-            if sent > size:
-                break
-            if size <= CHUNK:
-                batch[f"{DATA}/{name}"] = chunk
-            else:
-                await _append(sandbox, chunk, f"{REPO}/{DATA}/{name}")
-        if sent != size:
-            raise UsageError(f"`{folder.root / name}` was changed while it was read", "try again")
-        if size == 0:
-            batch[f"{DATA}/{name}"] = b""
-        total.update(f"{name}\0{digest.hexdigest()}\0".encode())
-        if sum(map(len, batch.values())) > CHUNK:
-            await sandbox.write_files(batch)
-            batch.clear()
-    await sandbox.write_files(batch)
-    await _done(sandbox, _SEAL)
-    return total.hexdigest()
+    rows: list[Held] = []
+    for source in sources:
+        if source.kind == "package":
+            rows.append(Held(name=source.name, state="package", licence=source.licence))
+            continue
+        pinned = lock.of(source)
+        row = held(source, files_of(shown, source), pinned.licence if pinned is not None else "", told=told)
+        rows.append(row if row.state == "here" else row.model_copy(update={"why": why.get(source.name, "")}))
+    return DataState(sources=tuple(rows))
 
 
-async def _append(sandbox: Sandbox, chunk: bytes, target: str) -> None:
-    await sandbox.write_files({"part": chunk}, root=_PART)
-    await _done(sandbox, ("sh", "-c", _JOIN, "sh", f"{_PART}/part", target))
+def check_pins(shown: DataFolder, lock: DataLock) -> None:
+    """See that a user's folder does not hold other data under the names that are pinned. Raises: BlockedError."""
+    for name, pinned in lock.sources.items():
+        for file, digest in pinned.files.items():
+            path = shown.files.get(f"{name}/{file}")
+            if path is not None and hash_of(path) != digest:
+                raise BlockedError(
+                    f"`{path}` is not the file that `data.lock.json` pins as `{DATA}/{name}/{file}`",
+                    "name a folder with the data of this repository",
+                )
 
 
-async def _done(sandbox: Sandbox, argv: tuple[str, ...]) -> None:
-    result = await sandbox.exec(argv)
-    if not result.ok:
-        said = " ".join(result.text().split())[:200]
-        raise UsageError(f"the data could not be put into the sandbox: {said or result.outcome.value}")
+def miscounted(source: DataSource, files: Files) -> list[Diagnostic]:
+    """Return a diagnostic for each split that is absent, or that does not hold as much as the plan says."""
+    found: list[Diagnostic] = []
+    for split in source.splits:
+        names = matching(files, split.files)
+        patterns = ", ".join(f"`{pattern}`" for pattern in split.files)
+        if not names:
+            found.append(
+                _fault(source, f"the split {split.name} is absent: no file is called {patterns or 'anything'}")
+            )
+            continue
+        totals = _totals([counts(files[name], name) for name in names])
+        if totals and split.count not in totals:
+            said = " or ".join(map(str, totals))
+            found.append(_fault(source, f"the split {split.name} holds {said} rows, and the plan says {split.count}"))
+    return found
+
+
+async def check_data(plan: Plan, shown: Files, sandbox: Sandbox) -> None:
+    """See that each split of each source holds what the plan says, before anything is trained on it.
+
+    Args:
+        sandbox: with the packages installed; what they ship is looked at there.
+
+    Raises: DataFault.
+    """
+    found: list[Diagnostic] = []
+    for source in plan.data:
+        if source.kind == "package":
+            found += await _shipped(source, sandbox)
+        else:
+            found += await asyncio.to_thread(miscounted, source, files_of(shown, source))
+    if found:
+        raise DataFault(found)
+
+
+async def _shipped(source: DataSource, sandbox: Sandbox) -> list[Diagnostic]:
+    if not source.splits:
+        return []
+    where = (await sandbox.exec(("sh", "-c", f"echo {VENV}/lib/python3*/site-packages"))).stdout.decode().strip()
+    with tempfile.TemporaryDirectory(prefix="agentsys-data-") as folder:
+        files: dict[str, Path] = {}
+        for number, name in enumerate(source.files):
+            data = await sandbox.read_file(f"{where}/{name}", max_bytes=MAX_SHIPPED)
+            if data is not None:
+                files[name] = Path(folder, str(number))
+                files[name].write_bytes(data)
+        return await asyncio.to_thread(miscounted, source, files)
+
+
+def _totals(each: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Add up files that may be read in several ways, all of them in the same one; nothing where one has no number."""
+    if not all(each):
+        return ()
+    ways = max(len(numbers) for numbers in each)
+    return tuple(dict.fromkeys(sum(numbers[min(way, len(numbers) - 1)] for numbers in each) for way in range(ways)))
+
+
+def _fault(source: DataSource, message: str) -> Diagnostic:
+    return Diagnostic(kind="data", check="data", message=f"data `{source.name}`: {message}", symbol=source.name)
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -121,16 +229,6 @@ def _walk(root: Path) -> Iterator[Path]:
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         for name in sorted([*names, *links]):
             yield Path(folder) / name
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
-    except OSError as error:
-        raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
 
 
 def _name(name: str) -> str:

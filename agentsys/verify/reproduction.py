@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pydantic import Field
 
 from agentsys.core.artifacts import Artifact, Verdict
 from agentsys.core.files import write_atomic
+from agentsys.plan.data import DATA
 from agentsys.verify.checks.audit import with_installed
 from agentsys.verify.checks.base import Bench, Found, Job, Screened
-from agentsys.verify.checks.table import make_verdict, run_checks
-from agentsys.verify.datafiles import DATA, DataFolder, place
+from agentsys.verify.checks.table import Seen, make_verdict, run_checks
+from agentsys.verify.datafiles import DataFault, DataFolder, Files, check_data
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import Package
 
@@ -81,19 +85,30 @@ class Task:
 
 
 async def run_profile(task: Task, sandbox: Sandbox) -> Outcome:
-    """Install what the repository has locked, put the data in place, run the profile, judge its results.
+    """Install what the repository has locked, show the data, see that it is the planned one, run the profile, judge.
 
     Args:
         sandbox: opened and closed by the caller.
 
     Raises: Infrastructure, SandboxGone: the sandbox or the index failed, which says nothing about the code.
     """
-    digest = ""
+    if task.data is None:
+        return await _run(task, sandbox, None)
+    with ExitStack() as stack:
+        folder, digest = await asyncio.to_thread(stack.enter_context, task.data.folder())
+        outcome = await _run(task, sandbox, folder)
+        outcome.data_sha256 = digest
+        return outcome
 
-    async def add_data(place_in: Sandbox) -> None:
-        nonlocal digest
-        if task.data is not None:
-            digest = await place(task.data, place_in)
+
+async def _run(task: Task, sandbox: Sandbox, folder: Path | None) -> Outcome:
+    files: Files = task.data.files if task.data is not None else {}
+
+    async def add_data(place: Sandbox) -> None:
+        if task.job.profile == "full":
+            await check_data(task.job.plan, files, place)
+        if folder is not None:
+            await place.show_data(folder)
 
     async def screen(bench: Bench) -> Screened:
         why = task.refuses(bench.packages)
@@ -101,9 +116,17 @@ async def run_profile(task: Task, sandbox: Sandbox) -> Outcome:
         return Screened(note=why, refused=bool(why), may_run=not why)
 
     job = replace(task.job, screen=screen)
-    seen = await run_checks(Bench(sandbox, job), only=PARTS)
+    bench, fault = Bench(sandbox, job), None
+    try:
+        seen = await run_checks(bench, only=PARTS)
+    except DataFault as error:
+        fault = error
+        seen = Seen(backend=sandbox.describe().backend, weak=sandbox.describe().weak, screened=bench.screened)
     seen.found["audit"] = with_installed(task.audit, seen.screened)
-    outcome = Outcome(make_verdict(job, seen, otherwise="not part of a reproduction"), digest)
+    verdict = make_verdict(job, seen, otherwise=str(fault) if fault else "not part of a reproduction")
+    if fault is not None:
+        verdict = verdict.model_copy(update={"diagnostics": (*fault.found, *verdict.diagnostics)})
+    outcome = Outcome(verdict)
     write_atomic(job.out / "verdict.json", outcome.verdict.model_dump_json(indent=1) + "\n")
     if not outcome.passed:
         refused = seen.screened.note if seen.screened is not None else ""
@@ -116,7 +139,9 @@ def _explain(job: Job, verdict: Verdict, refused: str) -> tuple[str, str]:
     first = verdict.diagnostics[0] if verdict.diagnostics else None
     reason = first.message if first is not None else refused or "the profile was not run"
     said = f"{reason}\n{first.detail}" if first is not None and first.check == "smoke" else ""
-    where = f"put what it needs into a folder and name it: `--data DIR` shows its files to the run as `{DATA}/`"
+    where = f"put what it needs into a folder and name it: `--data-dir DIR` shows its files to the run as `{DATA}/`"
+    if first is not None and first.kind == "data":
+        return reason, "see `agentsys data verify`; take the right data, or correct the counts in `plan/expected.json`"
     if _NETWORK.search(said):
         return f"the {job.profile} profile wants the network, which no run has here: {reason}", where
     if _NO_DATA.search(said):

@@ -18,6 +18,7 @@ from agentsys.verify.checks.audit import GATES, audit_found
 from agentsys.verify.checks.base import Found, Job
 from agentsys.verify.checks.beside import two_fit
 from agentsys.verify.checks.table import Seen, make_verdict
+from agentsys.verify.data.step import have_planned
 from agentsys.verify.deliver import deliver
 from agentsys.verify.dependence.report import FILE as FILE_OF_DEPENDENCE
 from agentsys.verify.environment import screen_packages
@@ -30,12 +31,16 @@ class Verifier(Agent):
     """Says what is true. Executes only what the audit allows; an infrastructure fault is never the code's."""
 
     name = "verifier"
-    description = "installs, imports, type-checks, tests and runs the repository in the sandbox"
-    steps: tuple[Step, ...] = ("verify", "replay")
+    description = (
+        "has planned data fetched; installs, imports, type-checks, tests and runs the repository in the sandbox"
+    )
+    steps: tuple[Step, ...] = ("data", "verify", "replay")
 
     async def act(self, step: Step) -> str:
         context = self._context
         plan = context.ws.require_plan()
+        if step == "data":
+            return await have_planned(context, plan)
         tree = context.ws.code_tree()
         if audited_tree(context.ws, context.policy.ref.sha256) != tree:
             raise InternalError("a tree that was not audited reached the sandbox")

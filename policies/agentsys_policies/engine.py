@@ -183,6 +183,17 @@ class Policy:
         receipt = Scanner(name="dependencies", version="1", inputs=len(requirements), examined=len(requirements))
         return self._decide("dependency", f"{len(requirements)} requirements", found, scanners=[receipt])
 
+    def check_data(self, subject: str, addresses: Sequence[str]) -> Decision:
+        """Decide whether data may be fetched from these addresses: https, and hosts from which commands may load data.
+
+        Args:
+            subject: what the data is called.
+        """
+        foreign = [item for item in addresses if not dependencies.host_permitted(item, self.set.hosts.data)]
+        found = [finding(self.rules["command.host"], Evidence(quote=quote(item)), quote(item)) for item in foreign]
+        receipt = Scanner(name="addresses", version="1", inputs=len(addresses), examined=len(addresses))
+        return self._decide("artifact", subject, found, scanners=[receipt])
+
     def check_installed(self, installed: Sequence[Installed], advisories: Advisories | None) -> Decision:
         """Judge an installed environment: names as the dependency gate does, vulnerabilities where there is data."""
         found: list[Finding] = []

@@ -23,7 +23,7 @@ from agentsys_sandbox.cachedir import shared_dir
 from agentsys_sandbox.environment import run_environment
 from agentsys_sandbox.errors import ImageMissing, SandboxError, SandboxGone, Unavailable, WeakSandbox
 from agentsys_sandbox.labels import Leftover
-from agentsys_sandbox.paths import INSTRUMENTS, PYRIGHT, REPO, VENV, WORK, inside, relative
+from agentsys_sandbox.paths import DATA, INSTRUMENTS, PYRIGHT, REPO, VENV, WORK, inside, relative
 from agentsys_sandbox.spec import Control, Description, ExecResult, ExportReport, InstallResult, SandboxSpec, Source
 
 if TYPE_CHECKING:  # loaded where something is installed
@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # loaded where something is installed
     from agentsys_sandbox.packages.target import Target
 
 __all__ = [
+    "DATA",
     "INSTRUMENTS",
     "PYRIGHT",
     "REPO",
@@ -71,6 +72,7 @@ class Sandbox(ABC):
         self._target: Target | None = None
         self._shown: Path | None = None
         self._provided: dict[str, bytes] = {}
+        self._data: Path | None = None
         self._bytecode: Bytecode | None = None
 
     @abstractmethod
@@ -99,6 +101,13 @@ class Sandbox(ABC):
 
         Raises: SandboxGone, Unavailable.
         """
+
+    async def _show_data(self, folder: Path) -> None:
+        """From now on programs see this folder of this machine at `DATA`, read-only.
+
+        Raises: SandboxGone, Unavailable.
+        """
+        raise Unavailable("this backend cannot show data", "use Docker or bubblewrap")
 
     def _complete(self, environment: Path) -> None:  # noqa: B027 -- what is mounted itself needs nothing
         """Bytecode has been added to a folder that was shown. Blocks."""
@@ -259,10 +268,26 @@ class Sandbox(ABC):
             found = await transfer.digests(box.helper, INSTRUMENTS)
         return found == {name: hashlib.sha256(data).hexdigest() for name, data in self._provided.items()}
 
-    async def clear(self) -> None:
-        """Remove what programs left: all of `WORK` but the environment and `INSTRUMENTS`, and temporary files."""
+    async def show_data(self, folder: Path) -> None:
+        """Show a folder of this machine, read-only: `data` of the repository leads to it.
+
+        Its files and folders have to be readable by everybody. What the repository has below `data` itself stays
+        there, unless it has the name of something shown. Call it again where the repository was written anew.
+
+        Raises: SandboxError where something stands in the way.
+        """
+        if folder != self._data:
+            async with self._use() as box:
+                await transfer.remove(box.helper, [DATA.removeprefix(f"{WORK}/")], WORK)
+                await self._show_data(folder)
+            self._data = folder
         async with self._use() as box:
-            await transfer.clear(box.helper)
+            await transfer.link(box.helper, DATA, REPO)
+
+    async def clear(self) -> None:
+        """Remove what programs left: all of `WORK` but what is shown there, and temporary files."""
+        async with self._use() as box:
+            await transfer.clear(box.helper, (VENV, INSTRUMENTS) if self._data is None else (VENV, INSTRUMENTS, DATA))
 
     async def write_files(self, files: Mapping[str, bytes], *, root: str = REPO) -> None:
         """Write files below `root`, making folders; `.sh` files become executable. Paths are checked."""

@@ -166,6 +166,11 @@ class FakeSandbox(Sandbox):
     def _box_with(self, environment: Path) -> AbstractAsyncContextManager[Box]:
         raise NotImplementedError("a fake builds nothing")
 
+    async def show_data(self, folder: Path) -> None:
+        """Remember which folder was shown."""
+        self._check_open()
+        self._data = folder
+
     async def _place(self, files: Mapping[str, bytes]) -> None:
         self.files |= {f"{INSTRUMENTS}/{name}": data for name, data in files.items()}
 

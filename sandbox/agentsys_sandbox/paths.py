@@ -14,6 +14,8 @@ VENV = "/work/venv"
 """The Python environment that `install` makes."""
 INSTRUMENTS = "/work/instruments"
 """What `provide` shows: programs of the caller that observe the code; it can read them only."""
+DATA = "/work/data"
+"""What `show_data` shows: a folder of the caller's machine; programs can read it only."""
 PYRIGHT = ("/opt/agentsys/node", "/opt/agentsys/pyright/index.js")
 """Command prefix of the type checker inside every sandbox."""
 

@@ -28,8 +28,12 @@ _WRITE = (
 )
 _OPEN_UP = 'chmod -R u+rwX -- "$1"'
 _REMOVE = 'for p; do [ -L "$p" ] || [ ! -e "$p" ] || chmod -R u+rwX -- "$p" 2>/dev/null; rm -rf -- "$p" || exit 1; done'
-_LEFT = f'find -P "$@" -mindepth 1 -maxdepth 1 ! -path {VENV} ! -path {INSTRUMENTS}'
-_CLEAR = f"{_LEFT} ! -type l -exec chmod -R u+rwX -- {{}} + 2>/dev/null; {_LEFT} -exec rm -rf -- {{}} +"
+_LEFT = 'find -P "$@" -mindepth 1 -maxdepth 1'
+_LINK = (
+    'cd -- "$1" || exit 3; [ ! -L "$3" ] || rm -f -- "$3"; [ -e "$3" ] || exec ln -s -- "$2" "$3"; '
+    'for p in "$2"/* "$2"/.[!.]*; do [ -e "$p" ] || continue; '
+    'rm -rf -- "$3/${p##*/}"; ln -s -- "$p" "$3/" || exit 1; done'
+)
 _DIGESTS = 'cd -- "$1" && exec find -P . ! -type d -exec sha256sum -- {} +'
 _READ = f'p=$1; [ "$({_REAL})" = "$p" ] && [ -f "$p" ] || exit 3; exec head -c "$2" -- "$p"'
 _LIST = (
@@ -86,9 +90,21 @@ async def remove(helper: Helper, paths: Sequence[str], root: str = REPO) -> None
         raise SandboxError(f"files could not be removed below `{root}`: {_said(end)}")
 
 
-async def clear(helper: Helper) -> None:
-    """Remove everything that can be written but the environment and the instruments. Raises: SandboxError."""
-    end = await helper(["/bin/sh", "-c", _CLEAR, "sh", WORK, "/tmp", "/dev/shm"])
+async def link(helper: Helper, folder: str, root: str) -> None:
+    """Have a name below `root` lead to a folder; where there is a folder of this name, to each thing in it.
+
+    Raises: SandboxError.
+    """
+    end = await helper(["/bin/sh", "-c", _LINK, "sh", inside(root), folder, PurePosixPath(folder).name])
+    if end.exit_code != 0:
+        raise SandboxError(f"`{folder}` could not be shown below `{root}`: {_said(end)}")
+
+
+async def clear(helper: Helper, shown: Sequence[str] = (VENV, INSTRUMENTS)) -> None:
+    """Remove everything that can be written but the folders that are `shown`. Raises: SandboxError."""
+    left = _LEFT + "".join(f" ! -path {folder}" for folder in shown)
+    script = f"{left} ! -type l -exec chmod -R u+rwX -- {{}} + 2>/dev/null; {left} -exec rm -rf -- {{}} +"
+    end = await helper(["/bin/sh", "-c", script, "sh", WORK, "/tmp", "/dev/shm"])
     if end.exit_code != 0:
         raise SandboxError(f"what programs left could not be removed: {_said(end)}", "open a new sandbox")
 

@@ -12,12 +12,13 @@ from agentsys.core.settings import Settings
 from agentsys.report.data import collect
 from agentsys.report.markdown import markdown
 from agentsys.run.reproduce import Order, Reproduced, reproduce
-from agentsys.verify.datafiles import CHUNK, read_folder
+from agentsys.verify.datafiles import read_folder
 from live.sandboxes import Place
 from unit.verify.delivered import FILES, deliver
 
 pytestmark = pytest.mark.index
 
+LARGE = 33_000_000
 FETCH = """\
 import json
 import sys
@@ -61,12 +62,12 @@ async def test_the_full_profile_runs_on_the_users_data_and_its_numbers_enter_the
     data = tmp_path / "mine"
     data.mkdir()
     (data / "numbers.txt").write_text("1.0\n2.0\n3.0\n")
-    (data / "large.bin").write_bytes(b"\1" * (2 * CHUNK + 5))
+    (data / "large.bin").write_bytes(b"\1" * LARGE)
     before, shown = tree(run), list[bytes]()
     done = await carry_out(place, run, data, shown)
     assert done.record.passed, (done.record, (done.folder / "run.log").read_text())
     printed = b"".join(shown)
-    assert b"running full" in printed and f"('large.bin', {2 * CHUNK + 5})".encode() in printed
+    assert b"running full" in printed and f"('large.bin', {LARGE})".encode() in printed
     assert tree(run) == before and not (run.repo / "data").exists()
     assert json.loads((done.folder / "results.json").read_text())["large"] == 3.0
     packages = json.loads((done.folder / "packages.json").read_text())
@@ -86,5 +87,5 @@ async def test_what_wants_the_network_or_misses_data_fails_with_the_remedy(place
     assert not missing.record.passed and "misses a file of `data/`" in missing.record.reason
     fetching = deliver(tmp_path / "two", {**FILES, "tiny/run.py": FETCH})
     done = await carry_out(place, fetching, None, shown)
-    assert not done.record.passed and "wants the network" in done.record.reason and "--data DIR" in done.record.hint
+    assert not done.record.passed and "wants the network" in done.record.reason and "--data-dir DIR" in done.record.hint
     assert [row.profile for row in collect(fetching).measured] == ["smoke", "smoke"]

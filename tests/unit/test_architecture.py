@@ -39,6 +39,8 @@ FENCES = {
     "rocrate": ("agentsys.report.export",),
     "nbformat": ("agentsys.report.export",),
     "mcp": ("agentsys.cli.mcp",),
+    "pooch": ("agentsys.verify.data",),
+    "huggingface_hub": ("agentsys.verify.data",),
 }
 """Third-party package -> the only places that may import it."""
 
@@ -69,6 +71,7 @@ PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
     "numpy", "scipy", "pint", "starlette", "uvicorn", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
+    "pooch", "huggingface_hub",
 )  # fmt: skip
 
 

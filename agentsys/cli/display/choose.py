@@ -17,6 +17,10 @@ class Display(AbstractContextManager["Display", None], Protocol):
 
     def __call__(self, event: Event) -> None: ...
 
+    def paused(self) -> AbstractContextManager[object]:
+        """Hold back what is drawn, so that a person can be asked something."""
+        ...
+
     def stopping(self) -> bool:
         """Note that the run is being stopped; True where the display shows it. Called in a signal's handler."""
         ...

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TextIO
 
 from agentsys.core.events import Event, utc_now
@@ -41,6 +41,10 @@ class JsonDisplay(AbstractContextManager["JsonDisplay", None]):
 
     def __exit__(self, *_: object) -> None:
         return None
+
+    def paused(self) -> AbstractContextManager[object]:
+        """Nothing is drawn."""
+        return nullcontext()
 
     def stopping(self) -> bool:
         return False

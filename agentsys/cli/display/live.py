@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import Any, Literal, TextIO
 
 from rich.console import Console, RenderableType
@@ -70,6 +71,15 @@ class LiveDisplay(Progress):
                 self._take(task, event)
         if kind in LASTING or (self._verbose and kind == "agent.message"):
             self.console.print(Text(describe(event), overflow="fold"))
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Take the table away until the end of the block."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
     def stopping(self) -> bool:
         """Note it and do no more: locks may be held where the signal came. The next redraw shows it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Self, TextIO
 
 from agentsys.cli.display.heartbeat import QUIET_AFTER, Clock, Heartbeat, Ticker
@@ -39,6 +39,9 @@ class PlainDisplay(AbstractContextManager["PlainDisplay", None]):
 
     def __exit__(self, *_: object) -> None:
         self._ticker.stop()
+
+    def paused(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def stopping(self) -> bool:
         return False
@@ -88,6 +91,9 @@ class QuietDisplay(AbstractContextManager["QuietDisplay", None]):
 
     def __exit__(self, *_: object) -> None:
         return None
+
+    def paused(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def stopping(self) -> bool:
         return False

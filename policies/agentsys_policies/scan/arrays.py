@@ -17,8 +17,12 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
+from agentsys_policies.scan.parquet import parquet_rows
+
 _MAX_HEADER = 1 << 16
 _MAX_MEMBERS = 10_000
+_MAX_TABLE = 64 << 20
+"""Bytes of a table of contents."""
 _DESCR = re.compile(r"[<>|=]?([?biufcSUVmM])(\d*)(\[\w+\])?")
 _SAFE_BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2} | {
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8
@@ -52,25 +56,38 @@ def is_arrays(suffix: str, raw: bytes) -> bool:
     return suffix in _READERS and not why_not_plain(suffix, raw)
 
 
-def why_not_plain(suffix: str, raw: bytes) -> str:
+def why_not_plain(suffix: str, raw: bytes | BinaryIO) -> str:
     """Return why a file of arrays holds more than numbers; empty where it does not, or for other kinds of files."""
-    reader = _READERS.get(suffix)
     try:
-        if reader is not None:
-            reader(raw)
+        row_counts(suffix, raw)
     except NotPlain as error:
         return str(error)
-    except _DAMAGE:
-        return "damaged"
     return ""
 
 
-def _npy(raw: bytes) -> None:
-    _array(io.BytesIO(raw), len(raw))
+def row_counts(suffix: str, raw: bytes | BinaryIO) -> tuple[int, ...]:
+    """Return the first dimension of each array of npy and npz, the rows of Parquet; nothing for other kinds of files.
+
+    Only headers are read, whatever the size. Raises: NotPlain where the file holds more than numbers, or is damaged.
+    """
+    reader = _READERS.get(suffix)
+    if reader is None:
+        return ()
+    file = io.BytesIO(raw) if isinstance(raw, bytes) else raw
+    try:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        return reader(file, size)
+    except _DAMAGE as error:
+        raise NotPlain("damaged") from error
 
 
-def _array(file: BinaryIO, size: int) -> None:
-    """Read the header of one array and see that its numbers fill the rest of the file exactly."""
+def _npy(file: BinaryIO, size: int) -> tuple[int, ...]:
+    return _array(file, size)[:1]
+
+
+def _array(file: BinaryIO, size: int) -> tuple[int, ...]:
+    """Read the header of one array and see that its numbers fill the rest of the file exactly; return its shape."""
     start = file.read(8)
     if start[:6] != b"\x93NUMPY" or start[6] not in (1, 2, 3):
         raise NotPlain("not an array")
@@ -82,6 +99,7 @@ def _array(file: BinaryIO, size: int) -> None:
     shape = cast("tuple[int, ...]", header["shape"])
     if size != 8 + width + length + math.prod(shape) * _item_bytes(header["descr"]):
         raise NotPlain("more or less in it than its array")
+    return shape
 
 
 def _item_bytes(descr: object) -> int:
@@ -98,25 +116,27 @@ def _item_bytes(descr: object) -> int:
     return int(found[2] or 1) * (4 if found[1] == "U" else 1)
 
 
-def _npz(raw: bytes) -> None:
-    if not raw.startswith(b"PK\x03\x04"):
+def _npz(file: BinaryIO, _: int) -> tuple[int, ...]:
+    if file.read(4) != b"PK\x03\x04":
         raise NotPlain("something stands before its arrays")
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+    lengths: list[int] = []
+    with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if archive.comment or len(members) > _MAX_MEMBERS:
             raise NotPlain("more in it than arrays")
         for member in members:
             if not member.filename.endswith(".npy"):
                 raise NotPlain(f"`{member.filename[:60]}` in it is no array")
-            with archive.open(member) as file:
-                _array(cast("BinaryIO", file), member.file_size)
+            with archive.open(member) as inner:
+                lengths += _array(cast("BinaryIO", inner), member.file_size)[:1]
+    return tuple(lengths)
 
 
-def _safetensors(raw: bytes) -> None:
-    length = int.from_bytes(raw[:8], "little")
-    if length > len(raw) - 8:
+def _safetensors(file: BinaryIO, size: int) -> tuple[int, ...]:
+    length = int.from_bytes(file.read(8), "little")
+    if length > min(size - 8, _MAX_TABLE):
         raise NotPlain("damaged")
-    header = cast("dict[str, dict[str, object]]", json.loads(raw[8 : 8 + length]))
+    header = cast("dict[str, dict[str, object]]", json.loads(file.read(length)))
     end = 0
     for name, row in header.items():
         if name == "__metadata__":
@@ -125,17 +145,25 @@ def _safetensors(raw: bytes) -> None:
         if last - first != math.prod(cast("list[int]", row["shape"])) * _SAFE_BYTES[str(row["dtype"])]:
             raise NotPlain("damaged")
         end = max(end, last)
-    if 8 + length + end != len(raw):
+    if 8 + length + end != size:
         raise NotPlain("more or less in it than its tensors")
+    return ()
 
 
-def _parquet(raw: bytes) -> None:
-    footer = int.from_bytes(raw[-8:-4], "little")
-    if not (raw.startswith(b"PAR1") and raw.endswith(b"PAR1") and 0 < footer <= len(raw) - 12):
+def _parquet(file: BinaryIO, size: int) -> tuple[int, ...]:
+    head = file.read(4)
+    file.seek(max(0, size - 8))
+    footer, tail = int.from_bytes(file.read(4), "little"), file.read(4)
+    if not (head == tail == b"PAR1" and 0 < footer <= size - 12):
         raise NotPlain("not Parquet")
+    file.seek(size - 8 - footer)
+    try:
+        return (parquet_rows(file.read(min(footer, _MAX_TABLE))),)
+    except (ValueError, IndexError):  # no program, whatever else it is
+        return ()
 
 
-_READERS: dict[str, Callable[[bytes], None]] = {
+_READERS: dict[str, Callable[[BinaryIO, int], tuple[int, ...]]] = {
     ".npy": _npy,
     ".npz": _npz,
     ".safetensors": _safetensors,

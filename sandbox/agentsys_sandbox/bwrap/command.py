@@ -14,7 +14,7 @@ from agentsys_sandbox.bwrap.cgroup import OVERHEAD
 from agentsys_sandbox.bwrap.identity import PATH, Identity, tasks_of
 from agentsys_sandbox.errors import Unavailable
 from agentsys_sandbox.image.rootfs import UID
-from agentsys_sandbox.paths import INSTRUMENTS, VENV, WORK
+from agentsys_sandbox.paths import DATA, INSTRUMENTS, VENV, WORK
 from agentsys_sandbox.spec import Limits
 
 CPU_FACTS = "/sys/devices/system/cpu"
@@ -66,6 +66,8 @@ class Layout:
     """What the code can read only, and is not its own."""
     limits: Limits
     identity: Identity
+    data: Path | None = None
+    """Data that the code can read only."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ def _mounts(layout: Layout) -> list[str]:
     found += ["--ro-bind-try", CPU_FACTS, CPU_FACTS]
     found += ["--perms", "1777", "--size", str(limits.tmp), "--tmpfs", "/tmp"]
     found += ["--bind", str(layout.work), WORK, "--ro-bind", str(layout.venv), VENV]
+    found += ["--ro-bind", str(layout.data), DATA] if layout.data is not None else []
     return [*found, "--ro-bind", str(layout.instruments), INSTRUMENTS]
 
 

@@ -25,7 +25,7 @@ from agentsys_sandbox.cachedir import shared_dir
 from agentsys_sandbox.errors import SandboxGone, Unavailable
 from agentsys_sandbox.image.rootfs import ensure_rootfs
 from agentsys_sandbox.labels import Leftover, labels
-from agentsys_sandbox.paths import INSTRUMENTS, REPO, VENV, WORK
+from agentsys_sandbox.paths import DATA, INSTRUMENTS, REPO, VENV, WORK
 from agentsys_sandbox.seccomp import compile_filter
 from agentsys_sandbox.spec import Control, Description, SandboxSpec, Source
 
@@ -140,12 +140,18 @@ class BwrapSandbox(Backend):
     async def _show(self, environment: Path) -> None:
         self._layout = replace(self._opened(), venv=environment)
 
+    async def _show_data(self, folder: Path) -> None:
+        layout = self._opened()
+        place = layout.work / DATA.removeprefix(f"{WORK}/")
+        await self._threads.call(_make_owned, place, layout.identity)  # it is mounted on
+        self._layout = replace(layout, data=folder)
+
     async def _place(self, files: Mapping[str, bytes]) -> None:
         await self._threads.call(_write, self._opened().instruments, files)
 
     @asynccontextmanager
     async def _box_with(self, environment: Path) -> AsyncGenerator[Box]:
-        yield self._box(replace(self._opened(), venv=environment))
+        yield self._box(replace(self._opened(), venv=environment, data=None))
 
     def describe(self) -> Description:
         """What this is, with the controls seen when it was opened; always marked as weak."""

@@ -19,13 +19,13 @@ from agentsys_sandbox.docker.records import ContainerPlan, NameTaken
 from agentsys_sandbox.environment import IMAGE_PATH, base_environment
 from agentsys_sandbox.errors import SandboxGone, Unavailable
 from agentsys_sandbox.outcome import Observation, decide
-from agentsys_sandbox.paths import WORK
+from agentsys_sandbox.paths import DATA, WORK
 from agentsys_sandbox.spec import ExecResult, Outcome
 
 _HELPER_SECONDS = 60.0
 _PROBE_SECONDS = 15.0
 _END_SECONDS = 5.0
-_DU = ("/bin/sh", "-c", f"du -s -B1 {WORK}; du -s --inodes {WORK}")
+_DU = "du -s -B1 {0}; du -s --inodes {0}"
 _MOST_FILES = 2_000_000
 """Files and folders in the work folder: empty ones take no bytes, but the host's file system runs out of entries."""
 
@@ -55,6 +55,9 @@ class DockerBox:
         self._threads = threads
         self._plan = plan
         self._disk = disk
+        shown = DATA in (*plan.binds.values(), *plan.volumes)
+        measured = f"--exclude={DATA} {WORK}" if shown else WORK
+        self._du = ("/bin/sh", "-c", _DU.format(measured))
         self._id = ""
         self._counters = Counters()
         self.usable = False
@@ -225,7 +228,7 @@ class DockerBox:
     async def _over_disk(self) -> bool:
         """Ask for the size of the work folder; the limit is a soft one, since plain volumes have no quota."""
         try:
-            end = await self.helper(_DU, limit=_PROBE_SECONDS, beside=True)
+            end = await self.helper(self._du, limit=_PROBE_SECONDS, beside=True)
         except SandboxGone:
             return False
         found = [int(line.split(b"\t")[0]) for line in end.stdout.splitlines() if line.split(b"\t")[0].isdigit()]

@@ -85,6 +85,9 @@ class PooledSandbox(Sandbox):
     async def _show(self, environment: Path) -> None:
         await self._opened()._show(environment)
 
+    async def _show_data(self, folder: Path) -> None:
+        await self._opened()._show_data(folder)
+
     async def _place(self, files: Mapping[str, bytes]) -> None:
         await self._opened()._place(files)
 

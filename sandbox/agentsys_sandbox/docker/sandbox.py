@@ -33,7 +33,7 @@ from agentsys_sandbox.labels import CPUS, GPU, MEMORY, RUN, SANDBOX, Leftover, l
 from agentsys_sandbox.packages.environment import pack
 from agentsys_sandbox.packages.mounted import MountedCopy
 from agentsys_sandbox.packages.scratch import scratch
-from agentsys_sandbox.paths import INSTRUMENTS, REPO, VENV, WORK
+from agentsys_sandbox.paths import DATA, INSTRUMENTS, REPO, VENV, WORK
 from agentsys_sandbox.selfcheck import Checked, Expected, check
 from agentsys_sandbox.spec import Control, Description, SandboxSpec, Source
 
@@ -47,7 +47,7 @@ _HARD_NOFILE = 1024  # what an engine that may not raise limits itself has at le
 
 @dataclass(frozen=True)
 class _Mounts:
-    """Where a container has its environment from: a named volume, or a folder of this machine."""
+    """Where a container has its environment and data from: a named volume, or a folder of this machine."""
 
     volumes: Mapping[str, str] = field(default_factory=dict[str, str])
     binds: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -71,6 +71,7 @@ class DockerSandbox(Backend):
         self._mounted: MountedCopy | None = None
         """Folder of this machine that the containers have as environment; None where the engine sees none of ours."""
         self._environments = 0
+        self._data_mounts = _Mounts()
         self._labels = {
             **labels(spec.run, spec.limits.ttl),
             SANDBOX: self._name,
@@ -266,7 +267,7 @@ class DockerSandbox(Backend):
             host=host_config(spec.limits, self._engine.info, gpu=spec.gpu, seccomp=self._seccomp, runtime=spec.runtime),
             volumes={**self._volumes, **environment.volumes},
             # The code imports from the environment, and cannot change what later programs import.
-            read_only=frozenset({VENV, INSTRUMENTS}),
+            read_only=frozenset({VENV, INSTRUMENTS, DATA}),
             binds=environment.binds,
             ulimits=self._ulimits,
         )
@@ -311,7 +312,18 @@ class DockerSandbox(Backend):
         return name
 
     def _mounts(self) -> _Mounts:
-        return _Mounts() if self._mounted is None else _Mounts(binds={str(self._mounted.folder): VENV})
+        environment = {} if self._mounted is None else {str(self._mounted.folder): VENV}
+        return replace(self._data_mounts, binds={**self._data_mounts.binds, **environment})
+
+    async def _show_data(self, folder: Path) -> None:
+        self._check_open()
+        if self._mounted is not None:
+            self._data_mounts = _Mounts(binds={str(folder): DATA})
+        else:
+            self._data_mounts = _Mounts(volumes={DATA: await self._copied(folder, DATA)})
+        if self._box is not None:
+            await self._box.remove()
+            self._box = None
 
     async def _show(self, environment: Path) -> None:
         if self._mounted is not None:
@@ -340,13 +352,13 @@ class DockerSandbox(Backend):
             if volume:
                 await self._threads.call(self._engine.remove_volume, volume)
 
-    async def _copied(self, environment: Path) -> str:
+    async def _copied(self, folder: Path, inside: str = VENV) -> str:
         """A volume with a copy. The container that it is written through never runs."""
         volume = await self._new_volume()
-        with tempfile.TemporaryFile(dir=environment.parent) as packed:
-            await self._threads.call(pack, environment, packed)
+        with tempfile.TemporaryFile(dir=folder.parent) as packed:
+            await self._threads.call(pack, folder, packed)
             packed.seek(0)
-            await self._fill(_Mounts(volumes={VENV: volume}), VENV, packed)
+            await self._fill(_Mounts(volumes={inside: volume}), inside, packed)
         return volume
 
     async def _fill(self, environment: _Mounts, folder: str, packed: BinaryIO) -> None:

@@ -80,6 +80,7 @@ def install(end: str) -> dict[str, object]:
         subscribers: Sequence[Subscriber] = (),
         password: str = "",
         sure: bool = True,
+        ask: object = None,
     ) -> RunResult:
         called.update(paper=paper, settings=settings, request=request, sources=sources)
         if end.startswith("early:"):
@@ -90,7 +91,12 @@ def install(end: str) -> dict[str, object]:
         return await finish(run, record, subscribers, end)
 
     async def resume(
-        run: RunDir, settings: Settings, *, subscribers: Sequence[Subscriber] = (), password: str = ""
+        run: RunDir,
+        settings: Settings,
+        *,
+        subscribers: Sequence[Subscriber] = (),
+        password: str = "",
+        ask: object = None,
     ) -> RunResult:
         called.update(run=run, settings=settings)
         return await finish(run, run.read(), subscribers, end)

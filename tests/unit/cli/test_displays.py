@@ -357,3 +357,12 @@ def test_live_can_be_used_by_several_threads_at_once() -> None:
         for thread in threads:
             thread.join()
     assert failures == []
+
+
+def test_the_table_is_away_while_a_person_is_asked_and_comes_back() -> None:
+    display = LiveDisplay(io.StringIO())
+    with display:
+        with display.paused():
+            assert not display.live.is_started
+        assert display.live.is_started
+    assert not display.live.is_started

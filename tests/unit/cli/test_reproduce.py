@@ -65,7 +65,9 @@ def test_what_the_settings_ask_of_a_sandbox_holds_for_a_reproduction_too(cli: Cl
 
 def test_a_run_that_failed_ends_with_5_and_says_why(cli: Cli) -> None:
     code, out, _, _ = cli(ends(Outcome.NONZERO, 1, b"URLError: <urlopen error timed out>\n"))
-    assert code == 5 and out.startswith("full profile failed") and "wants the network" in out and "--data DIR" in out
+    assert (
+        code == 5 and out.startswith("full profile failed") and "wants the network" in out and "--data-dir DIR" in out
+    )
 
 
 def test_json_is_one_object_and_the_programs_output_is_not_in_it(cli: Cli) -> None:
@@ -83,7 +85,7 @@ def test_code_changed_after_the_audit_is_refused_by_the_policy(cli: Cli) -> None
 
 
 def test_wrong_data_is_a_usage_error_before_a_sandbox_is_opened(cli: Cli, tmp_path: Path) -> None:
-    error = cli(writes(FULL), "--data", str(tmp_path / "absent"))[3]
+    error = cli(writes(FULL), "--data-dir", str(tmp_path / "absent"))[3]
     assert isinstance(error, UsageError) and error.exit_code == 2 and cli.specs == []
 
 

@@ -125,7 +125,7 @@ def test_text_stays_text_and_none_clears(env: dict[str, str], tmp_path: Path) ->
 def test_kinds_of_fields_follow_from_their_types() -> None:
     assert {"model", "provider", "backend", "image", "review", "stop_after"} <= TEXTS
     assert not TEXTS & {"max_rounds", "budget", "docker_hosts", "model_params", "gpu", "time_limit"}
-    assert {"replay", "review", "advisories", "source", "nougat_model"} == PATHS
+    assert {"replay", "review", "advisories", "source", "nougat_model", "data_dir"} == PATHS
     assert PATHS | {"budget", "max_tokens", "time_limit"} == OPTIONAL
     assert {"model_params", "agent_models", "extra_headers", "extra_query"} == TABLES
 
@@ -178,6 +178,10 @@ BARRED = [
     "claim_jobs",
     "claims",
     "cpus",
+    "data",
+    "data_budget",
+    "data_dir",
+    "data_mirrors",
     "denied_packages",
     "derived_tests",
     "docker_hosts",

@@ -149,3 +149,19 @@ def test_a_loosened_policy_is_said_first(tmp_path: Path, capsys: pytest.CaptureF
     printed = capsys.readouterr()
     assert printed.err.startswith(said)
     assert json.loads(printed.out)[0]["loosened"]
+
+
+def test_data_comes_from_hosts_of_the_rules_by_https_and_from_no_other() -> None:
+    policy = Policy.load()
+    good = policy.check_data(
+        "zenodo 7", ["https://zenodo.org/api/records/7/files/x/content", "https://cdn.zenodo.org/x"]
+    )
+    assert good.allows and good.gate == "artifact" and good.scanners[0].examined == 2
+    for bad in (
+        "http://zenodo.org/x",
+        "https://zenodo.org.evil.test/x",
+        "https://me@zenodo.org/x",
+        "file:///etc/passwd",
+    ):
+        decision = policy.check_data("x", ["https://zenodo.org/x", bad])
+        assert not decision.allows and [row.rule for row in decision.findings] == ["command.host"]

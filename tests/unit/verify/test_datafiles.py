@@ -1,30 +1,20 @@
-"""The user's data on its way into the sandbox: whole, bounded, and nothing but regular files."""
+"""The user's data on its way to a run: whole, and nothing but regular files; and what the plan says of it."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from agentsys.core.errors import UsageError
+from agentsys.core.artifacts import DataSource
+from agentsys.core.errors import BlockedError, UsageError
 from agentsys.verify import datafiles
-from agentsys.verify.datafiles import place, read_folder
-from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, passed
-from agentsys_sandbox.spec import ExecResult, Outcome
-
-BASE = "/work/repo/data"
-
-
-def sandbox() -> FakeSandbox:
-    """Joins parts as the shell would."""
-
-    def answer(call: Call, files: Files) -> ExecResult:
-        if call.argv[0] == "sh":
-            part, target = call.argv[-2:]
-            files[target] = files.get(target, b"") + files[part]
-        return passed()
-
-    return FakeSandbox(Script(default=answer))
+from agentsys.verify.data.pins import DataLock, Pinned
+from agentsys.verify.data.store import Store, hash_of
+from agentsys.verify.datafiles import DataFault, DataFolder, check_data, check_pins, from_cache, read_folder
+from agentsys_sandbox.fake import FakeSandbox, Script, passed
+from unit.verify.tiny import PLAN
 
 
 @pytest.fixture
@@ -37,33 +27,50 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("chunk", [3, 4, 10, 100])
-async def test_every_file_arrives_whole_whatever_its_size(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "cache")
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_every_file_is_shown_whole_readable_by_all_and_the_hash_is_of_names_and_contents(
+    folder: Path, store: Store
 ) -> None:
-    monkeypatch.setattr(datafiles, "CHUNK", chunk)
-    async with sandbox() as box:
-        digest = await place(read_folder(folder), box)
-        arrived = {name: data for name, data in box.files.items() if name.startswith(BASE)}
-        assert arrived == {f"{BASE}/train/a.txt": b"one", f"{BASE}/b.bin": bytes(range(10)), f"{BASE}/empty": b""}
-        assert box.calls[-1].argv[:2] == ("find", "data"), "made read-only at the end"
-    monkeypatch.setattr(datafiles, "CHUNK", 1 << 20)
-    async with sandbox() as box:
-        assert await place(read_folder(folder), box) == digest
-        (folder / "b.bin").write_bytes(bytes(range(9, -1, -1)))
-        assert await place(read_folder(folder), box) != digest
+    (folder / "b.bin").chmod(0o600)
+    with read_folder(folder).folder(store) as (shown, first):
+        assert contents(shown) == contents(folder)
+        assert all(path.stat().st_mode & 0o444 == 0o444 for path in shown.rglob("*"))
+    assert not shown.exists() and (folder / "b.bin").stat().st_mode & 0o777 == 0o600
+    with read_folder(folder).folder(store) as (_, again):
+        assert again == first
+    (folder / "b.bin").write_bytes(bytes(range(9, -1, -1)))
+    with read_folder(folder).folder(store) as (_, other):
+        assert other != first
 
 
 def test_links_and_special_files_are_left_out_and_counted(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("s")
     (folder / "link").symlink_to(tmp_path / "secret")
     (folder / "linked").symlink_to(tmp_path)
+    os.mkfifo(folder / "pipe")
     found = read_folder(folder)
-    assert [name for name, _ in found.files] == ["b.bin", "empty", "train/a.txt"] and found.skipped == 2
-    assert "2 links" in found.words and found.size == 13
+    assert list(found.files) == ["b.bin", "empty", "train/a.txt"] and found.skipped == 3
+    assert "3 links" in found.words and found.size == 13
 
 
-def test_what_is_too_large_empty_or_no_folder_is_refused_before_anything_runs(
+def test_a_file_that_became_a_link_meanwhile_is_not_followed(folder: Path, tmp_path: Path, store: Store) -> None:
+    (tmp_path / "secret").write_text("s")
+    found = read_folder(folder)
+    (folder / "b.bin").unlink()
+    (folder / "b.bin").symlink_to(tmp_path / "secret")
+    with pytest.raises(UsageError, match="cannot be read"), found.folder(store):
+        raise AssertionError("it was shown")
+
+
+def test_what_is_too_much_empty_or_no_folder_is_refused_before_anything_runs(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match="is not a folder"):
@@ -71,31 +78,68 @@ def test_what_is_too_large_empty_or_no_folder_is_refused_before_anything_runs(
     (tmp_path / "nothing").mkdir()
     with pytest.raises(UsageError, match="holds no file"):
         read_folder(tmp_path / "nothing")
-    monkeypatch.setattr(datafiles, "MAX_BYTES", 12)
-    with pytest.raises(UsageError, match="more than"):
-        read_folder(folder)
     monkeypatch.setattr(datafiles, "MAX_FILES", 2)
     with pytest.raises(UsageError, match="more than 2 files"):
         read_folder(folder)
 
 
-def test_a_name_that_cannot_stand_in_the_sandbox_is_refused(folder: Path) -> None:
-    (folder / "a\nb").write_text("x")
+def test_a_file_of_the_cache_that_is_not_what_was_pinned_is_not_shown(folder: Path, store: Store) -> None:
+    path = store.path(digest := store.put(folder / "b.bin"))
+    pins = {"set": Pinned(kind="url", identifier="", files={"b.bin": digest})}
+    with from_cache(pins, store).folder(store) as (shown, _):
+        assert contents(shown) == {"set/b.bin": bytes(range(10))}
+    path.chmod(0o644)
+    path.write_bytes(b"other")
+    with pytest.raises(BlockedError, match="not what was pinned"), from_cache(pins, store).folder(store):
+        raise AssertionError("it was shown")
+
+
+def test_names_that_do_not_fit_into_the_sandbox_are_said(folder: Path) -> None:
+    (folder / "a:b").write_text("x")
     with pytest.raises(UsageError, match="cannot be put into the sandbox"):
         read_folder(folder)
 
 
-async def test_a_file_that_grows_or_shrinks_meanwhile_is_refused(folder: Path) -> None:
+def test_a_folder_with_other_files_than_are_pinned_is_refused(folder: Path) -> None:
     found = read_folder(folder)
-    for text in (b"four", b"1"):
-        (folder / "train/a.txt").write_bytes(text)
-        async with sandbox() as box:
-            with pytest.raises(UsageError, match="was changed while it was read"):
-                await place(found, box)
+    right = Pinned(kind="folder", identifier="", files={"a.txt": hash_of(folder / "train/a.txt")})
+    check_pins(found, DataLock(sources={"train": right}))
+    wrong = right.model_copy(update={"files": {"a.txt": "0" * 64}})
+    with pytest.raises(BlockedError, match=r"not the file that `data\.lock\.json` pins"):
+        check_pins(found, DataLock(sources={"train": wrong}))
 
 
-async def test_a_full_disk_in_the_sandbox_is_no_success(folder: Path) -> None:
-    failed = ExecResult(Outcome.NONZERO, 1, b"", b"chmod: no space", 0.1)
-    async with FakeSandbox(Script(default=failed)) as box:
-        with pytest.raises(UsageError, match="could not be put into the sandbox: chmod: no space"):
-            await place(read_folder(folder), box)
+def source(count: int, kind: str = "folder", files: tuple[str, ...] = ()) -> DataSource:
+    split = {"name": "all", "files": files, "count": count}
+    return DataSource.model_validate(
+        {"name": "train", "kind": kind, "identifier": "pkg", "files": files, "splits": [split]}
+    )
+
+
+async def test_data_that_is_not_what_the_plan_says_stops_before_anything_is_trained(folder: Path) -> None:
+    shown: DataFolder = read_folder(folder)
+    async with FakeSandbox() as box:
+        await check_data(PLAN.model_copy(update={"data": (source(1),)}), shown.files, box)
+        with pytest.raises(DataFault, match="holds 1 rows, and the plan says 5") as caught:
+            await check_data(PLAN.model_copy(update={"data": (source(5),)}), shown.files, box)
+    assert [row.kind for row in caught.value.found] == ["data"]
+
+
+@pytest.mark.parametrize(("count", "good"), [(2, True), (3, True), (4, False)])
+async def test_what_a_package_ships_is_counted_where_it_is_installed(count: int, good: bool) -> None:
+    where = "/work/venv/lib/python3.11/site-packages"
+    async with FakeSandbox(Script(default=passed(f"{where}\n".encode()))) as box:
+        box.files[f"{where}/pkg/x.csv"] = b"x\n1\n2\n"
+        plan = PLAN.model_copy(update={"data": (source(count, "package", ("pkg/x.csv",)),)})
+        if good:
+            await check_data(plan, {}, box)
+        else:
+            with pytest.raises(DataFault, match="3 or 2 rows"):
+                await check_data(plan, {}, box)
+
+
+async def test_a_file_that_a_package_does_not_ship_is_absent() -> None:
+    async with FakeSandbox(Script(default=passed(b"/work/venv/lib/python3.11/site-packages\n"))) as box:
+        plan = PLAN.model_copy(update={"data": (source(1, "package", ("pkg/x.csv",)),)})
+        with pytest.raises(DataFault, match="is absent"):
+            await check_data(plan, {}, box)
