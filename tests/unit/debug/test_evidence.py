@@ -202,8 +202,6 @@ def test_what_the_last_repair_changed_comes_first_where_it_brought_faults(tmp_pa
 
 
 def test_imports_stay_where_they_may_be_at_fault_and_go_where_a_value_is_wrong() -> None:
-    text = (
-        '"""What it is for, briefly."""\n\nfrom collections.abc import Mapping\n\n\ndef f() -> None:\n    pass\n'
-    )
+    text = '"""What it is for, briefly."""\n\nfrom collections.abc import Mapping\n\n\ndef f() -> None:\n    pass\n'
     assert pack({"a.py": text}, ["a.py:f"], 4000, ["a.py"])["a.py"] == text
     assert "import" not in pack({"a.py": text}, ["a.py:f"], 4000)["a.py"]
