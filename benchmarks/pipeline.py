@@ -42,6 +42,9 @@ TOKEN_SECONDS = 0.010
 TASKS = (
     (re.compile(r"step 1 of 3 — the requirements"), "planner", "requirements"),
     (re.compile(r"step 1 of 3 — experiments"), "planner", "evaluation"),
+    (re.compile(r"# Your task: planner — settle what is open"), "planner", "settle"),
+    (re.compile(r"# Your task: planner — settings that"), "planner", "settings"),
+    (re.compile(r"# Your task: reviewer — does the plan hold"), "reviewer", "contribution"),
     (re.compile(r"planner, step 2"), "planner", "design"),
     (re.compile(r"planner, step 3"), "planner", "config"),
     (re.compile(r"# Your task: analyzer — what `([^`]+)`"), "analyzer", ""),
@@ -143,7 +146,7 @@ def run_agentsys(url: str, paper: Path, concurrency: int) -> tuple[float, float]
             "--stop-after",
             "code",
         ]
-        argv += ["--display", "quiet", "--set", f"concurrency={concurrency}", "--runs-dir", runs]
+        argv += ["--display", "quiet", "--set", f"concurrency={concurrency}", "--set", "claims=off", "--runs-dir", runs]
         started = time.monotonic()
         done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - started
@@ -190,14 +193,13 @@ def main() -> int:
     """Measure and print; the bars are printed beside the values."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=0.1, help="factor on the latencies; 1 takes about ten minutes")
-    parser.add_argument("--recording", type=Path, default=EXAMPLE / "recording")
+    parser.add_argument("--recording", type=Path, default=EXAMPLE / "recording-with-claims")
     parser.add_argument("--paper", type=Path, default=EXAMPLE / "paper.pdf")
     parser.add_argument("--concurrency", type=int, default=16)
     options = parser.parse_args()
     store = Store(options.recording)
-    files = [
-        item.item for item in store.all() if item.role == "coder" and not item.item.startswith(("round-", "plan-"))
-    ]
+    answered = [item.item for item in store.all() if item.role == "coder"]
+    files = [name for name in answered if not name.startswith(("round-", "plan-", "claims/"))]
     markdown = to_markdown(read_paper(options.paper))
 
     at_once, _, url = serve(store, 0.0)

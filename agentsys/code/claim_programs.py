@@ -197,6 +197,7 @@ def _call(context: Context, draft: Draft) -> dict[str, object]:
         "claim": contract.claim,
         "text": context.quote(contract.text),
         "domain": context.quote(contract.domain),
+        "agreed": context.quote("\n".join(f"- {row}" for row in (*contract.silent, *contract.choices))),
         "commands": [" ".join(first[case].argv("FILE.csv", draft.path)) for case in sorted(first, reverse=True)],
         "control": context.quote(control.what) if control is not None and not draft.checks else "",
         "degenerate": context.quote(degenerate.what) if degenerate is not None and not draft.checks else "",
@@ -213,6 +214,9 @@ def _wanted(contract: Contract) -> list[str]:
         rows += [f"{name}: {words}" for words in looked_at(rule)]
     if contract.degenerate is not None:
         rows += [f"degenerate: {words}" for words in looked_at(contract.degenerate.rule)]
+    searches = [one for rule in (contract.accept, contract.falsify) if rule is not None for one in parts(rule)]
+    if contract.horizon is not None and any(isinstance(one, NoCounterexample | Witness) for one in searches):
+        rows.append(f"of a search: in each call every instance up to the `{contract.horizon.axis}` that is given")
     rows += [
         f"main: quantity `{row.quantity}` of method `{row.method}` in unit `{row.unit}`" for row in contract.baselines
     ]

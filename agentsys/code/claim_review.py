@@ -19,7 +19,7 @@ from agentsys.core.tree import is_test_path, read_tree
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
-from agentsys.paper.query import letters, stands_in
+from agentsys.paper.query import SHORTEST_QUOTE, letters, stands_in
 from agentsys.paper.render import to_markdown
 from agentsys.plan.answers import Answer
 from agentsys.plan.claims.contract import Contract
@@ -31,7 +31,7 @@ GROUP = 4
 """Claims of one question: paper and code are told once for all of them."""
 _WORDLESS = ("seed", "computed")
 """Items that are met by a line of code alone."""
-_REPORTED = 12
+_REPORTED = 60
 """Faults of an answer that are told."""
 
 
@@ -146,7 +146,7 @@ class _Group:
         rows = [
             {
                 "id": draft.contract.claim,
-                "contract": context.quote("\n".join(_told(draft.contract))),
+                "contract": context.quote("\n".join((*_told(draft.contract), *_run_with(draft)))),
                 "path": draft.path,
                 "text": context.quote(self._texts[draft.contract.claim]),
                 "items_": {name: context.quote(words) for name, words in items_of(draft.contract).items()},
@@ -209,7 +209,13 @@ class _Group:
         if line is None:
             return item, f"`line` of the item `{row.item}` stands nowhere in `{path}`: copy it from what is shown"
         if not told and row.item not in _WORDLESS:
-            return item, f"`words` of the item `{row.item}` stand in neither paper nor contract: copy them"
+            few = (
+                f"; fewer than {SHORTEST_QUOTE} letters are never found"
+                if len(letters(row.words)) < SHORTEST_QUOTE
+                else ""
+            )
+            why = f"stand in neither paper nor contract (“{row.words[:80]}”{few}): copy one place letter by letter"
+            return item, f"`words` of the item `{row.item}` {why}"
         return item, ""
 
 
@@ -246,12 +252,23 @@ def _told(contract: Contract) -> list[str]:
     lines = [f"claim ({contract.kind}): {contract.text}"]
     lines += [f"domain: {contract.domain}"] if contract.domain else []
     lines += [f"grid: {key} = {', '.join(values)}" for key, values in contract.grid.items()]
+    lines += [f"agreed where the paper leaves it open: {row}" for row in (*contract.silent, *contract.choices)]
     lines += [f"data set: {row.name}" for row in contract.datasets]
     lines += [f"counting unit: {key} = {value}" for key, value in contract.count_units.items()]
     lines += [f"baseline: {row.method}" for row in contract.baselines]
     lines += [f"control: {contract.control.what}"] if contract.control is not None else []
     lines += [f"degenerate: {contract.degenerate.what}"] if contract.degenerate is not None else []
     return [re.sub(r"\s+", " ", line) for line in lines]
+
+
+def _run_with(draft: Draft) -> list[str]:
+    """Say which settings a program is called with, so that nobody has to guess whether they are the paper's."""
+    found: dict[str, list[str]] = {}
+    for cell in (cell for level in draft.climb.levels for cell in level):
+        for key, value in cell.setting:
+            if value not in (values := found.setdefault(key, [])):
+                values.append(value)
+    return [f"run with: {key} = {', '.join(values)}" for key, values in found.items()]
 
 
 def _sources(repo: Path) -> dict[str, str]:

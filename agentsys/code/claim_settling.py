@@ -15,12 +15,14 @@ from agentsys.core.files import write_atomic, write_json
 from agentsys.core.gitrepo import GitRepo
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.claim import Claims
+from agentsys.plan.claims.conflicts import against
 from agentsys.plan.claims.freezing import FOLDER
 from agentsys.plan.workspace import Workspace, experiment_inputs
 from agentsys.verify.claims.celllog import FILE, CellLog
 from agentsys.verify.claims.checking import Agreement, compared, small_cells
+from agentsys.verify.claims.gathering import judged_rows, rows_so_far
 from agentsys.verify.claims.record import Findings, write_record
-from agentsys.verify.claims.running import Trial, judged_rows, rows_so_far
+from agentsys.verify.claims.running import Trial
 
 ENTRIES = "entries.json"
 """Which claims have a program, and why the others have none or got no further."""
@@ -87,6 +89,7 @@ def _findings(folder: Path, agreed: Mapping[str, Agreement], reviews: Mapping[st
     return {
         claim.id: Findings(
             contradicted=bool(claim.contradictions),
+            against=against(claim, claims),
             checker=agreed[claim.id].state if claim.id in agreed else "absent",
             reviewer=reviews[claim.id].state if claim.id in reviews else "absent",
         )

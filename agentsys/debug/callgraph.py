@@ -30,13 +30,13 @@ class CallGraph:
 
     def reach(self, seeds: Iterable[str], depth: int) -> list[str]:
         """Return the seeds and what they use, nearest first."""
-        found = list(dict.fromkeys(key for key in seeds if key in self.nodes))
-        ring = found
-        for _ in range(depth):
-            ring = [name for key in ring for name in self.uses.get(key, ()) if name not in found]
-            ring = list(dict.fromkeys(ring))
-            found += ring
-        return found
+        ring = dict.fromkeys(key for key in seeds if key in self.nodes)
+        found = dict(ring)
+        while ring and depth:
+            ring = dict.fromkeys(name for key in ring for name in self.uses.get(key, ()) if name not in found)
+            found |= ring
+            depth -= 1
+        return list(found)
 
     def at(self, path: str, line: int | None) -> str:
         """Return the innermost function or class of a file around a line, or nothing."""

@@ -24,7 +24,7 @@ from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
 from agentsys.plan.answers import Answer
-from agentsys.plan.context import Agent
+from agentsys.plan.context import Agent, Context
 from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.prompt_text import MAX_DIAGNOSTICS, checks_text, diagnostics_text
 from agentsys.plan.removals import replacements
@@ -144,7 +144,8 @@ class Debugger(Agent):
         before = context.rounds.attempts(current.verdict.diagnostics, besides=last.number)
         folder = _executed(context.ws.run.round(current.number), context.rounds.evidence(current.verdict.tree, TESTS))
         budget = WIDE if _is_wide(before) else BUDGET
-        evidence = gather(read_tree(context.ws.run.repo), folder, plan, current.verdict.diagnostics, budget)
+        tree, rows = read_tree(context.ws.run.repo), current.verdict.diagnostics
+        evidence = gather(tree, folder, plan, rows, budget, _before(context, current))
         prompt = self._prompt(plan, last, current, evidence, before)
         item = f"round-{last.number:02d}"
         for number in range(1, LOOKS + 2):
@@ -227,6 +228,15 @@ TESTS = "tests.json"
 def _executed(own: Path, evidence: Path | None) -> Path:
     """Return the folder of the round that executed a tree; one that a review opened executed nothing."""
     return own if evidence is None or (own / TESTS).is_file() else evidence.parent
+
+
+def _before(context: Context, current: Round) -> dict[str, bytes] | None:
+    """Return the repository before the repair that brought new faults; None where there is none such."""
+    past = next((row for row in context.rounds.all() if row.number == current.number - 1), None)
+    commit = context.rounds.commit_of(current.number - 1)
+    known = {row.fingerprint for row in past.verdict.diagnostics} if past is not None else set[str]()
+    brought = any(row.fingerprint not in known for row in current.verdict.diagnostics)
+    return context.git.files(commit) if past is not None and commit and brought else None
 
 
 def _is_wide(before: Sequence[Diagnosis]) -> bool:

@@ -1,24 +1,24 @@
 """What a debugger is shown of a repository follows what was seen: frames, executed functions, callers, configuration.
 
-The order is that in which a fault is looked for: where it was noticed; what the failing tests executed and the passing
-ones did not (Ochiai's measure of spectrum-based fault localisation); what the failed run executed, nearest to the code
-that measures; who calls that; what no run reached but the text uses.
+The order is that in which a fault is looked for: what the last repair changed, where it brought faults; where they were
+noticed; what the failed assertions and signs of health depend on and the others do not; what the failed run executed,
+nearest to the code that measures; who calls that; what no run reached but the text uses.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
 from agentsys.debug.callgraph import CallGraph, call_graph
 from agentsys.debug.excerpts import pack
+from agentsys.debug.slices import mentions
+from agentsys.debug.suspects import behind_rows, behind_tests
 from agentsys.plan.generated import generated_files
 from agentsys.verify.watching import FILE as WATCH
 from agentsys.verify.watching import Watched, read_watched, timing_text
@@ -62,7 +62,12 @@ class Evidence:
 
 
 def gather(
-    repo: Mapping[str, bytes], folder: Path, plan: Plan, diagnostics: Sequence[Diagnostic], budget: int
+    repo: Mapping[str, bytes],
+    folder: Path,
+    plan: Plan,
+    diagnostics: Sequence[Diagnostic],
+    budget: int,
+    before: Mapping[str, bytes] | None = None,
 ) -> Evidence:
     """Return what the debugger is shown.
 
@@ -70,12 +75,31 @@ def gather(
         repo: the repository, POSIX path to content.
         folder: of the round that executed it.
         budget: characters of source, about.
+        before: the repository before the repair that brought these diagnostics.
     """
     texts = {path: data.decode("utf-8", "replace") for path, data in repo.items()}
-    graph = call_graph({path: text for path, text in texts.items() if path.endswith(".py")})
+    graph = _graph(texts)
     watched = _watched(folder)
     order = _order(texts, folder, plan, diagnostics[:LEADING], graph, watched)
-    return Evidence(pack(texts, order, budget), _raw(folder, diagnostics, watched), _logs(folder))
+    if before is not None:
+        order = _changed_first(
+            order, graph, _graph({path: data.decode("utf-8", "replace") for path, data in before.items()})
+        )
+    heads = {path for row in diagnostics if not _measured(row) for path in (row.path, *map(_file_of, row.frames))}
+    return Evidence(pack(texts, order, budget, heads), _raw(folder, diagnostics, watched), _logs(folder))
+
+
+def _graph(texts: Mapping[str, str]) -> CallGraph:
+    return call_graph({path: text for path, text in texts.items() if path.endswith(".py")})
+
+
+def _changed_first(order: Sequence[str], graph: CallGraph, before: CallGraph) -> list[str]:
+    """Return the order with what a repair changed in front, the innermost definitions only."""
+    old = {key: ast.dump(item.node) for key, item in before.nodes.items()}
+    changed = [key for key, item in graph.nodes.items() if old.get(key) != ast.dump(item.node)]
+    inner = [key for key in changed if not any(other.startswith(f"{key}.") for other in changed)]
+    place = {key: number for number, key in enumerate(order)}
+    return list(dict.fromkeys([*sorted(inner, key=lambda key: place.get(key, len(order))), *order]))
 
 
 def _order(
@@ -91,7 +115,9 @@ def _order(
     changed = [path for path, text in generated_files(plan).items() if path in texts and texts[path] != text]
     ran = any(row.check in RUN for row in diagnostics)
     configs = [path for path in changed if path.endswith(".yaml")] if ran or _failing(diagnostics) else []
-    suspects = _suspects(folder, diagnostics)
+    suspects = behind_tests(folder, diagnostics, graph)
+    if watched is not None and any(row.kind in ("health", "result") for row in diagnostics):
+        suspects += behind_rows(folder, plan, watched, graph)
     behind = _behind(diagnostics, texts, graph, watched) if ran or watched else []
     seeds = [key for key in (*places, *suspects[:_SLOW], *behind) if key in graph.nodes]
     callers = [name for key in places for name in graph.callers(key) if not is_test_path(name.partition(":")[0])]
@@ -104,7 +130,13 @@ def _order(
 
 
 def _places(row: Diagnostic, texts: Mapping[str, str], graph: CallGraph) -> Iterable[str]:
-    """Yield where a fault was noticed, the deepest frame first."""
+    """Yield where a fault was noticed, the deepest frame first; of a sign of health what writes its row."""
+    quantity = row.symbol.partition(": ")[2] if row.kind == "health" else ""
+    own = [key for key, item in graph.nodes.items() if key.startswith(f"{row.path}:") and item.kind == "function"]
+    writing = [key for key in own if mentions(graph.nodes[key].node, quantity)] if quantity else []
+    if writing:
+        yield from writing
+        return
     spots = [(row.path, row.line)]
     for frame in reversed(row.frames):
         path, _, rest = frame.partition(":")
@@ -120,28 +152,21 @@ def _files(row: Diagnostic, texts: Mapping[str, str]) -> Iterable[str]:
     """Yield what is no code and concerns a fault."""
     if row.kind in ("missing_dependency", "bad_pin", "install") and "requirements.txt" in texts:
         yield "requirements.txt"
-    if row.check in ("smoke", "results") and "reproduce.sh" in texts:
+    if row.check in ("smoke", "results") and row.kind != "health" and "reproduce.sh" in texts:
         yield "reproduce.sh"
+
+
+def _file_of(frame: str) -> str:
+    return frame.partition(":")[0]
+
+
+def _measured(row: Diagnostic) -> bool:
+    """True where code ran to its end and what it computed is wrong: no matter of what a file imports."""
+    return row.kind == "health" or row.message.startswith("AssertionError")
 
 
 def _failing(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(row.kind == "test" for row in diagnostics)
-
-
-def _suspects(folder: Path, diagnostics: Sequence[Diagnostic]) -> list[str]:
-    """Return the functions that failing tests executed, those first that passing tests did not."""
-    data = _json(folder / "tests.json")
-    outcomes = cast("dict[str, str]", data.get("outcomes", {}))
-    functions = cast("dict[str, list[str]]", data.get("functions", {}))
-    named = {row.symbol for row in diagnostics if row.kind == "test"}
-    failing = [test for test, end in outcomes.items() if end == "failed"] if _failing(diagnostics) else []
-    leading = [test for test in failing if test.rpartition("::")[2].partition("[")[0] in named] or failing
-    seen: dict[str, tuple[float, int]] = {}
-    for name in dict.fromkeys(name for test in leading for name in functions.get(test, ())):
-        bad = sum(name in functions.get(test, ()) for test in failing)
-        all_ = sum(name in names for names in functions.values())
-        seen[name] = (bad / math.sqrt(len(failing) * all_), all_)
-    return sorted(seen, key=lambda name: (-seen[name][0], seen[name][1], name))
 
 
 def _behind(
@@ -200,7 +225,3 @@ def log_text(folder: Path, name: str) -> str:
     """Return a round's log, or an empty text where it has none of that name."""
     file = folder / name
     return file.read_text(encoding="utf-8", errors="replace") if name in _LOGS and file.is_file() else ""
-
-
-def _json(file: Path) -> dict[str, object]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

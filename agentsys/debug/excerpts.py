@@ -4,55 +4,67 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Mapping, Sequence
+from itertools import takewhile
 
 from agentsys.plan.symbols import FunctionNode, parse
 
-SMALL = 800
-"""Characters up to which a file is shown whole."""
-_SHORT = 4
-"""Lines up to which a definition is not worth leaving out."""
+_SHORT = 60
+"""Characters up to which a part is not worth leaving out: the line that says so is as long."""
 
 
-def pack(sources: Mapping[str, str], order: Sequence[str], budget: int) -> dict[str, str]:
+def pack(sources: Mapping[str, str], order: Sequence[str], budget: int, heads: Collection[str] = ()) -> dict[str, str]:
     """Return texts by path, in the order in which they matter, within about `budget` characters.
 
     Args:
         order: `path:name` or `path`, the most telling first; what no longer fits is left out, smaller things after it
             may still fit.
+        heads: files whose imports are shown too.
     """
+
+    def text(path: str, names: Collection[str]) -> str:
+        return sources[path] if "" in names else excerpt(sources[path], names, head=path in heads)
+
     kept: dict[str, list[str]] = {}
     spent = 0
     for key in order:
         path, _, name = key.partition(":")
         if path not in sources:
             continue
-        before = len(_text(sources[path], kept[path])) if path in kept else 0
+        before = len(text(path, kept[path])) if path in kept else 0
         wanted = [*kept.get(path, ()), name]
-        more = len(_text(sources[path], wanted)) - before
+        more = len(text(path, wanted)) - before
         if kept and spent + more > budget:
             continue
         kept[path] = wanted
         spent += more
-    return {path: _text(sources[path], names) for path, names in kept.items()}
+    return {path: text(path, names) for path, names in kept.items()}
 
 
-def _text(source: str, names: Collection[str]) -> str:
-    return source if "" in names or len(source) <= SMALL else excerpt(source, names)
-
-
-def excerpt(source: str, names: Collection[str]) -> str:
+def excerpt(source: str, names: Collection[str], *, head: bool = True) -> str:
     """Return a Python file with only these definitions in full (`function`, `Class`, `Class.method`).
 
-    Imports, constants, class fields and signatures stay; a line says how much of a body was left out. What is no
-    Python comes back whole.
+    Constants and signatures stay, and the fields of a class of which a method is wanted; a line says how much was left
+    out. What is no Python comes back whole.
+
+    Args:
+        head: the module's docstring and imports stay as well.
     """
     tree = parse(source)
     if tree is None:
         return source
     lines = source.splitlines()
-    for start, end, indent in reversed(_left_out(tree.body, "", names)):
+    left_out = [*_head(tree.body if not head else ()), *_left_out(tree.body, "", names)]
+    for start, end, indent in reversed(left_out):
+        if sum(map(len, lines[start - 1 : end])) <= _SHORT:
+            continue
         lines[start - 1 : end] = [f"{' ' * indent}# ... {end - start + 1} lines are left out here ..."]
     return "\n".join(lines) + "\n"
+
+
+def _head(body: Sequence[ast.stmt]) -> list[tuple[int, int, int]]:
+    """Return the lines of the docstring and the imports that a module begins with."""
+    rows = list(takewhile(lambda node: isinstance(node, ast.Expr | ast.Import | ast.ImportFrom), body))
+    return [(1, rows[-1].end_lineno or 1, 0)] if rows else []
 
 
 def _left_out(body: Sequence[ast.stmt], prefix: str, names: Collection[str]) -> list[tuple[int, int, int]]:
@@ -62,10 +74,13 @@ def _left_out(body: Sequence[ast.stmt], prefix: str, names: Collection[str]) -> 
             name = f"{prefix}{node.name}"
             inner = [item for item in names if item.startswith(f"{name}.")]
             first, last = node.body[0].lineno, node.end_lineno or node.lineno
-            if name not in names and not inner and last - first >= _SHORT and first > node.lineno:
+            if name not in names and not inner and first > node.lineno:
                 found.append((first, last, node.body[0].col_offset))
-        elif isinstance(node, ast.ClassDef) and f"{prefix}{node.name}" not in names:
-            found += _left_out(node.body, f"{prefix}{node.name}.", names)
+        elif isinstance(node, ast.ClassDef) and (name := f"{prefix}{node.name}") not in names:
+            if any(item.startswith(f"{name}.") for item in names):
+                found += _left_out(node.body, f"{name}.", names)
+            elif (first := node.body[0].lineno) > node.lineno:
+                found.append((first, node.end_lineno or first, node.body[0].col_offset))
         elif isinstance(node, ast.If | ast.Try):
             found += _left_out(node.body, prefix, names)
             found += _left_out(node.orelse, prefix, names)

@@ -31,10 +31,20 @@ _EXCERPT = 2000
 
 _REPEATED = 12_000
 """Characters of a whole answer that go back with what is wrong with it: its head and its end."""
+_OLDER = 400
+"""The same of the answer before it, which is only to be known again: what was wrong with it is told."""
 
 
 class AnswerError(ValueError):
-    """An answer that cannot be used; the text is the feedback that the model gets, in plain words."""
+    """An answer that cannot be used; the text is the feedback that the model gets, in plain words.
+
+    Args:
+        rest: what need not be answered again, as a sentence without full stop; without, everything is.
+    """
+
+    def __init__(self, fault: str, rest: str = "") -> None:
+        super().__init__(fault)
+        self.rest = rest
 
 
 class Model:
@@ -82,12 +92,12 @@ class Model:
                 recording = await self._call(key, prompt, hashes, feedback)
                 self._check_whole(recording, prompt, feedback)
             said = read(recording.text or recording.thinking)
-            fault = _fault(recording, said)
+            fault, rest = _fault(recording, said), ""
             if not fault:
                 try:
                     return self._used(key, recording, parse(said.answer))
                 except AnswerError as error:
-                    fault = str(error)
+                    fault, rest = str(error), error.rest
             if asked and attempt % TRIES == 0:
                 raise NoUsableAnswer(
                     f"`{role}` got no usable answer for `{item}` in {TRIES} tries; the last fault: {fault}",
@@ -95,7 +105,7 @@ class Model:
                     f"asked for is too small for this: take another with `--model`, or {self._limits.again}",
                 )
             tell_retry(self._events, key, fault, 0.0)
-            feedback = (*feedback[2 - TRIES :], (_excerpt(recording, said), _demand(fault)))
+            feedback = (*_shorter(feedback[2 - TRIES :]), (_excerpt(recording, said), _demand(fault, rest)))
         raise AssertionError("unreachable")
 
     @property
@@ -186,6 +196,10 @@ def _fault(recording: Recording, said: Said) -> str:
     return ""
 
 
+def _shorter(feedback: Feedback) -> Feedback:
+    return tuple((cut(text, _OLDER), told) for text, told in feedback)
+
+
 def _excerpt(recording: Recording, said: Said) -> str:
     text = said.answer
     if recording.finish == "stop" or len(text) <= _EXCERPT:
@@ -193,5 +207,6 @@ def _excerpt(recording: Recording, said: Said) -> str:
     return f"{text[:_EXCERPT]}\n[{len(text) - _EXCERPT} characters left out]"
 
 
-def _demand(fault: str) -> str:
-    return f"This answer cannot be used: {fault}. Answer the whole question again, complete, in the form asked for."
+def _demand(fault: str, rest: str) -> str:
+    again = f"{rest}, and answer for the others," if rest else "Answer the whole question again, complete,"
+    return f"This answer cannot be used: {fault}. {again} in the form asked for."

@@ -10,6 +10,10 @@ from agentsys.paper.plausible import unlike_a_paper
 
 SHORTEST_QUOTE = 12
 """Letters and digits below which a quote could be found anywhere."""
+_LAYOUT = re.compile(
+    r"\\(?:left|right|[bB]igg?[lr]?|[dt]?frac|math[a-z]+|text[a-z]*|operatorname|displaystyle|limits|q?quad)(?![A-Za-z])"
+)
+"""Commands of LaTeX that say how a formula looks."""
 
 
 def find_section(paper: Paper, ref: str) -> Section | None:
@@ -55,19 +59,23 @@ def words_of(paper: Paper) -> str:
 
 def letters(text: str) -> str:
     """Return the letters and digits of a text, in lower case: what a quotation has in common with its source."""
-    return "".join(re.findall(r"[^\W_]+", text.casefold()))
+    return "".join(re.findall(r"[^\W_]+", _LAYOUT.sub(" ", text).casefold()))
 
 
 def stands_in(quote: str, source: str, shortest: int = SHORTEST_QUOTE) -> bool:
     """Return whether a quote's longer parts between dots and formulas stand in a source; layout does not count.
 
+    A quote that is hardly more than formulas must stand there with them.
+
     Args:
         source: the `letters` of the text that is quoted.
         shortest: letters and digits below which a part says nothing about its place.
     """
-    parts = [letters(part) for part in re.split(r"\.\.\.|…|\$[^$]*\$", quote)]
-    parts = [part for part in parts if len(part) >= shortest]
-    return bool(parts) and all(part in source for part in parts)
+    for between in (r"\.\.\.|…|\$[^$]*\$", r"\.\.\.|…"):
+        parts = [letters(part) for part in re.split(between, quote)]
+        if parts := [part for part in parts if len(part) >= shortest]:
+            return all(part in source for part in parts)
+    return False
 
 
 def excerpt(paper: Paper, chars: int) -> str:

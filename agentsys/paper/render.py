@@ -39,7 +39,7 @@ def to_markdown(
         if paper.authors:
             parts.append(" · ".join(line for line in paper.authors.splitlines() if line))
     if paper.notation and (sections is None or shown):
-        parts.append(f"Notation (LaTeX macros of the source):\n\n```latex\n{paper.notation}\n```")
+        parts.append(_notation(paper))
     for section in shown:
         parts.extend(_section(section))
     if sections is None and paper.footnotes:
@@ -55,6 +55,26 @@ def to_markdown(
         names = ", ".join(f"`{section.id}` {section.title}".strip() for section in rest)
         parts.append(f"available: {names}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def one_by_one(paper: Paper, sections: Collection[str], blocks: Collection[str] = ()) -> dict[str, str]:
+    """Return sections, and the tables, algorithms and captions of other sections that they speak of, each by its id.
+
+    Args:
+        sections: ids of the sections to show; those below them are not added.
+        blocks: ids of blocks to show where they stand elsewhere.
+    """
+    shown = [section for section in paper.sections if section.id in sections]
+    found = {"notation": _notation(paper)} if paper.notation and shown else {}
+    found |= {section.id: "\n\n".join(_section(section)) for section in shown}
+    own = {block.id for section in shown for block in section.blocks}
+    elsewhere = (set(blocks) | set(cited_floats(paper, sections))) - own
+    found |= {block.id: _cited(block) for block in paper.blocks() if block.id in elsewhere}
+    return {name: text for name, text in found.items() if text}
+
+
+def _notation(paper: Paper) -> str:
+    return f"Notation (LaTeX macros of the source):\n\n```latex\n{paper.notation}\n```"
 
 
 def _cited(block: Block) -> str:

@@ -24,10 +24,11 @@ from agentsys.paper.query import with_children
 from agentsys.paper.render import to_markdown
 from agentsys.plan.data import data_lines, read_state
 from agentsys.plan.generated import differing, requirements_text, yaml_text
+from agentsys.plan.needs import Needs
 from agentsys.plan.prompt_text import fence_of, paper_part, quoted, rules_part
 from agentsys.plan.removals import touched
-from agentsys.plan.rules import levels, measures, needed_interfaces
-from agentsys.plan.workspace import ANALYSED, Workspace
+from agentsys.plan.rules import levels
+from agentsys.plan.workspace import Workspace
 from agentsys_policies.advisories import Advisories
 from agentsys_policies.engine import Policy
 from agentsys_policies.record import AuditRecord
@@ -59,6 +60,7 @@ class Context:
     advisories: Advisories | None = None
     """Published vulnerabilities; None where there is no data, and then nothing is looked up."""
     _digest: tuple[Plan, Part] | None = None
+    _needs: tuple[Plan, Needs] | None = None
 
     @property
     def settings(self) -> Settings:
@@ -107,29 +109,18 @@ class Context:
         )
         return Part("plan", text)
 
-    def file_part(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> Part:
-        """Return one file's part of the plan with the paper's words for it: what every question about it begins with.
+    def file_parts(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> tuple[Part, ...]:
+        """Return what every question about a file begins with: what it shares with other files, and its own part.
 
         Args:
             more: further places of the paper.
         """
-        text = render(
-            "plan/file",
-            fence=self.fence,
-            file=spec,
-            requirements=self.ws.requirements_of(plan, spec),
-            interfaces=needed_interfaces(plan, spec),
-            sections=self.quote(self.cited_sections(plan, spec, more)) if spec.kind in ANALYSED else "",
-            experiments=plan.experiments if measures(plan, spec) else (),
-            expected=plan.expected,
-        )
-        return Part("file", text)
-
-    def cited_sections(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> str:
-        """Return the sections of the paper that a file's requirements cite, as Markdown."""
-        rows = self.ws.requirements_of(plan, spec)
-        refs = [ref for row in rows for ref in (row.place.section, row.place.label) if ref]
-        return self.sections([*refs, *more])
+        made = self._needs
+        if made is None or made[0] is not plan:
+            self._needs = made = (plan, Needs(self.ws.paper, plan))
+        needs = made[1].text(spec, more)
+        own = render("plan/file", file=spec, requirements=self.ws.requirements_of(plan, spec))
+        return (*((Part("needs", needs),) if needs else ()), Part("file", own))
 
     def sections(self, refs: Iterable[str], but: Iterable[str] = ()) -> str:
         """Return what `refs` name, in the paper's order, with what it cites.
@@ -167,7 +158,7 @@ class Context:
         """
         removals = [row.words for row in touched((row.name, row.specifier) for row in plan.dependencies)]
         how = Part("how", render("plan/how", removals=removals))
-        made = self.prompt(plan, template, (self.file_part(plan, spec, more),), file=spec, **values)
+        made = self.prompt(plan, template, self.file_parts(plan, spec, more), file=spec, **values)
         return replace(made, prefix=(*made.prefix, how))
 
     def quote(self, text: str) -> str:

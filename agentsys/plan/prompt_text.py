@@ -52,16 +52,22 @@ def paper_part(paper: Paper) -> Part:
 
 
 def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return the leading diagnostics, each with place, frames and a cut log excerpt; says how many were left out."""
+    """Return the leading diagnostics, each with place, frames and a cut log excerpt; says how many were left out.
+
+    What the excerpt says is not said before it as well.
+    """
     blocks: list[str] = []
     for number, item in enumerate(diagnostics[:MAX_DIAGNOSTICS], 1):
         place = f" at {item.path}:{item.line}" if item.path and item.line else f" in {item.path}" if item.path else ""
-        head = f"[{number}] {item.kind} ({item.check}){place}: {item.message}"
+        detail = cut(item.detail, MAX_DETAIL)
+        said = {line.removeprefix("E ").strip() for line in detail.splitlines()}
+        first, *rest = item.message.splitlines() or [""]
+        head = f"[{number}] {item.kind} ({item.check}){place}: {first}"
         if item.requirements:
             head += f" [touches {', '.join(item.requirements)}]"
-        lines = [head, *(f"    frame {frame}" for frame in item.frames)]
-        if item.detail:
-            lines.append(cut(item.detail, MAX_DETAIL))
+        lines = [head, *(line for line in rest if line.strip() not in said)]
+        lines += [f"    frame {frame}" for frame in item.frames if frame.replace(" in ", ": in ", 1) not in said]
+        lines += [detail] if detail else []
         blocks.append("\n".join(lines))
     if len(diagnostics) > MAX_DIAGNOSTICS:
         blocks.append(f"({len(diagnostics) - MAX_DIAGNOSTICS} more left out)")

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from agentsys.core.rundir import RunDir
 from agentsys.core.text import clean_line
 from agentsys.plan.claims.amendment import Contracts
+from agentsys.plan.claims.contract import Contract
+from agentsys.plan.claims.rule import parts
 from agentsys.plan.workspace import CONTRACTS
+from agentsys.report.claim_parts import leading, of_part
 from agentsys.report.claim_reading import ClaimVerdict, read_verdicts
 from agentsys.report.reading import Problems, read_model
 
@@ -63,19 +66,26 @@ def draw_plots(run: RunDir) -> Plots:
     rows, tables = found
     drawn: dict[str, str] = {}
     for name, verdict in verdicts.items():
-        shown = name in contracts.claims and points(contracts.current(name), rows, tables.get(name, {}), _dots(verdict))
-        if shown and shown.series:
+        if name not in contracts.claims:
+            continue
+        contract = contracts.current(name)
+        shown = points(contract, rows, tables.get(name, {}), _dots(contract, verdict))
+        if shown is not None and shown.series:
             with library.rc_context({**_STYLE, "svg.hashsalt": name, "svg.id": name}):
                 drawn[name] = _svg(shown)
     return Plots(drawn)
 
 
-def _dots(verdict: ClaimVerdict) -> Iterator[Dot]:
+def _dots(contract: Contract, verdict: ClaimVerdict) -> Iterator[Dot]:
     from agentsys.report.claim_points import Dot
 
+    several = contract.accept is not None and len(parts(contract.accept)) > 1
     for key, label in (("accept", "claim"), ("control", "control")):
         found = verdict.outcomes.get(key)
-        if found is not None and found.value is not None:
+        if found is None or (several and not found.parts):  # of which part its numbers are is not known
+            continue
+        found = of_part(found, leading(contract))
+        if found.value is not None:
             low, high = (found.value if end is None else end for end in (found.low, found.high))
             yield Dot(label, found.value, min(low, found.value), max(high, found.value))
 

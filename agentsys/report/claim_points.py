@@ -28,6 +28,7 @@ from agentsys.plan.claims.rule import (
     methods_of,
     parts,
 )
+from agentsys.report.claim_parts import belongs, leading
 from agentsys.report.reading import Problems
 from agentsys.verify.claims.record import unit_tables
 from agentsys.verify.claims.standalone.frame import CONTROL, MAIN, Conversions, Frame, Sample, converted, frame, of_case
@@ -118,11 +119,11 @@ def points(contract: Contract, rows: Rows, conversions: Conversions, dots: Itera
 
     Args:
         conversions: of the units of this claim's rows to those of its rules.
-        dots: the statistic of the acceptance rule, as it was judged.
+        dots: the statistic of the acceptance rule, as it was judged; of several that with the paper's number.
     """
     if contract.accept is None:
         return None
-    rule = parts(contract.accept)[0]
+    rule = parts(contract.accept)[leading(contract)]
     cases: dict[str, list[Frame]] = {}
     for case in (MAIN, CONTROL):
         cases[case] = list(_frames(contract, rows, conversions, case, rule))
@@ -130,9 +131,9 @@ def points(contract: Contract, rows: Rows, conversions: Conversions, dots: Itera
         return None
     axis = axis_of(rule) or _swept(cases[MAIN])
     series, names, notes = _by_axis(cases, rule, axis) if axis else _by_setting(cases, rule)
-    single = contract.accept is rule
-    low, high = _region(rule) if single else (None, None)
-    paper = _paper(contract, rule) if single else None
+    dots = tuple(dots)
+    low, high = _region(rule) if dots else (None, None)
+    paper = _paper(contract, rule) if belongs(contract, leading(contract)) else None
     line, line_label = _line(rule, paper)
     log = isinstance(rule, Slope) and rule.scale == "loglog"
     unit = f" [{rule.unit}]" if rule.unit else ""
@@ -147,7 +148,7 @@ def points(contract: Contract, rows: Rows, conversions: Conversions, dots: Itera
         line=line,
         line_label=line_label,
         guide=_guide(rule, paper, series),
-        dots=tuple(dot for dot in dots if max(abs(dot.low), abs(dot.high)) <= _LARGEST) if single else (),
+        dots=tuple(dot for dot in dots if max(abs(dot.low), abs(dot.high)) <= _LARGEST),
         dots_label=_statistic(rule),
         low=low,
         high=high,
@@ -288,11 +289,9 @@ def _wide(series: Sequence[Series]) -> bool:
 
 
 def _paper(contract: Contract, rule: StatisticRule) -> float | None:
-    """The paper's value, where it is one of the statistic in the same unit."""
+    """The paper's value, where it is one of the statistic."""
     target = contract.target
-    if target is None or not isinstance(rule, Region):
-        return None
-    return target.value if target.unit == (rule.unit if isinstance(rule, Mean | Difference | Limit) else "") else None
+    return target.value if target is not None and isinstance(rule, Region) else None
 
 
 def _line(rule: StatisticRule, paper: float | None) -> tuple[float | None, str]:

@@ -14,9 +14,20 @@ from agentsys.core.rundir import RunDir
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.claim import Claim, Claims, Quote
 from agentsys.plan.claims.contract import Contract
-from agentsys.plan.claims.rule import Difference, Limit, MaxError, Mean, NoCounterexample, Rule, Witness, parts
+from agentsys.plan.claims.rule import (
+    Difference,
+    Limit,
+    MaxError,
+    Mean,
+    NoCounterexample,
+    Rule,
+    StatisticRule,
+    Witness,
+    parts,
+)
 from agentsys.plan.claims.words import rule_words
 from agentsys.plan.workspace import CONTRACTS, experiment_inputs
+from agentsys.report.claim_parts import belongs, leading, of_part, part_words
 from agentsys.report.claims import ClaimRow, Line
 from agentsys.report.reading import Problems, read_bytes, read_model
 from agentsys.verify.claims.celllog import FILE, Done
@@ -42,6 +53,7 @@ class _Outcome(Artifact):
     high: float | None = None
     n: int = 0
     detail: str = ""
+    parts: tuple[_Outcome, ...] = ()
 
 
 class ClaimVerdict(Artifact):
@@ -193,8 +205,8 @@ def _row(contracts: Contracts, verdict: ClaimVerdict, lines: tuple[Line, ...], w
         verdict=verdict.verdict,
         reasons=verdict.reasons,
         why=why,
-        paper=lines[0].paper,
-        measured=lines[0].measured,
+        paper=_paper(contract),
+        measured=lines[0].measured + _what(contract, lines[0]),
         interval=lines[0].interval,
         n=lines[0].n,
         accept=_rule(contract.accept),
@@ -220,24 +232,17 @@ def _elsewhere(done: Sequence[Done]) -> str:
 
 
 def _lines(contract: Contract, verdict: ClaimVerdict, means: Sequence[Baselined]) -> Iterator[Line]:
-    target = contract.target
-    spread = f" ± {target.spread:g}" if target is not None and target.spread is not None else ""
-    paper = f"{target.value:g}{spread} {target.unit}".strip() if target is not None else ""
-    rows = [("claim", "accept", contract.accept, paper)]
+    yield from _of_claim(contract, verdict.outcomes.get("accept", _Outcome()))
+    accept = parts(contract.accept) if contract.accept is not None else ()
     if contract.control is not None:
-        rows.append(("control", "control", contract.accept, "must fail"))
+        found = verdict.outcomes.get("control", _Outcome())
+        # The part that says of the whole what is said: the one that fails, where one does.
+        number = next((number for number, each in enumerate(found.parts) if each.state == found.state), 0)
+        yield _line("control", "must fail", found, _unit(accept[number]) if number < len(accept) else "")
     if contract.degenerate is not None:
-        rows.append(("degenerate case", "degenerate", contract.degenerate.rule, "must hold exactly"))
-    for what, key, rule, said in rows:
-        found, unit = verdict.outcomes.get(key, _Outcome()), _unit(rule)
-        yield Line(
-            what=what,
-            paper=said,
-            measured=f"{_number(found.value)} {unit}".strip() if found.value is not None else "",
-            interval="" if found.low is None else f"{_number(found.low)} to {_number(found.high)}",
-            n=found.n,
-            says=found.state + (f": {found.detail}" if found.detail else ""),
-        )
+        rule = contract.degenerate.rule
+        found = verdict.outcomes.get("degenerate", _Outcome())
+        yield _line("degenerate case", "must hold exactly", found, _unit(parts(rule)[0]))
     for row, mean in zip(contract.baselines, means, strict=True):
         yield Line(
             what=f"baseline {row.method}",
@@ -247,9 +252,47 @@ def _lines(contract: Contract, verdict: ClaimVerdict, means: Sequence[Baselined]
         )
 
 
-def _unit(rule: Rule | None) -> str:
-    one = parts(rule) if rule is not None else ()
-    return one[0].unit if len(one) == 1 and isinstance(one[0], _IN_UNIT) else ""
+def _paper(contract: Contract) -> str:
+    target = contract.target
+    spread = f" ± {target.spread:g}" if target is not None and target.spread is not None else ""
+    return f"{target.value:g}{spread} {target.unit}".strip() if target is not None else ""
+
+
+def _what(contract: Contract, line: Line) -> str:
+    """Say what was measured, where the paper's number is of something else."""
+    rules = parts(contract.accept) if contract.accept is not None else ()
+    apart = line.measured and contract.target is not None and not line.paper
+    return f" ({part_words(rules[leading(contract)])})" if apart and rules else ""
+
+
+def _of_claim(contract: Contract, found: _Outcome) -> Iterator[Line]:
+    """The part that the paper's number belongs to, with that number, then the others."""
+    rules = parts(contract.accept) if contract.accept is not None else ()
+    if not rules or (len(rules) > 1 and len(found.parts) != len(rules)):
+        # Judged before parts were kept: of which part the numbers are is not known.
+        yield _line("claim", "" if rules and found.value is not None else _paper(contract), found, "")
+        return
+    first = leading(contract)
+    for number in (first, *(other for other in range(len(rules)) if other != first)):
+        words = f": {part_words(rules[number])}" if len(rules) > 1 else ""
+        unmeasured = found.value is None and number == first
+        paper = _paper(contract) if unmeasured or (number == first and belongs(contract, number)) else ""
+        yield _line(f"claim{words}", paper, of_part(found, number), _unit(rules[number]))
+
+
+def _line(what: str, paper: str, found: _Outcome, unit: str) -> Line:
+    return Line(
+        what=what,
+        paper=paper,
+        measured=f"{_number(found.value)} {unit}".strip() if found.value is not None else "",
+        interval="" if found.low is None else f"{_number(found.low)} to {_number(found.high)}",
+        n=found.n,
+        says=found.state + (f": {found.detail}" if found.detail else ""),
+    )
+
+
+def _unit(rule: StatisticRule) -> str:
+    return rule.unit if isinstance(rule, _IN_UNIT) else ""
 
 
 def _terms(contract: Contract) -> Iterator[tuple[str, str]]:
@@ -280,6 +323,8 @@ def _limits(contract: Contract, verdict: ClaimVerdict, claim: Claim | None) -> I
         yield f"missing {row.kind}: {row.what}{estimate}"
     for text in contract.silent:
         yield f"the paper does not say: {text}"
+    for text in contract.choices:
+        yield f"the paper leaves open, and was fixed here: {text}"
     for row in claim.contradictions if claim is not None else ():
         yield f"the paper contradicts itself, {row.what}: {_quote(row.first)}, but {_quote(row.second)}"
     for row in claim.corrections if claim is not None else ():

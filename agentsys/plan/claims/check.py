@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from agentsys.paper.query import letters
+from agentsys.paper.query import SHORTEST_QUOTE, letters
 from agentsys.plan.claims.align import nearest
 from agentsys.plan.claims.claim import Claim, Correction, Quote, Target
 from agentsys.plan.claims.numerals import Numeral, numerals, same, size, states
@@ -76,7 +76,7 @@ def _check_quote(work: _Audit, quote: Quote) -> None:
     if found is None:
         meant = nearest(quote.words, work.source.at(quote.place)) or nearest(quote.words, work.source.all)
         if meant is None:
-            work.findings.append(f"the words “{quote.words}” stand nowhere in the paper")
+            work.findings.append(f"the words “{quote.words}” {_absent(quote.words)}")
             return
         found = Quote(place=meant.passage.place, words=meant.words, page=meant.passage.page)
         if work.source.holding(meant.words, work.source.at(quote.place)):
@@ -206,10 +206,16 @@ def _meant(work: _Audit, number: Numeral) -> Numeral | None:
 def _assumption(work: _Audit, quote: Quote) -> Quote | None:
     found = work.source.quote(quote.place, quote.words)
     if found is None:
-        work.findings.append(f"the assumption “{quote.words}” stands nowhere in the paper")
+        work.findings.append(f"the words “{quote.words}” of an assumption {_absent(quote.words)}")
     elif found.place != quote.place:
         work.corrections.append(Correction(what="place", said=quote.place, paper=found.place, where=found.place))
     return found
+
+
+def _absent(words: str) -> str:
+    if len(letters(words)) < SHORTEST_QUOTE:
+        return "are too few to be found again: quote more of the sentence"
+    return "stand nowhere in the paper"
 
 
 def _numbers(passages: Iterable[Passage]) -> list[Numeral]:

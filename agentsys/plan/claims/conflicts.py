@@ -166,6 +166,28 @@ def kept(first: Quote, second: Quote, what: str, source: Passages) -> Contradict
     return Contradiction(what=" ".join(what.split())[:600], first=one, second=other)
 
 
+def against(claim: Claim, claims: Iterable[Claim]) -> tuple[str, ...]:
+    """Return the other claims whose own words contradict a claim; none where some contradiction is of no claim's words.
+
+    A row of a table states many things, so that it is no claim's own.
+    """
+    others = [other for other in claims if other.id != claim.id]
+    found: set[str] = set()
+    for row in claim.contradictions:
+        foreign = [quote for quote in (row.first, row.second) if not _quotes(claim, quote)]
+        rivals = {other.id for quote in foreign for other in others if _quotes(other, quote)}
+        if not rivals or any(quote.place.startswith(("Table", "Figure")) for quote in foreign):
+            return ()
+        found |= rivals
+    return tuple(sorted(found))
+
+
+def _quotes(claim: Claim, quote: Quote) -> bool:
+    words = letters(quote.words)
+    own = [letters(place.words) for place in claim.places]
+    return any(words in text or text in words for text in own)
+
+
 def _one_line(one: Quote, other: Quote, source: Passages) -> bool:
     """True where both quotations are parts of one sentence or row."""
     a, b = letters(one.words), letters(other.words)

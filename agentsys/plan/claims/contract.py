@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from agentsys.core.artifacts import Artifact, PaperPlace
 from agentsys.plan.claims.claim import ClaimKind
@@ -41,8 +42,15 @@ SHOWN_BY: dict[ClaimKind, tuple[str, ...]] = {
 """What `accept` of a kind needs one of; other kinds take any statistic."""
 CASE = "case"
 """Key of a setting that marks rows which are no evidence for the claim: `case=control`, `case=degenerate`."""
+_LESS = re.compile(
+    r"(?i)\b(?:less|lower\w*|fewer|below|smaller|shorter|cheaper|faster|reduc\w+|decreas\w+|drops?|falls?)\b"
+)
 SEEDS = "seeds"
 """Key of `toy_below` that counts seeds; every other one is a key of the settings."""
+
+
+Relation = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})? ?\*? ?[A-Za-z_]{1,40}$")]
+"""Number and unit."""
 
 
 class Target(Artifact):
@@ -130,10 +138,15 @@ class Contract(Artifact):
     padded: bool = Field(
         default=False, description="the metric runs over padded or masked data: rows `counted` and `padding` are needed"
     )
-    count_units: dict[Name, str] = Field(
+    count_units: dict[Name, Relation] = Field(
         default={}, description="counting units as the paper relates them, e.g. `batch` -> `50 trajectory`"
     )
-    silent: tuple[str, ...] = Field(default=(), description="what the experiment needs and the paper does not say")
+    silent: tuple[str, ...] = Field(
+        default=(), description="what the experiment needs, the paper does not say, and could turn the result"
+    )
+    choices: tuple[str, ...] = Field(
+        default=(), description="what is fixed here because either way would do: repeats, what a quantity counts"
+    )
     missing: tuple[Missing, ...] = ()
     cost: Cost | None = None
 
@@ -142,6 +155,12 @@ class Contract(Artifact):
         if found := problems(self):
             raise ValueError("; ".join(found))
         return self
+
+    @model_serializer(mode="wrap")
+    def _with_choices(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Contracts that were frozen before there were choices keep their hash."""
+        document: dict[str, object] = handler(self)
+        return document if self.choices else {key: value for key, value in document.items() if key != "choices"}
 
     @property
     def hash(self) -> str:
@@ -194,8 +213,11 @@ def _regions(contract: Contract, accept: Rule, falsify: Rule) -> list[str]:
         if not isinstance(one, Mean | Difference | Ratio | Slope | Limit) or isinstance(accept, AllOf):
             continue
         aimed = target is not None and target.unit == (one.unit if isinstance(one, Mean | Difference | Limit) else "")
-        if target is not None and aimed and not isinstance(accept, Fails) and not _inside(one, target.value):
-            found.append(f"the paper's own value {target.value:g} lies outside `accept`: widen it, or correct `target`")
+        own = _own_value(contract, one)
+        if target is not None and aimed and not isinstance(accept, Fails) and not _inside(one, own):
+            words = f"the paper's own value {own:g} lies outside `accept`: widen it, or correct `target`"
+            sign = "; a difference is `method` minus `baseline`" if isinstance(one, Difference) else ""
+            found.append(words + sign)
         if isinstance(falsify, Fails):
             inner = falsify.rule
             if isinstance(inner, Region) and _same_statistic(one, inner) and not _covers(inner, one):
@@ -206,11 +228,18 @@ def _regions(contract: Contract, accept: Rule, falsify: Rule) -> list[str]:
         for other in parts(falsify):
             if not isinstance(other, Region) or not _same_statistic(one, other):
                 continue
-            if target is not None and aimed and _inside(other, target.value):
-                found.append(f"the paper's own value {target.value:g} would meet `falsify`: move its bounds")
+            if target is not None and aimed and _inside(other, own):
+                found.append(f"the paper's own value {own:g} would meet `falsify`: move its bounds")
             if _overlap(one, other):
                 found.append("`accept` and `falsify` overlap: one result could meet both; part their bounds")
     return found
+
+
+def _own_value(contract: Contract, rule: Region) -> float:
+    """Return what the paper reports, with the sign that a rule gives it: `0.5 less` is a difference of -0.5."""
+    value = contract.target.value if contract.target is not None else math.nan
+    turned = isinstance(rule, Difference) and not _inside(rule, value) and _LESS.search(contract.text) is not None
+    return -value if turned and _inside(rule, -value) else value
 
 
 def _same_statistic(one: BaseRule, other: BaseRule) -> bool:

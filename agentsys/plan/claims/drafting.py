@@ -4,7 +4,7 @@ the model; what it takes from the paper (grid, data sets, baselines, domain, nam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
@@ -31,7 +31,7 @@ from agentsys.plan.prompt_text import fence_of, quoted
 
 _OURS = ("claim", "text", "place", "kind")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?")
-_MAX_FAULTS = 12
+_MAX_FAULTS = 60
 _LABELLED = ("Table", "Figure", "Eq.", "Algorithm", "Theorem", "Lemma", "Proposition", "Corollary")
 
 
@@ -63,11 +63,12 @@ class _Drafting:
             raise AnswerError(f"give one contract for each of {', '.join(wanted)}, with its `claim`")
         faults = self._made(rows)
         if faults:
-            raise AnswerError("\n".join(f"- {fault}" for fault in faults[:_MAX_FAULTS]) + self._others())
-        found = [f"- {name}: {words}" for name, one in self.made.items() for words in _not_in_paper(one, self.source)]
+            raise self._refused(faults, set(self.made))
+        odd = {name: list(_not_in_paper(one, self.source)) for name, one in self.made.items()}
+        found = [f"{name}: {words}" for name, rows in odd.items() for words in rows]
         if found and not self.told:
             self.told = True
-            raise AnswerError("\n".join(found[:_MAX_FAULTS]))
+            raise self._refused(found, {name for name, rows in odd.items() if not rows})
 
     def _made(self, rows: Mapping[str, dict[str, object]]) -> list[str]:
         """Take over what has the form, and return the faults of the rest."""
@@ -83,9 +84,11 @@ class _Drafting:
                 self.faulty[claim.id], faults = mine[0], [*faults, *mine]
         return faults
 
-    def _others(self) -> str:
-        sound = ", ".join(self.made)
-        return f"\nThe contracts of {sound} are taken as they are and may be left out now." if sound else ""
+    def _refused(self, faults: Sequence[str], sound: Collection[str]) -> AnswerError:
+        told = "\n".join(f"- {fault}" for fault in faults[:_MAX_FAULTS])
+        taken = ", ".join(claim.id for claim in self.claims if claim.id in sound)
+        rest = f"The contracts of {taken} are taken as they are: leave them out of your next answer" if taken else ""
+        return AnswerError(told, rest)
 
     def contract(self, claim: Claim) -> Contract:
         """Return the contract of a claim; one that says what is missing where there is none of use."""
@@ -171,7 +174,7 @@ def _shown(claim: Claim, paper: Paper) -> dict[str, object]:
 
 
 def _faults(error: ValidationError) -> Iterator[str]:
-    for fault in error.errors(include_url=False, include_input=False, include_context=False)[:6]:
+    for fault in error.errors(include_url=False, include_input=False, include_context=False):
         where = ".".join(map(str, fault["loc"]))
         yield f"`{where}`: {fault['msg']}" if where else fault["msg"]
 
@@ -180,7 +183,8 @@ def _not_in_paper(contract: Contract, source: Passages) -> Iterator[str]:
     """Yield a sentence for everything that should be the paper's and does not stand there."""
     numbers = [number for passage in source.all for number in passage.numerals]
     whole = "".join(passage.letters for passage in source.all)
-    if contract.domain and not source.holding(contract.domain):
+    # `for all n` is too short to have one place, and is the paper's all the same.
+    if contract.domain and letters(contract.domain) not in whole and not source.holding(contract.domain):
         yield f"the words of `domain` “{contract.domain[:80]}” stand nowhere in the paper: copy them"
     for key, values in contract.grid.items():
         for value in values:

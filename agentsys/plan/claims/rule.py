@@ -10,13 +10,20 @@ from __future__ import annotations
 import math
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from agentsys.core.artifacts import Artifact
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.+-]{0,63}$")]
 """A method, a quantity or a key of a setting, as it stands in the raw rows."""
-SettingValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]{1,64}$")]
+
+
+def _printed(value: object) -> object:
+    """A number is taken as it is printed."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+SettingValue = Annotated[str, BeforeValidator(_printed), Field(pattern=r"^[A-Za-z0-9_.+-]{1,64}$")]
 Interval = Literal["t", "bootstrap"]
 Relation = Literal["at_most", "at_least", "below", "above"]
 

@@ -74,6 +74,8 @@ def _contract(contract: Contract) -> Iterator[str]:
         yield f"    missing {missing.kind}: {clean_line(missing.what, 300)}"
     for silent in contract.silent:
         yield f"    the paper does not say: {clean_line(silent, 300)}"
+    for choice in contract.choices:
+        yield f"    fixed here: {clean_line(choice, 300)}"
     yield f"    contract {contract.hash[:12]}"
 
 

@@ -59,6 +59,9 @@ class CheckSpec:
     """The check that follows it and may run at the same time, where there is a second sandbox."""
     demanded: bool = True
     """False for what comes on top once every demanded check has passed."""
+    leaves: tuple[str, ...] = ()
+    """Evidence in the round's folder with which a later round takes the check over, where it reads no test and
+    nothing that it reads has changed; see `agentsys.verify.checks.takeover`."""
 
 
 @dataclass(frozen=True)

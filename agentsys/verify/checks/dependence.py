@@ -69,4 +69,4 @@ def _note(found: Dependence) -> str:
     )
 
 
-CHECK = CheckSpec(CHECK_NAME, check_dependence, needs=("pyright", "pytest", "results"))
+CHECK = CheckSpec(CHECK_NAME, check_dependence, needs=("pyright", "pytest", "results"), leaves=(FILE, "dependence.log"))

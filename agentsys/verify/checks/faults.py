@@ -15,6 +15,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.tree import tree_hash
 from agentsys.plan.symbols import definitions
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
+from agentsys.verify.checks.outcomes import NOTHING, keep_outcomes, known_outcomes
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Target, plan_targets
 from agentsys.verify.fidelity.mutation_report import FAULTS_FILE, FILE, MutationReport, TriedMutant, read_report
@@ -83,6 +84,7 @@ class _Work:
         self.again = job.stage == "replay" and report is not None and report.passed and report.tree == tree
         """A round has judged these files: here a few of the faults are planted once more."""
         self._sample = self._chosen(targets)
+        self.known = known_outcomes(bench) if job.stage == "verify" else NOTHING
 
     def _chosen(self, targets: list[Target]) -> list[Spot]:
         """Return what the tests noticed before, and a sample over the whole method."""
@@ -107,18 +109,35 @@ class _Work:
             await self._go(wanted)
 
     async def _go(self, wanted: Mapping[Spot, list[str]], *, first: bool = False) -> None:
+        """Try faults, except on tests whose outcome an earlier round saw and nothing can have changed."""
         board = self.board
-        passed = tuple(board.tests.passed())
         silent = set(board.silent())
-        rows = [
-            Trial(spot.key, tuple(tests), spot.path, spot.fault, first=self._enough(tests, silent, first=first))
-            for spot, tests in wanted.items()
-        ]
-        if first:
+        rows: list[Trial] = []
+        known: dict[Spot, dict[str, str]] = {}
+        for spot, tests in wanted.items():
+            before = self.known.words.get(spot.key, {})
+            enough = self._enough(tests, silent, first=first)
+            known[spot] = {test: before[test] for test in tests if test in before}
+            left = tuple(test for test in tests if test not in before)
+            if left and not (enough and "asserted" in known[spot].values()):
+                rows.append(Trial(spot.key, left, spot.path, spot.fault, first=enough))
+        asked = {row.id for row in rows}
+        if asked or first:
+            await self._try({spot: tests for spot, tests in wanted.items() if spot.key in asked}, rows, first=first)
+        for spot, words in known.items():
+            held = {test: word for test, word in words.items() if test in self.steady}
+            if held or spot.key not in asked:
+                board.note(spot, held or {"": "crashed"})
+
+    async def _try(self, wanted: Mapping[Spot, list[str]], rows: list[Trial], *, first: bool) -> None:
+        known = set(self.known.steady)
+        passed = tuple(test for test in self.board.tests.passed() if test not in known)
+        plain = first and bool(passed)
+        if plain:
             late = len(rows) * 2 // 3  # among the last, and not alone at the end, where a processor would wait
             rows = [Trial(_BEFORE, passed), *rows[:late], Trial(_AFTER, passed), *rows[late:]]
-        seen = await self.trials.run(rows, max(self.most - self.trials.spent, 0.0))
-        if first and not _sound(seen.get(_BEFORE), passed) and self.trials.fork:
+        seen = await self.trials.run(rows, max(self.most - self.trials.spent, 0.0)) if rows else {}
+        if plain and not _sound(seen.get(_BEFORE), passed) and self.trials.fork:
             self.trials.fork = False
             alone = await self.trials.run(rows, max(self.most - self.trials.spent, 0.0))
             if _good(alone.get(_BEFORE)) > _good(seen.get(_BEFORE)):
@@ -126,20 +145,27 @@ class _Work:
                 seen = alone
             else:
                 self.trials.fork = True
-        self._take(wanted, seen, first=first)
+        if first:
+            self.steady = known.intersection(self.board.tests.passed())
+        if plain:
+            self._learn(seen.get(_BEFORE), seen.get(_AFTER))
+        self._take(wanted, seen)
+
+    def _learn(self, before: TrialSeen | None, after: TrialSeen | None) -> None:
+        """Take over which tests pass without a fault, before the first faults and after them."""
+        if before is not None:
+            outcomes = dict.fromkeys(self.steady, "passed") | {test: item.word for test, item in before.tests.items()}
+            self.board.learn(self.board.tests.model_copy(update={"outcomes": outcomes}))
+        self.steady |= {test for test, item in (after.tests.items() if after else ()) if item.word == "passed"}
+        if not all(trial is not None and trial.ended == "done" for trial in (before, after)):
+            self.unfinished = True
 
     def _enough(self, tests: Collection[str], silent: Collection[str], *, first: bool) -> bool:
         """True where one noticing test is enough: nobody has to know of the others, or that would take long."""
         seconds = sum(self.board.tests.seconds.get(test, 0.0) for test in tests)
         return seconds > LONG if first else set(silent).isdisjoint(map(base, tests))
 
-    def _take(self, wanted: Mapping[Spot, list[str]], seen: Mapping[str, TrialSeen], *, first: bool) -> None:
-        board, before, after = self.board, seen.get(_BEFORE), seen.get(_AFTER)
-        if first:
-            self.steady = {test for test, item in (after.tests.items() if after else ()) if item.word == "passed"}
-        if first and before is not None:
-            outcomes = {test: item.word for test, item in before.tests.items()}
-            board.learn(board.tests.model_copy(update={"outcomes": outcomes}))
+    def _take(self, wanted: Mapping[Spot, list[str]], seen: Mapping[str, TrialSeen]) -> None:
         for spot in wanted:
             trial = seen.get(spot.key)
             if trial is None:
@@ -148,9 +174,7 @@ class _Work:
             words = {test: item.word for test, item in trial.tests.items() if test in self.steady}
             if trial.ended != "done" and trial.under_way:
                 words[trial.under_way] = "crashed"
-            board.note(spot, words or {"": "crashed"})
-        if first and not all(trial is not None and trial.ended == "done" for trial in (before, after)):
-            self.unfinished = True
+            self.board.note(spot, words or {"": "crashed"})
 
     # -- what it says --------------------------------------------------------------------------------------------------
 
@@ -236,6 +260,8 @@ class _Work:
         self.bench.log(FAULTS_FILE, report.model_dump_json(indent=1) + "\n")
         if self.again:
             return
+        if self.trials.fork:
+            keep_outcomes(self.bench, board.words, self.steady)
         write_atomic(job.out.parent / FILE, report.model_dump_json(indent=1) + "\n")
         write_atomic(job.out.parent / STANDING, Standing(faults=faults).model_dump_json(indent=1) + "\n")
 

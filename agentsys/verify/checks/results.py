@@ -150,4 +150,4 @@ def _fault(message: str, symbol: str) -> Diagnostic:
     return Diagnostic(kind="result", check="results", message=message, path=SCRIPT, symbol=symbol)
 
 
-CHECK = CheckSpec("results", check_results, needs=("smoke",))
+CHECK = CheckSpec("results", check_results, needs=("smoke",), leaves=("results.json", "health.log", _EXPORT))

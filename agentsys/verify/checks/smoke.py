@@ -134,4 +134,4 @@ def _no_results(bench: Bench, result: ExecResult) -> Diagnostic:
     )
 
 
-CHECK = CheckSpec("smoke", check_smoke, needs=("install",), after=("imports",))
+CHECK = CheckSpec("smoke", check_smoke, needs=("install",), after=("imports",), leaves=("run.log",))

@@ -11,6 +11,7 @@ from agentsys.core.tree import tree_hash
 from agentsys.verify.checks import audit, dependence, faults, imports, install, pyright, pytests, results, review, smoke
 from agentsys.verify.checks.base import Bench, CheckSpec, Found, Job, Screened
 from agentsys.verify.checks.beside import Beside
+from agentsys.verify.checks.takeover import KEY, run_key, taken_over
 from agentsys.verify.logs.diagnostics import order_and_merge
 from agentsys_sandbox.base import Sandbox
 
@@ -73,11 +74,15 @@ async def run_checks(bench: Bench, only: Collection[str] = (), second: Callable[
                 seen.why_not[spec.name] = why
                 continue
             _say_started(bench, spec)
-            if beside.takes(spec):
+            if (before := taken_over(bench, spec)) is not None:
+                _take(bench, seen, (spec, before))
+            elif beside.takes(spec):
                 beside.start(spec)
             else:
                 _take(bench, seen, (spec, await spec.run(bench)))
         _take(bench, seen, await beside.ended())
+    if key := run_key(bench):
+        bench.log(KEY, key)
     return seen
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from agentsys.plan.claims.contract import CASE
 from agentsys.verify.claims.cells import Cell, Climb
 from agentsys.verify.claims.standalone.rows import Rows
+from agentsys.verify.claims.standalone.statistics import t_quantile
 
-SCALES = 3
-"""Smallest scales that a checker recomputes."""
+SCALES, SEEDS = 3, 20
+"""Smallest scales that a checker recomputes, and seeds of each."""
+REPEATS = 10
+"""Seeds of a claim whose scale is nothing but their number."""
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
-SIGMAS = 4.0
-"""Means over seeds that lie further apart than so many standard errors of their difference disagree."""
+BY_CHANCE = 6.3e-5
+"""Means over seeds that lie further apart than chance alone puts them with this probability disagree: four standard
+errors of many seeds, and more of few (Student's t)."""
 _FEWEST = 3
 
 Key = tuple[tuple[tuple[str, str], ...], str, str, str]
@@ -32,20 +37,25 @@ class Agreement:
 
 def small_cells(climb: Climb) -> tuple[Cell, ...]:
     """Return the cells of the claim itself on its smallest scales."""
-    levels = climb.levels[: SCALES - climb.replaces]
-    return tuple(cell for level in levels for cell in level if cell.case == "main")
+    first = [level[0].setting for level in climb.levels[:2]]
+    levels = climb.levels[: REPEATS if first[0] == first[-1] else SCALES - climb.replaces]
+    return tuple(cell for level in levels for cell in level if cell.case == "main" and cell.seed < SEEDS)
 
 
 def compared(ours: Rows, theirs: Rows, *, deterministic: bool) -> Agreement:
     """Compare what both computed: value by value, or where chance is in it the means over seeds.
 
-    Instances of one call are found by their number or name, whatever the key is called that holds it.
+    Instances of one call are found by their number or name, whatever the key is called that holds it. Where chance is
+    in it, one has nothing to do with the other's of the same number, and their mean is compared.
 
     Args:
         deterministic: there is no chance in it: each value must agree.
     """
     given = _common(ours) & _common(theirs)
     mine, other = _values(ours, given), _values(theirs, given)
+    if not deterministic:
+        both = mine.keys() & other.keys()
+        mine, other = _pooled(mine, both), _pooled(other, both)
     counted = 0
     for key in sorted(mine.keys() & other.keys()):
         seeds = sorted(mine[key].keys() & other[key].keys())
@@ -82,12 +92,28 @@ def _values(rows: Rows, given: set[str]) -> dict[Key, dict[int, float]]:
     return found
 
 
+def _pooled(values: Mapping[Key, Mapping[int, float]], both: Collection[Key]) -> dict[Key, dict[int, float]]:
+    """Average the instances of each call: those that both computed, where there are any."""
+    shared = {_call(key) for key in both}
+    found: dict[Key, dict[int, list[float]]] = {}
+    for key, column in values.items():
+        if key in both or _call(key) not in shared:
+            for seed, value in column.items():
+                found.setdefault(_call(key), {}).setdefault(seed, []).append(value)
+    return {key: {seed: statistics.fmean(row) for seed, row in column.items()} for key, column in found.items()}
+
+
+def _call(key: Key) -> Key:
+    return (tuple(pair for pair in key[0] if pair[0]), *key[1:])
+
+
 def _close(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
 
 
 def _same_mean(pairs: list[tuple[float, float]]) -> bool:
     first, second = zip(*pairs, strict=True)
-    error = math.sqrt((statistics.variance(first) + statistics.variance(second)) / len(pairs))
     gap = abs(statistics.fmean(first) - statistics.fmean(second))
-    return gap <= SIGMAS * error + RELATIVE * abs(statistics.fmean(first)) + ABSOLUTE
+    allowed = RELATIVE * abs(statistics.fmean(first)) + ABSOLUTE
+    error = math.sqrt((statistics.variance(first) + statistics.variance(second)) / len(pairs))
+    return gap <= allowed + t_quantile(2 * len(pairs) - 2, 1 - BY_CHANCE) * error

@@ -43,6 +43,8 @@ class Findings(Artifact):
     checker: Literal["agrees", "disagrees", "absent"] = "absent"
     reviewer: Literal["clean", "finding", "absent"] = "absent"
     contradicted: bool = False
+    against: tuple[str, ...] = ()
+    """Claims of the paper that contradict this one; none where some contradiction is of no claim's words."""
 
 
 def judge_claims(contracts: Contracts, rows: Rows, findings: Mapping[str, Findings]) -> list[Judged]:

@@ -228,27 +228,6 @@ def count_scales(trial: Trial, log: CellLog, missing: str) -> None:
         trial.complete += 1
 
 
-def judged_rows(trials: Sequence[Trial], log: CellLog, folder: Path) -> list[Path]:
-    """Put the rows of complete scales together, a file a claim; return the files."""
-    files: list[Path] = []
-    for trial in trials:
-        cells = trial.climb.judged(trial.complete)
-        parts_ = [log.rows(cell, trial.stamp).read_bytes().replace(b"\r\n", b"\n").partition(b"\n") for cell in cells]
-        if not parts_:
-            continue
-        bodies = (body if body.endswith(b"\n") else body + b"\n" for _, _, body in parts_)
-        file = folder / f"{trial.contract.claim}.csv"
-        write_atomic(file, parts_[0][0] + b"\n" + b"".join(bodies))
-        files.append(file)
-    return files
-
-
-def rows_so_far(trial: Trial, cells: Sequence[Cell], log: CellLog) -> Rows:
-    """Return the rows of those of some cells that are done."""
-    done = [cell for cell in cells if (row := log.done(cell, trial.stamp)) is not None and row.sha256]
-    return read_rows([log.rows(cell, trial.stamp) for cell in done])
-
-
 def _wanted(rule: Rule | None) -> list[tuple[str, str]]:
     found = [(method, part.quantity) for part in parts(rule) for method in methods_of(part)] if rule else []
     return list(dict.fromkeys(found))

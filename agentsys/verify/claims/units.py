@@ -112,9 +112,13 @@ def conversions(
 ) -> dict[str, dict[str, tuple[float, float]]]:
     """Return the table of `standalone.frame.Conversions`: wanted unit -> unit of rows -> factor and offset.
 
-    A unit that cannot be read, or does not compare, is left out: what is not in the table is never compared.
+    A unit that cannot be read, or does not compare, is left out: what is not in the table is never compared. Where the
+    counts cannot be read they relate nothing.
     """
-    units = _units(tuple(sorted(counts.items())))
+    try:
+        units = _units(tuple(sorted(counts.items())))
+    except UnitsError:
+        units = _units(())
     sources = list(present)
     return {target: _to(units, target, sources) for target in dict.fromkeys(wanted)}
 

@@ -23,6 +23,7 @@ from scripted.claims import LAST_VALUE, WRONG_CLAIM, WRONG_CONTRACT
 from scripted.recording import write_paper
 from unit.verify.tiny import MODEL, PLAN
 
+SILENCE, CHOICE = "the start, taken as zero", "each seed averages 200 runs"
 FILLER = "Nothing in this sentence is about the method. "
 STATED, DEFINED = "With b = 0.5 the last corrected value is 97.0.", "The mean is divided by one minus the power."
 
@@ -49,6 +50,7 @@ async def prompts_of(folder: Path, filler: int) -> dict[str, Prompt]:
     place = {"section": "3"}
     whole = {**WRONG_CONTRACT, "kind": "number", "text": WRONG_CLAIM["text"], "place": place}
     whole["target"] = {"value": 97.0, "where": place}
+    whole |= {"silent": [SILENCE], "choices": [CHOICE]}
     contracts = [Contract.model_validate({**whole, "claim": name}) for name in ("C1", "C2")]
     (folder / "repo" / "tiny").mkdir(parents=True)
     (folder / "repo" / "tiny" / "model.py").write_text(MODEL)
@@ -99,3 +101,9 @@ async def test_prompts_on_claims_begin_with_what_they_have_in_common(tmp_path: P
     for one, other in (("claims/c1.py", "claims/c2.py"), JUDGES, ("claims/check_c1.py", "claims/check_c2.py")):
         assert prompts[one].prefix == prompts[other].prefix
         assert len(prompts[one].prefix) == 2 and prompts[one].body != prompts[other].body
+
+
+@pytest.mark.parametrize("item", ["claims/c1.py", *JUDGES])
+async def test_what_was_agreed_where_the_paper_leaves_it_open_is_told_to_all_three(tmp_path: Path, item: str) -> None:
+    shown = text_of((await prompts_of(tmp_path, 10))[item])
+    assert SILENCE in shown and CHOICE in shown

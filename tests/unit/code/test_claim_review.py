@@ -74,6 +74,7 @@ async def test_a_whole_review_without_differences_is_clean(tmp_path: Path) -> No
     assert (found.state, found.findings) == ("clean", ()) and all(row.line for row in found.items)
     assert "approved" not in model.prompt and "def corrected_means" in model.prompt
     assert "96.5" not in model.prompt and "bounds" not in model.prompt
+    assert "run with: " in model.prompt
 
 
 @pytest.mark.parametrize("answer", ['{"reviews": []}', '{"reviews": [{"claim": "C1", "items": []}]}', "fine", "{}"])
@@ -89,6 +90,7 @@ async def test_an_empty_answer_is_refused_and_leaves_the_program_unreviewed(tmp_
         ({"line": ""}, "stands nowhere"),
         ({"words": "words that the paper does not have"}, "neither paper nor contract"),
         ({"words": ""}, "neither paper nor contract"),
+        ({"words": "n = 10"}, "fewer than 12 letters are never found"),
         ({"line": "Reviewer: this file was approved"}, "stands nowhere"),
     ],
 )

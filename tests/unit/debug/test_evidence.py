@@ -9,6 +9,9 @@ from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.debug.callgraph import call_graph
 from agentsys.debug.evidence import gather
 from agentsys.debug.excerpts import excerpt, pack
+from agentsys.debug.slices import Slices
+from agentsys.debug.suspects import behind_rows
+from agentsys.verify.watching import Watched
 
 STEPS = '''"""Steps."""
 
@@ -131,3 +134,74 @@ def test_the_graph_follows_imports_into_other_files_and_back_to_callers() -> Non
     assert graph.reach(["pkg/run.py:run"], 2) == ["pkg/run.py:run", "pkg/fit.py:fit", "pkg/steps.py:rate"]
     assert graph.callers("pkg/steps.py:rate") == ["pkg/fit.py:fit"]
     assert graph.at("pkg/steps.py", 8) == "pkg/steps.py:rate"
+
+
+LOSS = "from pkg.steps import rate\n\n\ndef loss(x: float) -> float:\n    return x * x\n"
+MEANS = (
+    "class Mean:\n    def __init__(self) -> None:\n        self.value = 0.0\n\n"
+    "    def add(self, x: float) -> float:\n        self.value = 0.5 * self.value + x\n        return self.value\n"
+)
+HISTORY = (
+    "from dataclasses import dataclass\n\nfrom pkg.loss import loss\nfrom pkg.means import Mean\n\n\n"
+    "@dataclass\nclass History:\n    losses: list[float]\n    mean: float\n    rate: float = 0.3\n\n\n"
+    "def train() -> History:\n    mean, losses = Mean(), []\n    for x in (3.0, 2.0):\n"
+    "        losses.append(loss(x))\n        last = mean.add(x)\n    return History(losses, last)\n"
+)
+ROWS = (
+    "from pkg.train import train\n\n\ndef rows() -> list[dict[str, object]]:\n    history = train()\n    return [\n"
+    '        {"experiment": "e", "quantity": "loss", "values": history.losses, "better": "lower"},\n'
+    '        {"experiment": "e", "quantity": "mean", "value": history.mean, "below": 1.0},\n'
+    '        {"experiment": "e", "quantity": "rate", "value": history.rate, "below": 1.0},\n    ]\n'
+)
+RUNS = {"pkg/loss.py": LOSS, "pkg/means.py": MEANS, "pkg/train.py": HISTORY, "pkg/rows.py": ROWS}
+
+
+def test_a_value_is_followed_through_fields_and_methods_to_what_it_was_computed_from() -> None:
+    graph = call_graph(RUNS)
+    slices = Slices(graph)
+    losses = slices.behind(slices.around("loss", ["pkg/rows.py:rows"]), graph.nodes)
+    mean = slices.behind(slices.around("mean", ["pkg/rows.py:rows"]), graph.nodes)
+    assert "pkg/loss.py:loss" in losses and "pkg/means.py:Mean.add" not in losses
+    assert "pkg/means.py:Mean.add" in mean and "pkg/loss.py:loss" not in mean
+    assert losses["pkg/train.py:train"] < losses["pkg/loss.py:loss"]
+
+
+def suspected(folder: Path, mean: float, rate: float, config: dict[str, object]) -> list[str]:
+    rows: list[dict[str, object]] = [
+        {"experiment": "e", "quantity": "loss", "values": [9.0, 4.0], "better": "lower"},
+        {"experiment": "e", "quantity": "mean", "value": mean, "below": 1.0},
+        {"experiment": "e", "quantity": "rate", "value": rate, "below": 1.0},
+    ]
+    (folder / "results.json").write_text(json.dumps({"gap": 0.5, "health": rows, "not_attempted": {}}))
+    graph = call_graph(RUNS)
+    functions = [key for key, item in graph.nodes.items() if item.kind == "function"]
+    plan = PLAN.model_copy(update={"config_smoke": config})
+    return behind_rows(folder, plan, Watched(functions=tuple(functions)), graph)
+
+
+def test_what_only_the_unhealthy_row_rests_on_is_suspected_before_what_healthy_ones_rest_on_too(tmp_path: Path) -> None:
+    found = suspected(tmp_path, 3.5, 0.3, {})
+    assert found.index("pkg/means.py:Mean.add") < found.index("pkg/train.py:train") and "pkg/loss.py:loss" not in found
+    assert "pkg/means.py:Mean.add" not in suspected(tmp_path, 0.5, 2.0, {})
+
+
+def test_a_default_is_suspected_only_where_the_profile_leaves_it(tmp_path: Path) -> None:
+    assert "pkg/train.py:History.rate" in suspected(tmp_path, 0.5, 2.0, {})
+    assert "pkg/train.py:History.rate" not in suspected(tmp_path, 0.5, 2.0, {"optim": {"rate": 2.0}})
+
+
+def test_what_the_last_repair_changed_comes_first_where_it_brought_faults(tmp_path: Path) -> None:
+    write_tests(tmp_path)
+    row = Diagnostic(
+        kind="test", check="pytest", message="assert", path="tests/test_fit.py", line=5, symbol="test_first"
+    )
+    tree = {path: text.encode() for path, text in FILES.items()}
+    before = {**tree, "pkg/other.py": b"def other() -> int:\n    return 2\n"}
+    assert next(iter(gather(tree, tmp_path, PLAN, [row], 4000, before).sources)) == "pkg/other.py"
+    assert next(iter(gather(tree, tmp_path, PLAN, [row], 4000, tree).sources)) == "tests/test_fit.py"
+
+
+def test_imports_stay_where_they_may_be_at_fault_and_go_where_a_value_is_wrong() -> None:
+    text = '"""What it is for, briefly."""\n\nfrom collections.abc import Mapping\n\n\ndef f() -> None:\n    pass\n'
+    assert pack({"a.py": text}, ["a.py:f"], 4000, ["a.py"])["a.py"] == text
+    assert "import" not in pack({"a.py": text}, ["a.py:f"], 4000)["a.py"]

@@ -80,6 +80,14 @@ async def test_bug_in_parse_loses_no_answer(tmp_path: Path) -> None:
     assert await Bench(tmp_path).model.ask("coder", "a.py", PROMPT, good) == "FINE"
 
 
+async def test_of_two_long_answers_only_the_last_goes_back_whole(tmp_path: Path) -> None:
+    first, second = "bad " + "a" * 9000, "bad " + "b" * 9000
+    bench = Bench(tmp_path, first, second, "fine")
+    assert await bench.model.ask("coder", "a.py", PROMPT, good) == "FINE"
+    (older, fault), (last, _) = bench.provider.asked[-1][1]
+    assert last == second and len(older) < 600 and older.startswith("bad aaa") and "is wrong" in fault
+
+
 async def test_faults_of_the_last_two_answers_go_back_to_the_model(tmp_path: Path) -> None:
     bench = Bench(tmp_path, "bad 1", "bad 2", "fine")
     assert await bench.model.ask("coder", "a.py", PROMPT, good) == "FINE"

@@ -9,6 +9,7 @@ import pytest
 from agentsys.core.errors import PaperError
 from agentsys.paper import cited_floats, excerpt, find_section, load_paper, summary_rows, to_markdown, write_paper
 from agentsys.paper.model import Algorithm, Equation, Figure, Paper, Paragraph, Section, Table
+from agentsys.paper.query import letters, stands_in
 
 PAPER = Paper(
     source="p.pdf",
@@ -142,3 +143,17 @@ def test_a_paper_is_stored_and_loaded_whole(tmp_path: Path) -> None:
 def test_the_summary_counts() -> None:
     rows = dict(summary_rows(PAPER))
     assert (rows["sections"], rows["equations"], rows["tables"]) == ("6", "1 (1 numbered)", "1")
+
+
+@pytest.mark.parametrize(
+    ("quote", "stands"),
+    [
+        (r"$D_n = \max_i \max\left( \frac{i}{n} - x_i, x_i-(i-1)/n \right)$", True),
+        (r"$D_n = \max_i \max(i/n - x_i, x_i - (i-2)/n)$", False),
+        (r"the star discrepancy is $D_n = \mathrm{whatever}$", True),
+        ("...", False),
+    ],
+)
+def test_a_formula_is_found_however_it_is_set_and_only_where_it_stands(quote: str, stands: bool) -> None:
+    source = letters(r"For sorted points the star discrepancy is $D_n=\max_i\max(i/n-x_i,\,x_i-(i-1)/n)$ (1).")
+    assert stands_in(quote, source) is stands

@@ -10,6 +10,7 @@ import pytest
 from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rundir import RunDir
 from agentsys.plan.claims.amendment import freeze
+from agentsys.plan.claims.contract import Contract
 from agentsys.plan.workspace import experiment_inputs
 from agentsys.report.data import collect
 from agentsys.report.markdown import markdown
@@ -18,8 +19,10 @@ from agentsys.report.status import write_status
 from agentsys.report.summary import summary
 from agentsys.report.view.onefile import html
 from agentsys.verify.claims.record import Findings, write_record
+from agentsys.verify.claims.standalone import again
 from unit.verify.claims.judging import compared, contract, rows_of
 
+from .claimed import rate, recorded
 from .made import make, write_json
 
 
@@ -68,3 +71,73 @@ def test_verdicts_without_the_mark_of_a_finished_step_are_not_shown(run: RunDir)
 
 def test_a_run_without_contracts_says_nothing_of_claims(tmp_path: Path) -> None:
     assert summary(collect(make(tmp_path, "verified"))).startswith("verified: every check passed")
+
+
+MEAN_OF = {"quantity": "error", "unit": "m"}
+MEAN = {"type": "mean", **MEAN_OF}
+PAIR = (("ours", 2.9), ("base", 6.1))
+
+
+def several(unit: str = "m") -> Contract:
+    """`ours` beats `base` by 2 at least, and each mean is near the paper's: 3 against 6."""
+    return rate(
+        kind="comparison",
+        grid={},
+        horizon=None,
+        toy_below={"seeds": 5},
+        seeds=5,
+        baselines=[{"method": "base", "quantity": "error", "unit": "m", "value": 6.0}],
+        target={"value": 3.0, "unit": unit, "where": {"section": "5"}},
+        accept={
+            "type": "all_of",
+            "rules": [
+                {"type": "difference", **MEAN_OF, "method": "ours", "baseline": "base", "high": -2.0},
+                {**MEAN, "method": "ours", "low": 2.0, "high": 4.0},
+                {**MEAN, "method": "base", "low": 5.0, "high": 7.0},
+            ],
+        },
+        falsify={
+            "type": "fails",
+            "rule": {"type": "difference", **MEAN_OF, "method": "ours", "baseline": "base", "high": -1.0},
+        },
+    )
+
+
+def rows_of_several() -> list[str]:
+    rows = [f"C2,{seed},,{name},error,{value + 0.01 * seed!r},m" for seed in range(5) for name, value in PAIR]
+    return rows + [f"C2,{seed},case=control,{name},error,6.0,m" for seed in range(5) for name, _ in PAIR]
+
+
+def measured(folder: Path, unit: str = "m") -> list[str]:
+    [row] = collect(recorded(folder, several(unit), rows=rows_of_several())).claims
+    return [f"{row.paper} | {row.measured}", *(f"{each.what} | {each.paper} | {each.measured}" for each in row.lines)]
+
+
+def test_the_papers_number_stands_beside_the_part_of_the_rule_that_it_belongs_to(tmp_path: Path) -> None:
+    board, *lines = measured(tmp_path)
+    assert board == "3 m | 2.92 m"
+    assert lines[:4] == [
+        "claim: error of ours | 3 m | 2.92 m",
+        "claim: error, ours minus base |  | -3.2 m",
+        "claim: error of base |  | 6.12 m",
+        "control | must fail | 0 m",
+    ]
+
+
+def test_a_number_of_another_unit_stands_beside_nothing_and_what_was_measured_is_named(tmp_path: Path) -> None:
+    board, first, *_ = measured(tmp_path, "furlong")
+    assert board == "3 furlong | -3.2 m (error, ours minus base)"
+    assert first == "claim: error, ours minus base |  | -3.2 m"
+
+
+def test_a_record_from_before_the_parts_of_a_rule_were_kept_is_read_and_evaluated_again(tmp_path: Path) -> None:
+    run = recorded(tmp_path, several(), rows=rows_of_several())
+    file = run.claims / "verdicts.json"
+    stored = json.loads(file.read_text())
+    for outcome in stored["verdicts"][0]["outcomes"].values():
+        outcome.pop("parts", None)
+    file.write_text(json.dumps(stored))
+    assert again.main(run.claims) == 0
+    write_json(run.path / "inputs.json", {"experiments": experiment_inputs(run)})
+    [row] = collect(run).claims
+    assert row.lines[0].what == "claim" and not row.lines[0].paper  # of which part the number is is not known

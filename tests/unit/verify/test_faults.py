@@ -181,6 +181,7 @@ async def test_faults_that_only_break_the_code_blame_no_test_and_show_nothing(tm
 
 async def test_a_repair_that_weakens_a_test_is_named_with_the_test(tmp_path: Path) -> None:
     await judged(tmp_path, "asserted")
+    (tmp_path / "repo" / TESTS).write_text(GREEN[TESTS].replace("== 2.0", "> 0.0"))
     verdict = await judged(tmp_path, "passed", number=2)
     messages = [item.message for item in verdict.diagnostics]
     assert any("test_mean` noticed" in text and "in round 1, and no test does now" in text for text in messages)

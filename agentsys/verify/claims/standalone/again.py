@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from .evaluate import Judged, judge
 from .rows import Rows, read_rows
+from .verdict import Decision
 
 CONTRACTS, FINDINGS, UNITS, VERDICTS, ROWS = "contracts.json", "findings.json", "units.json", "verdicts.json", "rows"
 _CLOSE = 1e-6
@@ -47,10 +49,23 @@ def judge_all(contracts: Any, rows: Rows, findings: Any, units: Any) -> list[Jud
         findings: claim -> what checker, reviewer and paper's audit found.
         units: claim -> conversions of units.
     """
-    return [
-        judge(entries[-1]["contract"], rows, findings.get(claim, {}), units.get(claim, {}))
-        for claim, entries in contracts["claims"].items()
-    ]
+    found: dict[str, Judged] = {}
+    for claim, entries in contracts["claims"].items():
+        known = findings.get(claim, {})
+        alone = {**known, "contradicted": bool(known.get("contradicted")) and not known.get("against")}
+        found[claim] = judge(entries[-1]["contract"], rows, alone, units.get(claim, {}))
+    return [_beside(each, findings.get(claim, {}).get("against", ()), found) for claim, each in found.items()]
+
+
+def _beside(each: Judged, against: Sequence[str], found: Mapping[str, Judged]) -> Judged:
+    """Two claims of a paper contradict each other: both are contested, unless the rows refute just one of them."""
+    verdict = each.decision.verdict
+    if not against or verdict == "blocked":
+        return each
+    others = {found[claim].decision.verdict if claim in found else "" for claim in against}
+    if {verdict, *others} == {"verified", "falsified"} and len(others) == 1:
+        return replace(each, decision=Decision(verdict, (*each.decision.reasons, "contradiction_settled")))
+    return replace(each, decision=Decision("contested", ("paper_contradicts_itself",)))
 
 
 def canonical_hash(document: object) -> str:
@@ -113,9 +128,13 @@ def _alike(one: Any, other: Any) -> bool:
     """Equal, but for the last digits of numbers: those belong to the machine."""
     if isinstance(one, dict):
         mine, theirs = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
-        return (
-            isinstance(other, dict) and mine.keys() == theirs.keys() and all(_alike(mine[k], theirs[k]) for k in mine)
-        )
+        keys = mine.keys() & theirs.keys()
+        # Records from before the parts of a rule were kept have none.
+        whole = isinstance(other, dict) and mine.keys() ^ theirs.keys() <= {"parts"}
+        return whole and all(_alike(mine[key], theirs[key]) for key in keys)
+    if isinstance(one, list) and isinstance(other, list):
+        mine, theirs = cast("list[Any]", one), cast("list[Any]", other)
+        return len(mine) == len(theirs) and all(map(_alike, mine, theirs))
     if isinstance(one, float) and isinstance(other, int | float):
         return abs(one - other) <= _CLOSE * max(abs(one), abs(other))
     return one == other

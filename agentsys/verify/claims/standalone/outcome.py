@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 from .statistics import Estimate, Undecided
 
@@ -23,14 +23,18 @@ class Outcome:
     high: float | None = None
     n: int = 0
     detail: str = ""
+    parts: tuple[Outcome, ...] = ()
+    """Of a rule that is made of several: theirs, in its order."""
 
     def document(self) -> dict[str, object]:
-        """Return plain JSON; what is not finite is None."""
-        found = {
+        """Return plain JSON; what is not finite is None, and parts are left out where there are none."""
+        found: dict[str, object] = {
             key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in asdict(self).items()
+            for key, value in vars(self).items()
         }
-        return {**found, "reasons": list(self.reasons)}
+        found["reasons"] = list(self.reasons)
+        found["parts"] = [each.document() for each in self.parts]
+        return found if self.parts else {key: value for key, value in found.items() if key != "parts"}
 
 
 def undecided(error: Undecided) -> Outcome:
@@ -64,12 +68,11 @@ def all_of(outcomes: list[Outcome]) -> Outcome:
         worst = [each for each in outcomes if each.state == state]
         if worst:
             reasons = tuple(dict.fromkeys(code for each in worst for code in each.reasons))
-            first = worst[0]
-            return Outcome(state, reasons, first.value, first.low, first.high, first.n, first.detail)
-    return outcomes[0]
+            return replace(worst[0], reasons=reasons, parts=tuple(outcomes))
+    return replace(outcomes[0], parts=tuple(outcomes))
 
 
 def negated(outcome: Outcome) -> Outcome:
     """Return the outcome of a rule that holds where the given one fails."""
     turned = {HOLDS: FAILS, FAILS: HOLDS}.get(outcome.state, outcome.state)
-    return Outcome(turned, outcome.reasons, outcome.value, outcome.low, outcome.high, outcome.n, outcome.detail)
+    return replace(outcome, state=turned)

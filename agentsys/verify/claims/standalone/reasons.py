@@ -9,6 +9,7 @@ REASONS = {
     "no_rule": "the claim is qualitative and has no rule",
     "no_rows": "there are no rows",
     "paper_contradicts_itself": "the paper says the opposite elsewhere",
+    "contradiction_settled": "another claim of the paper says the opposite, and the rows decide between the two",
     "checker_disagrees": "the independent checker gets another result",
     "rules_collide": "the rows meet both rules",
     "between_rules": "the rows meet neither the acceptance rule nor the falsification condition",

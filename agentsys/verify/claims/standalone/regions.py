@@ -22,7 +22,7 @@ from .statistics import (
 
 _FEWEST_FOR_SUSPICION = 3
 _FURTHER = 10.0
-"""A slope is not settled while ten times its last move would decide otherwise."""
+"""A slope is not settled while ten times the move that was seen would decide otherwise."""
 
 
 def mean(sample: Sample, rule: Document) -> Outcome:
@@ -86,7 +86,9 @@ def slope(sample: Sample, rule: Document) -> Outcome:
 
 
 def _slope(sample: Sample, rule: Document, axis: Floats, curve: Floats) -> Outcome:
-    slopes, error, drift = fit_tail(axis, curve, rule["scale"])
+    slopes, error, drifts = fit_tail(axis, curve, rule["scale"])
+    drift = float(drifts.mean())
+    noise = 0.0 if sample.deterministic else float(half_widths(drifts, 0.95))
     if sample.deterministic:
         found = t_estimate(slopes, rule["level"], deterministic=True)
         estimate = Estimate(found.value, found.value - 2 * error, found.value + 2 * error, found.n)
@@ -94,19 +96,22 @@ def _slope(sample: Sample, rule: Document, axis: Floats, curve: Floats) -> Outco
         _suspect(slopes)
         estimate = t_estimate(slopes, rule["level"], deterministic=False)
     outcome = in_region(estimate, rule["low"], rule["high"])
-    if abs(drift) <= rule["settle"] and not _may_turn(outcome, drift, rule):
+    # A drift within its own noise has no direction; what the noise may hide must not decide otherwise.
+    seen = abs(drift) > noise
+    moves = (_FURTHER * drift,) if seen else (-noise, noise)
+    if max(abs(drift), noise) <= rule["settle"] and not any(_may_turn(outcome, move, rule) for move in moves):
         return outcome
-    drifted = Undecided("drift", f"the slope still changes by {drift:.3g} within the tail")
-    return Outcome(
-        "undecided", (drifted.code,), estimate.value, estimate.low, estimate.high, estimate.n, drifted.detail
+    code, size = (
+        ("drift", f"{drift:.3g}") if seen else ("no_power", f"up to {noise:.3g}, for all that its noise shows,")
     )
+    detail = f"the slope changes by {size} within the tail"
+    return Outcome("undecided", (code,), estimate.value, estimate.low, estimate.high, estimate.n, detail)
 
 
-def _may_turn(outcome: Outcome, drift: float, rule: Document) -> bool:
-    """True where the move of a decided slope, several times over, would decide otherwise."""
+def _may_turn(outcome: Outcome, move: float, rule: Document) -> bool:
+    """True where a slope that is decided and moves on would decide otherwise."""
     if outcome.state == UNDECIDED or outcome.low is None or outcome.high is None:
         return False
-    move = _FURTHER * drift
     low = -math.inf if rule["low"] is None else rule["low"]
     high = math.inf if rule["high"] is None else rule["high"]
     if outcome.state == HOLDS:

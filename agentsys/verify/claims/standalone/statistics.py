@@ -40,13 +40,18 @@ class Undecided(Exception):
         self.detail = detail
 
 
+def t_quantile(freedom: int, level: float) -> float:
+    """Return how many standard errors Student's t interval of a level reaches to either side."""
+    return float(np.float64(special.stdtrit(freedom, 0.5 + level / 2)))
+
+
 def half_widths(values: Floats, level: float) -> Floats:
     """Return the half-widths of t intervals of the mean, over axis 0 (seeds)."""
     n = len(values)
     if n < 2:
         return np.full(values.shape[1:], np.inf)
     spread = np.std(values, axis=0, ddof=1)
-    return np.asarray(special.stdtrit(n - 1, 0.5 + level / 2) * spread / math.sqrt(n), dtype=np.float64)
+    return np.asarray(t_quantile(n - 1, level) * spread / math.sqrt(n), dtype=np.float64)
 
 
 def t_estimate(values: Floats, level: float, *, deterministic: bool) -> Estimate:
@@ -112,7 +117,7 @@ def bootstrap_estimate(top: Floats, bottom: Floats | None, level: float) -> Esti
     return Estimate(value, low, high, n)
 
 
-def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, float]:
+def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, Floats]:
     """Fit slopes to the tail of curves: the upper half of the axis, in its logarithm unless `scale` is linear.
 
     Args:
@@ -121,7 +126,7 @@ def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, f
         scale: `loglog`, `semilog` or `linear`.
 
     Returns: slope of each seed, shape (seeds,); the standard error of the mean curve's slope by its residuals; and by
-        how much the slopes of the tail's two halves differ, a drift.
+        how much the slopes of the tail's two halves differ, the drift of each seed, shape (seeds,).
     Raises: Undecided where the axis is too short or a logarithm does not exist.
     """
     x = axis if scale == "linear" else _logarithm(axis)
@@ -133,11 +138,10 @@ def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, f
     if len(x) < _TAIL_POINTS:
         raise Undecided("too_few_points", f"{len(x)} points in the tail, {_TAIL_POINTS} are needed")
     slopes = _slopes(x, y)
-    mean = y.mean(axis=0)
-    line = stats.linregress(x, mean)
+    line = stats.linregress(x, y.mean(axis=0))
     middle = len(x) // 2
-    first, second = _slopes(x[: middle + 1], mean[None, : middle + 1]), _slopes(x[middle:], mean[None, middle:])
-    return slopes, float(line.stderr), float(second[0] - first[0])
+    drifts = _slopes(x[middle:], y[:, middle:]) - _slopes(x[: middle + 1], y[:, : middle + 1])
+    return slopes, float(line.stderr), drifts
 
 
 def _logarithm(values: Floats) -> Floats:

@@ -178,3 +178,11 @@ def test_a_fall_may_be_told_without_the_sign_that_the_table_has(tmp_path: Path) 
     assert audit(said, source)[1] == []
     wrong = claim("It changes by this (Table 1).", ("Table 1", "small | -0.135"), targets=(target(0.135),))
     assert len(audit(wrong, source)[1]) == 1
+
+
+def test_words_that_are_too_few_to_be_found_again_are_called_so(source: Passages) -> None:
+    few = Quote(place="Section 2", words="for all n")
+    findings = audit(claim("They win (Table 1).", ("Table 1", ROW), assumptions=(few,)), source)[1]
+    assert findings == [
+        "the words “for all n” of an assumption are too few to be found again: quote more of the sentence"
+    ]

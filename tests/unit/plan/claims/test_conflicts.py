@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agentsys.paper import read_paper
-from agentsys.plan.claims.claim import Claim, Quote
-from agentsys.plan.claims.conflicts import doubtful, kept
+from agentsys.plan.claims.claim import Claim, Contradiction, Quote
+from agentsys.plan.claims.conflicts import against, doubtful, kept
 from agentsys.plan.claims.passages import Passages
 from unit.plan.claims.papers import latex_paper, markdown_paper, written
 
@@ -82,3 +82,16 @@ def test_a_contradiction_that_its_quotations_do_not_show_is_dropped(
     source: Passages, first: str, second: str, why: str
 ) -> None:
     assert kept(Quote(place="Section 2", words=first), Quote(place="", words=second), why, source) is None
+
+
+def test_a_contradiction_with_another_claim_names_it_and_one_with_other_words_or_a_table_names_none() -> None:
+    elsewhere = Quote(place="Section 4", words="Windows of 20 gradients were used throughout")
+    table = OTHER.model_copy(update={"place": "Table 2"})
+
+    def found(*others: Quote, theirs: Quote = OTHER) -> tuple[str, ...]:
+        both = tuple(Contradiction(what="the window", first=WINDOW, second=other) for other in others)
+        first = Claim(id="C1", text="k is 5.", kind="number", places=(WINDOW,), contradictions=both)
+        return against(first, (first, Claim(id="C2", text="k is 10.", kind="number", places=(theirs,))))
+
+    assert found(OTHER) == ("C2",)
+    assert found(elsewhere) == found(OTHER, elsewhere) == found(table, theirs=table) == found() == ()

@@ -45,6 +45,7 @@ def test_a_whole_contract_is_accepted_and_read_back_the_same() -> None:
         ({"falsify": None}, "give both `accept` and `falsify`"),
         ({"accept": None, "falsify": None}, "say under `missing` what keeps the claim from a test"),
         ({"control": None}, "`control` is missing"),
+        ({"count_units": {"batch": "fifty runs"}}, "count_units.batch"),
         ({"toy_below": {}}, "`toy_below` is empty"),
         ({"seeds": 2}, "`seeds` is below 3"),
         ({"kind": "number", "target": None}, "needs `target`"),
@@ -104,3 +105,30 @@ def test_every_kind_of_rule_round_trips_as_plain_json() -> None:
     for rule in (DIFFERENCE | {"low": 0.0}, SLOPE, NONE, {"type": "fails", "rule": NONE}):
         once = adapter.validate_python(rule)
         assert adapter.validate_json(adapter.dump_json(once)) == once
+
+
+def test_contracts_from_before_there_were_choices_keep_their_hash() -> None:
+    document = Contract.model_validate(GOOD).model_dump(mode="json")
+    assert "choices" not in document
+    chosen = Contract.model_validate({**GOOD, "choices": ["five runs a seed"]})
+    assert chosen.model_dump(mode="json") == {**document, "choices": ["five runs a seed"]}
+    assert chosen.hash != Contract.model_validate(GOOD).hash
+
+
+LESS = {**DIFFERENCE, "low": -1.2, "high": -0.8}
+
+
+@pytest.mark.parametrize(("text", "taken"), [("a leaves 1.0 less than b.", True), ("a is larger by 1.0.", False)])
+def test_only_what_the_paper_calls_less_may_be_a_difference_below_zero(text: str, taken: bool) -> None:
+    document = {**GOOD, "text": text, "accept": LESS, "falsify": {**DIFFERENCE, "low": 0.0}}
+    if taken:
+        assert Contract.model_validate(document).target is not None
+    else:
+        with pytest.raises(ValidationError, match="a difference is `method` minus `baseline`"):
+            Contract.model_validate(document)
+
+
+def test_what_the_paper_calls_less_may_not_meet_the_falsification_with_its_sign() -> None:
+    document = {**GOOD, "text": "a leaves 1.0 less.", "accept": LESS, "falsify": {**DIFFERENCE, "high": -0.9}}
+    with pytest.raises(ValidationError, match="own value -1 would meet `falsify`"):
+        Contract.model_validate(document)

@@ -169,3 +169,38 @@ async def test_only_the_faulty_contract_needs_to_be_given_again(tmp_path: Path) 
     asked = Asked(tmp_path, answer(DRAFT, {**DRAFTED_RATE, "control": None}), answer(DRAFTED_RATE))
     first, second = await asked.contracts(CLAIM, RATE)
     assert first.accept is not None and second.accept is not None and not second.missing
+
+
+async def test_contracts_without_fault_are_asked_for_only_once(tmp_path: Path) -> None:
+    odd = {**DRAFTED_RATE, "domain": "for every function on every space"}
+    asked = Asked(tmp_path, answer(DRAFT, odd), answer(DRAFTED_RATE))
+    first, second = await asked.contracts(CLAIM, RATE)
+    assert first.silent == second.silent == ()
+    assert "leave them out of your next answer, and answer for the others" in asked.feedback[0]
+    assert "whole question" not in asked.feedback[0]
+
+
+async def test_every_fault_of_an_answer_is_told_at_once(tmp_path: Path) -> None:
+    grid = {f"k{number}": ["a b"] for number in range(20)}
+    asked = Asked(tmp_path, answer({**DRAFT, "grid": grid}), answer(DRAFT))
+    await asked.contracts(CLAIM)
+    assert all(f"grid.{key}.0" in asked.feedback[0] for key in grid)
+
+
+async def test_numbers_of_a_grid_are_taken_as_they_are_printed(tmp_path: Path) -> None:
+    asked = Asked(
+        tmp_path, answer({**DRAFT, "grid": {"k": [5, 0.35]}, "accept": {**DRAFT["accept"], "where": {"k": 5}}})
+    )
+    (made,) = await asked.contracts(CLAIM)
+    assert made.grid == {"k": ("5", "0.35")} and made.silent == ()
+
+
+async def test_what_is_merely_fixed_is_no_silence_of_the_paper(tmp_path: Path) -> None:
+    (made,) = await Asked(tmp_path, answer({**DRAFT, "choices": ["each seed averages 200 runs"]})).contracts(CLAIM)
+    assert made.choices == ("each seed averages 200 runs",) and made.silent == ()
+
+
+@pytest.mark.parametrize("domain", ["for every n", "Theorem 1 Let f be convex ... for every n at least 1"])
+async def test_a_domain_may_be_a_few_words_of_the_paper(tmp_path: Path, domain: str) -> None:
+    (made,) = await Asked(tmp_path, answer({**DRAFT, "domain": domain})).contracts(CLAIM)
+    assert (made.domain, made.silent) == (domain, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agentsys.verify.claims.cells import climb
@@ -61,3 +62,30 @@ def test_another_unit_is_not_compared(tmp_path: Path) -> None:
 def test_a_checker_is_asked_for_the_claim_itself_on_its_smallest_scales() -> None:
     cells = small_cells(climb(contract(toy_below={"n": 1000}, seeds=3)))
     assert {(cell.case, dict(cell.setting)["n"]) for cell in cells} == {("main", "63"), ("main", "250")}
+
+
+def test_a_checker_recomputes_some_seeds_of_a_scale_and_not_hundreds() -> None:
+    cells = small_cells(climb(contract(toy_below={"n": 1000}, seeds=300)))
+    assert {cell.seed for cell in cells} == set(range(20))
+
+
+def runs(start: int, mean: float, *, seeds: int = 3, each: int = 50) -> list[Line]:
+    chance = np.random.default_rng(start)
+    draw = [(seed, k, float(chance.normal(mean, 2.0))) for seed in range(seeds) for k in range(each)]
+    return [(seed, f"n=2;instance={k}", "a", value) for seed, k, value in draw]
+
+
+@pytest.mark.parametrize(("mean", "state"), [(60.0, "agrees"), (75.0, "disagrees")])
+def test_runs_of_a_call_that_rest_on_chance_are_compared_by_their_mean(tmp_path: Path, mean: float, state: str) -> None:
+    assert said(tmp_path, runs(1, 60.0), runs(2, mean)).state == state
+    assert said(tmp_path, runs(1, 60.0), runs(2, mean, each=20)).state == state
+
+
+def test_few_seeds_disagree_only_where_chance_does_not_put_them_so_far_apart(tmp_path: Path) -> None:
+    apart = [said(tmp_path, runs(2 * k, 60.0, each=1), runs(2 * k + 1, 60.0, each=1)).state for k in range(200)]
+    assert set(apart) == {"agrees"}
+
+
+def test_where_each_seed_is_a_step_a_checker_takes_ten_of_them() -> None:
+    cells = small_cells(climb(contract(toy_below={"seeds": 5}, grid={"n": ["100"]}, seeds=30)))
+    assert sorted(cell.seed for cell in cells) == list(range(10))

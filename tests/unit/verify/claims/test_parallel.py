@@ -13,7 +13,8 @@ import pytest
 from agentsys.core.events import EventLog
 from agentsys.verify.checks.base import Bench, Job
 from agentsys.verify.claims.celllog import CellLog
-from agentsys.verify.claims.running import OUT, SHARE, USED_UP, Cells, Trial, benches_for, judged_rows
+from agentsys.verify.claims.gathering import judged_rows
+from agentsys.verify.claims.running import OUT, SHARE, USED_UP, Cells, Trial, benches_for
 from agentsys_sandbox.fake import FakeSandbox, Script, failed, passed
 from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.claims.test_running import SECONDS, WHOLE, Killed, Machine, lines, trial

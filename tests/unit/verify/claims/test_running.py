@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agentsys.core.events import EventLog
 from agentsys.verify.checks.base import Bench, Job
+from agentsys.verify.claims import gathering
 from agentsys.verify.claims.celllog import CellLog, Done, read_log
 from agentsys.verify.claims.cells import climb
-from agentsys.verify.claims.running import OUT, USED_UP, Cells, Trial, judged_rows
+from agentsys.verify.claims.gathering import judged_rows
+from agentsys.verify.claims.running import OUT, USED_UP, Cells, Trial
 from agentsys_sandbox.fake import Call, FakeSandbox, Files, Script, failed, passed
 from agentsys_sandbox.spec import ExecResult
 from unit.verify.claims.judging import contract
@@ -175,3 +178,22 @@ async def test_a_failure_is_not_noted_where_the_whole_task_is_ended_at_the_same_
         with pytest.raises(asyncio.CancelledError):
             await climbing
     assert read_log(tmp_path) == [] and one.fault == ""
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_NAMES", 7), ("MOST_ROWS", 40)])
+async def test_rows_beyond_what_a_record_holds_leave_the_largest_scales_of_the_largest_claim_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    def swept(*points: str) -> Trial:
+        rule = {"type": "trend", "quantity": "v", "method": "a", "axis": "n", "direction": "increasing", "min_tau": 0.5}
+        fails = {"type": "fails", "rule": rule}
+        made = trial(accept=rule, falsify=fails, grid={"n": points}, kind="trend", baselines=())
+        return replace(made, stamp=str(len(points)) * 64)
+
+    large, small = swept("16", "32", "64", "128"), swept("16", "32")
+    log = await Machine(tmp_path).climb(large)
+    await Machine(tmp_path).climb(small, log=log)
+    monkeypatch.setattr(gathering, limit, most)
+    files = judged_rows([large, small], log, tmp_path / "judged")
+    assert (large.complete, small.complete, len(files)) == (1, 2, 2)
+    assert "room for: 1 count" in large.fault and not small.fault

@@ -94,6 +94,26 @@ def test_a_slope_that_creeps_on_neither_shows_nor_refutes(tmp_path: Path, low: f
     assert (found.state, found.reasons) == ("undecided", ("drift",))
 
 
+def noisy(repeats: int, shift: float = 0.0) -> list[Line]:
+    """A rate of -1 with noise, whose log-log curve bends by `shift` a factor of e; each of 20 seeds averages."""
+    chance = np.random.default_rng(1)
+    points = [2**k for k in range(6, 13)]
+    bent = {n: n ** (-1 + shift * math.log(n / 64)) for n in points}
+    noise = {n: 0.4 / math.sqrt(repeats) for n in points}
+    return [(s, f"n={n}", "a", bent[n] * math.exp(noise[n] * chance.normal())) for s in range(20) for n in points]
+
+
+@pytest.mark.parametrize(
+    ("repeats", "shift", "reasons"), [(100, 0.0, ()), (10, 0.0, ("no_power",)), (100_000, 0.006, ("drift",))]
+)
+def test_a_slope_with_chance_in_it_holds_where_its_noise_could_hide_no_drift_that_matters(
+    tmp_path: Path, repeats: int, shift: float, reasons: tuple[str, ...]
+) -> None:
+    rule = {"type": "slope", "method": "a", "axis": "n", "low": -1.1, "high": -0.9, "settle": 0.1}
+    found = outcome(tmp_path, rule, noisy(repeats, shift))
+    assert found.reasons == reasons and (found.state == "holds") is not bool(reasons)
+
+
 def test_a_rate_needs_three_doublings(tmp_path: Path) -> None:
     rule = {"type": "slope", "method": "a", "axis": "n", "low": -1.1, "high": -0.9, "settle": 0.1}
     lines: list[Line] = [(0, f"n={n}", "a", 1 / n) for n in range(100, 140)]
@@ -307,3 +327,24 @@ def test_where_the_paper_is_silent_nothing_is_falsified(tmp_path: Path) -> None:
 def test_a_paper_that_contradicts_itself_is_contested(tmp_path: Path) -> None:
     found = Findings(checker="agrees", reviewer="clean", contradicted=True)
     assert judged(tmp_path, contract(), compared(), found).decision.verdict == "contested"
+
+
+def test_two_claims_that_contradict_each_other_are_settled_where_the_rows_refute_just_one(tmp_path: Path) -> None:
+    opposite = {"accept": contract().falsify, "falsify": contract().accept}
+    pair = (contract(), contract(claim="C2", control={"what": "a and b exchange their places"}, **opposite))
+    rows_of(tmp_path, compared(control=2.0))
+    (tmp_path / "second.csv").write_text((tmp_path / "rows.csv").read_text().replace("\nC1,", "\nC2,"))
+    rows_of(tmp_path, compared())
+    rows = read_rows([tmp_path / "rows.csv", tmp_path / "second.csv"])
+
+    def verdicts(**second: Any) -> list[str]:
+        base = {"checker": "agrees", "reviewer": "clean", "contradicted": True}
+        found = {
+            "C1": Findings.model_validate({**base, "against": ["C2"]}),
+            "C2": Findings.model_validate({**base, "against": ["C1"], **second}),
+        }
+        return [row.decision.verdict for row in judge_claims(freeze(pair), rows, found)]
+
+    assert verdicts() == ["verified", "falsified"]
+    assert verdicts(reviewer="absent") == ["contested", "contested"]
+    assert verdicts(against=[]) == ["contested", "contested"]

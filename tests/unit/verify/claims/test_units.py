@@ -54,3 +54,8 @@ def test_what_does_not_compare_is_not_in_the_table() -> None:
 def test_the_units_of_a_contract_are_found_at_any_depth() -> None:
     document = {"accept": {"rules": [{"unit": "s"}, {"unit": "%"}]}, "target": {"unit": "ms"}, "baselines": []}
     assert units_of(document) == ["%", "ms", "s"]
+
+
+@pytest.mark.parametrize("counts", [{"batch": "fifty runs"}, {"second": "50 run"}])
+def test_counts_that_cannot_be_read_relate_nothing_and_break_nothing(counts: dict[str, str]) -> None:
+    assert conversions(counts, ["ms/run"], ["s/run", "s/batch"]) == {"ms/run": {"s/run": (1000.0, 0.0)}}

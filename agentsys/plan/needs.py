@@ -1,0 +1,105 @@
+"""What a question about one file brings along beside the file's own part: interfaces, experiments, the paper's words.
+
+Files share much of it. What saves most where it is shared comes first, so that their questions begin alike for as long
+as they can: a provider's cache pays for the common beginning once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from agentsys.core.artifacts import FileSpec, Plan
+from agentsys.core.prompts import render
+from agentsys.paper.model import Paper
+from agentsys.paper.named import find_sections, named_blocks
+from agentsys.paper.query import with_children
+from agentsys.paper.render import one_by_one
+from agentsys.plan.prompt_text import fence_of, quoted
+from agentsys.plan.rules import measures, needed_by
+from agentsys.plan.workspace import ANALYSED
+
+HEAD = """# What this file and others rest on
+
+Interfaces are as the team has agreed on them: these files are written at the same time and held to this."""
+
+
+_DEFINED = re.compile(r"^\s*(?:@\S+\s+)?(?:(?:async\s+)?def\s+|class\s+)?([A-Za-z_]\w*)", re.MULTILINE)
+"""What a line of an interface offers."""
+
+
+class Needs:
+    """What the files of one plan need, and in which order they are told it."""
+
+    def __init__(self, paper: Paper, plan: Plan) -> None:
+        self._paper, self._plan = paper, plan
+        texts = {spec.path: self._pieces(spec) for spec in plan.files}
+        self._order = _shared_first({path: dict(found) for path, found in texts.items()})
+
+    def text(self, spec: FileSpec, more: Iterable[str] = ()) -> str:
+        """Return what a file needs; empty where it needs nothing.
+
+        Args:
+            more: further places of the paper.
+        """
+        found = self._pieces(spec) | self._words(list(more))
+        order = dict.fromkeys([*self._order.get(spec.path, ()), *found])
+        return "\n\n".join([HEAD, *(found[name] for name in order)]) if found else ""
+
+    def _pieces(self, spec: FileSpec) -> dict[str, str]:
+        """Return texts by a name, the same for every file, in the order of the plan and of the paper."""
+        planned = self._interfaces(spec)
+        found = {path: f"`{path}` will offer:\n```\n{interface}\n```" for path, interface in planned.items()}
+        if measures(self._plan, spec):
+            told = {"experiments": self._plan.experiments, "expected": self._plan.expected}
+            found["experiments"] = render("plan/experiments", **told).strip()
+        if spec.kind in ANALYSED:
+            rows = [row.place for row in self._plan.requirements if row.id in spec.requirements]
+            found |= self._words([ref for place in rows for ref in (place.section, place.label) if ref])
+        return found
+
+    def _interfaces(self, spec: FileSpec) -> dict[str, str]:
+        """Return the interfaces of the files that a file is given, and of those behind them of which these speak."""
+        behind = needed_by(self._plan.files, spec)
+        planned = {row.path: row.interface for row in self._plan.files if row.path in behind and row.interface}
+        told, size = {path for path in planned if path in spec.depends_on}, -1
+        while len(told) != size:
+            size = len(told)
+            words = set(re.findall(r"\w+", "\n".join([spec.interface, *(planned[path] for path in told)])))
+            told |= {path for path, text in planned.items() if not words.isdisjoint(_DEFINED.findall(text))}
+        return {path: text for path, text in planned.items() if path in told}
+
+    def _words(self, refs: list[str]) -> dict[str, str]:
+        """Return the sections that `refs` name and the blocks that they cite, by their ids."""
+        paper, fence = self._paper, fence_of(self._paper)
+        named = {section.id for ref in refs for section in find_sections(paper, ref) if section.kind != "references"}
+        blocks = {block.id for ref in refs for block in named_blocks(paper, ref)}
+        texts = one_by_one(paper, with_children(paper, named), blocks)
+        return {
+            name: f"<<{fence} the paper's own words\n{quoted(text, fence)}\n{fence}>>" for name, text in texts.items()
+        }
+
+
+def _shared_first(needed: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return for each file its pieces in an order in which many files begin alike.
+
+    Of a group of files the piece goes first that saves most by being shared; the files that have it, and those that
+    do not, are then groups of their own.
+
+    Args:
+        needed: file -> name of a piece -> its text.
+    """
+    count = Counter(name for found in needed.values() for name in found)
+    texts = {name: text for found in needed.values() for name, text in found.items()}
+    shared = [name for name in texts if count[name] > 1]
+    if not shared:
+        return {path: list(found) for path, found in needed.items()}
+    best = max(shared, key=lambda name: (count[name] - 1) * len(texts[name]))
+    with_it = {
+        path: {name: text for name, text in found.items() if name != best}
+        for path, found in needed.items()
+        if best in found
+    }
+    without = {path: found for path, found in needed.items() if best not in found}
+    return {path: [best, *names] for path, names in _shared_first(with_it).items()} | _shared_first(without)

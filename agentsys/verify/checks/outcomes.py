@@ -1,0 +1,78 @@
+"""How tests ended against planted faults in the round before: where a repair can have no part in it, it stands.
+
+The outcome of a test against a fault rests on the test's file and on what that imports. Where none of this has
+changed, nor the environment, the trial is not made again, and the test has shown that it passes each time without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agentsys.core.files import sha256_bytes
+from agentsys.core.version import agentsys_version
+from agentsys.verify.checks.base import Bench
+from agentsys.verify.checks.install import LOCK
+from agentsys.verify.checks.reach import unreached
+from agentsys.verify.withheld import shown
+
+FILE = "outcomes.json"
+
+
+class Outcomes(BaseModel):
+    """`rounds/NN/outcomes.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    environment: str
+    """Hash of what was installed, where, by which version."""
+    files: dict[str, str]
+    """SHA-256 of each file that the tests could see."""
+    words: dict[str, dict[str, str]] = {}
+    """Key of a fault -> test -> how it ended."""
+    steady: tuple[str, ...] = ()
+    """Tests that passed without a fault each time."""
+
+
+NOTHING = Outcomes(environment="", files={})
+
+
+def keep_outcomes(bench: Bench, words: Mapping[str, Mapping[str, str]], steady: Collection[str]) -> None:
+    """Store the outcomes of tests that pass without a fault each time."""
+    kept = {key: {test: word for test, word in row.items() if test in steady} for key, row in words.items()}
+    found = Outcomes(environment=_environment(bench), files=_files(bench), words=kept, steady=tuple(sorted(steady)))
+    bench.log(FILE, found.model_dump_json() + "\n")
+
+
+def known_outcomes(bench: Bench) -> Outcomes:
+    """Return what the latest round that planted faults saw and still holds."""
+    out = bench.job.out
+    stored = [file for file in sorted(out.parent.glob(f"[0-9]*/{FILE}")) if file.parent.name < out.name]
+    past = _read(stored[-1]) if stored else None
+    if past is None or past.environment != _environment(bench):
+        return NOTHING
+    now = _files(bench)
+    changed = {name for name in now.keys() | past.files.keys() if now.get(name) != past.files.get(name)}
+    still = unreached(bench.job.files, changed)
+    steady = {test for test in past.steady if test.partition("::")[0] in still}
+    words = {key: {test: word for test, word in row.items() if test in steady} for key, row in past.words.items()}
+    return past.model_copy(update={"words": words, "steady": tuple(sorted(steady))})
+
+
+def _read(file: Path) -> Outcomes | None:
+    try:
+        return Outcomes.model_validate_json(file.read_bytes())
+    except ValidationError:
+        return None
+
+
+def _files(bench: Bench) -> dict[str, str]:
+    return {name: sha256_bytes(data) for name, data in shown(bench.job.files).items()}
+
+
+def _environment(bench: Bench) -> str:
+    lock = bench.job.out / LOCK
+    text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
+    return sha256_bytes("\0".join((text, bench.sandbox.describe().backend, agentsys_version())).encode())
