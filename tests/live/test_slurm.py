@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 
 from agentsys.core.rundir import RunDir
+from agentsys.run.jobs.job import Place
+from agentsys.run.jobs.slurm import SlurmEngine
+from agentsys.run.jobs.steer import advance, look
 from integration.test_kill_and_resume import command
 from live.sandboxes import need
 from live.slurm import Cluster, absent, naming
@@ -136,14 +139,17 @@ def logged(run: RunDir) -> list[dict[str, Any]]:
 
 
 def test_a_controller_that_restarts_and_a_node_that_dies_change_nothing_of_what_comes_back(
-    cluster: Cluster, expected: RunDir, tmp_path: Path
+    cluster: Cluster, expected: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = make_claimed(tmp_path, pause=0.5)
+    for name in ("SLURM_CONF", "PATH"):
+        monkeypatch.setenv(name, cluster.environment[name])
+    run = make_claimed(tmp_path, pause=1.0)
     folder = submit(cluster, run, "--profile", "claims", "--tasks", "2")
+    place = Place(folder)
     cluster.until(lambda: cells(folder) >= 2, "the first cells")
     cluster.stop_controller()
-    listed = call(cluster, "jobs", "list", run.path)
-    assert listed.returncode == 0 and "unknown" in listed.stdout, listed.stdout
+    assert {each.state for each in look(place, SlurmEngine()).seen} == {"unknown"}
+    assert advance(place, SlurmEngine()).state == "open", "nothing is concluded from that"
     cluster.start_controller()
     cluster.until(lambda: cells(folder) >= 8, "cells after the controller was back")
     cluster.kill_node()
