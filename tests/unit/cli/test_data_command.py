@@ -72,7 +72,7 @@ def cli(tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> Cli:
         made.made.append(scripted({"smoke": writes(FULL)}))
         return made.made[-1]
 
-    monkeypatch.setattr(agentsys.run.reproduce, "_opener", lambda settings: opener)
+    monkeypatch.setattr(agentsys.run.reproduce, "opener_of", lambda settings: opener)
     return made
 
 
