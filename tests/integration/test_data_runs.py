@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from agentsys.core.artifacts import DataSource
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
 from agentsys.report.data import collect
 from agentsys.run.pipeline import RunResult, implement
 from agentsys.run.reproduce import Order, reproduce
 from agentsys.verify.data.pins import FILE, read_lock
+from agentsys.verify.data.store import Store
 from agentsys_policies.record import read_events, verify
 from scripted.answers import CONFIG, CORE_RIGHT, DESIGN, EVALUATION, MAIN, REQUIREMENTS, as_json, fenced, first_version
 from scripted.paper import PAPER
@@ -106,6 +108,9 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     with serving(Site({f"/{folder}/squares.csv": SQUARES})) as made:
         monkeypatch.setitem(SOURCES[1], "identifier", f"https://data.github.com/{folder}/squares.csv")
         yield made
+        store = Store()
+        pinned = store.known(DataSource.model_validate(SOURCES[1]))
+        store.remove(pinned.files.values() if pinned is not None else ())
 
 
 async def run(tmp_path: Path, backend: str, site: Site, sources: list[dict[str, Any]], **more: Any) -> RunResult:
