@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from agentsys.core.artifacts import DataSource
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
 from agentsys.report.data import collect
 from agentsys.run.pipeline import RunResult, implement
 from agentsys.run.reproduce import Order, reproduce
 from agentsys.verify.data.pins import FILE, read_lock
+from agentsys.verify.data.store import Store
+from agentsys_policies.record import read_events, verify
 from scripted.answers import CONFIG, CORE_RIGHT, DESIGN, EVALUATION, MAIN, REQUIREMENTS, as_json, fenced, first_version
 from scripted.paper import PAPER
 from scripted.recording import write_paper, write_recording
@@ -105,6 +108,9 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     with serving(Site({f"/{folder}/squares.csv": SQUARES})) as made:
         monkeypatch.setitem(SOURCES[1], "identifier", f"https://data.github.com/{folder}/squares.csv")
         yield made
+        store = Store()
+        pinned = store.known(DataSource.model_validate(SOURCES[1]))
+        store.remove(pinned.files.values() if pinned is not None else ())
 
 
 async def run(tmp_path: Path, backend: str, site: Site, sources: list[dict[str, Any]], **more: Any) -> RunResult:
@@ -137,6 +143,8 @@ async def test_a_paper_reaches_its_full_profile_with_real_data_and_its_numbers_a
     assert set(pinned) == {"squares"} and set(pinned["squares"].files) == {"squares.csv"}
     record = json.loads((done.run.reproductions / "01/reproduction.json").read_text())
     assert record["passed"] and "the cache (squares)" in record["data"] and len(record["data_sha256"]) == 64
+    decided = [row["body"] for row in read_events(done.run.audit) if row["body"].get("gate") == "artifact"]
+    assert [row["decision"] for row in decided] == ["allow"] and verify(done.run.audit) == []
     told = [path.read_text() for path in (done.run.llm / "prompts").rglob("*") if path.is_file()]
     assert any("`data/squares/`" in text and "5 rows" in text for text in told), "the coder knows what is there"
     assert (done.run.repo / FILE).is_file() and not (done.run.repo / "data").exists()

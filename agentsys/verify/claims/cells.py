@@ -16,7 +16,7 @@ Case = Literal["main", "control", "degenerate"]
 MOST_CELLS = 20_000
 """Cells of one claim; a contract that asks for more is not run."""
 TAIL = 4
-"""Points that the upper half of an axis needs for a slope."""
+"""Points that an axis needs for a slope."""
 _DOUBLINGS = 9
 _SMALLER = (16, 4, 1)
 """A scale that is no axis of a rule is climbed in these steps."""
@@ -148,9 +148,9 @@ def _axis(contract: Contract) -> tuple[str, tuple[str, ...]]:
 
 
 def _dense(values: Mapping[float, str]) -> dict[float, str]:
-    """Put points between those of an axis to which a slope is fitted, where its upper half has too few of them."""
+    """Put points between those of an axis to which a slope is fitted, where it has too few of them."""
     points = sorted(values)
-    if len(points) < 2 or points[0] <= 0 or sum(one >= math.sqrt(points[0] * points[-1]) for one in points) >= TAIL:
+    if not 2 <= len(points) < TAIL or points[0] <= 0:
         return dict(values)
     between = [math.sqrt(one * other) for one, other in itertools.pairwise(points)]
     whole = all(point == int(point) for point in points)

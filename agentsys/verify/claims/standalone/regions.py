@@ -86,7 +86,7 @@ def slope(sample: Sample, rule: Document) -> Outcome:
 
 
 def _slope(sample: Sample, rule: Document, axis: Floats, curve: Floats) -> Outcome:
-    slopes, error, drifts = fit_tail(axis, curve, rule["scale"])
+    slopes, error, last, drifts = fit_tail(axis, curve, rule["scale"])
     drift = float(drifts.mean())
     noise = 0.0 if sample.deterministic else float(half_widths(drifts, 0.95))
     if sample.deterministic:
@@ -96,10 +96,14 @@ def _slope(sample: Sample, rule: Document, axis: Floats, curve: Floats) -> Outco
         _suspect(slopes)
         estimate = t_estimate(slopes, rule["level"], deterministic=False)
     outcome = in_region(estimate, rule["low"], rule["high"])
-    # A drift within its own noise has no direction; what the noise may hide must not decide otherwise.
+    # A drift within its own noise has no direction: the end of the tail must then decide the same by itself.
     seen = abs(drift) > noise
-    moves = (_FURTHER * drift,) if seen else (-noise, noise)
-    if max(abs(drift), noise) <= rule["settle"] and not any(_may_turn(outcome, move, rule) for move in moves):
+    if seen or sample.deterministic:
+        turns = _may_turn(outcome, _FURTHER * drift, rule)
+    else:
+        end = t_estimate(last, rule["level"], deterministic=False)
+        turns = in_region(end, rule["low"], rule["high"]).state != outcome.state
+    if max(abs(drift), noise) <= rule["settle"] and not turns:
         return outcome
     code, size = (
         ("drift", f"{drift:.3g}") if seen else ("no_power", f"up to {noise:.3g}, for all that its noise shows,")

@@ -117,31 +117,34 @@ def bootstrap_estimate(top: Floats, bottom: Floats | None, level: float) -> Esti
     return Estimate(value, low, high, n)
 
 
-def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, Floats]:
+def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, Floats, Floats]:
     """Fit slopes to the tail of curves: the upper half of the axis, in its logarithm unless `scale` is linear.
+
+    Where the upper half has less than four points, the last four of the axis are the tail.
 
     Args:
         axis: increasing, shape (points,).
         values: shape (seeds, points).
         scale: `loglog`, `semilog` or `linear`.
 
-    Returns: slope of each seed, shape (seeds,); the standard error of the mean curve's slope by its residuals; and by
-        how much the slopes of the tail's two halves differ, the drift of each seed, shape (seeds,).
+    Returns: slope of each seed, shape (seeds,); the standard error of the mean curve's slope by its residuals; the
+        slope of each seed in the tail's second half; and its drift, by how much that differs from the first half's.
     Raises: Undecided where the axis is too short or a logarithm does not exist.
     """
     x = axis if scale == "linear" else _logarithm(axis)
     y = _logarithm(values) if scale == "loglog" else values
     if axis[-1] < _LEAST_SPAN * axis[0]:
         raise Undecided("horizon_short", f"the axis spans {axis[0]:g} to {axis[-1]:g}, less than three doublings")
-    tail = x >= (x[0] + x[-1]) / 2
-    x, y = x[tail], y[:, tail]
+    tail = int(np.searchsorted(x, (x[0] + x[-1]) / 2))
+    tail = max(min(tail, len(x) - _TAIL_POINTS), 0)
+    x, y = x[tail:], y[:, tail:]
     if len(x) < _TAIL_POINTS:
         raise Undecided("too_few_points", f"{len(x)} points in the tail, {_TAIL_POINTS} are needed")
     slopes = _slopes(x, y)
     line = stats.linregress(x, y.mean(axis=0))
     middle = len(x) // 2
-    drifts = _slopes(x[middle:], y[:, middle:]) - _slopes(x[: middle + 1], y[:, : middle + 1])
-    return slopes, float(line.stderr), drifts
+    last = _slopes(x[middle:], y[:, middle:])
+    return slopes, float(line.stderr), last, last - _slopes(x[: middle + 1], y[:, : middle + 1])
 
 
 def _logarithm(values: Floats) -> Floats:
