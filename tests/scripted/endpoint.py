@@ -191,7 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
             seen.seconds += endpoint.wait
         usage = {"prompt_tokens": max(TOKENS, len(text) // 4), "completion_tokens": len(found[1]) // 4}
         choice = {"index": 0, "message": {"role": "assistant", "content": found[1]}, "finish_reason": "stop"}
-        self._send(200, {"id": "x", "object": "chat.completion", "model": "scripted", "choices": [choice], "usage": usage})
+        head = {"id": "x", "object": "chat.completion", "created": 0, "model": "scripted"}
+        self._send(200, {**head, "choices": [choice], "usage": usage})
 
     def _send(self, status: int, value: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
         body = json.dumps(value).encode()
