@@ -41,6 +41,7 @@ FENCES = {
     "mcp": ("agentsys.cli.mcp",),
     "pooch": ("agentsys.verify.data",),
     "huggingface_hub": ("agentsys.verify.data",),
+    "ray": ("agentsys.run.batch.onray",),
 }
 """Third-party package -> the only places that may import it."""
 
@@ -72,7 +73,7 @@ PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
     "numpy", "scipy", "pint", "starlette", "uvicorn", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
-    "pooch", "huggingface_hub",
+    "pooch", "huggingface_hub", "ray",
 )  # fmt: skip
 
 
