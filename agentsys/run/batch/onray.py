@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -195,6 +196,8 @@ class OnRay:
             if place.address:
                 ray.init(address=place.address, **common)
             else:
+                # It listens on every interface, and runs what it is sent: it must be asked with a token.
+                os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
                 ray.init(address="local", **common, **own)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             words = clean_line(error, 200)
