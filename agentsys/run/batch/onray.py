@@ -40,7 +40,6 @@ def _ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would send who uses it
     try:
         import ray
-        import ray.exceptions
     except ImportError as error:
         hint = "install it with `pip install 'agentsys[ray]'`, or leave out `--on ray`"
         raise PrerequisiteError("`--on ray` needs the package ray", hint) from error
@@ -190,24 +189,42 @@ class OnRay:
     def _begin(self) -> None:
         """Start or join the cluster. Called outside of the main thread: the command keeps its signals."""
         ray, place = self._ray, self._place
-        common = {"log_to_driver": False, "logging_level": "ERROR"}
-        own = {"num_cpus": place.workers, "include_dashboard": False, "object_store_memory": OBJECTS}
-        try:
-            if place.address:
-                ray.init(address=place.address, **common)
-            else:
-                # It listens on every interface, and runs what it is sent: it must be asked with a token.
-                os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-                ray.init(address="local", **common, **own)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            words = clean_line(error, 200)
-            raise PrerequisiteError(f"no Ray cluster can be used: {words}", "see `ray status`") from error
+        if place.address:
+            self._init(address=place.address)
+        else:
+            self._start()
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
         options = {"num_cpus": 0, "max_concurrency": AT_ONCE, "scheduling_strategy": here}
         actor = ray.remote(Commons).options(**options).remote(place.most, place.budget, place.spent)
         self._commons = Distant(actor)
+
+    def _start(self) -> None:
+        """Start a cluster of our own; again where this machine was too busy for it."""
+        # It listens on every interface, and runs what it is sent: it must be asked with a token.
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        os.environ.pop("RAY_AUTH_MODE", None)  # without, `init` turns tokens on
+        for number in range(1, STARTS + 1):
+            try:
+                self._init(
+                    address="local",
+                    num_cpus=self._place.workers,
+                    include_dashboard=False,
+                    object_store_memory=OBJECTS,
+                )
+                return
+            except PrerequisiteError:
+                if number == STARTS:
+                    raise
+
+    def _init(self, **options: object) -> None:
+        try:
+            self._ray.init(log_to_driver=False, logging_level="ERROR", **options)
+        except Exception as error:  # Ray raises plain ones where a process of its own did not come up
+            self._ray.shutdown()
+            words = clean_line(error, 200)
+            raise PrerequisiteError(f"no Ray cluster can be used: {words}", "see `ray status`, and its logs") from error
 
     async def seat(self, number: int) -> RaySeat:
         """Start a worker, as soon as the cluster has a processor for it.
