@@ -63,8 +63,12 @@ class Batch:
 
     def paid(self) -> list[str]:
         """Return the key of every booked call, with its run."""
-        ledgers = [(run.name, run / "llm" / "ledger.jsonl") for run in self.runs()]
-        return [f"{name} {json.loads(line)['key']}" for name, file in ledgers for line in file.read_text().splitlines()]
+        return [f"{name} {json.loads(line)['key']}" for name, line in self.ledgers()]
+
+    def ledgers(self) -> list[tuple[str, str]]:
+        """Return the lines of all ledgers, each with its run; a run that was stopped early has none."""
+        files = [(run.name, run / "llm" / "ledger.jsonl") for run in self.runs()]
+        return [(name, line) for name, file in files if file.exists() for line in file.read_text().splitlines()]
 
     def workers(self) -> list[int]:
         """Return the process ids of the workers that belong to this list."""
@@ -114,19 +118,15 @@ def test_a_paper_that_fails_touches_no_other_and_the_same_command_goes_on_with_i
 def test_when_the_money_of_the_batch_is_spent_every_paper_says_so_and_more_money_goes_on(tmp_path: Path):
     with Endpoint() as endpoint:
         batch = Batch(tmp_path, endpoint, "A", "B", "C")
-        done = batch.run("--workers", "2", "--budget", "0.1", code=7)
+        done = batch.run("--workers", "2", "--budget", "0.05", code=7)
         assert set(batch.statuses().values()) == {"limit"}
         assert {row["code"] for row in done["rows"]} == {"budget"}
-        assert all("the budget of the batch, $0.10, is used up" in row["reason"] for row in done["rows"])
-        dearest = max(float(json.loads(line)["price"]) for line in _ledger_lines(batch))
-        assert 0.1 <= done["cost"] < 0.1 + dearest, "more than one answer went beyond the budget"
+        assert all("the budget of the batch, $0.05, is used up" in row["reason"] for row in done["rows"])
+        dearest = max(float(json.loads(line)["price"]) for _, line in batch.ledgers())
+        assert 0.05 <= done["cost"] < 0.05 + dearest, "more than one answer went beyond the budget"
         batch.run("--workers", "2", "--budget", "5", code=5)
     assert set(batch.statuses().values()) == {"unverified"}
     assert endpoint.seen.twice == []
-
-
-def _ledger_lines(batch: Batch) -> list[str]:
-    return [line for run in batch.runs() for line in (run / "llm" / "ledger.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.slow
@@ -159,7 +159,7 @@ def test_ctrl_c_ends_all_papers_in_order_and_the_same_command_pays_for_nothing_t
         assert process.wait(DEADLINE) == 130
         assert batch.workers() == []
         states = batch.statuses()
-        assert states["C"] == "interrupted" and set(states.values()) <= {"interrupted", "unverified"}
+        assert "interrupted" in states.values() and set(states.values()) <= {"interrupted", "unverified"}
         assert {json.loads((run / "run.json").read_text())["status"] for run in batch.runs()} <= set(states.values())
         before = set(batch.paid())
         endpoint.gate.set()

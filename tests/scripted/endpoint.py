@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 import time
 from collections import Counter
@@ -89,9 +90,8 @@ class Seen:
 
 
 class Server(ThreadingHTTPServer):
-    """Takes all connections of a fan-out at once."""
+    """Answers each request in a thread of its own."""
 
-    request_queue_size = 256
     daemon_threads = True
 
 
@@ -102,6 +102,7 @@ class Endpoint:
         wait: seconds of each answer.
         limited: given the number of a request, the seconds that a limit asks to wait, or None for an answer.
         fails: given question and title, a status of a refusal, or None.
+        listener: socket that listens already, elsewhere than on loopback.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Endpoint:
         wait: float = 0.0,
         limited: Callable[[int], float | None] = lambda _: None,
         fails: Callable[[str, str], int | None] = lambda *_: None,
+        listener: socket.socket | None = None,
     ) -> None:
         self.answers = {**first_version(CORE_RIGHT), ("reviewer", "contribution"): CONTRIBUTION, **(answers or {})}
         self.wait, self.limited, self.fails = wait, limited, fails
@@ -118,11 +120,14 @@ class Endpoint:
         self.gate = threading.Event()
         """Cleared, answers wait until it is set again."""
         self.gate.set()
+        self._listener = listener or socket.create_server(("127.0.0.1", 0), backlog=256)
         self._server: Server | None = None
 
     def __enter__(self) -> Endpoint:
         handler = type("Handler", (_Handler,), {"endpoint": self})
-        self._server = Server(("127.0.0.1", 0), handler)
+        self._server = Server(("", 0), handler, bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = self._listener
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
@@ -134,8 +139,8 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        host, port = self._listener.getsockname()[:2]
+        return f"http://{host}:{port}/v1"
 
     def answer(self, text: str) -> tuple[str, str] | None:
         """Return the name of a question and its answer."""
