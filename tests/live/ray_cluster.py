@@ -107,10 +107,11 @@ class Cluster:
 
     def start(self, number: int) -> subprocess.Popen[bytes]:
         """Start Ray on a node."""
-        where = ["--head", f"--port={PORT}", f"--temp-dir={self.temp}"] if not number else [f"--address={self.address}"]
+        head = ["--head", f"--port={PORT}", f"--temp-dir={self.temp}", "--include-dashboard=false"]
+        where = [f"--address={self.address}"] if number else head
         words = [sys.executable, "-m", "ray.scripts.scripts", "start", *where, f"--node-ip-address={NET}.{number + 1}"]
-        words += ["--num-cpus=1", "--object-store-memory=100000000", "--include-dashboard=false", "--block"]
-        words += ["--include-log-monitor=false", "--disable-usage-stats"]
+        words += ["--num-cpus=1", "--object-store-memory=100000000", "--include-log-monitor=false"]
+        words += ["--disable-usage-stats", "--block"]
         with (self.folder / f"node{number}.log").open("wb") as log:
             return subprocess.Popen(
                 self.command(number, *words), env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
