@@ -94,6 +94,8 @@ def batch(
         "display": "quiet" if quiet else display,
     }
     with json_errors(json):
+        if address and on != "ray":
+            raise UsageError("`--address` is a Ray cluster's", "add `--on ray`")
         opt.use_env_file(env_file)
         asked = _Asked(papers, on, workers, address, yes, flags, tuple(sets or ()), config)
         _work(asked, json)

@@ -93,17 +93,20 @@ class Drive:
         self._watch = watch
         self._changed = changed
         self._state = _State()
+        self._earlier: dict[str, Row] = {}
+        """Of an earlier command: what stands as long as this one has not come to a paper."""
 
     @property
     def rows(self) -> list[Row]:
         """The rows of all papers, in the order of the list."""
-        found = self._state.rows
+        found = {**self._earlier, **self._state.rows}
         return [found.get(paper.key) or _not_begun(paper) for paper in self._order.papers]
 
     async def run(self) -> list[Row]:
         """Carry out what is left. Cancelled, it brings every paper to a safe end, and returns as well."""
         state, order = self._state, self._order
         known = order.known()
+        self._earlier = {key: _left(row) for key, row in known.items()}
         for paper in order.papers:
             row = known.get(paper.key)
             if row is not None and is_final(row, order.settings(paper, None)[0]):
@@ -252,6 +255,12 @@ class Drive:
 def asked_of(settings: Settings) -> list[int | str]:
     """Return what, if changed, makes an unverified paper go on."""
     return [settings.max_rounds, settings.stop_after]
+
+
+def _left(row: Row) -> Row:
+    if row.status != "running":
+        return row
+    return row.model_copy(update={"status": "interrupted", "exit_code": 130, "reason": "its worker was killed"})
 
 
 def _not_begun(paper: Paper) -> Row:

@@ -12,14 +12,13 @@ import os
 import resource
 import signal
 import socket
-import sys
 import traceback
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from agentsys.core.errors import AgentsysError, LimitReached, UsageError
 from agentsys.core.events import Event
@@ -265,18 +264,20 @@ def _crashed(job: Job, error: Exception) -> Row:
     )
 
 
-async def _main(out: TextIO) -> None:
+async def _main(given: BinaryIO, out: TextIO) -> None:
     lines = asyncio.StreamReader(limit=LONGEST_LINE)
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin.buffer)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), given)
     await Worker(Parent(out)).serve(lines)
 
 
 def main() -> None:
-    """Serve until standard input ends. What libraries print goes to standard error: standard output is the channel."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    """Serve until standard input ends. Neither libraries nor programs that are started get hold of the channel."""
+    given, out = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    asyncio.run(_main(out))
+    asyncio.run(_main(given, out))
 
 
 if __name__ == "__main__":
