@@ -41,8 +41,8 @@ from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.spec import ExecResult, Outcome
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
-CHAIN = 7
-"""Questions of one paper that wait for one another, at least: purpose, ledger, second look, design, configuration,
+CHAIN = 8
+"""Questions of one paper that wait for one another: purpose, ledger, second look, what is open, design, configuration,
 analyses, code."""
 
 
@@ -96,7 +96,7 @@ def papers(on: str, workers: Sequence[int], each: int, wait: float) -> None:
         line = f"{number:8}{found.papers:8}{found.seconds:8.1f}{found.seconds / found.papers:11.2f}{one / share:12.3f}"
         print(f"{line}{found.cpu / found.papers:12.2f}{found.peak:7.0f}", flush=True)
     print(f"{'bar':>8}{'':27}{'>= 0.9 at 4':>12}{'':12}{'< 250':>7}")
-    print(f"the model's share of one worker's time: {CHAIN * wait / one:.2f} at least\n")
+    print(f"the model's share of one worker's time: {CHAIN * wait / one:.2f}\n")
 
 
 class Instant:

@@ -69,7 +69,7 @@ class Sandbox(ABC):
     def __init__(self, spec: SandboxSpec) -> None:
         self.room: Callable[[], AbstractAsyncContextManager[None]] | None = None
         """Entered before it is opened and left after it is closed: where the machine is shared, a wait for room."""
-        self._stack = contextlib.AsyncExitStack()
+        self._admission = contextlib.AsyncExitStack()
         self._spec = spec
         self._lock = asyncio.Lock()
         self._target: Target | None = None
@@ -121,11 +121,11 @@ class Sandbox(ABC):
 
     async def __aenter__(self) -> Self:
         if self.room is not None:
-            await self._stack.enter_async_context(self.room())
+            await self._admission.enter_async_context(self.room())
         try:
             await self._open()
         except BaseException:
-            async with self._stack:
+            async with self._admission:
                 with contextlib.suppress(Unavailable):  # the first error says what is wrong
                     await self._close()
             raise
@@ -134,7 +134,7 @@ class Sandbox(ABC):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        async with self._stack:
+        async with self._admission:
             try:
                 if self._bytecode is not None:
                     await self._bytecode.close()

@@ -108,7 +108,8 @@ class BatchDisplay(AbstractContextManager["BatchDisplay"]):
         with self._lock:
             self._going.pop(row.key, None)
             self._ended.append(row)
-        words = f"{row.status} {_short(row.paper)}: {line(row)}, {dollars(row.cost)}, {clock(row.seconds)}"
+        parts = [part for part in (line(row), dollars(row.cost), clock(row.seconds)) if part]
+        words = f"{row.status} {_short(row.paper)}: {', '.join(parts)}"
         self._say(f"{'before: ' if earlier else ''}{words}; {len(self._ended)} of {self._total}")
 
     def _say(self, words: str) -> None:

@@ -34,7 +34,7 @@ def test_without_a_terminal_each_begin_and_end_is_a_line_and_nothing_else_is() -
         "first.pdf: its worker was killed by signal 9; it is gone on with by another",
         "begins first.pdf (worker 2)",
         "unverified first.pdf: pytest failed (pytest failed), $0.25, 1:01; 1 of 2",
-        "before: verified red.pdf: , $0.25, 1:01; 2 of 2",
+        "before: verified red.pdf: $0.25, 1:01; 2 of 2",
     ]
 
 
