@@ -91,10 +91,15 @@ class Batch:
 
 
 def _is_worker(pid: int) -> bool:
+    return b"agentsys.run.batch.worker" in _of(pid, "cmdline")
+
+
+def _of(pid: int, name: str) -> bytes:
+    """Return what the kernel says of a process; nothing of one that is gone."""
     try:
-        return b"agentsys.run.batch.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
-        return False
+        return b""
 
 
 def test_ctrl_c_reaches_the_workers_on_every_node_and_the_same_command_goes_on(
@@ -116,7 +121,7 @@ def test_ctrl_c_reaches_the_workers_on_every_node_and_the_same_command_goes_on(
 
 
 def _is_command(pid: int) -> bool:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    words = _of(pid, "cmdline").split(b"\0")
     return b"batch" in words and words[0] == sys.executable.encode()
 
 
@@ -130,6 +135,32 @@ def test_workers_whose_command_is_killed_end_on_every_node(tmp_path: Path, clust
     batch.until(lambda: batch.workers() == [])
     batch.ended(batch.start("--workers", "2"), 5)
     assert len(batch.paid()) == len(set(batch.paid())) == 2 * QUESTIONS
+
+
+def test_a_cluster_of_its_own_asks_for_a_token_and_is_gone_after_the_batch(
+    tmp_path: Path, cluster: Cluster, endpoint: Endpoint
+):
+    papers(tmp_path / "papers", "I")
+    own = ["batch", "papers", "--on", "ray", "--workers", "1", "--model", "scripted", "--runs-dir", "runs"]
+    argv = cluster.command(1, sys.executable, "-m", "agentsys", *own, "--set", "claims=off", "--stop-after", "plan")
+    env = {key: value for key, value in cluster.env.items() if not key.startswith("RAY_AUTH")} | {"HOME": str(tmp_path)}
+
+    def servers() -> list[int]:
+        pids = cluster.pids(cluster.names[1])  # the cluster's own is on node 0
+        return [pid for pid in pids if b"gcs_server" in _of(pid, "cmdline")]
+
+    before = set(Path("/tmp").glob("agentsys-ray-*"))
+    with (tmp_path / "said.log").open("wb") as log:
+        process = subprocess.Popen(argv, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    seen = set[bytes]()
+    while process.poll() is None:
+        for pid in servers():
+            seen |= set(_of(pid, "environ").split(b"\0"))
+        time.sleep(0.2)
+    assert process.returncode == 5, (tmp_path / "said.log").read_text()
+    assert b"RAY_AUTH_MODE=token" in seen
+    assert servers() == [] and set(Path("/tmp").glob("agentsys-ray-*")) <= before
+    assert not (tmp_path / ".ray").exists()
 
 
 def test_a_node_that_dies_loses_its_paper_to_another_and_nothing_is_lost_or_paid_twice(

@@ -12,8 +12,9 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self, cast
 
 from agentsys.core.errors import PrerequisiteError, UsageError
@@ -173,6 +174,7 @@ class OnRay:
         self._ray = _ray()
         self._place = place
         self._commons: Distant | None = None
+        self._stack = ExitStack()
 
     @property
     def commons(self) -> Distant:
@@ -180,11 +182,16 @@ class OnRay:
         return self._commons
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._begin)
+        try:
+            await asyncio.to_thread(self._begin)
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self._ray.shutdown)
+        self._stack.close()
 
     def _begin(self) -> None:
         """Start or join the cluster. Called outside of the main thread: the command keeps its signals."""
@@ -205,6 +212,9 @@ class OnRay:
         # It listens on every interface, and runs what it is sent: it must be asked with a token.
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         os.environ.pop("RAY_AUTH_MODE", None)  # without, `init` turns tokens on
+        # Its own choice can be read by everyone, and stays. Short, since sockets lie in it.
+        temp = TemporaryDirectory(prefix="agentsys-ray-", dir="/tmp", ignore_cleanup_errors=True)
+        folder = self._stack.enter_context(temp)
         for number in range(1, STARTS + 1):
             try:
                 self._init(
@@ -212,6 +222,7 @@ class OnRay:
                     num_cpus=self._place.workers,
                     include_dashboard=False,
                     object_store_memory=OBJECTS,
+                    _temp_dir=folder,
                 )
                 return
             except PrerequisiteError:
