@@ -96,6 +96,8 @@ class Commons:
 
     async def back(self, paper: str, answered: bool) -> None:
         """End a request; an answer counts as under way until it is `paid`."""
+        if not self._asked[paper]:  # what is said of a worker that is gone counts no more
+            return
         self._asked[paper] -= 1
         self._pool.give_back()
         if answered:
@@ -140,7 +142,7 @@ class Commons:
 
     async def leave(self, paper: str, machine: str) -> None:
         """A sandbox is closed."""
-        self._rooms[machine][paper] -= 1
+        self._rooms[machine][paper] = max(self._rooms[machine][paper] - 1, 0)
         await self._tell()
 
     async def gone(self, paper: str) -> None:

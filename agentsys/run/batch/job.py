@@ -36,12 +36,16 @@ class Job(BaseModel):
 
 
 def kept_row(file: Path) -> Row | None:
-    """Return what a worker wrote, if its run is still there."""
+    """Return what a worker wrote, if its run is still there: where it was, or beside a batch that was moved with it."""
     try:
         row = Row.model_validate_json(file.read_bytes())
     except (OSError, ValidationError):
         return None
-    return row if not row.run or (Path(row.run) / "run.json").is_file() else None
+    places = [Path(row.run), file.parent.parent.parent / Path(row.run).name]
+    there = next((place for place in places if (place / "run.json").is_file()), None)
+    if row.run and there is None:
+        return None
+    return row.model_copy(update={"run": str(there)}) if row.run else row
 
 
 def keep_row(file: Path, row: Row) -> None:

@@ -138,3 +138,15 @@ async def test_who_watches_gets_every_note_once() -> None:
     assert await settled(later) == [False]
     await commons.note("c", {"type": "llm.call"})
     assert [key for key, _ in await later] == ["c"]
+
+
+async def test_what_comes_late_from_a_worker_that_is_gone_frees_nothing_twice() -> None:
+    commons = Commons(1, None, {})
+    await commons.turn("a")
+    await commons.gone("a")
+    await commons.back("a", True)
+    await commons.leave("a", "here")
+    tasks = [ask(commons, "b"), ask(commons, "c")]
+    assert (await settled(*tasks)).count(True) == 1
+    await commons.gone("b")
+    await commons.gone("c")
