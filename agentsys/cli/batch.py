@@ -46,6 +46,7 @@ def batch(
         str, typer.Option(help="A Ray cluster that is there; without, one is started here and stopped.", metavar="ADDR")
     ] = "",
     offline: opt.Offline = False,
+    data: opt.DataMode = None,
     out: opt.NewRunsDir = None,
     model: opt.ModelName = None,
     max_rounds: opt.MaxRounds = None,
@@ -78,6 +79,7 @@ def batch(
     """
     flags: dict[str, object] = {
         "offline": offline or None,
+        "data": data,
         "runs_dir": out,
         "model": model,
         "max_rounds": max_rounds,

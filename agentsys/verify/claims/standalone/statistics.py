@@ -41,13 +41,13 @@ class Undecided(Exception):
 
 def t_quantile(freedom: int, level: float) -> float:
     """Return how many standard errors Student's t interval of a level reaches to either side."""
+    from scipy import special
+
     return float(np.float64(special.stdtrit(freedom, 0.5 + level / 2)))
 
 
 def half_widths(values: Floats, level: float) -> Floats:
     """Return the half-widths of t intervals of the mean, over axis 0 (seeds)."""
-    from scipy import special
-
     n = len(values)
     if n < 2:
         return np.full(values.shape[1:], np.inf)
