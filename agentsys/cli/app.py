@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agentsys.cli.audit import audit
+from agentsys.cli.batch import batch
 from agentsys.cli.claims import claims
 from agentsys.cli.config import config
 from agentsys.cli.data import data
@@ -81,6 +82,7 @@ for _command, _words in (
     (implement, "Turn a paper into a verified repository."),
     (estimate, "Say what a run may cost."),
     (resume, "Go on with a run that stopped."),
+    (batch, "Implement many papers under one budget."),
     (report, "Show the report of a run."),
     (view, "Show runs in a browser, live and afterwards."),
     (reproduce, "Run the full profile of a delivered repository."),

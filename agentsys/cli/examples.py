@@ -6,6 +6,7 @@ EXAMPLES: dict[str, str] = {
     "implement": "paper.pdf --model NAME --max-rounds 5 --budget 5",
     "estimate": "paper.pdf --model NAME",
     "resume": "7e1f --budget 10",
+    "batch": "papers.txt --workers 4 --budget 50 --max-rounds 5",
     "report": "7e1f --format md",
     "view": "7e1f",
     "reproduce": "7e1f --profile full --data auto --on slurm --time 12h",

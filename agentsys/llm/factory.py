@@ -17,6 +17,7 @@ from agentsys.core.settings import Settings
 from agentsys.llm.client import Model
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.pool import Pool, Turns
 from agentsys.llm.prices import own_prices, price_of
 from agentsys.llm.provider import Provider
 from agentsys.llm.replay import ReplaySource
@@ -37,6 +38,7 @@ def build_model(
     backoff: float = 2.0,
     environ: Mapping[str, str] | None = None,
     again: str = Limits.again,
+    turns: Turns | None = None,
 ) -> Model:
     """Return the model of a run.
 
@@ -46,6 +48,7 @@ def build_model(
         backoff: seconds of the first pause after a transient fault.
         environ: where keys are read; None takes the process's environment.
         again: what takes up again what was asked so far, for hints.
+        turns: shared with other runs; None: at most `concurrency` requests of this one at a time.
 
     Raises: PrerequisiteError if a model name, a key, a package or the recording is missing.
     """
@@ -62,7 +65,7 @@ def build_model(
             ledger,
             events,
             attempts=settings.attempts,
-            concurrency=settings.concurrency,
+            turns=turns or Pool(settings.concurrency),
             backoff=backoff,
         )
     return Model(source, store, ledger, limits, events)

@@ -6,7 +6,34 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+
+class Turns(Protocol):
+    """What requests wait for: a pool of this process, or one that several processes share."""
+
+    @property
+    def most(self) -> int:
+        """Requests at once where no limit is met."""
+        ...
+
+    @property
+    def answered(self) -> int:
+        """Answers so far."""
+        ...
+
+    def slot(self) -> AbstractAsyncContextManager[float]:
+        """Wait for a turn, first come, first served. Gives the time at which the request begins."""
+        ...
+
+    def slow(self, began: float, wait: float) -> None:
+        """A limit was met by a request that began at `began`: wait so many seconds, then go on with half as many."""
+        ...
+
+    def recover(self) -> None:
+        """An answer came."""
+        ...
 
 
 class Pool:
@@ -34,14 +61,27 @@ class Pool:
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[float]:
         """Wait for a turn, first come, first served. Gives the time at which the request begins."""
+        began = await self.take()
+        try:
+            yield began
+        finally:
+            self.give_back()
+
+    async def take(self) -> float:
+        """Begin what `slot` holds; `give_back` ends it."""
         await self._turn()
         try:
             while (pause := self._free_at - time.monotonic()) > 0:  # noqa: ASYNC110 -- told how long, and perhaps again
                 await asyncio.sleep(pause)
-            yield time.monotonic()
-        finally:
-            self._active -= 1
-            self._admit()
+        except asyncio.CancelledError:
+            self.give_back()
+            raise
+        return time.monotonic()
+
+    def give_back(self) -> None:
+        """Let the next request begin."""
+        self._active -= 1
+        self._admit()
 
     async def _turn(self) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -51,8 +91,7 @@ class Pool:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the turn had come, and nobody takes it
-                self._active -= 1
-                self._admit()
+                self.give_back()
             raise
 
     def _admit(self) -> None:

@@ -23,7 +23,7 @@ from agentsys.core.settings import ROLES
 from agentsys.llm.faults import Busy, Fatal, ProviderFault, TooLong, Transient, WrongPage
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
-from agentsys.llm.pool import Pool
+from agentsys.llm.pool import Turns
 from agentsys.llm.provider import Provider
 from agentsys.llm.store import Recording
 from agentsys.llm.types import CallKey, Feedback, Prompt, Reply
@@ -58,7 +58,7 @@ class LiveSource:
     Args:
         providers: by role; the empty name is for all others.
         attempts: tries of one call against transient faults; a wait that helps is none.
-        concurrency: requests under way at the same time; pauses between tries do not count.
+        turns: how many requests may be under way at the same time; pauses between tries do not count.
         backoff: seconds of the first pause; doubled each time up to a minute, with jitter.
         events: told of each pause, and once for each model that is sent no pictures any more.
     """
@@ -71,7 +71,7 @@ class LiveSource:
         events: EventLog,
         *,
         attempts: int,
-        concurrency: int,
+        turns: Turns,
         backoff: float = 2.0,
     ) -> None:
         self._blind: set[Provider] = set()
@@ -80,7 +80,7 @@ class LiveSource:
         self._ledger = ledger
         self._events = events
         self._attempts = attempts
-        self._pool = Pool(concurrency)
+        self._pool = turns
         self._backoff = wait_exponential(multiplier=backoff, max=60.0) + wait_random(0.0, backoff)
         self._patience = _PATIENCE * backoff
 
@@ -248,7 +248,7 @@ class _Patience:
     Waiting helps as long as the pool gets answers, and for `seconds` after that.
     """
 
-    def __init__(self, pool: Pool, attempts: int, seconds: float) -> None:
+    def __init__(self, pool: Turns, attempts: int, seconds: float) -> None:
         self._pool = pool
         self._attempts = attempts
         self._seconds = seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from agentsys.analyse.analyzer import Analyzer
@@ -20,6 +21,8 @@ from agentsys.core.settings import Settings
 from agentsys.debug.debugger import Debugger
 from agentsys.llm.client import Model
 from agentsys.llm.factory import build_model
+from agentsys.llm.limits import Limits
+from agentsys.llm.pool import Turns
 from agentsys.plan.context import Agent, Context
 from agentsys.plan.planner import Planner
 from agentsys.plan.workspace import Workspace
@@ -32,6 +35,19 @@ from agentsys.verify.verifier import Verifier
 from agentsys_policies.record import AuditRecord
 from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.choose import open_sandbox
+from agentsys_sandbox.spec import SandboxSpec
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a run has in common with others that go on at the same time."""
+
+    turns: Turns
+    """For requests to models."""
+    room: Callable[[], AbstractAsyncContextManager[None]]
+    """Held while a sandbox on this machine is open."""
+    again: str
+    """How the run is taken up again, for hints."""
 
 
 @dataclass
@@ -68,23 +84,24 @@ def assemble(
     events: EventLog,
     deadline: float | None,
     ask: Callable[[str], Awaitable[bool]] | None = None,
+    shared: Shared | None = None,
 ) -> Team:
     """Build the team for one run. A new team for each process: nothing is carried over but files.
 
     Args:
         deadline: `time.monotonic()` at which the run must end, or None.
         ask: asks a person, see `Context.ask`.
+        shared: what other runs share with it; None where it goes alone.
 
     Raises: PrerequisiteError (no key, no model, a faulty policy).
     """
     ws = Workspace(run, settings, events, record.request)
-    model = build_model(settings, run.llm, events, deadline=deadline)
+    turns, again = (None, Limits.again) if shared is None else (shared.turns, shared.again)
+    model = build_model(settings, run.llm, events, deadline=deadline, turns=turns, again=again)
     git = GitRepo(run.repo)
     git.init()
 
-    def sandbox() -> Sandbox:
-        return open_sandbox(sandbox_spec(settings, record.id), settings.backend, settings.docker_hosts)
-
+    opened = opener(settings, shared)
     rounds, policy = Rounds(run), load_policy(settings)
     context = Context(
         ws=ws,
@@ -93,7 +110,7 @@ def assemble(
         git=git,
         policy=policy,
         audit=AuditRecord(run.audit),
-        open_sandbox=sandbox,
+        open_sandbox=lambda: opened(sandbox_spec(settings, record.id)),
         read_state=lambda: snapshot(ws, rounds, policy.ref.sha256),
         constraints=_constraints(settings),
         python=".".join(platform.python_version_tuple()[:2]),
@@ -113,6 +130,18 @@ def assemble(
         reporter,
     ]
     return Team(agents, context, reporter, model)
+
+
+def opener(settings: Settings, shared: Shared | None) -> Callable[[SandboxSpec], Sandbox]:
+    """Return what makes sandboxes; they wait for room among those of other runs."""
+
+    def opened(spec: SandboxSpec) -> Sandbox:
+        sandbox = open_sandbox(spec, settings.backend, settings.docker_hosts)
+        # Docker endpoints that are shared count their sandboxes themselves.
+        sandbox.room = shared.room if shared is not None and not settings.docker_hosts else None
+        return sandbox
+
+    return opened
 
 
 def _constraints(settings: Settings) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from agentsys.run.recorder import RunRecorder
 
 if TYPE_CHECKING:
     from agentsys.paper import Paper
-    from agentsys.run.assemble import Team
+    from agentsys.run.assemble import Shared, Team
 
 
 Ask = Callable[[str], Awaitable[bool]]
@@ -58,6 +58,7 @@ async def implement(
     password: str = "",
     sure: bool = True,
     ask: Ask | None = None,
+    shared: Shared | None = None,
 ) -> RunResult:
     """Turn a paper into a verified repository.
 
@@ -71,6 +72,7 @@ async def implement(
         password: opens an encrypted PDF; goes to the reader and is stored nowhere.
         sure: go on with what does not look like a paper.
         ask: asks a person whether data may be fetched; None where nobody can be asked.
+        shared: what it shares with runs that go on at the same time.
 
     Returns: the result, whatever the final status; expected failures after the run directory exists are a status.
 
@@ -100,7 +102,7 @@ async def implement(
     if claims:
         write_json(run.claims / "given.json", list(claims))
     store_paper(read, paper, run.paper, password)
-    return await _drive(run, record, settings, subscribers, ask, new=True)
+    return await _drive(run, record, settings, subscribers, ask, new=True, shared=shared)
 
 
 async def resume(
@@ -110,11 +112,13 @@ async def resume(
     subscribers: Sequence[Subscriber] = (),
     password: str = "",
     ask: Ask | None = None,
+    shared: Shared | None = None,
 ) -> RunResult:
     """Go on with a run where its files say it stands. Nothing that lies on disk is asked of a model again.
 
     Args:
         password: opens an encrypted PDF, where the run was stopped before its paper was written.
+        shared: what it shares with runs that go on at the same time.
 
     Raises: UsageError if another process has the run.
     """
@@ -124,7 +128,7 @@ async def resume(
     if not (run.paper / "paper.json").is_file():  # stopped while it was written
         paper = Path(record.paper_path)
         store_paper(await read_as_set(paper, settings, password), paper, run.paper, password)
-    return await _drive(run, record, settings, subscribers, ask)
+    return await _drive(run, record, settings, subscribers, ask, shared=shared)
 
 
 def _refuse_doubtful(read: Paper) -> None:
@@ -160,6 +164,7 @@ async def _drive(
     ask: Ask | None,
     *,
     new: bool = False,
+    shared: Shared | None = None,
 ) -> RunResult:
     events = EventLog(run.events_file, record.id)
     for subscriber in subscribers:
@@ -168,7 +173,7 @@ async def _drive(
     recorder.begin(settings)
     try:
         _say_doubts(run, events)
-        await _work(run, recorder, settings, events, ask)
+        await _work(run, recorder, settings, events, ask, shared)
     except asyncio.CancelledError as error:
         terminated = error.args[:1] in (("SIGTERM",), ("SIGHUP",))
         hint = f"go on with `agentsys resume {run.path.name}`"
@@ -190,7 +195,14 @@ async def _drive(
     return RunResult(run, recorder.record)
 
 
-async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog, ask: Ask | None) -> None:
+async def _work(
+    run: RunDir,
+    recorder: RunRecorder,
+    settings: Settings,
+    events: EventLog,
+    ask: Ask | None,
+    shared: Shared | None,
+) -> None:
     """Build the team, let it talk, and put the ending in the record."""
     from agentsys.audit.record import seal_audit
     from agentsys.audit.release import reasons_against_release
@@ -203,7 +215,7 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
     if settings.replay is None:
         _say_estimate(run, settings, events)
     deadline = None if settings.time_limit is None else time.monotonic() + settings.time_limit
-    team = assemble(run, recorder.record, settings, events, deadline, ask)
+    team = assemble(run, recorder.record, settings, events, deadline, ask, shared)
     recorder.meter = team.usage
     recorder.record.hashes["policy"] = team.context.policy.ref.sha256
     try:
@@ -221,7 +233,7 @@ async def _work(run: RunDir, recorder: RunRecorder, settings: Settings, events: 
     if team.reporter.ending.status == "verified":
         against = await asyncio.to_thread(reasons_against_release, run, recorder.record, team.context.policy)
         recorder.releasable("; ".join(against))
-        await _full_profile(run, recorder, settings, events)
+        await _full_profile(run, recorder, settings, events, shared)
 
 
 def _after_reading(run: RunDir) -> Ending:
@@ -230,8 +242,11 @@ def _after_reading(run: RunDir) -> Ending:
     return Ending(code="stopped", reason="it was asked to stop after the paper was read", hint=hint)
 
 
-async def _full_profile(run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog) -> None:
+async def _full_profile(
+    run: RunDir, recorder: RunRecorder, settings: Settings, events: EventLog, shared: Shared | None
+) -> None:
     """Measure at the paper's scale where that costs little; whatever comes of it, the run stays verified."""
+    from agentsys.run.assemble import opener
     from agentsys.run.reproduce import Order, reproduce_locked, wants_full
 
     if not settings.full_seconds or not wants_full(run):
@@ -239,7 +254,8 @@ async def _full_profile(run: RunDir, recorder: RunRecorder, settings: Settings, 
     recorder.said("verifier", f"runs the full profile, for at most {settings.full_seconds:g} s of processor time")
     events.emit("check.started", stage="report", check="full profile")
     try:
-        done = await reproduce_locked(run, settings, Order("full", settings.full_seconds))
+        order = Order("full", settings.full_seconds, opener=opener(settings, shared))
+        done = await reproduce_locked(run, settings, order)
     except AgentsysError as error:
         events.emit("warning", message=f"the full profile was not run: {error.message}")
         return

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +67,9 @@ class Sandbox(ABC):
     """
 
     def __init__(self, spec: SandboxSpec) -> None:
+        self.room: Callable[[], AbstractAsyncContextManager[None]] | None = None
+        """Entered before it is opened and left after it is closed: where the machine is shared, a wait for room."""
+        self._admission = contextlib.AsyncExitStack()
         self._spec = spec
         self._lock = asyncio.Lock()
         self._target: Target | None = None
@@ -117,22 +120,26 @@ class Sandbox(ABC):
         """Say what this is and which controls were seen to be effective."""
 
     async def __aenter__(self) -> Self:
+        if self.room is not None:
+            await self._admission.enter_async_context(self.room())
         try:
             await self._open()
         except BaseException:
-            with contextlib.suppress(Unavailable):  # the first error says what is wrong
-                await self._close()
+            async with self._admission:
+                with contextlib.suppress(Unavailable):  # the first error says what is wrong
+                    await self._close()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if self._bytecode is not None:
-                await self._bytecode.close()
-        finally:
-            await self._close()
+        async with self._admission:
+            try:
+                if self._bytecode is not None:
+                    await self._bytecode.close()
+            finally:
+                await self._close()
 
     @asynccontextmanager
     async def _use(self) -> AsyncGenerator[Box]:

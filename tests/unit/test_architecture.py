@@ -42,6 +42,7 @@ FENCES = {
     "submitit": ("agentsys.run.jobs.submitting",),
     "pooch": ("agentsys.verify.data",),
     "huggingface_hub": ("agentsys.verify.data",),
+    "ray": ("agentsys.run.batch.onray",),
 }
 """Third-party package -> the only places that may import it."""
 
@@ -50,6 +51,7 @@ PROCESS_STARTERS = {
     "agentsys.cli.mcp.jobs": "runs this very program for another agent, so that the work can be cancelled",
     "agentsys.cli.release": "fetches wheels and builds the image of a release, where the user asks for it",
     "agentsys.paper.pdf.process": "reads a PDF, or formulas with nougat, in a child process with limits",
+    "agentsys.run.batch.process": "runs this very program for one paper of a batch, so that it touches no other",
     "agentsys.core.gitrepo": "runs git in the generated repository, with hooks and filters off",
     "agentsys.debug.textcheck": "asks `bash -n` whether a script parses; nothing of it is executed",
     "agentsys.verify.probes.agentsys_faults": "runs inside the sandbox, never on this machine",
@@ -75,7 +77,7 @@ HEAVY = (
     "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
     "numpy", "scipy", "pint", "starlette", "uvicorn", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
     "submitit",
-    "pooch", "huggingface_hub",
+    "pooch", "huggingface_hub", "ray",
 )  # fmt: skip
 
 

@@ -143,6 +143,11 @@ def _inline(plots: Iterable[str]) -> str:
     return " ".join(_digest(style) for style in found)
 
 
+def style_policy() -> str:
+    """Return the content policy of a page that has our style, and neither scripts nor pictures."""
+    return f"default-src 'none'; style-src {_hash('view.css')}; base-uri 'none'; form-action 'none'"
+
+
 def _hash(name: str) -> str:
     """Return a source of the content policy: the hash of our own style or script, and of nothing else."""
     return _digest(render(name, {}))

@@ -42,7 +42,7 @@ class Done(Artifact):
 
 
 class CellLog:
-    """The cells of a run's claims. A line is written once its rows are on the disk."""
+    """The cells of a run's claims. A line counts only as long as its rows are there, as they were."""
 
     def __init__(self, claims: Path) -> None:
         self._file = claims / FILE

@@ -259,7 +259,7 @@ def _unreadable(raw: bytes | None, file: Path, cell: Cell) -> str:
         return "it ended without writing the file of `--out`"
     if len(raw) > MAX_ROWS:
         return f"it wrote more than {MAX_ROWS >> 20} MiB of rows"
-    write_atomic(file, raw)
+    write_atomic(file, raw, durable=False)  # a cell whose rows a loss of power took is run again
     try:
         rows = read_rows([file])
     except RowsError as error:

@@ -13,6 +13,7 @@ from agentsys.llm.client import AnswerError, Model
 from agentsys.llm.faults import Transient
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.pool import Pool
 from agentsys.llm.source import LiveSource
 from agentsys.llm.store import Store
 from agentsys.llm.types import Part, Prompt, Reply
@@ -38,7 +39,7 @@ class Bench:
             self.ledger,
             EventLog(None, "test"),
             attempts=3,
-            concurrency=concurrency,
+            turns=Pool(concurrency),
             backoff=0.0,
         )
         self.model = Model(source, self.store, self.ledger, limits, log)

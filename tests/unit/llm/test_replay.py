@@ -14,6 +14,7 @@ from agentsys.llm.client import AnswerError, Model
 from agentsys.llm.factory import build_model
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.pool import Pool
 from agentsys.llm.replay import reworded
 from agentsys.llm.source import LiveSource
 from agentsys.llm.store import Store
@@ -37,7 +38,7 @@ async def record(folder: Path, *calls: tuple[str, str, list[str]]) -> None:
     ledger = Ledger(folder / "ledger.jsonl", store)
     for role, item, answers in calls:
         source = LiveSource(
-            {"": ScriptedProvider(answers)}, Limits(), ledger, EventLog(None, "test"), attempts=1, concurrency=1
+            {"": ScriptedProvider(answers)}, Limits(), ledger, EventLog(None, "test"), attempts=1, turns=Pool(1)
         )
         await Model(source, store, ledger, Limits(), EventLog(None, "t")).ask(role, item, prompt(), good)
 
@@ -102,7 +103,7 @@ async def test_temporary_paths_and_times_are_no_change(tmp_path: Path) -> None:
     store = Store(folder)
     ledger = Ledger(folder / "ledger.jsonl", store)
     source = LiveSource(
-        {"": ScriptedProvider(["x"])}, Limits(), ledger, EventLog(None, "test"), attempts=1, concurrency=1
+        {"": ScriptedProvider(["x"])}, Limits(), ledger, EventLog(None, "test"), attempts=1, turns=Pool(1)
     )
     model = Model(source, store, ledger, Limits(), EventLog(None, "t"))
     await model.ask("planner", "plan", prompt(task=noise.format("/tmp/abc", "2025-01-01T10:00:00Z")), good)

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from .frame import MAIN, Document, Sample, Table, by_axis, frame, paired, table
 from .outcome import FAILS, HOLDS, UNDECIDED, Outcome, all_of, in_region
@@ -121,6 +120,8 @@ def significance(sample: Sample, rule: Document) -> Outcome:
 
 
 def _p_value(named: str, one: Floats, two: Floats, side: Side) -> float:
+    from scipy import stats
+
     if named == "paired t":
         return float(stats.ttest_rel(one, two, alternative=side).pvalue)
     if named == "welch":

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from scipy import special, stats
 
 from .rows import Floats
 
@@ -42,6 +41,8 @@ class Undecided(Exception):
 
 def t_quantile(freedom: int, level: float) -> float:
     """Return how many standard errors Student's t interval of a level reaches to either side."""
+    from scipy import special
+
     return float(np.float64(special.stdtrit(freedom, 0.5 + level / 2)))
 
 
@@ -86,6 +87,8 @@ def bootstrap_estimate(top: Floats, bottom: Floats | None, level: float) -> Esti
 
     Raises: Undecided with fewer than eight seeds.
     """
+    from scipy import stats
+
     n = len(top)
     if n < FEWEST_FOR_BOOTSTRAP:
         raise Undecided("too_few_seeds", f"a bootstrap interval needs {FEWEST_FOR_BOOTSTRAP} seeds, there are {n}")
@@ -131,6 +134,8 @@ def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, F
         slope of each seed in the tail's second half; and its drift, by how much that differs from the first half's.
     Raises: Undecided where the axis is too short or a logarithm does not exist.
     """
+    from scipy import stats
+
     x = axis if scale == "linear" else _logarithm(axis)
     y = _logarithm(values) if scale == "loglog" else values
     if axis[-1] < _LEAST_SPAN * axis[0]:
@@ -173,6 +178,8 @@ def remaining_change(first: float, second: float) -> float:
 
 def kendall_tau(values: Floats) -> Floats:
     """Return Kendall's tau (a) of each row of `values` against its order, shape (seeds,); pairs that tie count as 0."""
+    from scipy import stats
+
     points = values.shape[1]
     pairs = points * (points - 1) / 2
     order: Floats = np.arange(points, dtype=np.float64)

@@ -13,6 +13,7 @@ from agentsys.core.events import EventLog
 from agentsys.llm.client import Model
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.pool import Pool
 from agentsys.llm.source import LiveSource
 from agentsys.llm.store import Store
 from agentsys.plan.claims.claim import Claim, Quote, Target
@@ -57,7 +58,7 @@ class Asked:
         store = Store(self.folder / "llm")
         ledger = Ledger(self.folder / "llm" / "ledger.jsonl", store)
         limits, events = Limits(None, None, None), EventLog(None, "test")
-        source = LiveSource({"": self.provider}, limits, ledger, events, attempts=1, concurrency=1, backoff=0.0)
+        source = LiveSource({"": self.provider}, limits, ledger, events, attempts=1, turns=Pool(1), backoff=0.0)
         return await contracts_of(claims, self.paper, Model(source, store, ledger, limits, events), ())
 
     @property

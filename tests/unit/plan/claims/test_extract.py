@@ -14,6 +14,7 @@ from agentsys.core.settings import Settings
 from agentsys.llm.client import Model
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.pool import Pool
 from agentsys.llm.source import LiveSource
 from agentsys.llm.store import Store
 from agentsys.plan.claims.claim import Claims
@@ -61,7 +62,7 @@ class Asked:
         store = Store(self.folder / "llm")
         ledger = Ledger(self.folder / "llm" / "ledger.jsonl", store)
         limits, events = Limits(None, None, None), EventLog(None, "test")
-        source = LiveSource({"": self.provider}, limits, ledger, events, attempts=1, concurrency=1, backoff=0.0)
+        source = LiveSource({"": self.provider}, limits, ledger, events, attempts=1, turns=Pool(1), backoff=0.0)
         prefix = rules_part(Settings(), "3.11", fence_of(self.paper)), paper_part(self.paper)
         return await claims_of(self.paper, Model(source, store, ledger, limits, events), prefix, given=given)
 
