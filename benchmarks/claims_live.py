@@ -14,6 +14,7 @@ from agentsys.llm.client import Model
 from agentsys.llm.factory import build_providers
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
+from agentsys.llm.pool import Pool
 from agentsys.llm.replay import ReplaySource
 from agentsys.llm.source import LiveSource, Source
 from agentsys.llm.store import Recording, Store, load
@@ -83,7 +84,7 @@ def record(subject: Subject, folder: Path, url: str, model: str, sandbox: str) -
         store = Store(llm_dir)
         ledger, limits = Ledger(llm_dir / "ledger.jsonl", store, {}), Limits(deadline=deadline, free=True)
         providers = build_providers(settings, {})
-        live = LiveSource(providers, limits, ledger, events, attempts=settings.attempts, concurrency=32)
+        live = LiveSource(providers, limits, ledger, events, attempts=settings.attempts, turns=Pool(32))
         return Model(Mixed(ReplaySource(ours), live), store, ledger, limits, events)
 
     runs = [file.parent for file in (folder / "runs").glob("*/run.json") if not file.parent.is_symlink()]
