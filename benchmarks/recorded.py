@@ -2,8 +2,9 @@
 
     python -m benchmarks.recorded 'FOLDER=who or what answered' ...
 
-A folder is a run directory, or a folder of `agentsys claims`. Without arguments docs/results.md alone is written anew,
-from the runs that recorded.json holds. Nothing in either file is written by hand.
+A folder is a run directory, or a folder of `agentsys claims`; those that recorded.json holds already stay, one of the same
+paper, kind and day is replaced. Without arguments docs/results.md alone is written anew. Nothing in either file is
+written by hand.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str]) -> None:
     """Read the folders that are named, and write both files."""
     if arguments:
         found = [read(Path(folder), answered) for folder, _, answered in (item.partition("=") for item in arguments)]
-        rows = [item.model_dump(mode="json") for item in found]
+        new = {(item.title, item.what, item.date) for item in found}
+        kept = [item for item in kept_runs() if (item.title, item.what, item.date) not in new]
+        rows = [item.model_dump(mode="json") for item in (*found, *kept)]
         write_atomic(DATA, json.dumps({"runs": rows}, indent=1, ensure_ascii=False) + "\n")
         kept_runs.cache_clear()
     write_atomic(PAGE, page(kept_runs()))

@@ -44,5 +44,5 @@ async def test_a_conversation_that_was_cut_off_seals_the_audit(
     monkeypatch.setattr(pipeline, "_talk", cut_off)
     keeper = SimpleNamespace(record=SimpleNamespace(hashes={}), meter=None)
     with pytest.raises(type(error)):
-        await pipeline._work(cast("Any", None), cast("Any", keeper), Settings(), cast("Any", None))  # pyright: ignore[reportPrivateUsage]
+        await pipeline._work(cast("Any", None), cast("Any", keeper), Settings(), cast("Any", None), None, None)  # pyright: ignore[reportPrivateUsage]
     assert sealed == [status]
