@@ -15,8 +15,8 @@ from agentsys.plan.claims.rule import Difference, Mean, Ratio, Slope, StatisticR
 Case = Literal["main", "control", "degenerate"]
 MOST_CELLS = 20_000
 """Cells of one claim; a contract that asks for more is not run."""
-TAIL = 4
-"""Points that an axis needs for a slope."""
+TAIL, LONG = 4, 6
+"""Points that the upper half of an axis needs for a slope, and points of an axis of which the last four will do."""
 _DOUBLINGS = 9
 _SMALLER = (16, 4, 1)
 """A scale that is no axis of a rule is climbed in these steps."""
@@ -148,9 +148,11 @@ def _axis(contract: Contract) -> tuple[str, tuple[str, ...]]:
 
 
 def _dense(values: Mapping[float, str]) -> dict[float, str]:
-    """Put points between those of an axis to which a slope is fitted, where it has too few of them."""
+    """Put points between those of a short axis to which a slope is fitted, where its upper half has too few of them."""
     points = sorted(values)
-    if not 2 <= len(points) < TAIL or points[0] <= 0:
+    if not 2 <= len(points) < LONG or points[0] <= 0:
+        return dict(values)
+    if sum(one >= math.sqrt(points[0] * points[-1]) for one in points) >= TAIL:
         return dict(values)
     between = [math.sqrt(one * other) for one, other in itertools.pairwise(points)]
     whole = all(point == int(point) for point in points)

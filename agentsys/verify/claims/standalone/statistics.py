@@ -17,6 +17,8 @@ _BOOTSTRAP_SEED = 20_260_701
 FEWEST_FOR_BOOTSTRAP = 8
 """A bootstrap interval of fewer seeds is far too narrow."""
 _TAIL_POINTS = 4
+_LONG_ENOUGH = 6
+"""Points of an axis of which the last four are a tail: of fewer they are nearly everything."""
 _LEAST_SPAN = 8.0
 """Axis end over axis start: three doublings are the least that can show a rate."""
 
@@ -120,7 +122,7 @@ def bootstrap_estimate(top: Floats, bottom: Floats | None, level: float) -> Esti
 def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, Floats, Floats]:
     """Fit slopes to the tail of curves: the upper half of the axis, in its logarithm unless `scale` is linear.
 
-    Where the upper half has less than four points, the last four of the axis are the tail.
+    Where the upper half of an axis of six points or more has less than four, the last four are the tail.
 
     Args:
         axis: increasing, shape (points,).
@@ -136,7 +138,8 @@ def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, F
     if axis[-1] < _LEAST_SPAN * axis[0]:
         raise Undecided("horizon_short", f"the axis spans {axis[0]:g} to {axis[-1]:g}, less than three doublings")
     tail = int(np.searchsorted(x, (x[0] + x[-1]) / 2))
-    tail = max(min(tail, len(x) - _TAIL_POINTS), 0)
+    if len(x) >= _LONG_ENOUGH:
+        tail = min(tail, len(x) - _TAIL_POINTS)
     x, y = x[tail:], y[:, tail:]
     if len(x) < _TAIL_POINTS:
         raise Undecided("too_few_points", f"{len(x)} points in the tail, {_TAIL_POINTS} are needed")

@@ -41,11 +41,13 @@ def test_the_papers_grid_of_an_axis_is_kept_and_its_horizon_added() -> None:
 @pytest.mark.parametrize(
     ("grid", "swept"),
     [
-        (["16", "64", "256"], [16, 32, 64, 128, 256]),
-        (["16", "32", "64", "128", "256"], [16, 32, 64, 128, 256]),
+        (["16", "32", "64", "128", "256"], [16, 23, 32, 45, 64, 91, 128, 181, 256]),
+        (["16", "32", "64", "128", "256", "512"], [16, 32, 64, 128, 256, 512]),
     ],
 )
-def test_a_slope_gets_points_between_those_of_a_grid_only_where_they_are_less_than_four(grid: list[str], swept: list[int]) -> None:
+def test_a_slope_gets_points_between_those_of_a_grid_only_where_they_are_less_than_six(
+    grid: list[str], swept: list[int]
+) -> None:
     made = numbers(grid={"n": grid}, horizon={"axis": "n", "at_least": int(grid[-1])})
     assert [int(dict(level[0].setting)["n"]) for level in climb(made).levels] == swept
 

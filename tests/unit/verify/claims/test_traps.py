@@ -114,6 +114,13 @@ def test_a_slope_with_chance_in_it_holds_where_its_noise_could_hide_no_drift_tha
     assert found.reasons == reasons and (found.state == "holds") is not bool(reasons)
 
 
+@pytest.mark.parametrize(("first", "state"), [(64, "fails"), (128, "undecided")])
+def test_a_rate_on_six_points_of_a_paper_is_read_off_the_last_four(tmp_path: Path, first: int, state: str) -> None:
+    rule = {"type": "slope", "method": "a", "axis": "n", "low": -2.1, "high": -1.9, "settle": 0.1}
+    lines: list[Line] = [(0, f"n={first * 2**k}", "a", 1 / (first * 2**k)) for k in range(6 if first == 64 else 5)]
+    assert outcome(tmp_path, rule, lines, sure=True).state == state
+
+
 def test_a_rate_needs_three_doublings(tmp_path: Path) -> None:
     rule = {"type": "slope", "method": "a", "axis": "n", "low": -1.1, "high": -0.9, "settle": 0.1}
     lines: list[Line] = [(0, f"n={n}", "a", 1 / n) for n in range(100, 140)]
