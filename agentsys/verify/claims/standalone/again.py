@@ -58,12 +58,15 @@ def judge_all(contracts: Any, rows: Rows, findings: Any, units: Any) -> list[Jud
 
 
 def _beside(each: Judged, against: Sequence[str], found: Mapping[str, Judged]) -> Judged:
-    """Two claims of a paper contradict each other: both are contested, unless the rows refute just one of them."""
+    """Two claims of a paper contradict each other: both are contested, unless the rows refute just one of them.
+
+    The one that they refute is falsified whatever they say of the other; that one is verified only if they show it.
+    """
     verdict = each.decision.verdict
     if not against or verdict == "blocked":
         return each
     others = {found[claim].decision.verdict if claim in found else "" for claim in against}
-    if {verdict, *others} == {"verified", "falsified"} and len(others) == 1:
+    if verdict == ("verified" if others == {"falsified"} else "falsified") and verdict not in others:
         return replace(each, decision=Decision(verdict, (*each.decision.reasons, "contradiction_settled")))
     return replace(each, decision=Decision("contested", ("paper_contradicts_itself",)))
 

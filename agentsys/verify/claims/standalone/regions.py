@@ -21,6 +21,8 @@ from .statistics import (
 )
 
 _FEWEST_FOR_SUSPICION = 3
+_HIDDEN = 4.0
+"""The same for what the noise of a slope may hide: with 1, one in a hundred noisy curves of a true rate was refuted."""
 _FURTHER = 10.0
 """A slope is not settled while ten times the move that was seen would decide otherwise."""
 
@@ -86,7 +88,7 @@ def slope(sample: Sample, rule: Document) -> Outcome:
 
 
 def _slope(sample: Sample, rule: Document, axis: Floats, curve: Floats) -> Outcome:
-    slopes, error, last, drifts = fit_tail(axis, curve, rule["scale"])
+    slopes, error, drifts = fit_tail(axis, curve, rule["scale"])
     drift = float(drifts.mean())
     noise = 0.0 if sample.deterministic else float(half_widths(drifts, 0.95))
     if sample.deterministic:
@@ -96,14 +98,10 @@ def _slope(sample: Sample, rule: Document, axis: Floats, curve: Floats) -> Outco
         _suspect(slopes)
         estimate = t_estimate(slopes, rule["level"], deterministic=False)
     outcome = in_region(estimate, rule["low"], rule["high"])
-    # A drift within its own noise has no direction: the end of the tail must then decide the same by itself.
+    # A drift within its own noise has no direction; what the noise may hide must not decide otherwise.
     seen = abs(drift) > noise
-    if seen or sample.deterministic:
-        turns = _may_turn(outcome, _FURTHER * drift, rule)
-    else:
-        end = t_estimate(last, rule["level"], deterministic=False)
-        turns = in_region(end, rule["low"], rule["high"]).state != outcome.state
-    if max(abs(drift), noise) <= rule["settle"] and not turns:
+    moves = (_FURTHER * drift,) if seen else (-_HIDDEN * noise, _HIDDEN * noise)
+    if max(abs(drift), noise) <= rule["settle"] and not any(_may_turn(outcome, move, rule) for move in moves):
         return outcome
     code, size = (
         ("drift", f"{drift:.3g}") if seen else ("no_power", f"up to {noise:.3g}, for all that its noise shows,")

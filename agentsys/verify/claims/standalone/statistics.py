@@ -119,7 +119,7 @@ def bootstrap_estimate(top: Floats, bottom: Floats | None, level: float) -> Esti
     return Estimate(value, low, high, n)
 
 
-def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, Floats, Floats]:
+def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, Floats]:
     """Fit slopes to the tail of curves: the upper half of the axis, in its logarithm unless `scale` is linear.
 
     Where the upper half of an axis of six points or more has less than four, the last four are the tail.
@@ -129,8 +129,8 @@ def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, F
         values: shape (seeds, points).
         scale: `loglog`, `semilog` or `linear`.
 
-    Returns: slope of each seed, shape (seeds,); the standard error of the mean curve's slope by its residuals; the
-        slope of each seed in the tail's second half; and its drift, by how much that differs from the first half's.
+    Returns: slope of each seed, shape (seeds,); the standard error of the mean curve's slope by its residuals; and by
+        how much the slopes of the tail's two halves differ, the drift of each seed, shape (seeds,).
     Raises: Undecided where the axis is too short or a logarithm does not exist.
     """
     x = axis if scale == "linear" else _logarithm(axis)
@@ -146,8 +146,8 @@ def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, F
     slopes = _slopes(x, y)
     line = stats.linregress(x, y.mean(axis=0))
     middle = len(x) // 2
-    last = _slopes(x[middle:], y[:, middle:])
-    return slopes, float(line.stderr), last, last - _slopes(x[: middle + 1], y[:, : middle + 1])
+    drifts = _slopes(x[middle:], y[:, middle:]) - _slopes(x[: middle + 1], y[:, : middle + 1])
+    return slopes, float(line.stderr), drifts
 
 
 def _logarithm(values: Floats) -> Floats:

@@ -104,7 +104,7 @@ def noisy(repeats: int, shift: float = 0.0) -> list[Line]:
 
 
 @pytest.mark.parametrize(
-    ("repeats", "shift", "reasons"), [(100, 0.0, ()), (10, 0.0, ("no_power",)), (100_000, 0.006, ("drift",))]
+    ("repeats", "shift", "reasons"), [(600, 0.0, ()), (10, 0.0, ("no_power",)), (100_000, 0.006, ("drift",))]
 )
 def test_a_slope_with_chance_in_it_holds_where_its_noise_could_hide_no_drift_that_matters(
     tmp_path: Path, repeats: int, shift: float, reasons: tuple[str, ...]
@@ -344,14 +344,15 @@ def test_two_claims_that_contradict_each_other_are_settled_where_the_rows_refute
     rows_of(tmp_path, compared())
     rows = read_rows([tmp_path / "rows.csv", tmp_path / "second.csv"])
 
-    def verdicts(**second: Any) -> list[str]:
+    def verdicts(first: dict[str, Any] | None = None, **second: Any) -> list[str]:
         base = {"checker": "agrees", "reviewer": "clean", "contradicted": True}
         found = {
-            "C1": Findings.model_validate({**base, "against": ["C2"]}),
+            "C1": Findings.model_validate({**base, "against": ["C2"], **(first or {})}),
             "C2": Findings.model_validate({**base, "against": ["C1"], **second}),
         }
         return [row.decision.verdict for row in judge_claims(freeze(pair), rows, found)]
 
     assert verdicts() == ["verified", "falsified"]
+    assert verdicts({"reviewer": "finding"}) == ["contested", "falsified"]
     assert verdicts(reviewer="absent") == ["contested", "contested"]
     assert verdicts(against=[]) == ["contested", "contested"]
