@@ -137,7 +137,7 @@ def fit_tail(axis: Floats, values: Floats, scale: str) -> tuple[Floats, float, F
     y = _logarithm(values) if scale == "loglog" else values
     if axis[-1] < _LEAST_SPAN * axis[0]:
         raise Undecided("horizon_short", f"the axis spans {axis[0]:g} to {axis[-1]:g}, less than three doublings")
-    tail = int(np.searchsorted(x, (x[0] + x[-1]) / 2))
+    tail = int(np.count_nonzero(x < (x[0] + x[-1]) / 2))
     if len(x) >= _LONG_ENOUGH:
         tail = min(tail, len(x) - _TAIL_POINTS)
     x, y = x[tail:], y[:, tail:]
