@@ -2,9 +2,9 @@
 
     python -m benchmarks.recorded 'FOLDER=who or what answered' ...
 
-A folder is a run directory, or a folder of `agentsys claims`; those that recorded.json holds already stay, one of the same
-paper, kind and day is replaced. Without arguments docs/results.md alone is written anew. Nothing in either file is
-written by hand.
+A folder is a run directory, or a folder of `agentsys claims`; those that recorded.json holds already stay, one of the
+same paper, kind and day is replaced. Without arguments docs/results.md alone is written anew. Nothing in either file
+is written by hand.
 """
 
 from __future__ import annotations
