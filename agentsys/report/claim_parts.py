@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol, Self, TypeVar
 
-from agentsys.plan.claims.contract import Contract, Target
+from agentsys.plan.claims.contract import Contract
 from agentsys.plan.claims.rule import (
     Difference,
     Limit,
@@ -40,33 +40,39 @@ AnyOutcome = TypeVar("AnyOutcome", bound=Judged)
 def leading(contract: Contract) -> int:
     """Return which part of the acceptance rule the paper's number belongs to, counted from 0.
 
-    That is the narrowest of those in whose bounds the number lies; the first where it lies in none.
+    That is the one in the middle of whose bounds the number lies most nearly; the first where it lies in none.
     """
-    rules = parts(contract.accept) if contract.accept is not None else ()
-    if contract.target is None:
-        return 0
-    widths = {number: _width(rule, contract.target) for number, rule in enumerate(rules)}
-    fitting = {number: width for number, width in widths.items() if width is not None}
+    fitting = {number: off for number in range(_count(contract)) if (off := _off(contract, number)) is not None}
     return min(fitting, key=lambda number: fitting[number], default=0)
 
 
 def belongs(contract: Contract, number: int) -> bool:
     """True where the paper's number can stand beside what this part gave."""
-    rules = parts(contract.accept) if contract.accept is not None else ()
-    return bool(rules) and contract.target is not None and _width(rules[number], contract.target) is not None
+    return number < _count(contract) and _off(contract, number) is not None
 
 
-def _width(rule: StatisticRule, target: Target) -> float | None:
-    """Return how wide the bounds around the paper's number are; None where it lies outside, or is something else."""
-    if target.unit != (rule.unit if isinstance(rule, _IN_UNIT) else ""):
+def _count(contract: Contract) -> int:
+    return len(parts(contract.accept)) if contract.accept is not None else 0
+
+
+def _off(contract: Contract, number: int) -> tuple[bool, float] | None:
+    """Return how far the paper's number is from the middle of a part's bounds, as a share of their width; from the
+    bound where there is but one, which counts for less. None where it lies outside, or is something else.
+    """
+    rule, target = parts(contract.accept)[number] if contract.accept is not None else None, contract.target
+    if rule is None or target is None or target.unit != (rule.unit if isinstance(rule, _IN_UNIT) else ""):
         return None
     if isinstance(rule, NoCounterexample | Witness):
-        return 0.0 if math.isclose(rule.bound, target.value, rel_tol=1e-9) else None
+        return (False, 0.0) if math.isclose(rule.bound, target.value, rel_tol=1e-9) else None
     if not isinstance(rule, Region):
         return None
     low = -math.inf if rule.low is None else rule.low
     high = math.inf if rule.high is None else rule.high
-    return high - low if low <= target.value <= high else None
+    if not low <= target.value <= high:
+        return None
+    if math.isinf(high - low):
+        return True, min(target.value - low, high - target.value)
+    return False, abs(target.value - (low + high) / 2) / ((high - low) or 1.0)
 
 
 def of_part(outcome: AnyOutcome, number: int) -> AnyOutcome:
