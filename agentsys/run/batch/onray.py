@@ -40,7 +40,7 @@ def _ray() -> Any:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would send who uses it
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]  # the development tools leave it out, it is large
     except ImportError as error:
         hint = "install it with `pip install 'agentsys[ray]'`, or leave out `--on ray`"
         raise PrerequisiteError("`--on ray` needs the package ray", hint) from error
