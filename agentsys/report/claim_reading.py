@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, RootModel, ValidationError
 from agentsys.core.artifacts import Artifact
 from agentsys.core.files import sha256_bytes, write_json
 from agentsys.core.rundir import RunDir
+from agentsys.core.text import clean_line
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.claim import Claim, Claims, Quote
 from agentsys.plan.claims.contract import Contract
@@ -31,7 +32,7 @@ from agentsys.report.claim_parts import belongs, leading, of_part, part_words
 from agentsys.report.claims import ClaimRow, Line
 from agentsys.report.reading import Problems, read_bytes, read_model
 from agentsys.verify.claims.celllog import FILE, Done
-from agentsys.verify.claims.cells import program
+from agentsys.verify.claims.cells import checker, program
 
 _LARGEST_LOG = 64 << 20
 _CASES = ("main", "control", "degenerate")
@@ -135,9 +136,7 @@ def read_claims(run: RunDir, problems: Problems) -> tuple[ClaimRow, ...]:
         lines = tuple(_lines(contract, verdict, means.get(name, [None] * len(contract.baselines))))
         row = _row(contracts, verdict, lines, why.root.get(name, ""), cells.get(name, []))
         found, claim = findings.root.get(name), claims.get(name)
-        said = (
-            f"independent checker: {found.checker}; review of its code: {found.reviewer}" if found is not None else ""
-        )
+        said = _apart(found, name, cells.get(name, [])) if found is not None else ""
         quotes = tuple(_quote(quote) for quote in claim.places) if claim is not None else ()
         review = tuple(map(_reviewed, reviews.root.get(name, _Review()).items))
         more = {"checked": said, "review": review, "quotes": quotes, "limits": tuple(_limits(contract, verdict, claim))}
@@ -190,6 +189,13 @@ def _baselines(run: RunDir, contracts: Contracts, problems: Problems) -> Mapping
     }
 
 
+def _apart(found: _Finding, claim: str, done: Sequence[Done]) -> str:
+    """What the independent checker and the review said; of a checker that recomputed nothing, why."""
+    faults = [cell.fault for cell in done if cell.command[1:2] == (checker(claim),) and cell.fault]
+    why = f" (its program: {clean_line(faults[0], 200)})" if faults and found.checker == "absent" else ""
+    return f"independent checker: {found.checker}{why}; review of its code: {found.reviewer}"
+
+
 def _row(contracts: Contracts, verdict: ClaimVerdict, lines: tuple[Line, ...], why: str, done: list[Done]) -> ClaimRow:
     name = verdict.claim
     own = [cell for cell in done if cell.command[1:2] == (program(name),)]
@@ -215,7 +221,7 @@ def _row(contracts: Contracts, verdict: ClaimVerdict, lines: tuple[Line, ...], w
         lines=lines,
         terms=tuple((name, text) for name, text in _terms(contract) if text),
         cells=len(done),
-        failed=sum(bool(cell.fault) for cell in done),
+        failed=sum(bool(cell.fault) for cell in own),
         seconds=round(sum(cell.seconds for cell in done), 3),
         cpu_seconds=round(sum(cell.cpu_seconds for cell in done), 3),
         elsewhere=_elsewhere(done),

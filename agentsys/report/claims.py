@@ -60,7 +60,7 @@ class ClaimRow(Artifact):
     """What the reviewer looked at in the claim's code: where each thing is met, or how it differs."""
     cells: int = 0
     failed: int = 0
-    """Cells that left no rows."""
+    """Cells of the claim's own program that left no rows; what became of the checker's stands under `checked`."""
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     elsewhere: str = ""

@@ -22,7 +22,7 @@ from agentsys.verify.claims.record import Findings, write_record
 from agentsys.verify.claims.standalone import again
 from unit.verify.claims.judging import compared, contract, rows_of
 
-from .claimed import rate, recorded
+from .claimed import done, rate, recorded
 from .made import make, write_json
 
 
@@ -141,3 +141,15 @@ def test_a_record_from_before_the_parts_of_a_rule_were_kept_is_read_and_evaluate
     write_json(run.path / "inputs.json", {"experiments": experiment_inputs(run)})
     [row] = collect(run).claims
     assert row.lines[0].what == "claim" and not row.lines[0].paper  # of which part the number is is not known
+
+
+def test_a_checker_that_wrote_nothing_is_named_and_is_no_failed_cell_of_the_claim(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    cell = done("C1", "main")
+    cell |= {"command": ["python", "claims/check_c1.py"], "sha256": "", "fault": "it wrote no rows"}
+    with (run.claims / "cells.jsonl").open("a") as file:
+        file.write(json.dumps(cell) + "\n")
+    write_json(run.path / "inputs.json", {"experiments": experiment_inputs(run)})
+    row = collect(run).claims[0]
+    assert (row.cells, row.failed) == (3, 0)
+    assert row.checked.startswith("independent checker: absent (its program: it wrote no rows)")
