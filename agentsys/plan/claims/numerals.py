@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 _MINUS = r"[-\u2212\u2013]"
 _DIGITS = r"(?:\d{1,3}(?:(?:,|\{,\}|\u2009|\\,)\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 _POWER = (
-    rf"(?:\s{{0,3}}(?:×|·|\\times|\\cdot|x)\s{{0,3}}10\s?\^\s?\{{?\s?(?P<power>{_MINUS}?\d{{1,3}})\}}?"
+    rf"(?:\s{{0,3}}(?:×|·|\\times|\\cdot|x)\s{{0,3}}10\s?\^\s?\{{?\s?(?P<power>{_MINUS}?\d{{1,3}}(?!\d|\.\d))\}}?"
     rf"|[eE](?P<exponent>[-+]?\d{{1,3}})(?![\w.]))?"
 )
 _NUMBER = re.compile(
@@ -17,7 +17,7 @@ _NUMBER = re.compile(
     rf"(?<![\w.\\])(?<![A-Za-z][-_\u2013/])(?<!_)(?<!_\{{)(?P<sign>(?<![\d.)\]\}}\w]){_MINUS}\s?)?(?P<digits>{_DIGITS}){_POWER}"
     rf"(?P<unit>\s?\\?%|\s?(?:per ?cent|percent)\b|\s?[kKMB](?!\w)|[x×](?!\w))?(?!\w)"
 )
-_BARE_POWER = re.compile(rf"(?<![\w.])10\s?\^\s?\{{?\s?({_MINUS}?\d{{1,3}})\}}?(?!\w)")
+_BARE_POWER = re.compile(rf"(?<![\w.])10\s?\^\s?\{{?\s?({_MINUS}?\d{{1,3}}(?!\d|\.\d))\}}?(?!\w)")
 _REFERENCE = re.compile(
     r"(?:\b(?:eqs?|equations?|eqn|tables?|tab|figures?|figs?|algorithms?|alg|sections?|sec|appendix|theorems?|thm|lemmas?"
     r"|propositions?|prop|corollar(?:y|ies)|definitions?|assumptions?|remarks?|chapters?|pages?"
