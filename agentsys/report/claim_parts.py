@@ -84,7 +84,7 @@ def part_words(rule: StatisticRule) -> str:
     """Return in a few words what a part measures. Names are a model's: whoever shows them makes them harmless."""
     methods = methods_of(rule)
     if isinstance(rule, Ordering):
-        return f"cells in which {rule.quantity} stands in order"
+        return f"cells in which {rule.quantity} is in order: {', '.join(methods)}"
     if isinstance(rule, Trend):
         return f"Kendall's tau of {rule.quantity} along {rule.axis}"
     if isinstance(rule, MaxError):

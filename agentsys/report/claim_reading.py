@@ -283,7 +283,15 @@ def _of_claim(contract: Contract, found: _Outcome) -> Iterator[Line]:
         words = f": {part_words(rules[number])}" if len(rules) > 1 else ""
         unmeasured = found.value is None and number == first
         paper = _paper(contract) if unmeasured or (number == first and belongs(contract, number)) else ""
+        paper = paper or _of_baseline(contract, rules[number])
         yield _line(f"claim{words}", paper, of_part(found, number), _unit(rules[number]))
+
+
+def _of_baseline(contract: Contract, rule: StatisticRule) -> str:
+    """The paper's number of the one whose mean a part is, where it is one of those that are compared with."""
+    known = {(row.method, row.quantity, row.unit): row for row in contract.baselines}
+    row = known.get((rule.method, rule.quantity, rule.unit)) if isinstance(rule, Mean) else None
+    return f"{row.value:g} {row.unit}".strip() if row is not None and row.value is not None else ""
 
 
 def _line(what: str, paper: str, found: _Outcome, unit: str) -> Line:

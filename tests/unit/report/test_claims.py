@@ -119,7 +119,7 @@ def test_the_papers_number_stands_beside_the_part_of_the_rule_that_it_belongs_to
     assert lines[:4] == [
         "claim: error of ours | 3 m | 2.92 m",
         "claim: error, ours minus base |  | -3.2 m",
-        "claim: error of base |  | 6.12 m",
+        "claim: error of base | 6 m | 6.12 m",
         "control | must fail | 0 m",
     ]
 
