@@ -47,15 +47,17 @@ def work(folder: str, submission: int, task: int) -> None:
     stopped: list[str] = []
     try:
         asyncio.run(_watched(node, stopped))
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, AgentsysError) as error:
+        if isinstance(error, AgentsysError) and not stopped:
+            part.end("failed", error.message, error.hint, error.exit_code)
+            return
+        # Stopped: an error then is one of tidying up, and what was done counts.
         part.end("stopped", stopped[0] if stopped else "it was stopped")
         if stopped == [TIME_IS_OVER] and _got_further(node):
             with suppress(AgentsysError):  # who follows the job submits it again then
                 engine.again()
         elif stopped == [ENDED_BY_ENGINE] and engine.puts_back:
             threading.Event().wait(LINGER)
-    except AgentsysError as error:
-        part.end("failed", error.message, error.hint, error.exit_code)
     else:
         part.end("done")
 

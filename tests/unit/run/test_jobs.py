@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
-from agentsys.core.errors import PrerequisiteError, RunInUse, UsageError
+from agentsys.core.errors import PrerequisiteError, RunInUse, SandboxUnavailable, UsageError
 from agentsys.core.files import write_atomic
 from agentsys.core.settings import Settings
 from agentsys.plan.workspace import code_hash
 from agentsys.run.jobs import claimed as claims
+from agentsys.run.jobs import work
 from agentsys.run.jobs.engine import Need
-from agentsys.run.jobs.job import Place, jobs_of
+from agentsys.run.jobs.job import CANCELLED, Place, jobs_of
 from agentsys.run.jobs.making import Wish, make
 from agentsys.run.jobs.part import begin, parts_in
 from agentsys.run.jobs.steer import advance, cancel, look
@@ -190,3 +193,27 @@ async def test_a_job_that_the_engine_refuses_is_not_open_and_a_second_one_beside
 
 def refusing(*_: object) -> tuple[str, ...]:
     raise PrerequisiteError("the job was refused: Invalid account", "ask for another")
+
+
+def test_a_task_that_was_stopped_and_cannot_tidy_up_has_not_failed(
+    made: Claimed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cannot_tidy_up(_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise SandboxUnavailable("the folder cannot be removed completely", "remove it by hand")
+
+    monkeypatch.setattr(work, "load", lambda _: made.engine)
+    monkeypatch.setattr(work, "WATCH", 0.01)
+    monkeypatch.setattr(work, "_do", cannot_tidy_up)
+    (made.place.folder / CANCELLED).touch()
+    numbers = (signal.SIGUSR2, signal.SIGURG, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        work.work(str(made.place.folder), 0, 0)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    ended = parts_in(made.place.parts)[-1].ended
+    assert ended is not None and (ended.how, ended.reason) == ("stopped", "the job was cancelled")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,3 +227,17 @@ def test_memory_of_all_descendants_is_counted_and_of_nobody_else(tmp_path: Path)
         (tmp_path / str(pid) / "statm").write_text(f"500 {resident} {shared} 0 0 0 0\n")
     (tmp_path / "13").mkdir()  # ended meanwhile
     assert bwrap_memory.held_by(10, tmp_path) == (4 + 7 + 7) * page
+
+
+def test_a_removal_that_a_signal_ended_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree, run = tmp_path / "tree", bwrap_reap.subprocess.run
+    tree.mkdir()
+    begun: list[list[str]] = []
+
+    def killed_at_first(argv: list[str], **options: Any) -> Any:
+        begun.append(argv)
+        return subprocess.CompletedProcess(argv, -15) if len(begun) == 1 else run(argv, **options)
+
+    monkeypatch.setattr(bwrap_reap.subprocess, "run", killed_at_first)
+    bwrap_reap.remove_tree(tree)
+    assert len(begun) == 2 and not tree.exists()
