@@ -26,6 +26,16 @@ class Definition:
     """Names of base classes as written."""
 
 
+def own_nodes(function: FunctionNode) -> Iterator[ast.AST]:
+    """Go through the body of a function, but not into functions, lambdas and classes in it."""
+    todo: list[ast.AST] = list(function.body)
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, FunctionNode | ast.Lambda | ast.ClassDef):
+            todo += ast.iter_child_nodes(node)
+
+
 def parse(source: str) -> ast.Module | None:
     """Return the syntax tree; None where the text is no Python. Warnings about the text are not printed."""
     with warnings.catch_warnings():

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
-from agentsys.plan.symbols import FunctionNode
+from agentsys.plan.symbols import FunctionNode, own_nodes
 from agentsys.verify.fidelity.faults import Fault
 
 SWALLOWED, CHANGED, THAWED = "errors swallowed", "arguments changed in place", "frozen dropped"
@@ -65,7 +64,7 @@ def conduct_faults(source: bytes, function: ast.AST) -> list[Fault]:
         return []
     tree = ast.parse(source)
     made: list[tuple[str, bytes]] = []
-    generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own(function))
+    generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(function))
     if isinstance(function, ast.FunctionDef) and not generator:
         made.append((SWALLOWED, _decorated(source, tree, function, "agentsys_swallowing_", _SWALLOWING)))
         if function.args.args or function.args.posonlyargs or function.args.kwonlyargs:
@@ -77,16 +76,6 @@ def conduct_faults(source: bytes, function: ast.AST) -> list[Fault]:
         Fault(kind, function.lineno, 0, len(source), "", after.decode("utf-8", "replace"), whole=True)
         for kind, after in made
     ]
-
-
-def _own(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
-    """Go through a function, but not through those inside it."""
-    todo: list[ast.AST] = list(function.body)
-    while todo:
-        node = todo.pop()
-        yield node
-        if not isinstance(node, FunctionNode | ast.Lambda | ast.ClassDef):
-            todo += ast.iter_child_nodes(node)
 
 
 def _decorated(source: bytes, tree: ast.Module, function: ast.FunctionDef, name: str, helper: str) -> bytes:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from agentsys.plan.symbols import FunctionNode
+from agentsys.plan.symbols import FunctionNode, own_nodes
 from agentsys.verify.fidelity.faults import Fault
 
 KINDS = (
@@ -66,7 +65,7 @@ def wrong_values(source: bytes, function: ast.AST) -> list[Fault]:
     """
     if not isinstance(function, FunctionNode):
         return []
-    places = [node.value for node in _returns(function) if node.value is not None]
+    places = [node.value for node in own_nodes(function) if isinstance(node, ast.Return) and node.value is not None]
     if not places:
         return []
     starts = [0]
@@ -82,11 +81,3 @@ def wrong_values(source: bytes, function: ast.AST) -> list[Fault]:
         after = text.decode("utf-8", "replace") + _HELPER
         made.append(Fault(kind, function.lineno, 0, len(source), "", after, whole=True))
     return made
-
-
-def _returns(node: ast.AST) -> Iterator[ast.Return]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Return):
-            yield child
-        elif not isinstance(child, FunctionNode | ast.Lambda | ast.ClassDef):
-            yield from _returns(child)

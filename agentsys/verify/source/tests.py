@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-from agentsys.plan.symbols import FunctionNode, parse
+from agentsys.plan.symbols import FunctionNode, own_nodes, parse
 
 IGNORED = (".*", "build", "dist", "node_modules", "venv", "__pycache__", "*.egg")
 """Folders in which no tests are looked for; pytest is told the same."""
@@ -119,7 +119,7 @@ def _blocks(item: ast.stmt) -> Iterator[list[ast.stmt]]:
 def _flaw(item: FunctionNode, last: ast.stmt, place: _Place) -> str:
     if last is not item:
         return "is defined again below: only the last of that name runs"
-    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own(item)):
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(item)):
         return "holds `yield`: its body is never run"
     owner = place.owner
     if owner is None or owner.name not in place.cases:
@@ -128,16 +128,6 @@ def _flaw(item: FunctionNode, last: ast.stmt, place: _Place) -> str:
         return "is a coroutine that `unittest.TestCase` never awaits; use `unittest.IsolatedAsyncioTestCase`"
     runner = next((each.name for each in owner.body if isinstance(each, FunctionNode) and each.name in _RUNNERS), "")
     return f"is run by `{runner}` of its own class, not by unittest" if runner else ""
-
-
-def _own(item: FunctionNode) -> Iterator[ast.AST]:
-    """Walk a function without the functions and classes in it."""
-    queue: list[ast.AST] = list(item.body)
-    while queue:
-        node = queue.pop()
-        yield node
-        if not isinstance(node, FunctionNode | ast.Lambda | ast.ClassDef):
-            queue += ast.iter_child_nodes(node)
 
 
 def _is_fixture(item: FunctionNode) -> bool:

@@ -18,13 +18,9 @@ from agentsys_sandbox.spec import Outcome
 from unit.verify.scripted import Twist, ends, gone, scripted, stage_of
 from unit.verify.tiny import GREEN, job, write_repo
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
 AUDIT = Found(Check(name="audit", state="passed", note="0 findings"))
 SECOND = {"install", "pyright", "faults"}
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "wait_exponential", lambda **_: 0)
 
 
 class Bed:

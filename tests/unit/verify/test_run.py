@@ -22,12 +22,8 @@ from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.scripted import RESULTS, Twist, ends, gone, put_tests, pyright, removes, scripted
 from unit.verify.tiny import GREEN, job, write_repo
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
 AUDIT = Found(Check(name="audit", state="passed", note="0 findings"))
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "wait_exponential", lambda **_: 0)
 
 
 class Bed:

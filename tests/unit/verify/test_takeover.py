@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from agentsys.core.artifacts import Check, Plan, Verdict
-from agentsys.verify import run
 from agentsys.verify.checks.base import Found, Job
 from agentsys.verify.run import verify
 from agentsys_sandbox.fake import FakeSandbox
@@ -16,14 +15,10 @@ from agentsys_sandbox.spec import Outcome
 from unit.verify.scripted import Twist, ends, scripted, stage_of
 from unit.verify.tiny import GREEN, MODEL, PLAN, RUN, TEST, job, write_repo
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
 AUDIT = Found(Check(name="audit", state="passed", note="0 findings"))
 TAKEN = ("smoke", "results", "dependence")
 REPAIRED = {"tests/test_model.py": TEST.replace("2.0", "4.0 / 2.0")}
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "wait_exponential", lambda **_: 0)
 
 
 class Bed:
