@@ -76,7 +76,7 @@ async def ask_programs(context: Context, plan: Plan, drafts: list[Draft], kept: 
 
 
 async def _ask(context: Context, draft: Draft, prompt: Prompt) -> None:
-    path, role = draft.path, "reviewer" if draft.checks else "coder"
+    path, role = draft.path, "checker" if draft.checks else "coder"
     draft.asked += 1
 
     def parse(answer: str) -> str:

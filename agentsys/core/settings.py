@@ -20,6 +20,7 @@ ROLES: dict[str, Stage | None] = {
     "debugger": "debug",
     "auditor": "screen",
     "reviewer": "review",
+    "checker": "experiments",
     "judge": None,
 }
 """Who asks a model, and the stage of its calls; the judge works in `agentsys evaluate`, outside of a run."""
@@ -184,5 +185,6 @@ class Settings(BaseModel):
         return tuple(sorted({self.model, *self.agent_models.values()} - {""}))
 
     def model_of(self, role: str) -> str:
-        """Return the name of the model that a role asks."""
-        return self.agent_models.get(role) or self.model
+        """Return the name of the model that a role asks; the checker takes the reviewer's where it has none of its own."""
+        second = self.agent_models.get("reviewer", "") if role == "checker" else ""
+        return self.agent_models.get(role) or second or self.model

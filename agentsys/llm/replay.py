@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 from agentsys.core.errors import PrerequisiteError
@@ -37,7 +38,7 @@ class ReplaySource:
 
         Raises: PrerequisiteError if it is missing, or, in strict mode, if its prompt has changed.
         """
-        recording = self._store.read(key)
+        recording = _recorded(self._store, key)
         path = self._store.path(key)
         if recording is None:
             raise PrerequisiteError(
@@ -66,8 +67,14 @@ def reworded(recording: Path, run: Path) -> int:
         run: the run directory.
     """
     before = _store(recording)
-    pairs = ((before.read(item.key), item) for item in _store(run).all())
+    pairs = ((_recorded(before, item.key), item) for item in _store(run).all())
     return sum(1 for old, new in pairs if old is not None and changed_sections(old.prompt, new.prompt))
+
+
+def _recorded(store: Store, key: CallKey) -> Recording | None:
+    """Return the recording of a call. The checker's are the reviewer's in recordings from before it was a role."""
+    found = store.read(key)
+    return store.read(replace(key, role="reviewer")) if found is None and key.role == "checker" else found
 
 
 def _store(folder: Path) -> Store:

@@ -93,7 +93,7 @@ def work_of(key: str) -> Work:
     if role == "planner":
         head = rest.partition("/")[0]
         return "claims" if head in ("claims", "contradictions") else "contracts" if head == "contracts" else "plan"
-    if role in ("coder", "reviewer") and rest.startswith("claims/"):
+    if role == "checker" or (role in ("coder", "reviewer") and rest.startswith("claims/")):
         return "experiments"
     if role == "reviewer":
         return "plan" if rest.startswith("contribution") else "review"

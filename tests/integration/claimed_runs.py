@@ -24,7 +24,7 @@ CELLS = 3 * 2 + 7 * 3 * 2 + 2
 def start(folder: Path, backend: str) -> Path:
     """Run `implement`, and kill it where its repository is verified and the programs of claims come next."""
     paper = write_paper(folder)
-    checked = {("reviewer", "claims/check_c1.py"): fenced(BRUTE)}
+    checked = {("checker", "claims/check_c1.py"): fenced(BRUTE)}
     recording = write_recording(folder / "recording", paper, measured() | checked)
     words = ("--quiet", "--set", "mutants=0", "--set", "full_seconds=0", "--sandbox", backend)
     argv = command("implement", paper, "--replay", recording, "--runs-dir", folder / "runs", *words)

@@ -83,8 +83,8 @@ async def test_a_checker_that_never_saw_the_code_agrees_or_makes_the_claim_conte
 ) -> None:
     answers = measured()
     peeking = BRUTE.replace("import argparse", "import runmean\nimport argparse")
-    answers["reviewer", "claims/check_c1.py"] = fenced(peeking)
-    answers["reviewer", "claims/check_c1.py-2"] = fenced(BRUTE.replace("repr(value)", f"repr(value {change})"))
+    answers["checker", "claims/check_c1.py"] = fenced(peeking)
+    answers["checker", "claims/check_c1.py-2"] = fenced(BRUTE.replace("repr(value)", f"repr(value {change})"))
     run = (await replay(answers)).run
     assert verdicts(run.repo)["C1"] == verdict
     why = json.loads((run.repo / "claims" / "entries.json").read_text()).get("C1", "")

@@ -172,5 +172,5 @@ def wrong_claim(program: str = LAST_VALUE.replace("0.5 if", "0.9 if")) -> dict[t
         ("planner", "contradictions"): json.dumps({"contradictions": []}),
         ("planner", "contracts"): as_json({"contracts": [WRONG_CONTRACT]}),
         ("coder", "claims/c1.py"): fenced(program),
-        ("reviewer", "claims/check_c1.py"): fenced(BRUTE),
+        ("checker", "claims/check_c1.py"): fenced(BRUTE),
     }

@@ -83,6 +83,14 @@ async def test_unusable_answers_are_replayed_with_their_tries(tmp_path: Path) ->
     assert replay.model.calls == 2
 
 
+async def test_a_checkers_answer_is_found_where_older_recordings_have_it_with_the_reviewer(tmp_path: Path) -> None:
+    await record(tmp_path / "rec", ("reviewer", "claims/check_c1.py", ["the recomputation"]))
+    model = Replay(tmp_path / "rec", tmp_path / "run").model
+    assert await model.ask("checker", "claims/check_c1.py", prompt(), good) == "the recomputation"
+    with pytest.raises(PrerequisiteError, match="no recorded answer for `coder"):
+        await model.ask("coder", "claims/check_c1.py", prompt(), good)
+
+
 async def test_run_directory_can_be_replayed_as_it_is(tmp_path: Path) -> None:
     await record(tmp_path / "run1" / "llm", ("planner", "plan", ["hello"]))
     replay = Replay(tmp_path / "run1", tmp_path / "run2" / "llm")
