@@ -185,6 +185,6 @@ class Settings(BaseModel):
         return tuple(sorted({self.model, *self.agent_models.values()} - {""}))
 
     def model_of(self, role: str) -> str:
-        """Return the name of the model that a role asks; the checker takes the reviewer's where it has none of its own."""
+        """Return the name of the model that a role asks; without one of its own the checker takes the reviewer's."""
         second = self.agent_models.get("reviewer", "") if role == "checker" else ""
         return self.agent_models.get(role) or second or self.model
