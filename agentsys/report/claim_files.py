@@ -35,7 +35,9 @@ def write_pages(folder: Path, title: str, rows: Sequence[ClaimRow], plots: Plots
         drawn = plots.svg.get(row.claim, "")
         plot = f"![plot of claim {row.claim}]({row.claim.lower()}.svg)" if drawn else md(plots.why, 600)
         head = f"# Claim {row.claim}: {md(row.verdict or 'not judged')}"
-        files[_page_file(row.claim)] = "\n\n".join([head, *body(row, plot), f"[All claims](../{INDEX})"]) + "\n"
+        files[_page_file(row.claim)] = (
+            "\n\n".join([head, *body(row, plot, raw=plots.values.get(row.claim)), f"[All claims](../{INDEX})"]) + "\n"
+        )
         if drawn:
             files[plot_file(row.claim)] = drawn + "\n"
     for name, text in files.items():

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from agentsys.core.text import fence, md
 from agentsys.report.claims import ClaimRow, because
 
+if TYPE_CHECKING:
+    from agentsys.report.claim_values import Values
+
 LINES = ("of", "paper", "measured", "interval", "n", "the rule")
+BY_SEED = ("case", "setting", "method", "quantity", "unit", "value by seed")
 Say = Callable[[object, int], str]
 """Makes a text of paper or model harmless in one line of a kind of Markdown, at most so many characters long."""
 _LONG = 1500
@@ -18,11 +23,12 @@ def plot_file(claim: str) -> str:
     return f"pages/{claim.lower()}.svg"
 
 
-def body(row: ClaimRow, plot: str = "", say: Say = md) -> list[str]:
+def body(row: ClaimRow, plot: str = "", say: Say = md, raw: Values | None = None) -> list[str]:
     """Return the blocks of a claim's page, without its heading.
 
     Args:
         plot: a block that shows the plot, or says why there is none; empty for nothing.
+        raw: what was measured seed by seed, where the rows are at hand.
     """
     return [
         *words(row, say),
@@ -30,6 +36,7 @@ def body(row: ClaimRow, plot: str = "", say: Say = md) -> list[str]:
         measured(row, say),
         *([f"Checked apart from it: {say(row.checked, 300)}."] if row.checked else []),
         *([plot] if plot else []),
+        *(by_seed(row.claim, raw, say) if raw is not None else []),
         contract(row, say),
         *done(row, say),
         *review(row, say),
@@ -47,6 +54,15 @@ def measured(row: ClaimRow, say: Say = md) -> str:
     """Return the table of what the paper says and what was measured."""
     lines = [(line.what, line.paper, line.measured, line.interval, str(line.n or ""), line.says) for line in row.lines]
     return table(LINES, lines, say)
+
+
+def by_seed(claim: str, raw: Values, say: Say = md) -> list[str]:
+    """Return the table of raw values; nothing where there are none."""
+    if not raw.lines:
+        return []
+    left = f" ({raw.left} more lines are in the file)" if raw.left else ""
+    head = f"Measured, seed by seed, as `rows/{claim}.csv` holds it{left}:"
+    return [head, table(BY_SEED, raw.lines, say, _LONG)]
 
 
 def contract(row: ClaimRow, say: Say = md) -> str:

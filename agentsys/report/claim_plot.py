@@ -19,6 +19,7 @@ from agentsys.report.reading import Problems, read_model
 
 if TYPE_CHECKING:
     from agentsys.report.claim_points import Dot, Points, Series
+    from agentsys.report.claim_values import Values
 
 ABSENT = "no plots were drawn: matplotlib is not installed (`pip install 'agentsys[plots]'`)"
 _STYLE: dict[str, object] = {
@@ -40,10 +41,14 @@ _GREY, _PAPER, _ASKED = "#777777", "#b3261e", "#1a7f37"
 
 @dataclass(frozen=True)
 class Plots:
-    """Claim to its plot, an `<svg>` element; `why` says why there is none at all, where something kept them."""
+    """Claim to its plot, an `<svg>` element, and to its raw values.
+
+    `why` says why there is no plot at all, where something kept them.
+    """
 
     svg: Mapping[str, str] = field(default_factory=dict[str, str])
     why: str = ""
+    values: Mapping[str, Values] = field(default_factory=dict[str, "Values"])
 
 
 def draw_plots(run: RunDir) -> Plots:
@@ -54,26 +59,26 @@ def draw_plots(run: RunDir) -> Plots:
     if not verdicts or contracts is None:
         return Plots()
     from agentsys.report.claim_points import points, read_rows_of
+    from agentsys.report.claim_values import values
 
     found = read_rows_of(run, contracts, problems)
     if found is None:
         return Plots(why=clean_line(f"no plots were drawn: {problems[0]}")) if problems else Plots()
+    rows, tables = found
+    raw = {name: values(rows, name) for name in verdicts if name in contracts.claims}
     try:
         import matplotlib
     except ImportError:
-        return Plots(why=ABSENT)
+        return Plots(why=ABSENT, values=raw)
     library: Any = matplotlib
-    rows, tables = found
     drawn: dict[str, str] = {}
-    for name, verdict in verdicts.items():
-        if name not in contracts.claims:
-            continue
+    for name in raw:
         contract = contracts.current(name)
-        shown = points(contract, rows, tables.get(name, {}), _dots(contract, verdict))
+        shown = points(contract, rows, tables.get(name, {}), _dots(contract, verdicts[name]))
         if shown is not None and shown.series:
             with library.rc_context({**_STYLE, "svg.hashsalt": name, "svg.id": name}):
                 drawn[name] = _svg(shown)
-    return Plots(drawn)
+    return Plots(drawn, values=raw)
 
 
 def _dots(contract: Contract, verdict: ClaimVerdict) -> Iterator[Dot]:

@@ -20,7 +20,7 @@ from agentsys.core.errors import UsageError
 from agentsys.core.files import sha256_bytes
 from agentsys.core.text import clean_line
 from agentsys.plan.claims.freezing import FOLDER
-from agentsys.report.claim_page import contract, limits, measured, review, table, words
+from agentsys.report.claim_page import by_seed, contract, limits, measured, review, table, words
 from agentsys.report.claims import HEAD, ClaimRow, because, cells_of, scoreboard
 from agentsys.report.export.bundle import CHECK, Bundle, absent, evaluated, write_files
 from agentsys.report.facts import overview
@@ -30,6 +30,8 @@ from agentsys.verify.claims.cells import program
 BUNDLE = "repository.zip"
 MOST_CHARACTERS = 110_000
 """Of all pages: judges of such logbooks read the first 120,000. What is over loses plots, then programs."""
+_SETTINGS = "configs/full.yaml"
+"""The repository's configuration at the paper's scale."""
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
 _AT_A_GLANCE = ("time", "usage", "model", "sandbox", "code")
 _COLOURS = {"verified": "#1a7f37", "falsified": "#b3261e", "toy": "#7a5c00", "contested": "#5b3a8c"}
@@ -74,10 +76,9 @@ class _Writer:
             self._claim(row)
         self._conclusion(said)
         # What can be done without comes last, as far as there is room.
-        for row in self._rows:
-            self._plot(row)
-        for row in self._rows:
-            self._program(row)
+        for add in (self._raw, self._plot, self._program):
+            for row in self._rows:
+                add(row)
 
     def _page(self, title: str) -> str:
         page: str = self._logbook.ensure_page(self._project, title)
@@ -161,12 +162,23 @@ class _Writer:
                 *([plain(self._bundle.plots.why, 300)] if self._bundle.plots.why else []),
             ],
         )
+        settings = self._bundle.files.get(_SETTINGS, b"").decode("utf-8", "replace")
+        if settings and self._room(settings):
+            self._logbook.add_code_cell(
+                self._project, page, "", title="Settings of the method", code_text=block(settings), language="yaml"
+            )
         self._logbook.add_code_cell(
             self._project, page, block(said), title="Evaluated again", code_text=" ".join(CHECK), language="bash"
         )
         self._logbook.add_path_artifact_cell(
             self._project, page, BUNDLE, len(data), artifact_type="dataset", title="Reproduction bundle"
         )
+
+    def _raw(self, row: ClaimRow) -> None:
+        raw = self._bundle.plots.values.get(row.claim)
+        blocks = by_seed(row.claim, raw, plain) if raw is not None else []
+        if blocks and self._room("".join(blocks)):
+            self._add(self._pages[row.claim], "Raw values", blocks)
 
     def _plot(self, row: ClaimRow) -> None:
         drawn = re.sub(r">\s+<", "><", self._bundle.plots.svg.get(row.claim, ""))

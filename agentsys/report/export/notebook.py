@@ -66,7 +66,7 @@ def _cells(v4: Any, bundle: Bundle, said: str) -> list[Any]:
     ]
     for row in data.claims:
         title = f"## Claim {row.claim}: {md(row.verdict or 'not judged')}"
-        cells.append(v4.new_markdown_cell("\n\n".join([title, *body(row)])))
+        cells.append(v4.new_markdown_cell("\n\n".join([title, *body(row, raw=bundle.plots.values.get(row.claim))])))
         if drawn := bundle.plots.svg.get(row.claim):
             shown = v4.new_output("execute_result", {"image/svg+xml": drawn}, execution_count=len(cells))
             source = f'from IPython.display import SVG\n\nSVG(filename="{_plot(row.claim)}")'

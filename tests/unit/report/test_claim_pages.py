@@ -29,7 +29,7 @@ from agentsys.report.status import write_status
 from agentsys.report.view import onefile
 from unit.verify.claims.judging import contract
 
-from .claimed import HOSTILE, judged, lines, rate, recorded, vague
+from .claimed import HOSTILE, POWERS, judged, lines, rate, recorded, vague
 from .made import Page, write_json
 
 
@@ -54,6 +54,26 @@ def test_a_page_holds_paper_and_measurement_control_contract_command_cost_and_li
     assert "Checked apart from it: independent checker: absent; review of its code: absent." in page
     assert "the rows meet the acceptance rule; no independent checker recomputed it" in page
     assert (run.claims / "pages" / "c2.md").read_text() == page
+
+
+def test_a_page_lists_the_raw_values_seed_by_seed_the_claims_own_case_first(run: RunDir) -> None:
+    page = (run.repo / "claims" / "pages" / "c2.md").read_text()
+    table = (
+        page.partition("Measured, seed by seed, as `rows/C2.csv` holds it:\n\n")[2]
+        .partition("\n\n")[0]
+        .splitlines()[2:]
+    )
+    cells = [line.strip("| ").split(" | ") for line in table]
+    assert [row[:2] for row in cells] == [[case, f"n={n}"] for case in ("claim", "control") for n in POWERS]
+    assert cells[0][2:] == ["ours", "error", "m", "0: 0.061875, 1: 0.0625, 2: 0.063125"]
+
+
+def test_of_many_lines_of_raw_values_a_page_shows_some_and_counts_the_others(tmp_path: Path) -> None:
+    found = [f"C1,{seed},n={n},ours,v,{n}," for n in range(100) for seed in range(30)]
+    shown = draw_plots(judged(tmp_path, contract(), rows=found)).values["C1"]
+    assert (len(shown.lines), shown.left) == (24, 76)
+    assert [shown.lines[place][1] for place in (0, -1)] == ["n=0", "n=99"]
+    assert shown.lines[0][-1].endswith("19: 0, and 10 more")
 
 
 def test_the_pages_are_committed_and_written_again_alike(tmp_path: Path) -> None:

@@ -171,12 +171,13 @@ def test_a_logbook_has_the_canonical_shape_for_trackios_own_reader(tmp_path: Pat
     assert len(index) == 4 + 5 and all(re.fullmatch(r"\| \[[\w :]+\]\(#/[\w-]+\) \|", line) for line in index[4:])
     kinds = {page["title"]: [cell["type"] for cell in page["cells"]] for page in data["pages"]}
     assert kinds["Executive summary"] == ["markdown", "figure", "markdown"]
-    assert kinds["Claim C2: verified"] == ["markdown", "code", "markdown", "figure", "code"]
+    assert kinds["Claim C2: verified"] == ["markdown", "code", "markdown", "markdown", "figure", "code"]
     assert kinds["Conclusion"] == ["markdown", "code", "artifact"]
     assert pages(out)["executive-summary"].count('"pinned": true') == 2
     text = logbook.read_logbook(logbook.resolve_read_source(str(out)))
     for words in (
         "| claim | -1 | -1 | -1 to -1 | 3 | holds |",
+        "| claim | n=16 | ours | error | m | 0: 0.061875, 1: 0.0625, 2: 0.063125 |",
         "python claims/c2.py --case main",
         "| time |",
         "| hardware |",
