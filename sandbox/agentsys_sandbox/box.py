@@ -12,6 +12,9 @@ from agentsys_sandbox.spec import ExecResult
 OnOutput = Callable[[Literal["stdout", "stderr"], bytes], None]
 """Called with each piece of output while the program runs."""
 
+HELPER_SECONDS = 300.0
+"""A helper's work takes a moment; on a machine with much other work a moment has been minutes."""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -57,7 +57,7 @@ async def write_files(helper: Helper, files: Mapping[str, bytes], root: str = RE
         await remove(helper, list(named), root)
         end = await helper(write, stdin=archive(named))
     if end.exit_code != 0:
-        raise SandboxError(f"files could not be written below `{root}`: {_said(end)}", "remove what stands in the way")
+        raise _failure(f"files could not be written below `{root}`", end, "remove what stands in the way")
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
@@ -87,7 +87,7 @@ async def remove(helper: Helper, paths: Sequence[str], root: str = REPO) -> None
         return
     end = await helper(["/bin/sh", "-c", _REMOVE, "sh", *targets])
     if end.exit_code != 0:
-        raise SandboxError(f"files could not be removed below `{root}`: {_said(end)}")
+        raise _failure(f"files could not be removed below `{root}`", end)
 
 
 async def link(helper: Helper, folder: str, root: str) -> None:
@@ -97,7 +97,7 @@ async def link(helper: Helper, folder: str, root: str) -> None:
     """
     end = await helper(["/bin/sh", "-c", _LINK, "sh", inside(root), folder, PurePosixPath(folder).name])
     if end.exit_code != 0:
-        raise SandboxError(f"`{folder}` could not be shown below `{root}`: {_said(end)}")
+        raise _failure(f"`{folder}` could not be shown below `{root}`", end)
 
 
 async def clear(helper: Helper, shown: Sequence[str] = (VENV, INSTRUMENTS)) -> None:
@@ -106,7 +106,7 @@ async def clear(helper: Helper, shown: Sequence[str] = (VENV, INSTRUMENTS)) -> N
     script = f"{left} ! -type l -exec chmod -R u+rwX -- {{}} + 2>/dev/null; {left} -exec rm -rf -- {{}} +"
     end = await helper(["/bin/sh", "-c", script, "sh", WORK, "/tmp", "/dev/shm"])
     if end.exit_code != 0:
-        raise SandboxError(f"what programs left could not be removed: {_said(end)}", "open a new sandbox")
+        raise _failure("what programs left could not be removed", end, "open a new sandbox")
 
 
 async def digests(helper: Helper, folder: str) -> dict[str, str]:
@@ -169,6 +169,13 @@ async def _pack(helper: Helper, wanted: Sequence[Entry], spool: BinaryIO, max_by
             spool.write(data)
 
     await helper(_PACK, stdin=names, max_output=1 << 16, flood=max_bytes + overhead, on_output=keep)
+
+
+def _failure(what: str, end: HelperEnd, hint: str = "") -> SandboxError:
+    """Without an exit code its time was up, or something ended it: that is the machine's fault and not the tree's."""
+    if end.exit_code is None:
+        return SandboxGone(f"{what}: the program for it did not end in time", hint)
+    return SandboxError(f"{what}: {_said(end)}", hint)
 
 
 def _said(end: HelperEnd) -> str:

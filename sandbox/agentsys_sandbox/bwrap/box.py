@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from agentsys_sandbox.box import HelperEnd, Job, OnOutput
+from agentsys_sandbox.box import HELPER_SECONDS, HelperEnd, Job, OnOutput
 from agentsys_sandbox.budget import Meter
 from agentsys_sandbox.bwrap.cgroup import Cgroup
 from agentsys_sandbox.bwrap.command import Bubblewrap, Layout, launch
@@ -24,8 +24,6 @@ from agentsys_sandbox.errors import SandboxGone
 from agentsys_sandbox.outcome import Observation, decide
 from agentsys_sandbox.spec import ExecResult, Outcome
 from agentsys_sandbox.text import clean
-
-_HELPER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class BwrapBox:
         max_output: int = 1 << 20,
         flood: int | None = None,
         on_output: OnOutput | None = None,
-        limit: float = _HELPER_SECONDS,
+        limit: float = HELPER_SECONDS,
     ) -> HelperEnd:
         """Run a small trusted program of the base. Raises: SandboxGone where the sandbox does not come up."""
         job = Job(argv, "/", base_environment(1), stdin, limit, max_output, on_output, flood)

@@ -8,7 +8,7 @@ from functools import partial
 
 from agentsys_sandbox import counters
 from agentsys_sandbox.blocking import Threads
-from agentsys_sandbox.box import HelperEnd, Job, OnOutput
+from agentsys_sandbox.box import HELPER_SECONDS, HelperEnd, Job, OnOutput
 from agentsys_sandbox.budget import Meter
 from agentsys_sandbox.counters import Counters
 from agentsys_sandbox.docker.engine import Engine
@@ -22,7 +22,6 @@ from agentsys_sandbox.outcome import Observation, decide
 from agentsys_sandbox.paths import DATA, WORK
 from agentsys_sandbox.spec import ExecResult, Outcome
 
-_HELPER_SECONDS = 60.0
 _PROBE_SECONDS = 15.0
 _END_SECONDS = 5.0
 _DU = "du -s -B1 {0}; du -s --inodes {0}"
@@ -140,7 +139,7 @@ class DockerBox:
         flood: int | None = None,
         on_output: OnOutput | None = None,
         user: str = USER,
-        limit: float = _HELPER_SECONDS,
+        limit: float = HELPER_SECONDS,
         beside: bool = False,
     ) -> HelperEnd:
         """Run a small program of the image.
