@@ -6,6 +6,7 @@ must have its faults noticed, and what the tests noticed in an earlier round the
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Collection, Mapping
@@ -32,6 +33,7 @@ AGAIN = 8
 """Faults that a replay plants once more."""
 _SHOWN = 4
 _BEFORE, _AFTER = "before", "after"
+_Spots = dict[tuple[str, str], list[Spot]]
 
 
 async def check_faults(bench: Bench) -> Found:
@@ -41,7 +43,9 @@ async def check_faults(bench: Bench) -> Found:
     tests = read_tests(stored.read_bytes()) if stored.is_file() else None
     if tests is None:
         return Found(bench.check(NAME, "not_run", "no record of tests is there"))
-    work = _Work(bench, tests, min(bench.job.timeout, MOST_SECONDS))
+    # In a thread, since it takes seconds for a large repository, and another check runs beside this one.
+    every = await asyncio.to_thread(spots, bench.job.files)
+    work = _Work(bench, tests, every, min(bench.job.timeout, MOST_SECONDS))
     await work.run()
     found = work.found()
     lost = "; ".join(work.notes)
@@ -64,13 +68,13 @@ async def check_faults(bench: Bench) -> Found:
 class _Work:
     """The check under way."""
 
-    def __init__(self, bench: Bench, tests: TestRecord, most: float) -> None:
+    def __init__(self, bench: Bench, tests: TestRecord, every: _Spots, most: float) -> None:
         job = bench.job
         self.bench, self.most = bench, most
         evidence = gather(job.plan, job.files, tests)
         targets = plan_targets(job.plan, evidence, job.files)
         required = {(row.path, row.symbol): row.requirements for row in targets}
-        self.board = Board(spots(job.files), required, _assembling(bench, required), texts=test_texts(job.files))
+        self.board = Board(every, required, _assembling(bench, required), texts=test_texts(job.files))
         self.board.learn(tests)
         self.trials = Trials(bench, seconds=tests.seconds)
         self.standing = read_standing(job.out.parent / STANDING)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 
 from agentsys.plan.symbols import FunctionNode, own_nodes
 from agentsys.verify.fidelity.faults import Fault
@@ -62,14 +63,13 @@ def conduct_faults(source: bytes, function: ast.AST) -> list[Fault]:
     """
     if not isinstance(function, FunctionNode):
         return []
-    tree = ast.parse(source)
+    head, thawed = _of_file(source)
     made: list[tuple[str, bytes]] = []
     generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(function))
     if isinstance(function, ast.FunctionDef) and not generator:
-        made.append((SWALLOWED, _decorated(source, tree, function, "agentsys_swallowing_", _SWALLOWING)))
+        made.append((SWALLOWED, _decorated(source, head, function, "agentsys_swallowing_", _SWALLOWING)))
         if function.args.args or function.args.posonlyargs or function.args.kwonlyargs:
-            made.append((CHANGED, _decorated(source, tree, function, "agentsys_changing_", _CHANGING)))
-    thawed = _thawed(source, tree)
+            made.append((CHANGED, _decorated(source, head, function, "agentsys_changing_", _CHANGING)))
     if thawed != source:
         made.append((THAWED, thawed))
     return [
@@ -78,11 +78,18 @@ def conduct_faults(source: bytes, function: ast.AST) -> list[Fault]:
     ]
 
 
-def _decorated(source: bytes, tree: ast.Module, function: ast.FunctionDef, name: str, helper: str) -> bytes:
+@lru_cache(maxsize=4)
+def _of_file(source: bytes) -> tuple[int, bytes]:
+    """What all functions of a file have in common: where helpers go, and the file with its records not frozen."""
+    tree = ast.parse(source)
+    return _head(tree), _thawed(source, tree)
+
+
+def _decorated(source: bytes, head: int, function: ast.FunctionDef, name: str, helper: str) -> bytes:
     """Return the file with the helper at its head and the function decorated with it, below its other decorators."""
     lines = source.splitlines(keepends=True)
     lines.insert(function.lineno - 1, f"{' ' * function.col_offset}@{name}\n".encode())
-    lines.insert(_head(tree), helper.encode())
+    lines.insert(head, helper.encode())
     return b"".join(lines)
 
 

@@ -89,22 +89,36 @@ def spots(files: Mapping[str, bytes]) -> dict[tuple[str, str], list[Spot]]:
 
 
 def _spots(path: str, symbol: str, source: bytes, node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, Spot]:
-    lines = _statements(node)
+    lines, part = _statements(node), _own_lines(source, node)
     rows = [(fault, True) for fault in function_faults(source, node)]
     rows += [(fault, False) for fault in form_faults(source, node)]
     found: dict[str, Spot] = {}
     for fault, value in rows:
         spot = Spot(path, symbol, fault, value, lines.get(fault.line, fault.line))
-        if parse(plant(source, fault).decode("utf-8", "replace")) is not None:
+        if _stands(source, part, fault):
             found.setdefault(spot.key, spot)
     for fault in wrong_values(source, node):
         spot = Spot(path, symbol, fault, value=False, all=True)
         found[spot.key] = spot
     for fault in conduct_faults(source, node):
         spot = Spot(path, symbol, fault, value=False)
-        if parse(fault.after) is not None:
-            found[spot.key] = spot
+        found[spot.key] = spot
     return found
+
+
+def _own_lines(source: bytes, node: ast.FunctionDef | ast.AsyncFunctionDef) -> slice:
+    """Return where in a file the lines of a function stand, its decorators with it, in bytes."""
+    lines = source.splitlines(keepends=True)
+    first = min([node.lineno, *(item.lineno for item in node.decorator_list)]) - 1
+    start = sum(map(len, lines[:first]))
+    return slice(start, start + sum(map(len, lines[first : node.end_lineno])))
+
+
+def _stands(source: bytes, part: slice, fault: Fault) -> bool:
+    """True where a function with a fault in it is Python still. It alone is parsed: files are long, faults are many."""
+    text = source[part.start : fault.start] + fault.after.encode() + source[fault.end : part.stop]
+    head = "if True:\n" if text[:1].isspace() else ""
+    return parse(head + text.decode("utf-8", "replace")) is not None
 
 
 def _statements(function: ast.AST) -> dict[int, int]:
