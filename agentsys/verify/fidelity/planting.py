@@ -18,7 +18,7 @@ from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import FunctionNode, definitions, parse
 from agentsys.verify.fidelity.conduct import CONDUCT, conduct_faults
 from agentsys.verify.fidelity.evidence import TestRecord
-from agentsys.verify.fidelity.faults import RAISE, Fault, form_faults, function_faults, plant
+from agentsys.verify.fidelity.faults import RAISE, Fault, form_faults, function_faults
 from agentsys.verify.fidelity.wrongvalues import wrong_values
 from agentsys.verify.results_file import HEALTH, NOT_ATTEMPTED
 
