@@ -16,7 +16,7 @@ from agentsys.core.prompts import render
 from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.core.tree import read_tree
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
-from agentsys.debug.evidence import BUDGET, RUN, WIDE, Evidence, gather
+from agentsys.debug.evidence import RUN, WIDE, Evidence, budget_of, gather
 from agentsys.debug.guard import weakenings
 from agentsys.debug.history import change_of, history_text, installed_text, tried_text
 from agentsys.debug.looking import LOOKS, Look, check_look, looked
@@ -144,8 +144,8 @@ class Debugger(Agent):
         context = self._context
         before = context.rounds.attempts(current.verdict.diagnostics, besides=last.number)
         folder = _executed(context.ws.run.round(current.number), context.rounds.evidence(current.verdict.tree, TESTS))
-        budget = WIDE if _is_wide(before) else BUDGET
         tree, rows = read_tree(context.ws.run.repo), current.verdict.diagnostics
+        budget = WIDE if _is_wide(before) else budget_of(rows)
         evidence = gather(tree, folder, plan, rows, budget, _before(context, current))
         prompt = self._prompt(plan, last, current, evidence, before)
         item = f"round-{last.number:02d}"

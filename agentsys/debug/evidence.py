@@ -25,6 +25,8 @@ from agentsys.verify.watching import Watched, read_watched, timing_text
 
 BUDGET = 30_000
 """Characters of source that are shown without being asked for."""
+NEAR = 15_000
+"""The same where every fault comes with its place, what raised or does not fit; more may be asked for."""
 WIDE = 45_000
 """The same where an attempt has failed before."""
 LEADING = 6
@@ -35,6 +37,10 @@ _FAR = 3
 """Uses that are followed in the text."""
 _SLOW = 12
 """Functions of a run that was stopped."""
+_PLACED = frozenset(
+    {"type", "import", "wrong_import", "syntax", "missing_dependency", "bad_pin", "install", "missing_file", "test"}
+)
+"""Kinds of faults that come with their place."""
 RUN = ("smoke", "results", "dependence")
 """Checks of what the repository's own script did."""
 _LOGS = (
@@ -59,6 +65,12 @@ class Evidence:
     """Results, the end of the run's log, seconds per function."""
     logs: Mapping[str, int]
     """Logs that may be asked for, with their lines."""
+
+
+def budget_of(diagnostics: Sequence[Diagnostic]) -> int:
+    """Return the characters of source that a first attempt at these is shown."""
+    placed = all(row.kind in _PLACED and not _measured(row) for row in diagnostics[:LEADING])
+    return NEAR if placed else BUDGET
 
 
 def gather(
