@@ -25,8 +25,6 @@ from agentsys.verify.watching import Watched, read_watched, timing_text
 
 BUDGET = 30_000
 """Characters of source that are shown without being asked for."""
-NEAR = 15_000
-"""The same where every fault comes with its place, what raised or does not fit; more may be asked for."""
 WIDE = 45_000
 """The same where an attempt has failed before."""
 LEADING = 6
@@ -68,9 +66,12 @@ class Evidence:
 
 
 def budget_of(diagnostics: Sequence[Diagnostic]) -> int:
-    """Return the characters of source that a first attempt at these is shown."""
+    """Return the characters of source that a first attempt at these is shown: half where every fault has its place.
+
+    What raised, or does not fit, stands there; more may be asked for.
+    """
     placed = all(row.kind in _PLACED and not _measured(row) for row in diagnostics[:LEADING])
-    return NEAR if placed else BUDGET
+    return BUDGET // 2 if placed else BUDGET
 
 
 def gather(

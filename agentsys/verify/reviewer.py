@@ -22,6 +22,8 @@ from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
 from agentsys.plan.rules import measures
 from agentsys.verify.checks.review import last_answer, review_diagnostics, with_review
+from agentsys.verify.fidelity.mutation_report import FILE as MUTATIONS
+from agentsys.verify.fidelity.mutation_report import read_report
 from agentsys.verify.fidelity.surroundings import around, shared_tests
 from agentsys.verify.run import say_diagnostics
 
@@ -148,7 +150,9 @@ async def _look(context: Context, plan: Plan, current: Round, number: int) -> Re
     earlier = {path: text for path, text in _earlier(context).items() if text}
     todo = [spec for spec in plan.files if _carries(context, spec) and (number == 1 or _again(context, spec, earlier))]
     found: dict[str, Looked] = {}
-    shared, beside = shared_tests(context.ws.run.repo, plan, todo), around(context.ws.run.repo, plan)
+    report = read_report(context.ws.run.rounds / MUTATIONS)
+    noticed = report if report is not None and report.tree == current.verdict.tree else None
+    shared, beside = shared_tests(context.ws.run.repo, plan, todo, noticed), around(context.ws.run.repo, plan)
     home = next((spec for spec in todo if measures(plan, spec)), todo[0] if todo else None)
     paper = letters(to_markdown(context.ws.paper))
 
