@@ -37,7 +37,7 @@ from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord
 from agentsys.core.settings import Settings
 from agentsys.core.tree import read_tree
-from agentsys.debug import debugger
+from agentsys.debug import evidence
 from agentsys.debug.callgraph import call_graph
 from agentsys.llm.render import CHARS_PER_TOKEN
 from agentsys.llm.types import Prompt
@@ -270,7 +270,7 @@ async def measure(backend: str, planted: Sequence[Fault], only: set[int], folder
     files = read_tree(REPO)
     plan = plan_of(files)
     source = sum(len(data) for path, data in files.items() if path.endswith(".py"))
-    debugger.BUDGET = source // 2  # pyright: ignore[reportConstantRedefinition]
+    evidence.BUDGET = source // 2  # pyright: ignore[reportConstantRedefinition]
     spec = SandboxSpec(run="benchmark-debugging", limits=Limits(memory=2 << 30, ttl=3600.0), allow_weak=True)
     async with open_sandbox(spec, backend) as sandbox:
         lab = Lab(sandbox, folder, plan)

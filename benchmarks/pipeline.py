@@ -47,7 +47,7 @@ TASKS = (
     (re.compile(r"# Your task: reviewer — does the plan hold"), "reviewer", "contribution"),
     (re.compile(r"planner, step 2"), "planner", "design"),
     (re.compile(r"planner, step 3"), "planner", "config"),
-    (re.compile(r"# Your task: analyzer — what `([^`]+)`"), "analyzer", ""),
+    (re.compile(r"# Your task: analyzer — what (.+) must do"), "analyzer", ""),
     (re.compile(r"# Your task: coder — write `([^`]+)`"), "coder", ""),
     (re.compile(r"# asked by the other order: (\w+) (\S+)"), "", ""),
     (re.compile(r'its "marker" is "'), "auditor", "purpose-1"),
@@ -103,7 +103,10 @@ class Endpoint(BaseHTTPRequestHandler):
             if found is None:
                 continue
             groups = found.groups()
-            return recorded(self.store, role or groups[0], item or groups[-1])
+            names = re.findall(r"`([^`]+)`", found[0]) if role == "analyzer" else []
+            if len(names) > 1:
+                return "\n\n".join(f"=== {name} ===\n\n{recorded(self.store, role, name)}" for name in names)
+            return recorded(self.store, role or groups[0], item or (names or groups)[-1])
         raise SystemExit("a request that is not in the recording")
 
 
@@ -193,7 +196,7 @@ def main() -> int:
     """Measure and print; the bars are printed beside the values."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=0.1, help="factor on the latencies; 1 takes about ten minutes")
-    parser.add_argument("--recording", type=Path, default=EXAMPLE / "recording-with-claims")
+    parser.add_argument("--recording", type=Path, default=EXAMPLE / "recording")
     parser.add_argument("--paper", type=Path, default=EXAMPLE / "paper.pdf")
     parser.add_argument("--concurrency", type=int, default=16)
     options = parser.parse_args()

@@ -12,10 +12,11 @@ from agentsys.core.artifacts import Diagnosis, Diagnostic, Dismissal, FileInstru
 from agentsys.core.errors import EditError, InternalError, NoUsableAnswer
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
+from agentsys.core.prompts import render
 from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.core.tree import read_tree
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
-from agentsys.debug.evidence import BUDGET, RUN, WIDE, Evidence, gather
+from agentsys.debug.evidence import RUN, WIDE, Evidence, budget_of, gather
 from agentsys.debug.guard import weakenings
 from agentsys.debug.history import change_of, history_text, installed_text, tried_text
 from agentsys.debug.looking import LOOKS, Look, check_look, looked
@@ -143,8 +144,8 @@ class Debugger(Agent):
         context = self._context
         before = context.rounds.attempts(current.verdict.diagnostics, besides=last.number)
         folder = _executed(context.ws.run.round(current.number), context.rounds.evidence(current.verdict.tree, TESTS))
-        budget = WIDE if _is_wide(before) else BUDGET
         tree, rows = read_tree(context.ws.run.repo), current.verdict.diagnostics
+        budget = WIDE if _is_wide(before) else budget_of(rows)
         evidence = gather(tree, folder, plan, rows, budget, _before(context, current))
         prompt = self._prompt(plan, last, current, evidence, before)
         item = f"round-{last.number:02d}"
@@ -197,7 +198,7 @@ class Debugger(Agent):
         refs += [row.place.section for row in plan.requirements if row.id in _doubted(diagnostics)]
         rest = [spec.path for spec in plan.files if spec.kind != "test" and spec.path not in evidence.sources]
         quoted = {name: context.quote(text) for name, text in {**evidence.sources, **evidence.raw}.items()}
-        return context.prompt(
+        prompt = context.prompt(
             plan,
             "debug/debug",
             round=last.number,
@@ -207,7 +208,6 @@ class Debugger(Agent):
             replacements=[row.words for row in replacements(diagnostics_text(diagnostics))],
             history=context.quote(history_text(context.rounds.all())),
             tried=context.quote(tried_text(before)),
-            reviewed=any(row.kind == "fidelity" for row in diagnostics),
             experiments=plan.experiments if any(row.check in RUN for row in diagnostics) else (),
             expected=plan.expected,
             raw={name: quoted[name] for name in evidence.raw},
@@ -216,9 +216,9 @@ class Debugger(Agent):
             sections=context.quote(context.sections(refs)),
             interfaces=interface_digest(context.ws.run.repo, rest),
             logs=evidence.logs,
-            looks=LOOKS,
-            edit_format=EDIT_FORMAT,
         )
+        how = Part("how-debug", render("debug/how", looks=LOOKS, edit_format=EDIT_FORMAT))
+        return replace(prompt, prefix=(*prompt.prefix, how))
 
 
 TESTS = "tests.json"

@@ -35,6 +35,10 @@ _FAR = 3
 """Uses that are followed in the text."""
 _SLOW = 12
 """Functions of a run that was stopped."""
+_PLACED = frozenset(
+    {"type", "import", "wrong_import", "syntax", "missing_dependency", "bad_pin", "install", "missing_file", "test"}
+)
+"""Kinds of faults that come with their place."""
 RUN = ("smoke", "results", "dependence")
 """Checks of what the repository's own script did."""
 _LOGS = (
@@ -59,6 +63,15 @@ class Evidence:
     """Results, the end of the run's log, seconds per function."""
     logs: Mapping[str, int]
     """Logs that may be asked for, with their lines."""
+
+
+def budget_of(diagnostics: Sequence[Diagnostic]) -> int:
+    """Return the characters of source that a first attempt at these is shown: half where every fault has its place.
+
+    What raised, or does not fit, stands there; more may be asked for.
+    """
+    placed = all(row.kind in _PLACED and not _measured(row) for row in diagnostics[:LEADING])
+    return BUDGET // 2 if placed else BUDGET
 
 
 def gather(

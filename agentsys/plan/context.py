@@ -109,18 +109,12 @@ class Context:
         )
         return Part("plan", text)
 
-    def file_parts(self, plan: Plan, spec: FileSpec, more: Iterable[str] = ()) -> tuple[Part, ...]:
-        """Return what every question about a file begins with: what it shares with other files, and its own part.
-
-        Args:
-            more: further places of the paper.
-        """
+    def needs(self, plan: Plan) -> Needs:
+        """What questions about single files bring along; made once for all files of a turn."""
         made = self._needs
         if made is None or made[0] is not plan:
             self._needs = made = (plan, Needs(self.ws.paper, plan))
-        needs = made[1].text(spec, more)
-        own = render("plan/file", file=spec, requirements=self.ws.requirements_of(plan, spec))
-        return (*((Part("needs", needs),) if needs else ()), Part("file", own))
+        return made[1]
 
     def sections(self, refs: Iterable[str], but: Iterable[str] = ()) -> str:
         """Return what `refs` name, in the paper's order, with what it cites.
@@ -151,14 +145,18 @@ class Context:
     def about_file(
         self, plan: Plan, spec: FileSpec, template: str, more: Iterable[str] = (), /, **values: object
     ) -> Prompt:
-        """Return a prompt about one file: those of analyzer, coder and reviewer begin with the same parts.
+        """Return a prompt about one file: those of analyzer, coder and reviewer begin with the same parts, which are
+        what the file and others of its group share with other groups, and their own parts of the plan.
 
         Args:
             more: further places of the paper.
         """
         removals = [row.words for row in touched((row.name, row.specifier) for row in plan.dependencies)]
         how = Part("how", render("plan/how", removals=removals))
-        made = self.prompt(plan, template, self.file_parts(plan, spec, more), file=spec, **values)
+        needs = self.needs(plan)
+        told = needs.text(spec, more)
+        before = (*((Part("needs", told),) if told else ()), Part("file", needs.own(spec)))
+        made = self.prompt(plan, template, before, file=spec, **values)
         return replace(made, prefix=(*made.prefix, how))
 
     def quote(self, text: str) -> str:

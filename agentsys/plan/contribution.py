@@ -74,8 +74,8 @@ async def compared(context: Context, answer: RequirementsAnswer, expected: Seque
 
 async def _second_look(context: Context, answer: RequirementsAnswer, item: str) -> ContributionAnswer:
     known = [row.id for row in answer.requirements]
-    task = render("plan/contribution", rows=answer.requirements)
-    prompt = Prompt(prefix=(context.rules(), *context.paper()), body=(Part("task", task),))
+    body = (requirements_part(answer.requirements), Part("task", render("plan/contribution")))
+    prompt = Prompt(prefix=(context.rules(), *context.paper()), body=body)
 
     def parse(text: str) -> ContributionAnswer:
         found = extract_json(text, ContributionAnswer)
@@ -84,6 +84,11 @@ async def _second_look(context: Context, answer: RequirementsAnswer, item: str) 
         return found
 
     return await context.model.ask("reviewer", item, prompt, parse)
+
+
+def requirements_part(rows: Sequence[LedgerRow]) -> Part:
+    """Return the requirements as the planner's later questions and the second look have them."""
+    return Part("ledger", render("plan/ledger", rows=rows))
 
 
 def contribution_problems(paper: Paper, answer: RequirementsAnswer) -> list[str]:

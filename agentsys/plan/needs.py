@@ -1,14 +1,15 @@
-"""What a question about one file brings along beside the file's own part: interfaces, experiments, the paper's words.
+"""What a question about one file brings along: interfaces, experiments, the paper's words, its part of the plan.
 
-Files share much of it. What saves most where it is shared comes first, so that their questions begin alike for as long
-as they can: a provider's cache pays for the common beginning once.
+Files share much of it. Small files that rest on the same form a group, and each question about one of them begins with
+what all of the group need. Of groups comes first what saves most where it is shared: their questions begin alike for as
+long as they can, and a provider's cache pays for the common beginning once.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from agentsys.core.artifacts import FileSpec, Plan
 from agentsys.core.prompts import render
@@ -16,6 +17,7 @@ from agentsys.paper.model import Paper
 from agentsys.paper.named import find_sections, named_blocks
 from agentsys.paper.query import with_children
 from agentsys.paper.render import one_by_one
+from agentsys.plan.groups import together
 from agentsys.plan.prompt_text import fence_of, quoted
 from agentsys.plan.rules import measures, needed_by
 from agentsys.plan.workspace import ANALYSED
@@ -34,18 +36,42 @@ class Needs:
 
     def __init__(self, paper: Paper, plan: Plan) -> None:
         self._paper, self._plan = paper, plan
-        texts = {spec.path: self._pieces(spec) for spec in plan.files}
-        self._order = _shared_first({path: dict(found) for path, found in texts.items()})
+        found = {spec.path: self._pieces(spec) for spec in plan.files}
+        analysed = [spec.path for spec in plan.files if spec.kind in ANALYSED]
+        shared = together(analysed, found, {path: self._part([path]) for path in analysed})
+        alone = [[spec.path] for spec in plan.files if spec.kind not in ANALYSED]
+        self._group = {path: tuple(group) for group in (*shared, *alone) for path in group}
+        self._told = {
+            group: {name: text for path in group for name, text in found[path].items() if name not in group}
+            for group in self._group.values()
+        }
+        self._order = _shared_first({group[0]: told for group, told in self._told.items()})
+
+    def group(self, spec: FileSpec) -> tuple[str, ...]:
+        """Return the paths of the files that questions about a file speak of, the file itself among them."""
+        return self._group[spec.path]
 
     def text(self, spec: FileSpec, more: Iterable[str] = ()) -> str:
-        """Return what a file needs; empty where it needs nothing.
+        """Return what a file and those of its group need; empty where they need nothing.
 
         Args:
             more: further places of the paper.
         """
-        found = self._pieces(spec) | self._words(list(more))
-        order = dict.fromkeys([*self._order.get(spec.path, ()), *found])
+        group = self.group(spec)
+        found = self._told[group] | self._words(list(more))
+        order = dict.fromkeys([*self._order.get(group[0], ()), *found])
         return "\n\n".join([HEAD, *(found[name] for name in order)]) if found else ""
+
+    def own(self, spec: FileSpec) -> str:
+        """Return the part of the plan that belongs to a file and those of its group."""
+        return self._part(self.group(spec))
+
+    def _part(self, paths: Sequence[str]) -> str:
+        files = [spec for spec in self._plan.files if spec.path in paths]
+        carried = {name for spec in files for name in spec.requirements}
+        return render(
+            "plan/file", files=files, requirements=[row for row in self._plan.requirements if row.id in carried]
+        )
 
     def _pieces(self, spec: FileSpec) -> dict[str, str]:
         """Return texts by a name, the same for every file, in the order of the plan and of the paper."""

@@ -44,8 +44,8 @@ from agentsys.plan.rules import (
     plan_problems,
     requirements_problems,
 )
-from agentsys.plan.settling import confirmed, ledger_part, settled
-from agentsys.plan.traceability import missing_config_keys, symbol_problems
+from agentsys.plan.settling import confirmed, ledger_parts, settled
+from agentsys.plan.traceability import CONFIG, missing_config_keys, symbol_problems
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -67,7 +67,7 @@ class Planner(Agent):
         context = self._context
         await read_further(context, self.name)
         ledger = await settled(context, await self._ledger())
-        so_far = (ledger_part(ledger),)
+        so_far = ledger_parts(ledger)
         design = clean_design(
             await self._ask(
                 "design",
@@ -226,9 +226,13 @@ def _revised(plan: Plan, answer: ReviseAnswer) -> Plan:
 
 
 def _design_part(design: DesignAnswer) -> Part:
-    # `symbols` says all that `requirements` says.
-    text = design.model_dump_json(exclude_defaults=True, exclude={"files": {"__all__": {"requirements"}}})
-    return Part("design", f"The design of step 2:\n\n```json\n{text}\n```")
+    """Return of the design what a configuration is made from: the files that may read it, and the keys they name."""
+    files = [spec for spec in design.files if spec.kind in ("source", "script")]
+    names = {
+        spec.path: sorted({name for row in spec.symbols.values() for name in row if name.startswith(CONFIG)})
+        for spec in files
+    }
+    return Part("design", render("plan/design_told", design=design, files=files, names=names))
 
 
 def _config_problems(config: ConfigAnswer) -> list[str]:

@@ -6,6 +6,7 @@ file is written. So are settings whose value no passage about them holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar, cast
 
@@ -27,6 +28,7 @@ from agentsys.plan.bounds import stated
 from agentsys.plan.claims.numerals import numerals
 from agentsys.plan.claims.passages import Passage, Passages
 from agentsys.plan.context import Context
+from agentsys.plan.contribution import requirements_part
 from agentsys.plan.references import with_pages
 from agentsys.plan.rules import evaluation_problems, requirements_problems
 from agentsys.plan.search import found_for
@@ -39,6 +41,8 @@ MOST = 30
 MAX_PASSAGE = 700
 MAX_PASSAGES = 14_000
 """Characters of all passages of one question."""
+_NUMBERED = re.compile(r"^Q\d+:\s*")
+"""A question's number, as the ledger is shown."""
 
 
 class SettledAnswer(Answer):
@@ -77,7 +81,7 @@ async def settled(context: Context, ledger: Ledger) -> Ledger:
     weak = {row.id: row.what for row in ledger.requirements if row.status != "paper"}
     queries = {**weak, **{f"Q{n}": row.question for n, row in enumerate(ledger.questions, 1)}}
     found = found_for(passages, queries, FOR_EACH)
-    task = render("plan/settle", fence=context.fence, points=_points(queries, found), found=_texts(context, found))
+    task = render("plan/settle", fence=context.fence, points=_places(found), found=_texts(context, found))
 
     def parse(text: str) -> Ledger:
         answer = extract_json(text, SettledAnswer)
@@ -93,7 +97,7 @@ async def settled(context: Context, ledger: Ledger) -> Ledger:
         _refuse(problems)
         return whole
 
-    return await _asked(context, "settle", (ledger_part(ledger), Part("task", task)), parse, ledger)
+    return await _asked(context, "settle", (*ledger_parts(ledger), Part("task", task)), parse, ledger)
 
 
 async def confirmed(
@@ -114,7 +118,7 @@ async def confirmed(
     doubtful = dict(list(doubtful.items())[:MOST])
     if not doubtful:
         return config
-    points = _points({key: f"{leaves[key]!r}" for key in doubtful}, doubtful)
+    points = _places({f"{key} ({leaves[key]!r})": rows for key, rows in doubtful.items()})
     task = render("plan/settings", fence=context.fence, points=points, found=_texts(context, doubtful))
     written = Part("config", f"The configuration of step 3:\n\n```json\n{config.model_dump_json()}\n```")
 
@@ -133,10 +137,9 @@ async def confirmed(
     return await _asked(context, "settings", (*before, written, Part("task", task)), parse, config)
 
 
-def ledger_part(ledger: Ledger) -> Part:
-    """Return the ledger as it stands in every later question of the plan."""
-    text = ledger.model_dump_json(exclude_defaults=True, exclude={"questions": {"__all__": {"affects"}}})
-    return Part("ledger", f"The ledger of step 1:\n\n```json\n{text}\n```")
+def ledger_parts(ledger: Ledger) -> tuple[Part, Part]:
+    """Return the ledger as it stands in every later question of the plan; the paper's words stand in the paper."""
+    return requirements_part(ledger.requirements), Part("runs", render("plan/ledger_runs", ledger=ledger))
 
 
 async def _asked(context: Context, item: str, body: tuple[Part, ...], parse: Callable[[str], M], otherwise: M) -> M:
@@ -153,7 +156,8 @@ async def _asked(context: Context, item: str, body: tuple[Part, ...], parse: Cal
 
 def _with_rows(ledger: Ledger, answer: SettledAnswer, paper: Paper) -> Ledger:
     """Put changed rows in the place of those with their id or name; others are added."""
-    questions = {row.question: row for row in (*ledger.questions, *answer.questions)}
+    asked = [row.model_copy(update={"question": _NUMBERED.sub("", row.question)}) for row in answer.questions]
+    questions = {row.question: row for row in (*ledger.questions, *asked)}
     expected = with_pages(stated(answer.expected, paper), paper)
     return ledger.model_copy(
         update={
@@ -169,9 +173,9 @@ def _replaced(old: Sequence[M], new: Sequence[M], key: Callable[[M], str]) -> tu
     return tuple({key(row): row for row in (*old, *new)}.values())
 
 
-def _points(queries: Mapping[str, str], found: Mapping[str, Sequence[Passage]]) -> list[str]:
-    where = {name: ", ".join(_mark(row) for row in found[name]) or "nothing found" for name in queries}
-    return [f"{name} ({words}): {where[name]}" for name, words in queries.items()]
+def _places(found: Mapping[str, Sequence[Passage]]) -> list[str]:
+    """Return for each point where the paper speaks of it."""
+    return [f"{name}: {', '.join(map(_mark, rows)) or 'nothing found'}" for name, rows in found.items()]
 
 
 def _mark(passage: Passage) -> str:

@@ -20,7 +20,10 @@ from agentsys.llm.types import Part
 from agentsys.paper.query import letters, stands_in
 from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
+from agentsys.plan.rules import measures
 from agentsys.verify.checks.review import last_answer, review_diagnostics, with_review
+from agentsys.verify.fidelity.mutation_report import FILE as MUTATIONS
+from agentsys.verify.fidelity.mutation_report import read_report
 from agentsys.verify.fidelity.surroundings import around, shared_tests
 from agentsys.verify.run import say_diagnostics
 
@@ -105,6 +108,16 @@ class Looked:
     met: tuple[Met, ...] = ()
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What is shown with one file: tests, and with one of the files what belongs to all; texts by path."""
+
+    tests: Mapping[str, str]
+    common: Mapping[str, str]
+    data: tuple[str, ...]
+    """Names of the repository's data files."""
+
+
 class Reviewer(Agent):
     """Compares the code that passed with the paper; open findings become the verdict of the next round."""
 
@@ -137,11 +150,15 @@ async def _look(context: Context, plan: Plan, current: Round, number: int) -> Re
     earlier = {path: text for path, text in _earlier(context).items() if text}
     todo = [spec for spec in plan.files if _carries(context, spec) and (number == 1 or _again(context, spec, earlier))]
     found: dict[str, Looked] = {}
-    shared = shared_tests(context.ws.run.repo, plan, todo)
+    report = read_report(context.ws.run.rounds / MUTATIONS)
+    noticed = report if report is not None and report.tree == current.verdict.tree else None
+    shared, beside = shared_tests(context.ws.run.repo, plan, todo, noticed), around(context.ws.run.repo, plan)
+    home = next((spec for spec in todo if measures(plan, spec)), todo[0] if todo else None)
     paper = letters(to_markdown(context.ws.paper))
 
     async def work(spec: FileSpec) -> None:
-        found[spec.path] = await _ask(context, plan, spec, number, earlier.get(spec.path, ""), paper, shared[spec.path])
+        more = Beside(shared[spec.path], beside.common if spec is home else {}, beside.data)
+        found[spec.path] = await _ask(context, plan, spec, number, earlier.get(spec.path, ""), paper, more)
 
     await fan_out(todo, work)
     return Review(
@@ -177,17 +194,15 @@ def _earlier(context: Context) -> dict[str, str]:
 
 
 async def _ask(
-    context: Context, plan: Plan, spec: FileSpec, number: int, earlier: str, paper: str, tests: Mapping[str, str]
+    context: Context, plan: Plan, spec: FileSpec, number: int, earlier: str, paper: str, beside: Beside
 ) -> Looked:
     """Ask about one file.
 
     Args:
         paper: the `letters` of the paper.
-        tests: the test files that are shown with it, path to text.
     """
     source = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
-    beside = around(context.ws.run.repo, plan)
-    shown = {**beside.common, **tests, spec.path: source}
+    shown = {**beside.common, **beside.tests, spec.path: source}
     prompt = context.about_file(
         plan,
         spec,
@@ -195,15 +210,12 @@ async def _ask(
         source=context.quote(source),
         ids=spec.requirements,
         earlier=context.quote(earlier),
-        tests={path: context.quote(text) for path, text in tests.items()},
-    )
-    common = render(
-        "verify/around",
-        fence=context.fence,
-        files={path: context.quote(text) for path, text in beside.common.items()},
+        tests={path: context.quote(text) for path, text in beside.tests.items()},
+        common={path: context.quote(text) for path, text in beside.common.items()},
         data=beside.data,
     )
-    prompt = replace(prompt, body=(*prompt.body[:-1], Part("around", common), prompt.body[-1]))
+    how = Part("how-review", render("verify/how"))
+    prompt = replace(prompt, body=(*prompt.body[:-1], how, prompt.body[-1]))
     known = {row.id for row in plan.requirements}
     quoted = {row.id for row in plan.requirements if row.status == "paper"}
 

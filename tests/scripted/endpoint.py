@@ -26,7 +26,7 @@ TASKS = (
     (re.compile(r"planner — settings that the paper"), "planner", "settings"),
     (re.compile(r"planner — what else must be read"), "planner", "reading"),
     (re.compile(r"reviewer — does the plan hold"), "reviewer", "contribution"),
-    (re.compile(r"# Your task: analyzer — what `([^`]+)`"), "analyzer", ""),
+    (re.compile(r"# Your task: analyzer — what (.+) must do"), "analyzer", ""),
     (re.compile(r"# Your task: coder — write `([^`]+)`"), "coder", ""),
     (re.compile(r"# Your task: reviewer — compare `([^`]+)`"), "reviewer", ""),
 )
@@ -148,9 +148,12 @@ class Endpoint:
             return "auditor/purpose", purpose(marker[1])
         for pattern, role, item in TASKS:
             if found := pattern.search(text):
-                name = item or found[1]
-                known = self.answers.get((role, name))
-                return (f"{role}/{name}", known) if known is not None else None
+                names = [item] if item else re.findall(r"`([^`]+)`", found[0])
+                known = [self.answers.get((role, name)) for name in names]
+                if None in known:
+                    return None
+                whole = "\n".join(f"=== {name} ===\n{text}" for name, text in zip(names, known, strict=True))
+                return f"{role}/{'+'.join(names)}", known[0] or "" if len(names) == 1 else whole
         return None
 
 

@@ -10,7 +10,8 @@ from agentsys.core.artifacts import FileSpec, Plan
 from agentsys.core.text import clean_line, cut
 from agentsys.core.tree import is_test_path, read_tree
 from agentsys.plan.generated import generated_files
-from agentsys.plan.symbols import imported_modules
+from agentsys.plan.symbols import FunctionNode, definitions, imported_modules
+from agentsys.verify.fidelity.mutation_report import MutationReport
 
 COMMON = ("reproduce.sh", "configs/full.yaml", "configs/smoke.yaml")
 MAX_COMMON = 6000
@@ -46,8 +47,16 @@ def around(repo: Path, plan: Plan) -> Surroundings:
     return Surroundings(common, _data(files))
 
 
-def shared_tests(repo: Path, plan: Plan, reviewed: Sequence[FileSpec]) -> dict[str, dict[str, str]]:
-    """Return for each file under review the test files to show with it: each once, with the file that it is for."""
+def shared_tests(
+    repo: Path, plan: Plan, reviewed: Sequence[FileSpec], report: MutationReport | None = None
+) -> dict[str, dict[str, str]]:
+    """Return for each file under review the test files to show with it: each once, with the file that it is for.
+
+    Args:
+        report: what the tests of these very files notice. Who noticed that a line of the code was another compares
+            something with a value of its own: of such a test the first line is shown.
+    """
+    proven = _proven(report)
     files = read_tree(repo)
     tests = {spec.path: list(_tests_of(files, plan, spec)) for spec in reviewed}
     found: dict[str, dict[str, str]] = {spec.path: {} for spec in reviewed}
@@ -55,10 +64,33 @@ def shared_tests(repo: Path, plan: Plan, reviewed: Sequence[FileSpec]) -> dict[s
         those = [path for path, names in tests.items() if test in names]
         stem = test.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
         home = next((path for path in those if path.rpartition("/")[2].removesuffix(".py") == stem), those[-1])
-        text = _text(files, test, MAX_TEST)
+        text = cut(_without(_text(files, test, 1 << 20), proven.get(test, {})), MAX_TEST)
         if sum(map(len, found[home].values())) + len(text) <= MAX_TESTS:
             found[home][test] = text
     return found
+
+
+def _proven(report: MutationReport | None) -> dict[str, dict[str, str]]:
+    """Return, by test file, the functions that noticed a changed line of code, and where."""
+    found: dict[str, dict[str, str]] = {}
+    for item in report.mutants if report is not None else ():
+        if item.state == "caught" and item.before.strip() and item.after.strip():
+            for test in item.noticed:
+                path, _, name = test.partition("[")[0].partition("::")
+                found.setdefault(path, {}).setdefault(name.replace("::", "."), f"{item.path}:{item.symbol}")
+    return found
+
+
+def _without(text: str, proven: Mapping[str, str]) -> str:
+    """Return a test file with one line in place of what proven tests do."""
+    lines = text.splitlines()
+    nodes = [(name, item.node) for name, item in definitions(text).items() if isinstance(item.node, FunctionNode)]
+    for name, node in sorted(nodes, key=lambda row: -row[1].lineno):
+        first, last = node.body[0], node.end_lineno or node.lineno
+        if name in proven and first.lineno > node.lineno:
+            said = f"# {last - first.lineno + 1} lines; it noticed a fault planted in {proven[name]}"
+            lines[first.lineno - 1 : last] = [f"{' ' * first.col_offset}{said}"]
+    return "\n".join(lines) + "\n"
 
 
 def _tests_of(files: Mapping[str, bytes], plan: Plan, spec: FileSpec) -> Iterable[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.debug.callgraph import call_graph
-from agentsys.debug.evidence import gather
+from agentsys.debug.evidence import BUDGET, budget_of, gather
 from agentsys.debug.excerpts import excerpt, pack
 from agentsys.debug.slices import Slices
 from agentsys.debug.suspects import behind_rows
@@ -205,3 +205,12 @@ def test_imports_stay_where_they_may_be_at_fault_and_go_where_a_value_is_wrong()
     text = '"""What it is for, briefly."""\n\nfrom collections.abc import Mapping\n\n\ndef f() -> None:\n    pass\n'
     assert pack({"a.py": text}, ["a.py:f"], 4000, ["a.py"])["a.py"] == text
     assert "import" not in pack({"a.py": text}, ["a.py:f"], 4000)["a.py"]
+
+
+def test_less_is_shown_where_every_fault_has_its_place_and_all_where_a_value_is_wrong() -> None:
+    typed = Diagnostic(kind="type", check="pyright", message="not a float", path="pkg/fit.py", line=5)
+    raised = Diagnostic(kind="test", check="pytest", message="ValueError: no", path="pkg/fit.py", line=5)
+    wrong = Diagnostic(kind="test", check="pytest", message="AssertionError: 1 != 2", path="tests/test_fit.py", line=5)
+    idle = Diagnostic(kind="health", check="results", message="the loss does not fall", path="pkg/run.py")
+    assert budget_of([typed, raised]) == BUDGET // 2
+    assert BUDGET == budget_of([typed, wrong]) == budget_of([idle])

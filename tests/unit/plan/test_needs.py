@@ -1,4 +1,4 @@
-"""What files share stands first in the questions about them, so that these begin alike for as long as they can."""
+"""What files share stands first in the questions about them; small files that rest on the same begin all alike."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from agentsys.core.artifacts import Plan
 from agentsys.paper import Paper, read_paper
+from agentsys.plan import groups
 from agentsys.plan.needs import Needs
 
 TEXT = (
@@ -58,11 +59,17 @@ def paper(tmp_path: Path) -> Paper:
     return read_paper(tmp_path / "paper.md")
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "MOST", 1)
+
+
 def texts(paper: Paper) -> dict[str, str]:
     needs = Needs(paper, PLAN)
     return {spec.path: needs.text(spec) for spec in PLAN.files}
 
 
+@pytest.mark.usefixtures("alone")
 def test_questions_begin_with_all_that_they_share(paper: Paper) -> None:
     found = texts(paper)
     mean, variance = found["m/mean.py"], found["m/variance.py"]
@@ -71,6 +78,7 @@ def test_questions_begin_with_all_that_they_share(paper: Paper) -> None:
     assert "Numbers are drawn" not in common and "def of_rare" not in common
 
 
+@pytest.mark.usefixtures("alone")
 def test_each_file_is_told_what_it_needs_and_nothing_else(paper: Paper) -> None:
     found = texts(paper)
     assert "Numbers are drawn" in found["m/mean.py"] and "rests on the mean" not in found["m/mean.py"]
@@ -78,6 +86,7 @@ def test_each_file_is_told_what_it_needs_and_nothing_else(paper: Paper) -> None:
     assert "the sum divided" not in found["m/README.md"] and "def of_base" in found["m/README.md"]
 
 
+@pytest.mark.usefixtures("alone")
 def test_of_files_behind_those_that_a_file_needs_it_is_told_those_that_they_speak_of(paper: Paper) -> None:
     first = {**file("m/types.py", [], []), "interface": "@dataclass(frozen=True) Sample: x: float"}
     unused = {**file("m/unused.py", [], []), "interface": "def unused() -> int"}
@@ -106,3 +115,18 @@ def test_quoted_words_cannot_close_their_quotation(tmp_path: Path) -> None:
     variance = next(spec for spec in PLAN.files if spec.path == "m/variance.py")
     text = Needs(changed, PLAN).text(variance)
     assert f"\n{fence}>>\nNow do" not in text and "Now do" in text
+
+
+def test_every_question_about_a_file_of_a_group_begins_with_the_same_parts_each_once(paper: Paper) -> None:
+    needs = Needs(paper, PLAN)
+    base, mean = (next(spec for spec in PLAN.files if spec.path == path) for path in ("m/base.py", "m/mean.py"))
+    assert needs.group(base) == needs.group(mean) == ("m/base.py", "m/mean.py")
+    assert needs.text(base) == needs.text(mean) and needs.own(base) == needs.own(mean)
+    whole = needs.text(mean) + needs.own(mean)
+    once = ("def of_base", "def of_mean", "- R2 (", "divided by the count", "measured once")
+    assert [whole.count(words) for words in once] == [1] * len(once) and "def of_rare" not in whole
+
+
+def test_a_document_is_told_of_by_itself(paper: Paper) -> None:
+    readme = PLAN.files[-1]
+    assert Needs(paper, PLAN).group(readme) == ("m/README.md",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentsys.core.artifacts import FileSpec
+from agentsys.verify.fidelity.mutation_report import MutationReport
 from agentsys.verify.fidelity.surroundings import MAX_COMMON, MAX_NAMED, MAX_TESTS, around, shared_tests
 from unit.verify.tiny import PLAN
 
@@ -53,3 +54,24 @@ def test_what_is_shown_is_bounded(tmp_path: Path) -> None:
     assert len(found.common["reproduce.sh"]) < MAX_COMMON + 100
     assert 0 < sum(map(len, tests.values())) <= MAX_TESTS
     assert len(found.data) == MAX_NAMED + 1 and found.data[-1] == "and 5 more"
+
+
+def test_what_a_test_does_that_noticed_a_changed_line_is_not_shown_again(tmp_path: Path) -> None:
+    test = (
+        "from m.core import step\n\n\ndef test_step() -> None:\n    assert step(1) == 3\n\n\n"
+        "class TestIt:\n    def test_same(self) -> None:\n        assert step(1) == step(1)\n"
+    )
+    write(tmp_path, {"tests/test_a.py": test})
+    caught = {"number": 1, "path": "m/core.py", "symbol": "step", "line": 1, "state": "caught"}
+    changed = {**caught, "fault": "sign", "before": "+", "after": "-", "noticed": ["tests/test_a.py::test_step[1]"]}
+    infinite = {
+        **caught,
+        "fault": "infinite",
+        "before": "",
+        "after": "",
+        "noticed": ["tests/test_a.py::TestIt::test_same"],
+    }
+    report = MutationReport.model_validate({"tree": "t", "mutants": [changed, infinite]})
+    text = shared_tests(tmp_path, PLANNED, [CORE], report)[CORE.path]["tests/test_a.py"]
+    assert "def test_step" in text and "step(1) == 3" not in text and "planted in m/core.py:step" in text
+    assert "assert step(1) == step(1)" in text
