@@ -25,10 +25,11 @@ from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
 from agentsys.llm.pool import Turns
 from agentsys.llm.provider import Provider
+from agentsys.llm.shortening import shortened
 from agentsys.llm.store import Recording
 from agentsys.llm.types import CallKey, Feedback, Prompt, Reply
 from agentsys.llm.vision import refuses_images, without_images
-from agentsys.llm.window import pieces, shortened, window_hint
+from agentsys.llm.window import pieces, window_hint
 
 LONGEST_WAIT = 900.0
 """Seconds; a provider that asks for a longer pause ends the run, which can be resumed then."""

@@ -1,11 +1,9 @@
-"""The model's context window: whether a prompt was read whole, and what is left out where it does not fit."""
+"""The model's context window: how large it must be, and whether a prompt was read whole."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
-from agentsys.core.text import cut
 from agentsys.llm.render import CHARS_PER_TOKEN
 from agentsys.llm.types import Feedback, Prompt, Usage
 
@@ -26,11 +24,6 @@ _FRAME = 64
 """Tokens that a template adds to a question at most."""
 _SMALLEST = 1000
 """Tokens. No window is smaller: such a count leaves out what came from a cache, or is no count at all."""
-_QUOTED = re.compile(
-    r"(<<(Q\w+) (?:paper|sections of the paper[^\n]*|the paper's own words)\n)(.*?)(?=\n\2>>)", re.DOTALL
-)
-_LEAST = 0.3
-"""Share of the paper's words below which a model cannot know what the paper says."""
 
 
 def needed(prompt: Prompt, besides: int = 0) -> int:
@@ -109,26 +102,3 @@ class Counts:
 
 def _counted(usage: Usage) -> int:
     return usage.prompt if usage.cached <= usage.prompt else usage.prompt + usage.cached
-
-
-def shortened(prompt: Prompt, sent: Prompt, window: int, counted: int) -> Prompt | None:
-    """Return the prompt with less of the paper's own words, or None where too little of them would be left.
-
-    Args:
-        prompt: the whole one.
-        sent: what did not fit, the whole one or a shorter one.
-        window: tokens of the window; 0 where it is not known.
-        counted: tokens of what was sent; 0 where they are not known.
-    """
-    per_token = sent.chars / counted if counted else CHARS_PER_TOKEN
-    room = int((window - min(ANSWER, window // 4)) * per_token) if window else sent.chars * 2 // 3
-    quoted = sum(len(match[3]) for part in (*prompt.prefix, *prompt.body) for match in _QUOTED.finditer(part.text))
-    share = (quoted - (prompt.chars - min(room, sent.chars * 9 // 10))) / quoted if quoted else 0.0
-    if share < _LEAST:
-        return None
-
-    def less(text: str) -> str:
-        return _QUOTED.sub(lambda match: match[1] + cut(match[3], int(len(match[3]) * share)), text)
-
-    prefix = tuple(replace(part, text=less(part.text)) for part in prompt.prefix)
-    return replace(prompt, prefix=prefix, body=tuple(replace(part, text=less(part.text)) for part in prompt.body))

@@ -241,6 +241,32 @@ async def test_paper_too_long_for_the_window_is_asked_about_shorter_and_said(run
     assert "the planner" in str(warning["message"]) and "48," in str(warning["message"])
 
 
+async def test_longest_sections_give_way_first_and_none_is_left_out_but_the_references(run: Run) -> None:
+    def lines(title: str, name: str, count: int) -> str:
+        return f"## {title}\n" + "".join(
+            f"{name} line {number} of this section of the paper.\n" for number in range(count)
+        )
+
+    paper = "".join(
+        lines(title, name, count)
+        for title, name, count in (
+            ("1 Introduction", "intro", 500),
+            ("2 Method", "method", 60),
+            ("3 Proofs", "proof", 500),
+            ("References", "reference", 200),
+        )
+    )
+    question = Prompt((Part("rules", "the rules"), Part("paper", f"<<Q123 paper\n{paper}\nQ123>>")), (TASK,))
+    refusal = fault(400, "request (15000 tokens) exceeds the available context size (10000 tokens)", code=400)
+    async with serving(refusal, ok("It falls.")) as endpoint:
+        assert await asked(run, endpoint, question) == "It falls."
+    sent = json.dumps(endpoint.requests[1].body["messages"])
+    assert sent.count("method line") == 60
+    assert 100 < sent.count("intro line") < 400
+    assert abs(sent.count("intro line") - sent.count("proof line")) < 20
+    assert "## References" in sent and "reference line" not in sent
+
+
 async def test_gateway_that_takes_no_large_request_gets_a_smaller_one(run: Run) -> None:
     refusal = raw("<html><head><title>413 Request Entity Too Large</title></head></html>", 413, "text/html")
     async with serving(refusal, ok("It falls.")) as endpoint:
