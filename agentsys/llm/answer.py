@@ -7,16 +7,22 @@ import re
 from itertools import islice
 from typing import NamedTuple
 
-_NAMES = "think|thinking|thought|thoughts|reasoning"
+_NAMES = r"(?:\w+:)?(?:think|thinking|thought|thoughts|reasoning|scratchpad|internal_monologue)"
 _OPEN = re.compile(
-    rf"<(?:{_NAMES})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|channel\|>analysis<\|message\|>", re.IGNORECASE
+    rf"< ?{_NAMES}(?: [^<>\n]*)?>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>|<\|channel>thought"
+    r"|<[|｜]begin[_▁]of[_▁]thinking[|｜]>|(?:<\|start\|>assistant)?<\|channel\|>analysis\s*<\|message\|>"
+    r"|\Aanalysis(?=[A-Z].*assistantfinal)",
+    re.IGNORECASE | re.DOTALL,
 )
 _CLOSE = re.compile(
-    rf"</(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>"
-    r"|<\|end\|>(?:<\|start\|>assistant)?<\|channel\|>final(?:<\|constrain\|>\w+)?<\|message\|>",
+    rf"</ ?{_NAMES} ?>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<channel\|>"
+    r"|<[|｜]end[_▁]of[_▁]thinking[|｜]>|\[BEGIN FINAL RESPONSE\]|assistantfinal(?:json)?"
+    r"|<\|end\|>(?:<\|start\|>assistant)?<\|channel\|>final\s*(?:<\|constrain\|>\w+)?<\|message\|>",
     re.IGNORECASE,
 )
-_TOKENS = re.compile(r"(?:\s*(?:<\|(?:im_end|eot_id|end|endoftext|return|(?:begin|end)_of_solution)\|>|</s>))+\s*\Z")
+_TOKEN = r"(?:<\|\w+\|>|<｜[\w▁]+｜>|</s>|<end_of_turn>|\[/INST\]|\[END FINAL RESPONSE\])"
+"""Marks of chat templates that servers should have taken out."""
+_TOKENS = re.compile(rf"\A(?:\s*{_TOKEN})+|(?:\s*{_TOKEN})+\s*\Z")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^`\n]*)$", re.MULTILINE)
 _BLANK = "\ufeff\u200b \t\r\n"
 _MAX_SPANS = 20

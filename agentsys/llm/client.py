@@ -19,7 +19,7 @@ from agentsys.llm.sections import section_hashes, section_texts
 from agentsys.llm.source import Source, tell, tell_retry
 from agentsys.llm.store import Recording, Store
 from agentsys.llm.types import CallKey, Feedback, Prompt, Usage
-from agentsys.llm.window import lost_prefix, was_cut, window_hint
+from agentsys.llm.window import Counts, lost_prefix, window_hint
 
 T = TypeVar("T")
 
@@ -66,6 +66,7 @@ class Model:
         self._limit_told = False
         self._thought_told = False
         self._lost_told = False
+        self._counts = Counts()
         self._asking: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def ask(self, role: str, item: str, prompt: Prompt, parse: Callable[[str], T]) -> T:
@@ -87,7 +88,7 @@ class Model:
         for attempt in count(1):
             key = CallKey(role, item, attempt)
             recording = self._stored(key, hashes)
-            if recording is None or self._is_cut(recording, prompt, feedback):
+            if recording is None or self._is_cut(recording):
                 asked = True
                 recording = await self._call(key, prompt, hashes, feedback)
                 self._check_whole(recording, prompt, feedback)
@@ -148,9 +149,11 @@ class Model:
         tell(self._events, "llm.call", key, **line.model_dump(include=told))
         return recording
 
-    def _is_cut(self, recording: Recording, prompt: Prompt, feedback: Feedback) -> bool:
+    def _is_cut(self, recording: Recording) -> bool:
         """What was answered on half a prompt is asked again; recordings are replayed as they are."""
-        return bool(self._source.model_of(recording.role)) and was_cut(prompt, recording.tokens, feedback)
+        live = bool(self._source.model_of(recording.role))
+        count = self._counts.was_cut
+        return live and count(recording.asked, recording.pieces, recording.tokens, recording.images)
 
     def _check_whole(self, recording: Recording, prompt: Prompt, feedback: Feedback) -> None:
         live = bool(self._source.model_of(recording.role))
@@ -161,11 +164,13 @@ class Model:
                 f"{prompt.chars // CHARS_PER_TOKEN:,}: it may have dropped the system text, or counts only what is new"
             )
             self._events.emit("warning", stage=ROLES.get(recording.role), message=message, key=str(recording.key))
-        if self._is_cut(recording, prompt, feedback):
-            counted, sent = recording.tokens.prompt, prompt.chars // CHARS_PER_TOKEN
+        if self._is_cut(recording):
+            self._store.set_aside(recording)
+            counted, sent = recording.tokens.prompt, recording.pieces
             raise ProviderError(
                 f"`{recording.asked}` was given only a part of the prompt of `{recording.role}/{recording.item}`: the "
-                f"endpoint counted {counted:,} tokens of about {sent:,} and cut off the rest without a word",
+                f"endpoint counted {counted:,} tokens of about {sent:,} words, numbers and signs, and cut off the rest "
+                "without a word",
                 f"nothing is built on that answer; {window_hint(prompt)}",
             )
 

@@ -44,11 +44,21 @@ def _unwrapped(data: object, depth: int) -> dict[str, object]:
     fields = cast("dict[str, object]", data)
     if depth < _MAX_DEPTH:
         for name in _INNER:
-            inner = fields.get(name)
+            inner = _parsed(fields.get(name))
             if isinstance(inner, dict) or (name in ("error", "errors") and inner):
                 found = _unwrapped(cast("object", inner), depth + 1)
                 return fields | found if found else {}
     return fields
+
+
+def _parsed(value: object) -> object:
+    """Return a value, or the object that it is the text of: gateways hand on an upstream's body as words."""
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def words_of(error: Mapping[str, object]) -> str:
@@ -220,19 +230,30 @@ _PER = re.compile(
 _REQUESTED = re.compile(r"(?i)\blimit:? ([\d,]+)\b.{0,40}?\brequested:? ([\d,]+)\b")
 _NOTHING = re.compile(r"(?i)\blimit: 0\b")
 _CONTEXT = re.compile(
-    r"(?i)context[ _-]?(?:length|size|window|limit)|maximum (?:model|prompt|context|input) length|max_model_len"
-    r"|(?:prompt|input|request) (?:is )?too (?:long|large)|longer than the (?:maximum )?model|reduce the length"
-    r"|exceeds? the maximum number of (?:input )?tokens|context the overflows|too many tokens"
-    r"|must have less than \d+ tokens"
+    r"(?i)context[ _-]?(?:length|size|window|limit)|maximum (?:model|prompt|context|input|supported sequence) length"
+    r"|max_model_len|max_seq_len|\bn_ctx\b|\bn_keep\b|range of input length|reduce the length"
+    r"|(?:prompt|input|messages?|request(?: body)?) (?:(?:is|are) )?too (?:long|large)"
+    r"|longer than the (?:maximum )?model|too many (?:input |prompt )?tokens|context the overflows"
+    r"|exceeds? the maximum number of (?:input )?tokens|must have less than \d+ tokens"
     r"|max_new_tokens.{0,3} must be|input length exceeds"
+)
+_BEYOND = re.compile(
+    r"(?i)\b(?:prompt|inputs?|messages|request)\b[^.;]{0,50}?"
+    r"(?:exceed(?:s|ed)?|greater than|larger than|only supports)[^.;]{0,40}?(?:length|tokens?|limit|size|max|\d{4})"
+)
+"""The same in the words of endpoints that name no window: what was sent, and that it is beyond some limit."""
+_OTHER_LIMIT = re.compile(
+    r"(?i)max_(?:completion_)?tokens|completion|output|quota|\brates?\b|\bper (?:minute|hour|day)\b"
 )
 _WINDOW = re.compile(
     r"(?i)(?:(?:context|model|prompt|input) (?:length|size|window|limit)(?: \(| of only | of | is |: )"
-    r"|less than |must be <= |limit is |allowed \(|> |exceeds the limit of |with )([\d,]{3,})"
+    r"|less than |must be <= |limit is |allowed \(|> |exceeds the limit of |with |token limit: |max size: |n_ctx \("
+    r"|max_seq_len |maximum of )([\d,]{3,})"
 )
 _LONG = re.compile(
     r"(?i)(?:requested |resulted in |request has |request contains |contains |given: |the first |\(length |count \("
-    r"|request \(|input \(|prompt \(|too long: |current length is |has )([\d,]{3,})"
+    r"|request \(|input \(|prompt \(|too long: |current length is |has |requested: |n_keep \(|token count of "
+    r"|prompt length )([\d,]{3,})"
 )
 
 
@@ -264,7 +285,10 @@ def is_daily(error: Mapping[str, object]) -> bool:
 def is_too_long(error: Mapping[str, object]) -> bool:
     """Return whether the prompt is larger than the model's window."""
     kind = f"{error.get('code')} {error.get('type')}"
-    return "context" in kind.lower() or "prompt_too_long" in kind or bool(_CONTEXT.search(words_of(error)))
+    words = words_of(error)
+    if "context" in kind.lower() or "prompt_too_long" in kind or _CONTEXT.search(words):
+        return True
+    return bool(_BEYOND.search(words)) and not _OTHER_LIMIT.search(words)
 
 
 def window_of(error: Mapping[str, object]) -> tuple[int, int]:

@@ -10,16 +10,33 @@ from urllib.parse import urlsplit
 from agentsys.llm import errorbody
 from agentsys.llm.redact import Redactor
 
-_TRANSIENT = {408, 409, 425, 429}
+_TRANSIENT = {408, 409, 425, 429, 498}
 _TOO_LONG = {400, 404, 413, 422, 500}
 """Statuses that servers give to a prompt that does not fit into the window."""
-_QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"}
+_QUOTA = {
+    "insufficient_quota",
+    "insufficient_user_quota",
+    "exceeded_current_quota_error",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "insufficient_balance",
+    "budget_exceeded",
+    "Arrearage",
+}
+_UNPAID = re.compile(r"(?i)insufficient (?:account )?balance|credit balance is too low|please recharge")
 _FILTER = re.compile(
-    r"(?i)content_?filter|content_policy|content management policy|responsible_?ai|data_inspection_failed"
-    r"|prohibited_content"
+    r"(?i)content_?filter|content_policy|content management policy|responsible_?ai|data_?inspection_?failed"
+    r"|prohibited_content|(?:sensitive|inappropriate) content|requires moderation|\bflagged\b|usage polic(?:y|ies)"
 )
+_KEY = re.compile(
+    r"(?i)\b(?:invalid|incorrect|wrong|expired) api[ _-]?key|\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired)"
+)
+"""Some endpoints refuse a key with 400."""
+_UNLOADED = re.compile(r"(?i)\bmodel (?:was )?unloaded\b|\bmodel has crashed\b")
+"""Servers that load a model for the next request say so with 400."""
+_FULL = re.compile(r"(?i)\bbusy\b|\boverloaded\b|pending requests|\bcapacity\b")
 _LOADING = re.compile(r"(?i)\bloading\b|\bloaded\b.{0,20}\byet\b|warming up|cold start|is starting")
-_INVALID = re.compile(r"\b\d+ validation errors?\b")
+_INVALID = re.compile(r"\b\d+ validation errors?\b|requires more system memory")
 """How some servers refuse a request although they call it a fault of their own."""
 _PARAMETER = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 _OURS = {"None", "prompt", "messages", "model", "input", "body"}
@@ -72,6 +89,10 @@ class Fatal(ProviderFault):
     """Trying again is useless: 400, 401, 403, 404, quota used up, an HTML page where JSON was expected twice."""
 
 
+class BadKey(Fatal):
+    """The key is refused, or may not use the model."""
+
+
 class Filtered(Fatal):
     """A content filter refused the request: the same as a refusal in an answer."""
 
@@ -116,22 +137,25 @@ class Faults:
         words, code = self.redactor.message(said), self.redactor.message(errorbody.code_of(error), 60)
         text = f"the endpoint answered {status}{f' (`{code}`)' if code else ''}{f': {words}' if words else ''}"
         kinds = {str(error.get("code")), str(error.get("type"))}
-        if kinds & _QUOTA or status == 402:
+        wait = errorbody.asked_wait(headers, error)
+        if kinds & _QUOTA or status == 402 or (wait is None and _UNPAID.search(said)):
             message = f"the quota of the account is used up ({text})"
             return Fatal(message, status=status, hint="add credit at the provider", passes=True)
         if status == 429 or (status == 413 and errorbody.limit_of(error)):
             return self._limited(text, status, headers, error)
         if status < 500 and _FILTER.search(f"{kinds} {error.get('innererror')} {said}"):
             return Filtered(text, status=status, hint="the provider's content filter refuses this prompt; take another")
-        if status in _TOO_LONG and errorbody.is_too_long(error):
+        if status == 413 or (status in _TOO_LONG and errorbody.is_too_long(error)):
             return _too_long(text, status, error)
-        wait = errorbody.asked_wait(headers, error)
-        if status == 503 and _LOADING.search(said):
-            hint = "the server is still loading the model"
+        if status in (503, 529) and (_LOADING.search(said) or _FULL.search(said)):
+            hint = "the server is still loading the model" if _LOADING.search(said) else "the provider is overloaded"
             return Busy(text, status=status, retry_after=wait, hint=hint, passes=True)
-        if status in _TRANSIENT or (status >= 500 and not _INVALID.search(said)):
+        if status in _TRANSIENT or _UNLOADED.search(said) or (status >= 500 and not _INVALID.search(said)):
             hint = "the provider is overloaded or down"
             return Transient(text, status=status, retry_after=wait, hint=hint, passes=True)
+        if status in (401, 403) or _KEY.search(said):
+            hint = f"check {self.key_name or 'the key'}, and that the key may use this model"
+            return BadKey(text, status=status, hint=hint)
         return Fatal(text, status=status, hint=self._hint(status, error))
 
     def of_error(self, body: str) -> ProviderFault:
@@ -175,8 +199,6 @@ class Faults:
         return f"`{self.redactor.message(f'{parts.scheme}://{host}{parts.path}')}`" if host else "the endpoint"
 
     def _hint(self, status: int, error: Mapping[str, object]) -> str:
-        if status in (401, 403):
-            return f"check {self.key_name or 'the key'}, and that the key may use this model"
         if status == 404:
             return f"check `--model` and the endpoint ({self.address_names})"
         parameter = str(error.get("param") or "")
@@ -186,6 +208,8 @@ class Faults:
 
 
 def _too_long(text: str, status: int, error: Mapping[str, object]) -> TooLong:
-    fault = TooLong(text, status=status, hint="the prompt does not fit into the model's context window")
+    window = "the prompt does not fit into the model's context window"
+    size = "the request is larger than the endpoint takes, or a gateway before it"
+    fault = TooLong(text, status=status, hint=window if errorbody.is_too_long(error) else size)
     fault.window, fault.sent = errorbody.window_of(error)
     return fault

@@ -20,15 +20,16 @@ from tenacity import (
 from agentsys.core.errors import KeyRefused, LimitReached, ProviderError
 from agentsys.core.events import EventLog, EventType
 from agentsys.core.settings import ROLES
-from agentsys.llm.faults import Busy, Fatal, ProviderFault, TooLong, Transient, WrongPage
+from agentsys.llm.faults import BadKey, Busy, Fatal, ProviderFault, TooLong, Transient, WrongPage
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
 from agentsys.llm.pool import Turns
 from agentsys.llm.provider import Provider
+from agentsys.llm.shortening import shortened
 from agentsys.llm.store import Recording
 from agentsys.llm.types import CallKey, Feedback, Prompt, Reply
 from agentsys.llm.vision import refuses_images, without_images
-from agentsys.llm.window import shortened, window_hint
+from agentsys.llm.window import pieces, window_hint
 
 LONGEST_WAIT = 900.0
 """Seconds; a provider that asks for a longer pause ends the run, which can be resumed then."""
@@ -93,8 +94,8 @@ class LiveSource:
         Raises: ProviderError, LimitReached.
         """
         provider = self._provider(key.role)
-        reply = await self._fitting(key, provider, prompt, feedback)
-        return Recording.of(key, reply, asked=provider.model, prompt=hashes)
+        reply, sent = await self._fitting(key, provider, prompt, feedback)
+        return Recording.of(key, reply, asked=provider.model, prompt=hashes, pieces=pieces(sent, feedback))
 
     async def close(self) -> None:
         for provider in set(self._providers.values()):
@@ -103,12 +104,17 @@ class LiveSource:
     def _provider(self, role: str) -> Provider:
         return self._providers.get(role) or self._providers[""]
 
-    async def _fitting(self, key: CallKey, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
-        """Ask; with less of the paper's words where the endpoint says that they do not fit into its window."""
+    async def _fitting(
+        self, key: CallKey, provider: Provider, prompt: Prompt, feedback: Feedback
+    ) -> tuple[Reply, Prompt]:
+        """Ask; with less of the paper's words where the endpoint says that they do not fit into its window.
+
+        Returns: the reply, and what was asked.
+        """
         sent = prompt
         for _ in range(_SHORTENINGS):
             try:
-                return await self._retrying(key, provider, sent, feedback)
+                return await self._retrying(key, provider, sent, feedback), sent
             except TooLong as fault:
                 shorter = shortened(prompt, sent, fault.window, fault.sent)
                 if shorter is None:
@@ -119,7 +125,7 @@ class LiveSource:
                     f"{words} ({fault.message[:200]}); it is asked with {sent.chars:,} of {prompt.chars:,} characters"
                 )
                 self._events.emit("warning", stage=ROLES.get(key.role), message=message, key=str(key))
-        return await self._retrying(key, provider, sent, feedback)
+        return await self._retrying(key, provider, sent, feedback), sent
 
     async def _retrying(self, key: CallKey, provider: Provider, prompt: Prompt, feedback: Feedback) -> Reply:
         patience = _Patience(self._pool, self._attempts, self._patience)
@@ -141,7 +147,9 @@ class LiveSource:
             final = fault.message if isinstance(fault, Fatal) else f"{fault.message}{after}"
             hint = self._limit_hint(fault, provider) if isinstance(fault, Busy) and not fault.hint else fault.hint
             hint = f"{hint}; later {self._limits.again}" if fault.passes else hint
-            raise _final(key, provider, final, hint, fault.status) from fault
+            raise _final(
+                key, provider, final, hint, KeyRefused if isinstance(fault, BadKey) else ProviderError
+            ) from fault
 
     def _limit_hint(self, fault: Busy, provider: Provider) -> str:
         met = f"the limit met: {fault.limit}; " if fault.limit else ""
@@ -213,8 +221,9 @@ class LiveSource:
         tell_retry(self._events, key, message, seconds)
 
 
-def _final(key: CallKey, provider: Provider, words: str, hint: str, status: int | None = None) -> ProviderError:
-    kind = KeyRefused if status in (401, 403) else ProviderError
+def _final(
+    key: CallKey, provider: Provider, words: str, hint: str, kind: type[ProviderError] = ProviderError
+) -> ProviderError:
     return kind(f"`{provider.model}` cannot answer {key.words}: {words}", hint)
 
 

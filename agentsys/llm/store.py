@@ -50,12 +50,13 @@ class Recording(BaseModel):
     seconds: float = 0.0
     ts: str = ""
     images: int = Field(default=0, description="pictures that went along with the question")
+    pieces: int = Field(default=0, description="words, numbers and signs of what was asked; 0 where nobody counted")
     thinking: str = Field(default="", description="reasoning that the endpoint gave apart from the answer")
     prompt: dict[str, str] = Field(default_factory=dict, description="hash of each section of the prompt")
     text: str = Field(default="", exclude=True)
 
     @classmethod
-    def of(cls, key: CallKey, reply: Reply, *, asked: str, prompt: dict[str, str]) -> Self:
+    def of(cls, key: CallKey, reply: Reply, *, asked: str, prompt: dict[str, str], pieces: int = 0) -> Self:
         """Make the recording of a reply that came just now."""
         return cls(
             id=secrets.token_hex(8),
@@ -69,6 +70,7 @@ class Recording(BaseModel):
             seconds=round(reply.seconds, 3),
             ts=utc_now(),
             images=reply.images,
+            pieces=pieces,
             thinking=clean(reply.thinking),
             prompt=prompt,
             text=reply.text,
@@ -155,6 +157,11 @@ class Store:
             if match and int(match[1]) >= recording.attempt:
                 old.rename(old.with_name(f"{match[1]}.old-{load(old).id or secrets.token_hex(8)}.md"))
         write_atomic(path, recording.dump())
+
+    def set_aside(self, recording: Recording) -> None:
+        """Keep an answer that may never be used."""
+        path = self.path(recording.key)
+        path.rename(path.with_name(f"{recording.attempt:02d}.old-{recording.id or secrets.token_hex(8)}.md"))
 
     def keep_sections(self, texts: Mapping[str, str]) -> None:
         """Store what was asked, hash of a section -> its words; what is there already stays as it is."""

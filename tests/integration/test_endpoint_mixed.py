@@ -52,7 +52,7 @@ def faults(answer: str) -> list[tuple[str, Answer]]:
         ("limit", raw(json.dumps({"error": {"message": "Loading model"}, "retry_after": PAUSE}), 503)),
         ("try", fault(500, "oops")),
         ("try", fault(504, "gateway timeout")),
-        ("try", fault(529, "overloaded")),
+        ("limit", fault(529, "overloaded")),
         ("try", drop),
         ("try", cut_body),
         ("try", stream(delta(answer[:9]), complete=False)),
@@ -93,6 +93,7 @@ class Mixed:
         self.again: list[str] = []
         self.active = 0
         self.free_at = self.idle = 0.0
+        self.ended = self.above = 0.0
 
     async def __call__(self, writer: asyncio.StreamWriter) -> None:
         item = re.findall(r"item-\d+", json.dumps(current.get().body))[0]
@@ -104,12 +105,15 @@ class Mixed:
         if self.random.random() > FAULTY or (kind == "refused" and self.random.random() < 0.5):
             kind, found = "whole", self.random.choice(answers(answer))
         history.append(kind)
+        if not self.active and self.ended:  # the endpoint was not at work, whatever we did meanwhile
+            self.above += max(0.0, time.monotonic() - max(self.ended, self.free_at))
         self.active += 1
         try:
             await asyncio.sleep(PAUSE)
             await found(writer)
         finally:
             self.active -= 1
+            self.ended = time.monotonic()
             if kind == "limit":
                 self.free_at = time.monotonic() + PAUSE
 
@@ -138,6 +142,8 @@ def right(error: BaseException, history: list[str]) -> bool:
     """Return whether an error is the one that an item's history must end in."""
     words = str(error)
     series = history[max((at + 1 for at, kind in enumerate(history) if kind == "answer"), default=0) :]
+    if not history:
+        return False
     if isinstance(error, NoUsableAnswer):
         return history.count("answer") == 3 and history[-1] == "answer"
     if history[-1] == "refused":
@@ -163,12 +169,13 @@ async def test_a_thousand_calls_through_all_faults_at_random(tmp_path: Path) -> 
         await model.close()
     wrong = []
     for number, result in enumerate(results):
-        history = mixed.history[f"item-{number}"]
+        history = mixed.history.get(f"item-{number}", [])
         fine = result == f"item-{number}" and history[-1] == "whole"
         if not fine and not (isinstance(result, ProviderError) and right(result, history)):
             wrong.append((number, result, history))
     answered = sum(isinstance(result, str) for result in results)
     print(f"{answered} answers, {CALLS - answered} errors, {len(endpoint.requests)} requests, {seconds:.1f} s")
+    print(f"the endpoint had nothing to do: {mixed.above:.2f} s, {mixed.above / seconds:.1%}")
     print(f"asleep without the endpoint's wish: {mixed.idle:.2f} s, {mixed.idle / seconds:.1%}")
     assert wrong == []
     assert mixed.again == []

@@ -205,3 +205,20 @@ async def test_system_text_that_may_have_been_dropped_in_silence_is_said_once(ru
     assert len(endpoint.requests) == 2
     [warning] = run.of_type("warning")
     assert "may have dropped the system text" in str(warning["message"])
+
+
+async def test_endpoint_whose_streams_never_say_their_end_is_asked_without(run: Run) -> None:
+    whole = json.dumps({"choices": [{"message": {"content": "fine"}}]})
+    async with serving(stream(delta("fi"), delta("ne")), raw(whole)) as endpoint:
+        assert await ask(run.model(endpoint), plain) == "fine"
+    assert [request.body.get("stream") for request in endpoint.requests] == [True, None]
+
+
+async def test_one_broken_end_is_no_reason_to_give_up_streams_that_ended_before(run: Run) -> None:
+    good = stream(delta("fine"), delta("", "stop"), "[DONE]")
+    async with serving(good, stream(delta("fi")), good) as endpoint:
+        model = run.model(endpoint)
+        for item in ("one", "two"):
+            assert await model.ask("planner", item, PROMPT, plain) == "fine"
+        await model.close()
+    assert [request.body.get("stream") for request in endpoint.requests] == [True, True, True]

@@ -87,7 +87,7 @@ def window(settings: Settings, paper: Path, *, live: bool) -> Row:
 
 async def _read_whole(providers: Iterable[Provider], prompt: Prompt) -> tuple[list[str], list[str]]:
     """Return what went wrong with a long prompt, and the models that do not count what they read."""
-    from agentsys.llm.window import was_cut
+    from agentsys.llm.window import pieces, was_cut
 
     faults: list[str] = []
     silent: list[str] = []
@@ -98,7 +98,7 @@ async def _read_whole(providers: Iterable[Provider], prompt: Prompt) -> tuple[li
             except ProviderFault as fault:
                 faults.append(f"`{each.model}`: {fault.message}")
                 continue
-            if was_cut(prompt, usage):
+            if was_cut(pieces(prompt), usage):
                 sent = prompt.chars // CHARS_PER_TOKEN
                 faults.append(
                     f"`{each.model}` read {usage.prompt:,} tokens of about {sent:,} and said nothing of the rest"

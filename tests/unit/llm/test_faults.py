@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from agentsys.llm.errorbody import error_of, retry_after
-from agentsys.llm.faults import Busy, Fatal, Faults, Transient
+from agentsys.llm.faults import BadKey, Busy, Fatal, Faults, Filtered, TooLong, Transient
 from agentsys.llm.redact import Redactor
 
 SECRET = "test-key-0123456789"
@@ -25,11 +25,11 @@ def fault_of(status: int, headers: dict[str, str] | None = None, **error: object
     ("status", "error", "kind"),
     [
         (400, {}, Fatal),
-        (401, {}, Fatal),
+        (401, {}, BadKey),
         (402, {}, Fatal),
-        (403, {}, Fatal),
+        (403, {}, BadKey),
         (404, {}, Fatal),
-        (413, {}, Fatal),
+        (413, {}, TooLong),
         (422, {}, Fatal),
         (408, {}, Transient),
         (409, {}, Transient),
@@ -37,6 +37,23 @@ def fault_of(status: int, headers: dict[str, str] | None = None, **error: object
         (429, {"message": "You exceeded your current quota per minute"}, Busy),
         (429, {"code": "insufficient_quota"}, Fatal),
         (429, {"type": "insufficient_quota"}, Fatal),
+        (429, {"type": "exceeded_current_quota_error", "message": "Your account is suspended"}, Fatal),
+        (429, {"code": "1113", "message": "Insufficient balance or no resource package. Please recharge."}, Fatal),
+        (429, {"message": "Insufficient balance? Please try again in 20s"}, Busy),
+        (400, {"message": "Your credit balance is too low to access the API."}, Fatal),
+        (400, {"message": "API key not valid. Please pass a valid API key."}, BadKey),
+        (400, {"message": "Incorrect API key provided: x***."}, BadKey),
+        (400, {"message": "Model unloaded by user or system"}, Transient),
+        (400, {"message": "max_tokens is too large: 200000. This model supports at most 16384 tokens"}, Fatal),
+        (400, {"message": "schema is too long"}, Fatal),
+        (400, {"code": "DataInspectionFailed", "message": "Output data may contain inappropriate content."}, Filtered),
+        (400, {"code": "invalid_prompt", "message": "your prompt was flagged as violating our usage policy"}, Filtered),
+        (403, {"message": "x requires moderation. Your input was flagged", "code": 403}, Filtered),
+        (498, {"code": "capacity_exceeded"}, Transient),
+        (500, {"message": "model requires more system memory (5.6 GiB) than is available (3.2 GiB)"}, Fatal),
+        (503, {"message": "server busy, please try again.  maximum pending requests exceeded"}, Busy),
+        (503, {"message": "The model is overloaded. Please try again later."}, Busy),
+        (529, {"type": "overloaded_error", "message": "Overloaded"}, Busy),
         (500, {}, Transient),
         (502, {}, Transient),
         (503, {}, Transient),
