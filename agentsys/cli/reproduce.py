@@ -37,7 +37,7 @@ def reproduce(
         str | None, typer.Option("--timeout", help="Longest time of the run; a day by default.", metavar="12h")
     ] = None,
     on: Annotated[
-        str | None, typer.Option("--on", help="As a job: `local` (this machine) or `slurm`.", metavar="ENGINE")
+        str | None, typer.Option("--on", help="As a job: `local` (this machine), `slurm` or `ray`.", metavar="ENGINE")
     ] = None,
     cpus: Annotated[float | None, typer.Option(help="Processors of the sandbox.", metavar="N", min=0.1)] = None,
     memory: Annotated[str | None, typer.Option(help="Memory of the sandbox.", metavar="32G")] = None,
@@ -77,7 +77,7 @@ def reproduce(
         day = opt.seconds_of(timeout) or DAY
         if on is None and profile != "claims":
             if detach or time or partition or ask or tasks:
-                raise UsageError("this is asked of jobs only", "say where: `--on local` or `--on slurm`")
+                raise UsageError("this is asked of jobs only", "say where: `--on local`, `--on slurm` or `--on ray`")
             _reproduce_here(chosen, settings, profile, day, json=json)
             return
         limit = opt.seconds_of(time) or DAY

@@ -42,7 +42,7 @@ FENCES = {
     "submitit": ("agentsys.run.jobs.submitting",),
     "pooch": ("agentsys.verify.data",),
     "huggingface_hub": ("agentsys.verify.data",),
-    "ray": ("agentsys.run.batch.onray",),
+    "ray": ("agentsys.run.raylib",),
 }
 """Third-party package -> the only places that may import it."""
 

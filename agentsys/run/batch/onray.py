@@ -24,6 +24,7 @@ from agentsys.run.batch.commons import AGAIN, Common, Commons, Note, Turn
 from agentsys.run.batch.engines import Place
 from agentsys.run.batch.job import Job
 from agentsys.run.batch.process import LONGEST_STOP, WorkerLost, WorkerProcess
+from agentsys.run.raylib import load_ray
 
 OBJECTS = 100 << 20
 """Bytes of shared memory of a cluster of our own: nothing but a few lines is sent."""
@@ -33,20 +34,6 @@ AT_ONCE = 10_000
 """Calls that wait in one actor."""
 
 
-def _ray() -> Any:
-    """Return the package, which has no types of its own here.
-
-    Raises: PrerequisiteError where it is not installed.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would send who uses it
-    try:
-        import ray  # pyright: ignore[reportMissingImports]  # the development tools leave it out, it is large
-    except ImportError as error:
-        hint = "install it with `pip install 'agentsys[ray]'`, or leave out `--on ray`"
-        raise PrerequisiteError("`--on ray` needs the package ray", hint) from error
-    return ray
-
-
 class Distant:
     """The commons in their actor, called as if they were here."""
 
@@ -54,7 +41,7 @@ class Distant:
         self.actor = actor
 
     async def _call(self, name: str, *values: object) -> Any:
-        errors = _ray().exceptions
+        errors = load_ray().exceptions
         try:
             return await cast("Awaitable[Any]", getattr(self.actor, name).remote(*values))
         except errors.RayActorError as error:
@@ -171,7 +158,7 @@ class OnRay:
         if "://" in place.address:
             hint = "run the command on a node of the cluster, with `--address auto`"
             raise UsageError(f"`{place.address}` is an address for Ray's client, which is not used", hint)
-        self._ray = _ray()
+        self._ray = load_ray()
         self._place = place
         self._commons: Distant | None = None
         self._stack = ExitStack()

@@ -24,6 +24,7 @@ from agentsys.core.errors import PrerequisiteError, UsageError
 ENGINES = {
     "local": "agentsys.run.jobs.local:LocalEngine",
     "slurm": "agentsys.run.jobs.slurm:SlurmEngine",
+    "ray": "agentsys.run.jobs.onray:RayEngine",
 }
 """`--on NAME`: the class, loaded when it is asked for. Its constructor takes nothing."""
 EXTRA = "cluster"
