@@ -110,6 +110,9 @@ class Experiment(Artifact):
     health: str = Field(
         default="", description="what must hold of a healthy smoke run, e.g. `the training loss falls`; may be empty"
     )
+    minutes: float = Field(
+        default=0, ge=0, description="about how long `full` takes on what it needs; 0 where not said"
+    )
 
 
 class Dependency(Artifact):

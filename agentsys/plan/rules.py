@@ -21,6 +21,10 @@ from agentsys.plan.traceability import RESULT, symbol_problems
 MAX_FILES = 60
 SMOKE_SECONDS = 120
 """What a smoke profile is asked to take at most."""
+PARTIAL, PARTS = "results/partial.jsonl", "parts"
+"""Where a long run writes what it has finished, a line a part; the configuration's list of parts."""
+LONG_MINUTES = 10
+"""What a full profile may take without that."""
 FAR = 1000.0
 """A bound in a plan that is so many times larger than every number of the paper is one that nothing could violate."""
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")

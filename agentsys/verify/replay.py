@@ -37,7 +37,7 @@ def compare_with_earlier(bench: Bench, results: Results, earlier: Path) -> Found
     found = [
         _fault(key, before.get(key), now.get(key))
         for key in dict.fromkeys([*before, *now])
-        if key not in clocks and not _agrees(before.get(key), now.get(key), _tolerance(shown, key))
+        if key not in clocks and not agrees(before.get(key), now.get(key), _tolerance(shown, key))
     ]
     if found:
         return Found(bench.check(CHECK_NAME, "failed", found[0].message), tuple(found))
@@ -51,7 +51,8 @@ def _tolerance(shown: Dependence, key: str) -> float:
     return RANDOM_TOLERANCE if row is not None and row.random else TOLERANCE
 
 
-def _agrees(before: float | None, now: float | None, tolerance: float) -> bool:
+def agrees(before: float | None, now: float | None, tolerance: float) -> bool:
+    """True where two measured numbers differ by no more than a relative tolerance, or both are absent."""
     if before is None or now is None:
         return before is now
     return abs(before - now) <= tolerance * max(abs(before), abs(now))

@@ -115,7 +115,7 @@ class Cluster:
         with (self.folder / f"node{number}.log").open("wb") as log:
             return subprocess.Popen(
                 self.command(number, *words), env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=_first,
             )  # fmt: skip
 
     def up(self, number: int) -> None:
@@ -129,6 +129,8 @@ class Cluster:
             while process.poll() is None and b"Ray runtime started" not in log.read_bytes():
                 time.sleep(0.1)
             if process.poll() is None:
+                for pid in self.pids(self.names[number]):
+                    _as_others(pid)
                 return
             self.kill(number)
         raise Unusable(f"Ray did not start on a node: {log.read_text()[-500:]}")
@@ -143,6 +145,20 @@ class Cluster:
         while pids := self.pids(self.names[number]):
             for pid in pids:
                 _kill(pid)
+
+
+def _first() -> None:
+    """Have this process go before all others: Ray waits 15 seconds for each of its own, on a busy machine too."""
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+
+def _as_others(pid: int) -> None:
+    """End that for a process with its threads: nothing of what runs on the node is to go before others."""
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
+        except ProcessLookupError:
+            continue
 
 
 def _kill(pid: int) -> None:

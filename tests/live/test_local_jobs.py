@@ -13,17 +13,13 @@ import pytest
 
 from agentsys.run.jobs.local import LocalEngine
 from integration.test_kill_and_resume import command
+from live.jobs import SANDBOX, cells, executed
 from live.sandboxes import need
 from live.slurm import descendants, naming
 from unit.run.claimed_run import CELLS, make_claimed
 
 pytestmark = [pytest.mark.slow, pytest.mark.index, pytest.mark.bwrap, pytest.mark.timeout(600)]
-SANDBOX = ("--sandbox", "bwrap", "--set", "allow_weak_sandbox=true", "--cpus", "1", "--memory", "1G")
 DEADLINE = 120.0
-
-
-def cells(folder: Path) -> int:
-    return sum(file.read_bytes().count(b"\n") for file in folder.glob("parts/*/cells.jsonl"))
 
 
 def test_a_job_outlives_who_follows_it_and_a_killed_process_loses_no_cell_and_runs_none_twice(tmp_path: Path) -> None:
@@ -50,10 +46,5 @@ def test_a_job_outlives_who_follows_it_and_a_killed_process_loses_no_cell_and_ru
     assert done.returncode == 0 and "claims: 2 verified" in done.stdout, done.stdout + done.stderr
     logged = [json.loads(line)["command"] for line in (run.claims / "cells.jsonl").read_text().splitlines()]
     assert len(logged) == len(set(map(tuple, logged))) == CELLS and not naming(str(tmp_path))
-    ran = [
-        event["data"]["command"]
-        for file in folder.glob("parts/*/events.jsonl")
-        for line in file.read_text().splitlines()
-        if (event := json.loads(line))["type"] == "sandbox.exec" and event["data"]["check"].startswith("claim ")
-    ]
-    assert len(set(ran)) == CELLS and len(ran) <= CELLS + 1, "only the cell that was under way may be run twice"
+    ran = executed(folder)
+    assert len(ran) == CELLS and ran.total() <= CELLS + 1, "only the cell that was under way may be run twice"

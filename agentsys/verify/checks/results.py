@@ -9,6 +9,7 @@ from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
+from agentsys.verify.checks.cutoff import judge_cutoff
 from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT
 from agentsys.verify.fidelity.central import central_diagnostics
 from agentsys.verify.health import Health, health_text, judge_health
@@ -25,7 +26,7 @@ _EXPORT = "export"
 
 
 async def check_results(bench: Bench) -> Found:
-    """Read the results of the run, judge them, and export their folder to the logs.
+    """Read the results of the run, judge them, export their folder to the logs, and see what comes of a break.
 
     The judgement of `health` is written to `health.log`.
     """
@@ -47,6 +48,9 @@ async def check_results(bench: Bench) -> Found:
     report = await _export(bench)
     if strange := _strange(report):
         return Found(bench.check("results", "failed", strange[0].message, log=log), tuple(strange))
+    cut_off, goes_on = await judge_cutoff(bench, results)
+    if cut_off:
+        return Found(bench.check("results", "failed", cut_off[0].message, log=log), tuple(cut_off))
     keys = {item.result_key for item in bench.job.plan.expected if item.result_key}
     given = sum(1 for key in keys if results.value(key) is not None)
     note = (
@@ -54,6 +58,7 @@ async def check_results(bench: Bench) -> Found:
         f"; {_health_words(health)}"
     )
     note += f"; {len(report.dropped)} files dropped" if report.dropped else ""
+    note += f"; {goes_on}" if goes_on else ""
     counts = {"numbers": results.numbers(), "measured": given, "not_attempted": len(keys) - given}
     return Found(bench.check("results", "passed", note, log=log, counts=counts))
 
