@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
+from agentsys.core.artifacts import Plan
 from agentsys.core.text import clean_text
 
 NOT_ATTEMPTED = "not_attempted"
@@ -78,6 +79,17 @@ def parse_results(raw: bytes) -> Results:
     except ValueError as error:  # an integer with more digits than Python reads
         raise ResultsError(f"the file is not JSON: {error}") from error
     return results
+
+
+def judge_results(results: Results, plan: Plan) -> list[tuple[str, str]]:
+    """Return (key, fault) for each number of the paper that has neither a value nor a reason."""
+    faults: list[tuple[str, str]] = []
+    for key in dict.fromkeys(item.result_key for item in plan.expected if item.result_key):
+        if results.value(key) is None and not results.reason(key):
+            faults.append((key, f"`{key}` has neither a finite number nor a reason in `not_attempted`"))
+    if not faults and results.numbers() == 0:
+        faults.append(("", "no number was measured"))
+    return faults
 
 
 def is_finite(number: float) -> bool:

@@ -133,6 +133,8 @@ def _joined(work: Callable[..., T], *values: object) -> T:
         if not ray.is_initialized():
             ray.init(address="auto", namespace=steward.NAMESPACE, log_to_driver=False, logging_level="ERROR")
         return work(*values)
+    except PrerequisiteError:
+        raise
     except Exception as error:  # Ray raises plain ones where a process of its own is not there
         ray.shutdown()
         words = f"no Ray cluster can be used: {clean_line(error, 200)}"

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from agentsys.core.errors import PrerequisiteError
 from agentsys.core.text import clean_line
 from agentsys.run.jobs.engine import Seen
 from agentsys.run.jobs.submitting import without_secrets
@@ -125,24 +126,38 @@ class Steward:
             self._ray.kill(self._ray.get_actor(self._name, namespace=NAMESPACE))
 
 
-def hire(name: str, folder: str, submission: int, tasks: int, seconds: float, options: Mapping[str, object]) -> None:
-    """Start the actor of a submission on the cluster that this process has joined, or find that it is there."""
-    ray: Any = load_ray()
-    kept = {"name": name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
-    actor = ray.remote(Steward).options(num_cpus=0, max_restarts=-1, **kept)
-    made = actor.remote(name, folder, submission, tasks, seconds, options)
-    ray.get(made.size.remote(), timeout=PATIENCE)
-
-
 PATIENCE = 60.0
 """Seconds that an answer of the actor may take."""
 
 
+def hire(name: str, folder: str, submission: int, tasks: int, seconds: float, options: Mapping[str, object]) -> None:
+    """Start the actor of a submission on the cluster that this process has joined, or find that it is there.
+
+    Raises: PrerequisiteError where no node can start one; a cluster that has much to do starts it later.
+    """
+    ray: Any = load_ray()
+    kept = {"name": name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
+    actor = ray.remote(Steward).options(num_cpus=0, max_restarts=-1, **kept)
+    made = actor.remote(name, folder, submission, tasks, seconds, options)
+    try:
+        ray.get(made.size.remote(), timeout=PATIENCE)
+    except ray.exceptions.GetTimeoutError:
+        return
+    except ray.exceptions.ActorDiedError as error:
+        words = f"no node of the Ray cluster can start a job: {clean_line(error, 300)}"
+        raise PrerequisiteError(words, "every node needs this agentsys, and the file system of the runs") from error
+
+
 def ask(name: str, question: str, *values: object) -> Any:
-    """Return what the actor of a submission answers; None where there is none (any more)."""
+    """Return what the actor of a submission answers; None where there is none (any more).
+
+    Raises: PrerequisiteError where it does not answer in time.
+    """
     ray: Any = load_ray()
     try:
         actor = ray.get_actor(name, namespace=NAMESPACE)
         return ray.get(getattr(actor, question).remote(*values), timeout=PATIENCE)
     except (ValueError, ray.exceptions.ActorDiedError):
         return None
+    except (ray.exceptions.GetTimeoutError, ray.exceptions.ActorUnavailableError) as error:
+        raise PrerequisiteError("the job's actor on the Ray cluster does not answer", "try again later") from error

@@ -25,7 +25,7 @@ from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT, SMOK
 from agentsys.verify.dependence.scale import is_time
 from agentsys.verify.dependence.variants import measured
 from agentsys.verify.replay import TOLERANCE, agrees
-from agentsys.verify.results_file import Results, ResultsError, parse_results
+from agentsys.verify.results_file import Results, ResultsError, judge_results, parse_results
 from agentsys_sandbox.base import REPO, WORK
 
 CHECK_NAME = "results"
@@ -99,11 +99,9 @@ async def _going_on(bench: Bench, whole: Results) -> tuple[list[tuple[str, str]]
     third = await _run(bench, {PARTIAL: b"".join(marked)})
     if fault := _differs(bench, whole, third, "started again with every part finished"):
         return [fault], ""
-    again = (
-        f"started again with every part finished, it did {{}} again: a part whose line `{PARTIAL}` has is taken over"
-    )
-    if len(third.lines) > len(marked):
-        return [(again.format(f"{len(third.lines) - len(marked)} of {len(marked)} parts"), third.said)], ""
+    again = f"started again with every part finished, it did {{}} again: what `{PARTIAL}` has is taken over"
+    if (more := len(third.lines) - len(marked)) > 0:
+        return [(again.format(plural(more, "part")), third.said)], ""
     rewritten = third.lines[: len(marked)] != marked
     if rewritten and bench.run_seconds >= MEASURABLE and third.seconds >= REPEATED * bench.run_seconds:
         return [(again.format("all of them"), third.said)], ""
@@ -113,8 +111,6 @@ async def _going_on(bench: Bench, whole: Results) -> tuple[list[tuple[str, str]]
 
 async def _left_out(bench: Bench) -> list[tuple[str, str]]:
     """Leave out the last part that the configuration names; every key needs a number or a reason."""
-    from agentsys.verify.checks.results import judge_results
-
     data: object = yaml.safe_load(bench.text(SMOKE_CONFIG)) if SMOKE_CONFIG in bench.job.files else None
     config = cast("dict[str, object]", data) if isinstance(data, dict) else {}
     parts = config.get(PARTS)

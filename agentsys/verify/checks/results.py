@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from agentsys.core.artifacts import Diagnostic, Plan
+from agentsys.core.artifacts import Diagnostic
 from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
@@ -13,7 +13,7 @@ from agentsys.verify.checks.cutoff import judge_cutoff
 from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT
 from agentsys.verify.fidelity.central import central_diagnostics
 from agentsys.verify.health import Health, health_text, judge_health
-from agentsys.verify.results_file import Results, ResultsError, parse_results
+from agentsys.verify.results_file import ResultsError, judge_results, parse_results
 from agentsys_sandbox.spec import ExportReport
 from agentsys_sandbox.unpack import SPECIAL
 
@@ -85,17 +85,6 @@ def measuring_file(bench: Bench, experiment: str) -> str:
         if spec.path in bench.job.files and any(keys.intersection(symbols) for symbols in spec.symbols.values()):
             return spec.path
     return SCRIPT
-
-
-def judge_results(results: Results, plan: Plan) -> list[tuple[str, str]]:
-    """Return (key, fault) for each number of the paper that has neither a value nor a reason."""
-    faults: list[tuple[str, str]] = []
-    for key in dict.fromkeys(item.result_key for item in plan.expected if item.result_key):
-        if results.value(key) is None and not results.reason(key):
-            faults.append((key, f"`{key}` has neither a finite number nor a reason in `not_attempted`"))
-    if not faults and results.numbers() == 0:
-        faults.append(("", "no number was measured"))
-    return faults
 
 
 async def _export(bench: Bench) -> ExportReport:
