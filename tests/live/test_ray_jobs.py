@@ -176,7 +176,9 @@ def test_a_job_over_its_time_is_ended_and_given_up_and_one_whose_cluster_is_gone
     run = make_claimed(tmp_path, pause=600.0)
     submit(cluster, run, "--profile", "claims", "--tasks", "1", "--time", "6s")
     done = call(cluster, "jobs", "follow", run.path)
-    assert done.returncode == 7 and "3 submissions ended before it was done" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 7 and "2 submissions ended before it was done: its time was over" in done.stdout, (
+        done.stdout + done.stderr
+    )
     assert "--time" in done.stdout
     submit(cluster, run, "--profile", "claims", "--tasks", "1")
     for number in range(3):
