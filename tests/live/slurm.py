@@ -117,7 +117,9 @@ class Cluster:
         return [*steps, *(each for pid in steps for each in descendants(pid))]
 
     def node_state(self) -> str:
-        return self.ask("sinfo", "-h", "-N", "-o", "%T").stdout.strip().rstrip("*")
+        """Return the node's state, which Slurm says once for each partition."""
+        said = self.ask("sinfo", "-h", "-N", "-p", "main", "-o", "%T").stdout
+        return said.strip().rstrip("*")
 
     def jobs(self) -> dict[str, str]:
         """Return the state of every job that is known."""
