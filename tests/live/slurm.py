@@ -44,10 +44,7 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
 NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory={memory} State=UNKNOWN
-PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
-PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=20
-PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=2 PreemptMode=OFF
+PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
@@ -117,9 +114,7 @@ class Cluster:
         return [*steps, *(each for pid in steps for each in descendants(pid))]
 
     def node_state(self) -> str:
-        """Return the node's state, which Slurm says once for each partition."""
-        said = self.ask("sinfo", "-h", "-N", "-p", "main", "-o", "%T").stdout
-        return said.strip().rstrip("*")
+        return self.ask("sinfo", "-h", "-N", "-o", "%T").stdout.strip().rstrip("*")
 
     def jobs(self) -> dict[str, str]:
         """Return the state of every job that is known."""
