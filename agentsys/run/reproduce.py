@@ -24,6 +24,7 @@ from agentsys.core.runrecord import RunRecord
 from agentsys.core.settings import Settings
 from agentsys.core.tree import read_tree
 from agentsys.plan.workspace import code_hash
+from agentsys.run.jobs.gpu import require_driver
 from agentsys.verify.checks.audit import GATES, audit_found
 from agentsys.verify.checks.base import Found, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of
@@ -93,6 +94,8 @@ async def reproduce(run: RunDir, settings: Settings, order: Order) -> Reproduced
 async def reproduce_locked(run: RunDir, settings: Settings, order: Order) -> Reproduced:
     """Do what `reproduce` does for a run that this process has, and leave its report as it is."""
     code = allowed_code(run, settings, ("bash", "reproduce.sh", order.profile))
+    if settings.gpu and not settings.docker_hosts:  # what other machines have is not seen from here
+        await asyncio.to_thread(require_driver, lock_of(code.files), "run it on a machine with another driver: `--on`")
     data = order.data or await asyncio.to_thread(data_for, run, code.plan, settings, order.profile)
     order = replace(order, data=data)
     return await run_order(run.read(), settings, order, code, *next_folder(run.reproductions))

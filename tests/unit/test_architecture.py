@@ -58,6 +58,8 @@ PROCESS_STARTERS = {
     "agentsys.verify.probes.agentsys_faults": "runs inside the sandbox, never on this machine",
     "agentsys.verify.probes.agentsys_imports": "runs inside the sandbox, never on this machine",
     "agentsys.run.jobs.gpu": "asks `nvidia-smi` on a compute node for the driver",
+    "agentsys.run.jobs.onray": "joins a Ray cluster in a child, which Ray ends with it; no code of a repository",
+    "agentsys.verify.probes.agentsys_cutoff": "runs inside the sandbox, never on this machine",
     "agentsys.run.jobs.slurm": "asks Slurm's own programs, as its user would",
     "agentsys_sandbox.bwrap.command": "asks which of its options the installed bubblewrap knows",
     "agentsys_sandbox.bwrap.process": "starts bubblewrap",

@@ -6,6 +6,8 @@ import re
 import subprocess
 from collections.abc import Iterable
 
+from agentsys.core.errors import SandboxUnavailable
+from agentsys.verify.checks.install import read_lock
 from agentsys_sandbox.packages.lock import Row
 
 LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
@@ -17,6 +19,20 @@ _RUNTIME = re.compile(r"nvidia-cuda-runtime(?:-cu\d+)?")
 _DRIVER = re.compile(r"\d+(?:\.\d+)+")
 _LOCAL = re.compile(r"\+cu(\d\d)\d")
 _ASK = ("nvidia-smi", "--query-gpu=driver_version,name", "--format=csv,noheader")
+
+
+def require_driver(lock: str, hint: str) -> None:
+    """See that this machine's GPUs run what is locked, before anything is installed.
+
+    Args:
+        lock: text of requirements.lock.
+        hint: what can be done where they do not.
+
+    Raises: SandboxUnavailable.
+    """
+    found = read_lock(lock)
+    if fault := driver_fault(ask_driver(), found.rows if found is not None else ()):
+        raise SandboxUnavailable(fault, hint)
 
 
 def ask_driver() -> str:
@@ -35,7 +51,10 @@ def driver_fault(said: str, rows: Iterable[Row]) -> str:
         said: rows `driver version, name of the GPU`, by `nvidia-smi`.
         rows: of the lock.
     """
-    cuda = max((_cuda_of(row) for row in rows), default=0)
+    locked = tuple(rows)
+    if build := next((row for row in locked if row.version.endswith("+cpu")), None):
+        return f"GPUs were asked for, and `{build.name}` is locked as {build.version}, a build that uses none"
+    cuda = max((_cuda_of(row) for row in locked), default=0)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     driver = _DRIVER.match(lines[0]) if lines else None
     if driver is None:

@@ -11,12 +11,12 @@ from agentsys.core.errors import SandboxUnavailable
 from agentsys.core.events import EventLog
 from agentsys.core.settings import Settings
 from agentsys.run.jobs.claimed import Claimed, audit_programs, claimed, known_cells, missing
-from agentsys.run.jobs.gpu import ask_driver, driver_fault
+from agentsys.run.jobs.gpu import require_driver
 from agentsys.run.jobs.node import Node, kept_before, to_file
 from agentsys.run.jobs.part import KEPT, OUTPUT, files_below, parts_in
 from agentsys.run.reproduce import Code, Order, allowed_code, data_for, living, opener_of, run_order
 from agentsys.verify.checks.base import Bench, Infrastructure, Job
-from agentsys.verify.checks.install import lock_of, read_lock
+from agentsys.verify.checks.install import lock_of
 from agentsys.verify.checks.table import run_checks
 from agentsys.verify.claims.celllog import CellLog
 from agentsys.verify.claims.cells import Cell
@@ -123,6 +123,6 @@ async def installed(bench: Bench) -> None:
 
 def _check_node(gpus: int, code: Code) -> None:
     """Raises: SandboxUnavailable where the node's driver cannot run what is locked."""
-    lock = read_lock(lock_of(code.files)) if gpus else None
-    if gpus and (fault := driver_fault(ask_driver(), lock.rows if lock is not None else ())):
-        raise SandboxUnavailable(fault, "ask for other nodes, such as by `--partition` or `--ask constraint=NAME`")
+    if gpus:
+        hint = "ask for other nodes, such as by `--partition` or `--ask constraint=NAME`"
+        require_driver(lock_of(code.files), hint)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,15 @@ from agentsys.run.jobs.engine import ENGINES, Need, load
 from agentsys.run.jobs.gpu import driver_fault
 from agentsys.run.jobs.local import LocalEngine
 from agentsys.run.jobs.node import backend_here
+from agentsys.run.jobs.onray import RayEngine
 from agentsys.run.jobs.slurm import SlurmEngine
 from agentsys.run.jobs.submitting import without_secrets
+from agentsys.run.reproduce import Order, reproduce
 from agentsys_sandbox import backends
+from agentsys_sandbox.base import Sandbox
 from agentsys_sandbox.errors import Unavailable
 from agentsys_sandbox.packages.lock import Row
+from unit.verify.delivered import FILES, deliver
 
 NEED = Need(cpus=1, memory_mb=512, seconds=60)
 
@@ -81,6 +87,20 @@ def test_without_slurm_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.M
         SlurmEngine().submit(tmp_path, "x", 0, 1, NEED)
 
 
+def test_without_ray_the_extra_is_named_and_what_ray_does_not_have_cannot_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = RayEngine()
+    for changes, why in (({"partition": "gpu"}, "no partitions"), ({"asked": {"account": "me"}}, "no quantity")):
+        with pytest.raises(PrerequisiteError, match=why):
+            engine.submit(tmp_path, "x", 0, 1, NEED.model_copy(update=changes))
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(PrerequisiteError) as caught:
+        engine.submit(tmp_path, "x", 0, 1, NEED)
+    assert "agentsys[ray]" in caught.value.hint and caught.value.exit_code == 3
+    assert [seen.state for seen in engine.states(["x:0", "x:1"])] == ["unknown", "unknown"]
+
+
 def test_every_row_of_the_table_is_an_engine_and_another_name_is_refused() -> None:
     for name in ENGINES:
         engine = load(name)
@@ -116,6 +136,7 @@ CUDA13 = (row("nvidia-cuda-runtime", "13.0.48"), row("torch", "2.11.0"))
         ("470.82.01, Tesla V100\n", (row("torch", "2.1.0+cu118"),), ""),
         ("440.33.01, Tesla V100\n", (row("torch", "2.1.0+cu118"),), "too old for CUDA 11"),
         ("570.124.06, NVIDIA H100\n", (row("numpy", "2.1.0"),), ""),
+        ("570.124.06, NVIDIA H100\n", (row("torch", "2.8.0+cpu"),), "`torch` is locked as 2.8.0+cpu"),
         ("", CUDA12, "finds none on this node"),
         ("NVIDIA-SMI has failed\n", (), "finds none on this node"),
     ],
@@ -123,6 +144,39 @@ CUDA13 = (row("nvidia-cuda-runtime", "13.0.48"), row("torch", "2.11.0"))
 def test_a_driver_that_is_too_old_for_what_is_locked_is_named(said: str, rows: tuple[Row, ...], fault: str) -> None:
     found = driver_fault(said, rows)
     assert (fault in found) if fault else found == ""
+
+
+LOCK = f"nvidia-cuda-runtime==13.0.48 --hash=sha256:{'0' * 64}\ntorch==2.11.0 --hash=sha256:{'0' * 64}\n"
+
+
+def test_a_machine_is_asked_for_its_driver_before_anything_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a program that stands in for `nvidia-smi`; no GPU was seen by these tests."""
+    run = deliver(tmp_path, {**FILES, "requirements.lock": LOCK})
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\n[ "$1" = --query-gpu=driver_version,name ] && cat "$0.out"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    opened: list[object] = []
+
+    def reproduce_here() -> None:
+        order = Order("smoke", 60.0, opener=lambda spec: opened.append(spec) or open_fake(spec))
+        asyncio.run(reproduce(run, Settings(gpu=True), order))
+
+    program.with_name("nvidia-smi.out").write_text("535.54.03, Tesla V100\n")
+    with pytest.raises(SandboxUnavailable, match=r"535\.54\.03 of this node is too old for CUDA 13"):
+        reproduce_here()
+    assert opened == [] and not run.reproductions.exists()
+    program.with_name("nvidia-smi.out").write_text("580.65.06, NVIDIA H100\n")
+    with pytest.raises(SandboxUnavailable, match="no sandbox in this test"):
+        reproduce_here()
+    assert len(opened) == 1
+
+
+def open_fake(_: object) -> Sandbox:
+    raise Unavailable("no sandbox in this test")
 
 
 def test_a_process_of_another_machine_is_not_taken_for_one_that_has_ended() -> None:

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from agentsys.verify.checks.results import judge_results
 from agentsys.verify.compare import compare, difference
-from agentsys.verify.results_file import ResultsError, parse_results
+from agentsys.verify.results_file import ResultsError, judge_results, parse_results
 from unit.verify.tiny import PLAN
 
 
