@@ -4,8 +4,11 @@
 
 `--tools` names a Python that has pypdf and pymupdf4llm; pdftotext is taken from the path. What is on a page is what at
 least two of the other readers say: no reader is the truth, and an error of one alone counts against nobody. A word is
-three letters or more, a number has a digit; both are counted as often as they occur. A word that two readers break at
-the same place counts against one that reads it whole: old fonts of bitmaps are full of them.
+three letters or more, a number has a digit; both are counted as often as they occur.
+
+Where a word is broken is left open, for every reader alike: hyphens and accents are dropped, and a word that is
+missing counts as found where it stands in a longer one that only this reader has (`rst` in `first`), once for each of
+these. Stamps of arXiv, page numbers and running heads are no part of a paper.
 """
 
 from __future__ import annotations
@@ -19,10 +22,17 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
+PATIENCE = 900
+"""Seconds after which a reader is stopped."""
 _TOOLS = {
     "pypdf": "import sys, pypdf\nprint('\\n'.join(p.extract_text() for p in pypdf.PdfReader(sys.argv[1]).pages))",
     "pymupdf4llm": "import sys, pymupdf4llm\nprint(pymupdf4llm.to_markdown(sys.argv[1], show_progress=False))",
 }
+
+
+_ACCENTS = "´`¨ˆ˜¯ˇ˘˙¸˚˝"
+"""Accents that stand beside their letters in a text layer; letters are compared without."""
+_FURNITURE = re.compile(r"^(?:Page )?#$|^arXiv:#|\b(?:hep|astro|cond|math|quant|gr)-[a-z]+/#")
 
 
 def other_texts(file: Path, python: str) -> dict[str, str]:
@@ -32,9 +42,17 @@ def other_texts(file: Path, python: str) -> dict[str, str]:
         commands["pdftotext"] = ["pdftotext", str(file), "-"]
     texts: dict[str, str] = {}
     for name, command in commands.items():
-        done = subprocess.run(command, capture_output=True, timeout=900, check=False)
-        texts[name] = done.stdout.decode("utf-8", "replace")
+        texts[name] = _output(command)
     return texts
+
+
+def _output(command: list[str]) -> str:
+    """Return what a reader prints; nothing if it fails, or takes longer than a person would wait."""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return ""
+    return done.stdout.decode("utf-8", "replace")
 
 
 def own_text(file: Path) -> str:
@@ -48,20 +66,21 @@ def own_text(file: Path) -> str:
 
 
 def without_furniture(text: str) -> str:
-    """Drop page numbers, and rows that stand on three pages or more: running heads are no part of a paper."""
+    """Drop page numbers, stamps of arXiv, and rows that stand on three pages or more, as running heads do."""
     keys = [re.sub(r"\d+", "#", line).strip() for line in text.splitlines()]
     often = Counter(keys)
-    kept = (line for line, key in zip(text.splitlines(), keys, strict=True) if key != "#" and often[key] < 3)
-    return "\n".join(kept)
+    rows = zip(text.splitlines(), keys, strict=True)
+    return "\n".join(line for line, key in rows if often[key] < 3 and not _FURNITURE.search(key))
 
 
 def tokens(text: str) -> tuple[Counter[str], Counter[str]]:
     """Return the words and the numbers of a text, with scripts joined to what they hang on as others do."""
-    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKD", re.sub(rf"\s?[{_ACCENTS}]\s?", "", text))
+    text = "".join(char for char in text if not unicodedata.combining(char))
     for _ in range(3):
         text = re.sub(r"[_^]\{([^{}]*)\}|</?su[bp]>", r"\1", text)
     text = re.sub(r"\\(?:frac|overline)\b|[{}*`|$]|<br>", " ", text)
-    text = re.sub(r"(?<=[a-z])[-\u00ad\ufffe]\s*\n\s*(?=[a-z])", "", text)
+    text = re.sub(r"(?<=[^\W\d_])[-\u00ad\u2010\ufffe]\s*(?=[^\W\d_])", "", text)
     words = Counter(word.lower() for word in re.findall(r"[^\W\d_]{3,}", text))
     return words, Counter(re.findall(r"\d+(?:[.,]\d+)*", text))
 
@@ -75,7 +94,20 @@ def agreed(counters: list[Counter[str]]) -> Counter[str]:
 def recall(found: Counter[str], wanted: Counter[str]) -> float:
     """Return the share of `wanted` that was found, in percent."""
     total = sum(wanted.values())
-    return 100 * sum(min(found[key], count) for key, count in wanted.items()) / total if total else 100.0
+    return 100 - 100 * len(missing(found, wanted)) / total if total else 100.0
+
+
+def missing(found: Counter[str], wanted: Counter[str]) -> list[str]:
+    """Return the words of `wanted` that were not found, neither as they are nor in a longer word of `found` alone."""
+    longer = list((found - wanted).elements())
+    missed: list[str] = []
+    for word in sorted((wanted - found).elements(), key=len, reverse=True):
+        home = next((place for place, other in enumerate(longer) if word in other and not word.isdecimal()), None)
+        if home is None:
+            missed.append(word)
+        else:
+            longer.pop(home)
+    return missed
 
 
 def main() -> None:

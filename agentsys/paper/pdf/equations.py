@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from unicodedata import combining
 
 from agentsys.paper.pdf.fonts import Span
 from agentsys.paper.pdf.layout import Body
 from agentsys.paper.pdf.lines import Line
 
-NUMBER = re.compile(r"(?:^|\s)\((?P<number>(?:[A-Z]\.?)?\d{1,3}(?:\.\d{1,3})?[a-z]?)\)\s*$")
+NUMBER = re.compile(r"(?:^|\s)\((?P<number>(?:[A-Z]\.?)?\d{1,3}(?:\.\d{1,3})?[a-z]?)\s*\)\s*$")
 _OPERATORS = set("=<>≤≥≈∼≜≡∝∈∑∏∫√∂∇±×·∗→←↦⊤⊙⊗⊕∀∃∞|‖+−∪∩⊂⊆≠≪≫⟨⟩∥≃≅∆")
 _RELATIONS = set("=<>≤≥≈∼≜≡∝∈→←⊆⊂≪≫⪯≃≅∆")
 _WORD = re.compile(r"[A-Za-z]{3,}")
@@ -102,13 +103,18 @@ def is_fragment(line: Line) -> bool:
 
 def math_share(line: Line) -> float:
     """Share of the line's characters that are mathematics, 0 to 1."""
-    total = sum(len(span.text) for span in line.spans)
+    total = sum(_length(span.text) for span in line.spans)
     return sum(_math_chars(span) for span in line.spans) / total if total else 0.0
+
+
+def _length(text: str) -> int:
+    """Number of characters, a letter with its accents as one."""
+    return len(text) if text.isascii() else len(text) - sum(map(bool, map(combining, text)))
 
 
 def _math_chars(span: Span) -> int:
     if span.font.math:
-        return len(span.text)
+        return _length(span.text)
     if span.text in _OPERATOR_NAMES:
         return len(span.text)
     return sum(char in _OPERATORS or char == "\ufffd" or 0x1D400 <= ord(char) <= 0x1D7FF for char in span.text)

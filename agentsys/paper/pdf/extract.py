@@ -93,7 +93,8 @@ def combine_accents(chars: list[Char]) -> list[Char]:
     for index in [index for index, char in enumerate(chars) if char.text in COMBINING]:
         char = chars[index]
         mark = COMBINING[char.text]
-        if char.kind != "g" or char.style is None or char.style.angle:
+        # In TeX's italics the code of a grave accent is the letter ell.
+        if char.kind != "g" or char.style is None or char.style.angle or (char.style.raw_codes and char.text == "`"):
             continue
         letter = _under(chars, index)
         if letter is not None:

@@ -22,6 +22,21 @@ from agentsys.paper.pdf.texcodes import BARE, OT1
 _X_HEIGHT, _CAPITALS = 0.43, 0.683
 """Heights of `x` and of capitals in Computer Modern, in units of the size."""
 _DIGITS = 0.644
+_MINUS = 0.61
+"""Width of the ink of TeX's minus in units of the size."""
+_ALPHA = BARE + 11
+"""The bare code of α, with which the Greek letters begin."""
+_PRIME, _SLIM = 0.52, 0.5
+"""Height of TeX's prime in units of the size, and its width in units of the height at most (a zero has 0.65)."""
+_HEIGHTS = (
+    0.431, 0.889, 0.625, 0.694, 0.431, 0.889, 0.625, 0.694, 0.431, 0.431, 0.694, 0.625, 0.431, 0.889, 0.431, 0.625,
+    0.431, 0.431, 0.431, 0.889, 0.625, 0.889,
+)  # fmt: skip
+"""Heights of the Greek letters from α on, depths included, in units of the size."""
+_WIDER = 1.09
+"""Bold letters are about an eighth wider than upright ones of the same size; those of another size 3 % at most."""
+LEAST = 3
+"""Letters that two fonts must have in common for their widths to be compared."""
 _SAME = 0.08
 """Sizes this near to the body's are the body's: a bitmap rounds heights to whole dots."""
 _SHIFT = 29
@@ -42,8 +57,14 @@ class _Bitmaps:
     digits: list[float] = field(default_factory=list[float])
     tall: int = 0
     """Glyphs that are far higher than a capital."""
-    flat: int = 0
-    """Glyphs with code 0 that are wide and not high: the minus of TeX's symbols."""
+    minus: list[float] = field(default_factory=list[float])
+    """Widths of glyphs with code 0 that are not high: the minus of TeX's symbols."""
+    prime: list[float] = field(default_factory=list[float])
+    """Heights of glyphs with the code of a zero that are too slim for one: the prime of TeX's symbols."""
+    widths: dict[str, float] = field(default_factory=dict[str, float])
+    """Widths of the glyphs, by code, in points."""
+    greek: dict[str, float] = field(default_factory=dict[str, float])
+    """Heights of the codes of Greek letters."""
     nominal: float = 0.0
     """Largest size in points that the file gives; that of bitmaps for a printer is far too small."""
     runs: int = 0
@@ -74,12 +95,20 @@ class FontFacts:
                 coded.setdefault(style.face, [])
         for face, found in bitmaps.items():
             self._look(face, found)
-        sizes = {face: self._size(face) for face in bitmaps}
+        families = {face: _family(self.fonts[face]) for face in bitmaps}
+        sizes = {face: _size(self.fonts[face], family) for face, family in families.items()}
         known = [face for face in bitmaps if sizes[face]]
-        body = sizes[max(known, key=lambda face: len(bitmaps[face]))] if known else 0.0
+        main = max(known, key=lambda face: len(bitmaps[face]), default=0)
+        body = sizes.get(main, 0.0)
         for face, found in bitmaps.items():
             size = sizes[face] or body
-            self._name(face, found, body if abs(size - body) < _SAME * body else size)
+            size = body if abs(size - body) < _SAME * body else size
+            family = families[face]
+            if family == "unknown" and _is_greek(self.fonts[face], size):
+                family = "CMMI10"
+            if family == "CMR10" and size >= 0.85 * body and _is_bold(self.fonts[face], size, self.fonts[main], body):
+                family = "CMBX10"
+            _name(found, family, size)
         if coded:
             self._unshift(chars, coded)
 
@@ -89,41 +118,23 @@ class FontFacts:
             assert char.style is not None
             facts.nominal = max(facts.nominal, char.style.size)
             facts.codes[char.text] += 1
-            height = char.y1 - char.y0
+            height, width = char.y1 - char.y0, char.x1 - char.x0
+            facts.widths[char.text] = width
             if char.text in "acemnorsuvwxz":
                 facts.low.append(height)
-            elif char.text.isupper() and char.text.isascii():
+            elif char.text.isupper() and char.text.isascii() and char.text not in "QJ":
                 facts.high.append(height)
+            elif char.text == "0" and width < _SLIM * height:
+                facts.prime.append(height)
             elif char.text.isdecimal():
                 facts.digits.append(height)
+            elif char.text == chr(BARE) and height < 0.25 * width:
+                facts.minus.append(width)
+            elif 0 <= ord(char.text) - _ALPHA < len(_HEIGHTS):
+                facts.greek[char.text] = height
             facts.tall += height > 13
-            facts.flat += char.text == chr(BARE) and height < 0.25 * (char.x1 - char.x0)
         near = ((before, after) for before, after in pairwise(found) if 0 <= after.x0 - before.x1 < 2)
         facts.runs += sum(before.text.isalpha() and after.text.isalpha() for before, after in near)
-
-    def _size(self, face: int) -> float:
-        facts = self.fonts[face]
-        if len(facts.low) >= len(facts.high) and facts.low:
-            return median(facts.low) / _X_HEIGHT
-        if facts.high:
-            return median(facts.high) / _CAPITALS
-        return median(facts.digits) / _DIGITS if facts.digits else 0.0
-
-    def _name(self, face: int, found: list[Char], size: float) -> None:
-        family = _family(self.fonts[face])
-        for char in found:
-            style = char.style
-            assert style is not None
-            if style.size < 2 and size:
-                style.size = size
-            style.font = f"Type3+{family}"
-            style.guessed = family in ("CMMI10", "CMSY10", "CMEX10")
-            style.raw_codes = family in ("CMMI10", "CMSY10", "CMEX10")
-            if family == "CMR10":
-                char.text = OT1.get(char.text, char.text)
-                char.kind = "g"
-            if not style.raw_codes:
-                _settle(char)
 
     def _unshift(self, chars: list[Char], coded: dict[int, list[Char]]) -> None:
         """Undo the cipher of fonts whose letters spell common words only when shifted."""
@@ -143,6 +154,51 @@ class FontFacts:
                     _settle(char)
 
 
+def _size(facts: _Bitmaps, family: str) -> float:
+    """Return the size in points that the heights of its glyphs tell; 0 where none of them is as high in every font."""
+    if family == "CMEX10":
+        return 0.0
+    if family == "CMSY10":
+        if facts.minus:
+            return median(facts.minus) / _MINUS
+        return median(facts.prime) / _PRIME if facts.prime else 0.0
+    if len(facts.low) >= len(facts.high) and facts.low:
+        return median(facts.low) / _X_HEIGHT
+    if facts.high:
+        return median(facts.high) / _CAPITALS
+    return median(facts.digits) / _DIGITS if facts.digits else 0.0
+
+
+def _is_bold(facts: _Bitmaps, size: float, main: _Bitmaps, body: float) -> bool:
+    """True if its letters are wider than the same ones of running text, as in Computer Modern the bold ones are."""
+    common = [code for code in facts.widths.keys() & main.widths.keys() if code.isalpha() and main.widths[code]]
+    ratios = [facts.widths[code] / main.widths[code] * body / size for code in common]
+    return len(ratios) >= LEAST and median(ratios) > _WIDER
+
+
+def _is_greek(facts: _Bitmaps, size: float) -> bool:
+    """True for a font of bare codes alone if all are as high as the Greek letters at their places."""
+    places = ((height, _HEIGHTS[ord(code) - _ALPHA]) for code, height in facts.greek.items())
+    same = (abs(height - wanted * size) < _SAME * size for height, wanted in places)
+    return len(facts.greek) == len(facts.codes) and all(same)
+
+
+def _name(found: list[Char], family: str, size: float) -> None:
+    for char in found:
+        style = char.style
+        assert style is not None
+        if style.size < 2 and size:
+            style.size = size
+        style.font = f"Type3+{family}"
+        style.guessed = family in ("CMMI10", "CMSY10", "CMEX10")
+        style.raw_codes = style.guessed
+        if family in ("CMR10", "CMBX10"):
+            char.text = OT1.get(char.text, char.text)
+            char.kind = "g"
+        if not style.raw_codes:
+            _settle(char)
+
+
 def _moved(char: Char) -> str:
     code = ord(char.text[0])
     code -= BARE if BARE <= code <= BARE + 0x20 else 0
@@ -158,7 +214,7 @@ def _settle(char: Char) -> None:
     """A bare code that nobody knows the meaning of: a space, or a character that is lost."""
     if char.text == chr(BARE + 0x20):
         char.text, char.kind = " ", "s"
-    elif BARE <= ord(char.text[0]) < BARE + 0x20:
+    elif BARE <= ord(char.text[0]) < BARE + 0x20 or char.text == "\x7f":
         char.text, char.kind = "\ufffd", "u"
 
 
@@ -170,10 +226,11 @@ def _family(facts: _Bitmaps) -> str:
         return "other"
     total = sum(codes.values())
     if facts.runs > 0.25 * total and total > 3:
-        return "CMR10"
+        # In typewriter letters all are about as wide, and the codes are those of ASCII.
+        return "ASCII" if facts.widths.get("i", 0.0) > 0.6 * facts.widths.get("m", 1e9) else "CMR10"
     if facts.tall > 0.15 * total:
         return "CMEX10"
-    if facts.flat or codes[chr(BARE)] > 0.2 * total:
+    if facts.minus or codes[chr(BARE)] > 0.2 * total or len(facts.prime) > 0.5 * total:
         return "CMSY10"
     plain = sum(codes[char] for char in "()+[]0123456789")
     controls = sum(count for code, count in codes.items() if BARE <= ord(code) < BARE + 0x20)

@@ -172,6 +172,8 @@ class _Reader:
             return "u", chr(BARE + code)
         if hyphen:
             return "h", "-"
+        if code == 0x7F and style is not None and style.raw_codes:
+            return "u", "\x7f"
         if code in (0x20, 0xA0, 0x09) or 0x2000 <= code <= 0x200B:
             return "s", " "
         if code < 0x20:

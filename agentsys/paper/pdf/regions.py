@@ -245,7 +245,8 @@ class _Finder:
         if index in self.headings or index in self.regions.used:
             return True
         if caption.kind == "figure":
-            return self._solid(line) or line.size > 1.3 * self.body.size or self._ends_paragraph(index)
+            large = line.size > 1.3 * self.body.size and re.search(r"[A-Za-z]{3}", line.plain) is not None
+            return self._solid(line) or large or self._ends_paragraph(index)
         if gap > (2.2 if started else 5.0) * self.body.leading:
             return True
         if caption.kind == "algorithm":

@@ -25,7 +25,9 @@ OMX = (
 OT1 = (
     {chr(BARE + code): char for code, char in enumerate("ΓΔΘΛΞΠΣΥΦΨΩ")}
     | {chr(BARE + 11 + position): text for position, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "ı", "ȷ"))}
-    | {'"': "”", "\\": "“", "{": "–", "|": "—"}
+    | {chr(BARE + 18 + position): text for position, text in enumerate("`´ˇ˘¯˚¸ßæœøÆŒØ")}
+    | {'"': "”", "\\": "“", "{": "–", "|": "—", "^": "ˆ", "_": "˙", "}": "˝", "~": "˜", "\x7f": "¨"}
+    | {"`": "‘", "'": "’"}
 )
 """Where the encoding of TeX's upright text differs from ASCII; the keys are characters as the child hands them over."""
 PIECES = frozenset((*range(0x30, 0x44), *range(0x7A, 0x7E)))

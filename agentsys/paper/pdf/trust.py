@@ -88,7 +88,8 @@ def _structure_doubts(paper: Paper) -> Iterator[str]:
 
 def _gaps(what: str, labels: Iterable[str]) -> Iterator[str]:
     """Name the numbers that are missing before the last one."""
-    numbers = {int(label) for label in labels if label.isdecimal() and len(label) < 4}
+    whole = (label.rstrip("abcdefghijklmnop") for label in labels)
+    numbers = {int(label) for label in whole if label.isdecimal() and len(label) < 4}
     missed = sorted(set(range(1, max(numbers, default=0))) - numbers)
     if missed:
         yield f"{what} {', '.join(map(str, missed[:8]))}{' ...' if len(missed) > 8 else ''}"

@@ -117,12 +117,6 @@ def test_equations_with_misread_signs_are_doubted_and_named(name: str) -> None:
     assert not any(char in item.text for item in paper.equations if item.trusted for char in "\ufffd÷Þð")
 
 
-def test_a_number_for_which_no_equation_was_found_is_named() -> None:
-    paper = _read("type3-dvips")
-    assert "3" not in {item.number for item in paper.equations}
-    assert any(doubt.startswith("no equation was found for the number 3") for doubt in paper.doubts)
-
-
 FLOATS: dict[str, tuple[range, list[str], list[str]]] = {
     "algorithms-as-headings": (range(1, 12), ["1"], ["1", "2", "3"]),
     "astro": (range(1, 12), ["1", "2", "3"], []),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentsys.paper import ReadOptions, read_paper, to_markdown
+from agentsys.paper.model import Equation
 from agentsys.paper.pdf import read
 from agentsys.paper.pdf.assemble import assemble
 from agentsys.paper.pdf.layout import Page
@@ -80,6 +81,16 @@ def test_a_sideways_page_is_turned(turn: str, start: str, write_pdf: Write) -> N
 def test_a_page_limit_that_leaves_pages_out_is_said(write_pdf: Write) -> None:
     paper = read_paper(write_pdf([HEAD] * 3), ReadOptions(max_pages=2))
     assert "only the first 2 of 3 pages were read" in paper.warnings
+
+
+def test_a_number_for_which_no_equation_was_found_is_named(write_pdf: Write) -> None:
+    paper = read_paper(write_pdf([HEAD]))
+    blocks = tuple(Equation(id=f"e{number}", page=1, text="a = b", number=number) for number in ("1", "2a", "2b", "4"))
+    (section, *_) = paper.sections
+    paper = paper.model_copy(update={"sections": (section.model_copy(update={"blocks": blocks}),), "pages": ()})
+    assert [doubt for doubt in with_doubts(paper, []).doubts if "equation" in doubt] == [
+        "no equation was found for the number 3"
+    ]
 
 
 BITMAPS = {
