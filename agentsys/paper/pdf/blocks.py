@@ -32,6 +32,10 @@ from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 BULLET = re.compile(r"^(?:[•‣◦▪–∗·●○■]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+(?=\S)")
 
 
+ENCLOSED = 24
+"""Characters of a line that may belong to a display without being mathematics."""
+
+
 class Stream:
     """The running text of a section, and the floats that stand in it."""
 
@@ -211,14 +215,42 @@ def _displays(pages: dict[int, Page], lines: Sequence[Line], body: Body, numbers
         equations.is_display(line, *column_of(pages[line.page], line), body, numbers, apart=_apart(lines, index, body))
         for index, line in enumerate(lines)
     ]
-    loose = [not shown and equations.is_fragment(line) for line, shown in zip(lines, found, strict=True)]
+    loose = [
+        not shown and equations.is_fragment(line) and not _joins(line, column_of(pages[line.page], line)[0])
+        for line, shown in zip(lines, found, strict=True)
+    ]
     for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
         step = order.step
         for index in order:
             before = index - step
             if loose[index] and 0 <= before < len(lines) and found[before] and not found[index]:
                 found[index] = _beside(lines[index], [lines[before]], body) and not _in_prose(lines, found, index)
+    shown = list(found)
+    for index, line in enumerate(lines):
+        near = [lines[at] for at in range(max(index - 4, 0), min(index + 7, len(lines))) if shown[at]]
+        found[index] = shown[index] or (bool(near) and _enclosed(line, near, column_of(pages[line.page], line)))
     return found
+
+
+def _enclosed(line: Line, near: list[Line], column: tuple[float, float]) -> bool:
+    """True for a few words, such as units or the dots of a matrix, at the height of lines of a display beside them."""
+    if len(line.plain) > ENCLOSED or line.angle or len(equations.prose_words(line)) > 1:
+        return False
+    middle = (line.box[1] + line.box[3]) / 2
+    inset = line.box[0] > column[0] + line.size and line.box[2] < column[1] - 0.3 * line.size
+    within = (
+        other.page == line.page
+        and other.box[1] < middle < other.box[3]
+        and column[0] - 1 <= other.box[0] <= column[1]
+        and max(other.box[0] - line.box[2], line.box[0] - other.box[2]) < 15 * line.size
+        for other in near
+    )
+    return inset and any(within)
+
+
+def _joins(line: Line, left: float) -> bool:
+    """True for `where` or `and` at the edge of the column: the sentence goes on there, after its formula."""
+    return line.plain.strip(" ,:") in ("where", "and", "with", "for") and line.box[0] < left + 0.8 * line.size
 
 
 def _apart(lines: Sequence[Line], index: int, body: Body) -> bool:

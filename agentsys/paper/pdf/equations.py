@@ -136,13 +136,19 @@ def _number_start(line: Line) -> float | None:
 
 
 def by_number(lines: list[Line], numbers: Numbers) -> list[list[Line]]:
-    """Split a group so that each part has at most one number: a line goes to the number nearest in height."""
+    """Split a group so that each part has at most one number: a line goes to the number nearest in height.
+
+    What stands between tall brackets goes where they go.
+    """
     marks = [line for line in lines if numbers.of(line)]
     if len(marks) < 2:
         return [lines]
     parts: dict[int, list[Line]] = {position: [] for position in range(len(marks))}
+    tall = [line for line in lines if line.box[3] - line.box[1] > 3 * line.size]
     for line in lines:
         middle = (line.box[1] + line.box[3]) / 2
+        around = next((other for other in tall if other.box[1] < middle < other.box[3]), line)
+        middle = (around.box[1] + around.box[3]) / 2
         nearest = min(parts, key=lambda position: abs((marks[position].box[1] + marks[position].box[3]) / 2 - middle))
         parts[nearest].append(line)
     return [part for part in parts.values() if part]

@@ -129,6 +129,8 @@ class _Reader:
         """Text object of the last character, and its style."""
         self.in_math = False
         """True while the font at hand uses control codes for glyphs."""
+        self.has_math = False
+        """True once such a font was met on the page."""
         # Bound once: a page has thousands of characters.
         pointer, number = ctypes.c_void_p, ctypes.c_int
         self.page = engine.address_of(self.handle)
@@ -158,11 +160,16 @@ class _Reader:
 
     def _blank(self, index: int, code: int) -> Char | None:
         """Return a space or line end; None where the code is a glyph of a mathematical font."""
-        if code == 0x20 and not self.in_math:
+        if code == 0x20 and not (self.in_math or (self.has_math and self._raw(index))):
             return Char(" ", 0, 0, 0, 0, 0, None, "s")
         if code in (0x0A, 0x0D, 0x20) and raw.FPDFText_IsGenerated(self.handle, index) == 1:
             return Char("", 0, 0, 0, 0, 0, None, "s" if code == 0x20 else "n")
         return None
+
+    def _raw(self, index: int) -> bool:
+        """True for a code in a font that uses control codes for glyphs: the space is a tall parenthesis there."""
+        style = self._style(index)
+        return style is not None and style.raw_codes
 
     def _rare(self, index: int, code: int, style: Style | None) -> tuple[str, str]:
         """Return kind and text of control codes, odd spaces, hyphens at line ends and what has no meaning."""
@@ -225,6 +232,7 @@ class _Reader:
             facts = (name, raw.FPDFFont_GetWeight(font), raw.FPDFFont_GetFlags(font), bare)
             self.fonts[address] = facts
         name, weight, flags, raw_codes = facts
+        self.has_math = self.has_math or raw_codes
         return Style(name, abs(size), angle, weight, flags, raw_codes, address)
 
 

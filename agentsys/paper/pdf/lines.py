@@ -10,9 +10,11 @@ from itertools import pairwise
 from agentsys.paper.model import Box, around
 from agentsys.paper.pdf.fonts import Font, Span, make_font
 from agentsys.paper.pdf.mathfonts import Decoder, Repair, pair_brackets
-from agentsys.paper.pdf.mathlayout import Item, linear
-from agentsys.paper.pdf.wire import RawPage
+from agentsys.paper.pdf.mathitems import Item
+from agentsys.paper.pdf.mathlayout import linear
+from agentsys.paper.pdf.wire import RawPage, RawSpan
 
+BRACKETS, BARS = frozenset("([{)]}|∥"), frozenset("|∥")
 OVERLINE_REACH = 0.25
 """How far an end of the rule may be from the end of its glyphs, as a share of their size."""
 OVERLINE_CLEARANCE = 0.2
@@ -117,16 +119,23 @@ def _floating(span: Span) -> bool:
 def page_lines(page: RawPage, decoder: Decoder, repair: Repair) -> list[Line]:
     """Return the page's lines in PDFium's order, rows in pieces joined."""
     fonts = [make_font(*entry) for entry in page.fonts]
-    lines: list[Line] = []
+    rows_of_spans: list[tuple[list[Span], int, bool]] = []
+    tall: list[Span] = []
     for hyphen, angle, raw_spans in page.lines:
-        spans = [
-            Span(text, fonts[s[1]], s[2], s[3], s[4], s[5], s[6], s[7], bool(s[8]))
-            for s in raw_spans
-            if (text := decoder.decode(page.fonts[s[1]][0], s, repair))
-        ]
-        if not spans:
-            continue
-        lines.append(Line(page.number, spans, angle, bool(hyphen)))
+        spans: list[Span] = []
+        for raw in raw_spans:
+            text = decoder.decode(page.fonts[raw[1]][0], raw, repair)
+            if (not text or text in BARS) and tall and _grow(tall, raw):
+                continue
+            if not text:
+                continue
+            span = Span(text, fonts[raw[1]], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7], bool(raw[8]))
+            spans.append(span)
+            if text in BRACKETS and _floating(span):
+                tall.append(span)
+        if spans:
+            rows_of_spans.append((spans, angle, bool(hyphen)))
+    lines = [Line(page.number, *row) for row in rows_of_spans]
     page.rules[:] = mark_overlines([span for line in lines for span in line.spans], page.rules)
     for line in lines:
         if any(span.opens for span in line.spans):
@@ -138,6 +147,17 @@ def page_lines(page: RawPage, decoder: Decoder, repair: Repair) -> list[Line]:
             row.update()
             repair.guessed += decoder.recoded
     return rows
+
+
+def _grow(tall: list[Span], piece: RawSpan) -> bool:
+    """Add a part of a tall bracket or bar to the part above it; False if there is none."""
+    for span in reversed(tall):
+        beside = abs(span.x0 - piece[3]) < 0.6 * span.size
+        if beside and span.y0 < piece[4] < span.y1 + 1.5 and piece[6] > span.y1:
+            span.x0, span.x1 = min(span.x0, piece[3]), max(span.x1, piece[5])
+            span.y1 = piece[6]
+            return True
+    return False
 
 
 def join_rows(lines: list[Line], rules: list[Box]) -> list[Line]:

@@ -105,6 +105,9 @@ class Decoder:
         if font in self.pi:
             repair.guessed += len(text)
             return "".join(PI.get(char, char) for char in text)
+        if text != span[0]:
+            # Named parts of brackets: nothing else is in such a span, and its characters are no codes.
+            return text
         if match := _computer_modern_font(font):
             self.design = int(match["design"])
             return "".join(self._computer_modern(match["family"], char, span, repair) for char in text)

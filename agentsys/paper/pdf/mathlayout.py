@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agentsys.paper.model import Box, around
+from agentsys.paper.pdf import arrays
+from agentsys.paper.pdf.mathitems import SMALL, Item, nearest
 
 BIG = set("∑∏∫⋃⋂⋁⋀⨿∐∮⊕⊗")
 LIMIT_WORDS = frozenset({
@@ -18,8 +19,6 @@ LIMIT_WORDS = frozenset({
 })  # fmt: skip
 TINY = 6.6
 """Size in points of scripts of scripts, and less."""
-SMALL = 0.86
-"""Glyphs below this share of the main size are scripts."""
 WORD_GAP = 0.4
 """Room in units of the size that parts the limits of one operator from those of the next."""
 DEPTH = 6
@@ -27,44 +26,42 @@ RELATIONS = {"=", "≤", "≥", "<", ">", "≈", "∼", "→", "⇒", "≡"}
 _NAMES = LIMIT_WORDS - {"E", "log"}
 
 
-@dataclass(slots=True)
-class Item:
-    """Something with a place: a run of glyphs, or a part that was put together."""
-
-    text: str
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    base: float
-    size: float
-    space: bool = False
-    floating: bool = False
-    """True for glyphs that do not stand on the baseline: large operators and brackets."""
-    axis: float | None = None
-    """y of the bar of a fraction."""
-
-    @property
-    def cx(self) -> float:
-        return (self.x0 + self.x1) / 2
-
-    @property
-    def cy(self) -> float:
-        return (self.y0 + self.y1) / 2
-
-
 def linear(items: Sequence[Item], rules: Sequence[Box]) -> str:
     """Return the linear form; rows of a display are lines."""
-    return _compose(list(items), [rule for rule in rules if rule[2] - rule[0] > 2.5], 0)
+    return _compose(arrays.with_dots(list(items)), [rule for rule in rules if rule[2] - rule[0] > 2.5], 0)
 
 
 def _compose(items: list[Item], rules: list[Box], depth: int) -> str:
     if not items:
         return ""
     if depth < DEPTH:
+        items, rules = _with_arrays(items, rules, depth)
         for rule in sorted(rules, key=lambda rule: rule[0] - rule[2]):
             items = _apply_rule(items, rules, rule, depth)
     return "\n".join(_sequence(row) for row in _rows(items))
+
+
+def _with_arrays(items: list[Item], rules: list[Box], depth: int) -> tuple[list[Item], list[Box]]:
+    """Replace matrices and cases, the inner ones first, by one item each; return also the rules outside of them."""
+    for array in arrays.find(items):
+        if any(all(part is not item for item in items) for part in array.parts):
+            continue
+        inside = [rule for rule in rules if array.holds(rule)]
+        content = array.content
+        for rule in sorted(inside, key=lambda rule: rule[0] - rule[2]):
+            if not array.divides(rule):
+                content = _apply_rule(content, inside, rule, depth + 1)
+        rows = arrays.rows_of(content)
+        if len(rows) < 2:
+            continue
+        text = " \\\\ ".join(" & ".join(_sequence(cell) for cell in arrays.cells_of(row)) for row in rows)
+        text = f"{array.opening.text} {text} {array.closing.text if array.closing else ''}".rstrip()
+        size = max(item.size for item in array.content)
+        axis = array.opening.cy
+        items = _replaced(items, array.parts, text, axis + 0.25 * size, array.opening, axis=axis)
+        items[-1].size = size
+        rules = [rule for rule in rules if not array.holds(rule)]
+    return items, rules
 
 
 def _apply_rule(items: list[Item], rules: list[Box], rule: Box, depth: int) -> list[Item]:
@@ -141,7 +138,7 @@ def _rows(items: list[Item]) -> list[list[Item]]:
         floats = item.floating or item.size <= SMALL * size
         place: float = item.cy + 0.25 * size if floats else item.base
         place = place if item.axis is None else item.axis + 0.25 * size
-        rows[_nearest(bases, place)].append(item)
+        rows[nearest(bases, place)].append(item)
     return [row for row in rows if row]
 
 
@@ -262,7 +259,3 @@ def _written(line: list[Item], scripts: dict[int, tuple[list[Item], list[Item]]]
 
 def _sequence_of_scripts(items: list[Item]) -> str:
     return " ".join(_sequence(row) for row in _rows(items))
-
-
-def _nearest(bases: list[float], place: float) -> int:
-    return min(range(len(bases)), key=lambda index: abs(bases[index] - place))

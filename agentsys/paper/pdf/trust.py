@@ -15,8 +15,9 @@ LONG_ABSTRACT = 6_000
 HIDDEN_SHARE = 0.1
 """Share of a page's characters that may be hidden before the page itself is in doubt."""
 _LETTERS = re.compile(r"[^\W\d_]+")
-_BROKEN = re.compile(r"[_^]\{\s*[∈=]|[\ue000-\uf8ff]")
-"""An index that begins with a relation has lost what stands before it; private characters have no meaning."""
+_BROKEN = re.compile(r"[_^]\{\s*[∈=]|[\ue000-\uf8ff]|(?<![\\&(\[{|] )[⋮⋱]")
+"""An index that begins with a relation has lost what stands before it; private characters have no meaning; dots of a
+matrix that stand in none are a column whose rows were not put together."""
 _STAMP = re.compile(r"arXiv:\d{4}\.\d|(?:hep|astro|cond|math|quant)-?[a-z]*/\d{7}")
 NEAR = 20_000
 """Letters after the row before within which a row is looked for first."""
@@ -49,7 +50,7 @@ def well_formed(text: str) -> bool:
             last = open_ones.pop() if open_ones else ""
             if (last == "{") != (char == "}") or not last:
                 return False
-    return set(open_ones) <= {"{"} and not _BROKEN.search(text)
+    return set(open_ones) <= {"{"} and not _BROKEN.search(text) and any(char.isalnum() for char in text)
 
 
 def _page_doubts(page: Page, lost: list[str]) -> Iterator[str]:

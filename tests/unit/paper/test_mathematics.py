@@ -10,7 +10,8 @@ import pytest
 
 from agentsys.paper.pdf import texcodes
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
-from agentsys.paper.pdf.mathlayout import Item, linear
+from agentsys.paper.pdf.mathitems import Item
+from agentsys.paper.pdf.mathlayout import linear
 from agentsys.paper.pdf.wire import RawPage, RawSpan
 
 
