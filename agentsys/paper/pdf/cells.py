@@ -131,7 +131,9 @@ def _columns(rows: list[list[Cell]]) -> list[tuple[float, float]]:
 def _aligned(row: list[Cell], columns: list[tuple[float, float]]) -> tuple[str, ...]:
     """Put cells into columns in their order, each as near to its column as can be."""
     if len(columns) < len(row):
-        return tuple(cell.text for cell in row)
+        if len(columns) < 2:
+            return tuple(cell.text for cell in row)
+        row = _merged(row, len(columns))
     # best[i][j]: least distance of the first i cells in the first j columns, and whether cell i stands in column j.
     best = [[(0.0, False)] * (len(columns) + 1)]
     for position, cell in enumerate(row, 1):
@@ -149,6 +151,16 @@ def _aligned(row: list[Cell], columns: list[tuple[float, float]]) -> tuple[str, 
         number -= 1
         result[number] = row[position - 1].text
     return tuple(result)
+
+
+def _merged(row: list[Cell], count: int) -> list[Cell]:
+    """Join the cells with the least room between them until there are as many as columns."""
+    cells = list(row)
+    while len(cells) > count:
+        at = min(range(1, len(cells)), key=lambda index: cells[index].x0 - cells[index - 1].x1)
+        before, after = cells[at - 1], cells[at]
+        cells[at - 1 : at + 1] = [Cell(before.x0, max(before.x1, after.x1), f"{before.text} {after.text}")]
+    return cells
 
 
 def _distance(cell: Cell, column: tuple[float, float]) -> float:

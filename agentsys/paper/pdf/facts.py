@@ -106,6 +106,9 @@ class FontFacts:
             family = families[face]
             if family == "unknown" and _is_greek(self.fonts[face], size):
                 family = "CMMI10"
+            if set(self.fonts[face].codes) == {"r"} and abs(size * _X_HEIGHT / _CAPITALS - body) < _SAME * body:
+                # As high as a capital: the nabla of bold symbols.
+                family, size = "CMSY10", body
             if family == "CMR10" and size >= 0.85 * body and _is_bold(self.fonts[face], size, self.fonts[main], body):
                 family = "CMBX10"
             _name(found, family, size)

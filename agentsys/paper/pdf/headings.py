@@ -70,18 +70,36 @@ def find_headings(flow: list[Line], body: Body, outline: list[tuple[int, str, in
             level = candidate.number.count(".") + candidate.number.count("-") + 1
             plain: SectionKind = "appendix" if appendix and candidate.scheme == "letter" else "body"
             kind = KNOWN.get(_plain(title), plain)
+            # A numbered summary stands at the end, and is no abstract.
+            kind = plain if kind == "abstract" else kind
             headings.append(Heading(index, last, candidate.number, title, level, kind, line.page))
             continue
         kind_found = _unnumbered(flow, index, body, known_styles, titles)
         if kind_found is not None:
             last, title = _extent(flow, index, line.plain, body, found)
+            if _plain(title) == "appendix":
+                last, title = _appendix_title(flow, last, title, found)
             name = _plain(title)
             kind = KNOWN.get(name, kind_found)
+            kind = "appendix" if name.startswith("appendix ") else kind
             if kind == "body" and any(item.kind in ("references", "appendix") for item in headings):
                 kind = "appendix"
             appendix = appendix or kind == "appendix"
             headings.append(Heading(index, last, "", _tidy(title), 1, kind, line.page))
     return headings
+
+
+def _appendix_title(flow: list[Line], last: int, title: str, found: dict[int, _Candidate]) -> tuple[int, str]:
+    """Add the title that stands in capitals below the word: `APPENDIX`, and its own lines."""
+    words: list[str] = []
+    for position in range(last + 1, min(last + 4, len(flow))):
+        line, before = flow[position], flow[position - 1]
+        close = line.page == before.page and 0 < line.base - before.base < 2.6 * line.size
+        if position in found or not close or not _capitals(line) or abs(line.size - before.size) > 0.3:
+            break
+        words.append(line.plain)
+        last = position
+    return last, f"{title}. {' '.join(words)}" if words else title
 
 
 def _tidy(title: str) -> str:

@@ -70,6 +70,13 @@ def test_a_minus_says_how_large_its_font_is() -> None:
     assert (minus[0].style.font, round(minus[0].style.size)) == ("Type3+CMSY10", 10)
 
 
+def test_an_r_as_high_as_a_capital_is_the_nabla_of_bold_symbols() -> None:
+    nabla = _font(2, "r", x72=(6.83, 7.5))
+    _restored(nabla)
+    assert nabla[0].style is not None
+    assert (nabla[0].style.font, round(nabla[0].style.size)) == ("Type3+CMSY10", 10)
+
+
 def test_bare_codes_alone_are_greek_if_they_are_as_high_as_that() -> None:
     greek = _font(2, chr(BARE + 0x0B) + chr(BARE + 0x0D), c0b=(4.3, 6), c0d=(6.25, 5))
     other = _font(3, chr(BARE + 0x14), c14=(7.7, 6.5))
