@@ -7,11 +7,11 @@ import re
 from agentsys.paper.builder import SectionBuilder
 from agentsys.paper.model import Block, PageInfo, Paper, Paragraph, Section
 from agentsys.paper.pdf import bibliography, captions, headings, layout
-from agentsys.paper.pdf.blocks import BlockBuilder, Stream, column_of
+from agentsys.paper.pdf.blocks import BlockBuilder, Stream
 from agentsys.paper.pdf.front import Front, find_front
 from agentsys.paper.pdf.grids import find_grids, inside
 from agentsys.paper.pdf.headings import Heading
-from agentsys.paper.pdf.layout import Body, Page
+from agentsys.paper.pdf.layout import Body, Page, column_of
 from agentsys.paper.pdf.lines import Line, page_lines
 from agentsys.paper.pdf.mathfonts import Decoder, Repair
 from agentsys.paper.pdf.regions import find_regions

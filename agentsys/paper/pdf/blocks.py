@@ -17,10 +17,10 @@ from agentsys.paper.model import (
     Reference,
     Table,
 )
-from agentsys.paper.pdf import cells, equations
+from agentsys.paper.pdf import cells, displays, equations
 from agentsys.paper.pdf.fonts import Span
 from agentsys.paper.pdf.grids import Grid, complete, rows_of
-from agentsys.paper.pdf.layout import Body, Page
+from agentsys.paper.pdf.layout import Body, Page, column_of
 from agentsys.paper.pdf.lines import Line, box_of, items_of
 from agentsys.paper.pdf.mathlayout import linear
 from agentsys.paper.pdf.numbered import join_numbers
@@ -30,10 +30,6 @@ from agentsys.paper.pdf.trust import well_formed
 from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
 
 BULLET = re.compile(r"^(?:[•‣◦▪–∗·●○■]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+(?=\S)")
-
-
-ENCLOSED = 24
-"""Characters of a line that may belong to a display without being mathematics."""
 
 
 class Stream:
@@ -83,12 +79,12 @@ class BlockBuilder:
         found = rows_of(grid, lines) if grid and walled else cells.table_rows(lines, page.aside)
         rows = tuple(tuple(tidy(cell) for cell in row) for row in found)
         if caption.kind == "table":
-            displays = self._equations_in(page, lines)
-            if len(displays) > 1:
-                rows = tuple((label, equation.text, f"({equation.number})") for label, equation in displays)
+            listed = self._equations_in(page, lines)
+            if len(listed) > 1:
+                rows = tuple((label, equation.text, f"({equation.number})") for label, equation in listed)
             confidence = 0.8 if rows else 0.3
             table = Table.model_validate({**base, "rows": rows, "raw_lines": raw, "confidence": confidence})
-            return [table, *(equation for _, equation in displays)]
+            return [table, *(equation for _, equation in listed)]
         if caption.kind == "algorithm":
             steps = indented(lines, page.raw.rules)
             text = "\n".join("  " * step.indent + step.text for step in steps)
@@ -190,13 +186,13 @@ def split(
 ) -> list[tuple[str, list[Line]]]:
     """Return `(kind, lines)` groups, kind `paragraph`, `item` or `equation`."""
     groups: list[tuple[str, list[Line]]] = []
-    display = _displays(pages, lines, body, numbers)
+    display = displays.find(pages, lines, body, numbers)
     for line, shown in zip(lines, display, strict=True):
         page = pages[line.page]
         left, right = column_of(page, line)
         last_kind, last = groups[-1] if groups else ("", [])
         if shown:
-            if last_kind == "equation" and _beside(line, last, body):
+            if last_kind == "equation" and displays.beside(line, last, body):
                 last.append(line)
             else:
                 groups.append(("equation", [line]))
@@ -207,78 +203,6 @@ def split(
         else:
             groups.append(("paragraph", [line]))
     return groups
-
-
-def _displays(pages: dict[int, Page], lines: Sequence[Line], body: Body, numbers: equations.Numbers) -> list[bool]:
-    """Say of each line whether it is part of a display; fragments take after the displays beside them."""
-    found = [
-        equations.is_display(line, *column_of(pages[line.page], line), body, numbers, apart=_apart(lines, index, body))
-        for index, line in enumerate(lines)
-    ]
-    loose = [
-        not shown and equations.is_fragment(line) and not _joins(line, column_of(pages[line.page], line)[0])
-        for line, shown in zip(lines, found, strict=True)
-    ]
-    for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
-        step = order.step
-        for index in order:
-            before = index - step
-            if loose[index] and 0 <= before < len(lines) and found[before] and not found[index]:
-                found[index] = _beside(lines[index], [lines[before]], body) and not _in_prose(lines, found, index)
-    shown = list(found)
-    for index, line in enumerate(lines):
-        near = [lines[at] for at in range(max(index - 4, 0), min(index + 7, len(lines))) if shown[at]]
-        found[index] = shown[index] or (bool(near) and _enclosed(line, near, column_of(pages[line.page], line)))
-    return found
-
-
-def _enclosed(line: Line, near: list[Line], column: tuple[float, float]) -> bool:
-    """True for a few words, such as units or the dots of a matrix, at the height of lines of a display beside them."""
-    if len(line.plain) > ENCLOSED or line.angle or len(equations.prose_words(line)) > 1:
-        return False
-    middle = (line.box[1] + line.box[3]) / 2
-    inset = line.box[0] > column[0] + line.size and line.box[2] < column[1] - 0.3 * line.size
-    within = (
-        other.page == line.page
-        and other.box[1] < middle < other.box[3]
-        and column[0] - 1 <= other.box[0] <= column[1]
-        and max(other.box[0] - line.box[2], line.box[0] - other.box[2]) < 15 * line.size
-        for other in near
-    )
-    return inset and any(within)
-
-
-def _joins(line: Line, left: float) -> bool:
-    """True for `where` or `and` at the edge of the column: the sentence goes on there, after its formula."""
-    return line.plain.strip(" ,:") in ("where", "and", "with", "for") and line.box[0] < left + 0.8 * line.size
-
-
-def _apart(lines: Sequence[Line], index: int, body: Body) -> bool:
-    """True where more than the usual room is above a line."""
-    if index == 0 or lines[index - 1].page != lines[index].page:
-        return False
-    gap = lines[index].base - lines[index - 1].base
-    return gap > 1.25 * body.leading
-
-
-def _in_prose(lines: Sequence[Line], found: Sequence[bool], index: int) -> bool:
-    """True for a fragment that stands within the height of a line of words beside it."""
-    line = lines[index]
-    middle = (line.box[1] + line.box[3]) / 2
-    for other in (index - 1, index + 1):
-        if 0 <= other < len(lines) and not found[other] and not equations.is_fragment(lines[other]):
-            beside = lines[other]
-            if beside.page == line.page and beside.box[1] - 1 < middle < beside.box[3] + 1:
-                return True
-    return False
-
-
-def _beside(line: Line, group: list[Line], body: Body) -> bool:
-    """True where a line of mathematics stands within the height of a group, or close to it."""
-    if group[-1].page != line.page:
-        return False
-    top, bottom = min(item.box[1] for item in group), max(item.box[3] for item in group)
-    return top - 1.2 * body.leading < line.box[3] and line.box[1] < bottom + 1.2 * body.leading
 
 
 def _starts_item(line: Line, last: list[Line], left: float, body: Body) -> bool:
@@ -310,34 +234,6 @@ def _continues(page: Page, group: list[Line], line: Line, left: float, right: fl
 
 def _indented_line(line: Line, left: float) -> bool:
     return 5 < line.box[0] - left < 40
-
-
-def column_of(page: Page, line: Line) -> tuple[float, float]:
-    """Return left and right edge in points of the column that a line stands in."""
-    on_right = page.columns == 2 and line.box[0] > page.width / 2 - 12
-    if on_right not in page.edges:
-        page.edges[on_right] = _column_edges(page, on_right)
-    return page.edges[on_right] or (line.box[0], line.box[2])
-
-
-def _column_edges(page: Page, on_right: bool) -> tuple[float, float] | None:
-    lines = [item for item in page.lines if len(item.plain) > 15]
-    if page.columns == 2:
-        start = page.width / 2 - 12
-        narrow = [item for item in lines if item.box[2] - item.box[0] < 0.55 * page.width]
-        lines = [item for item in narrow if (item.box[0] > start) == on_right]
-    if not lines:
-        return None
-    return _edge([item.box[0] for item in lines], low=True), _edge([item.box[2] for item in lines], low=False)
-
-
-def _edge(values: list[float], *, low: bool) -> float:
-    """The edge where most lines begin (or end): robust against single lines that stick out."""
-    counts: dict[int, int] = {}
-    for value in values:
-        counts[round(value / 2)] = counts.get(round(value / 2), 0) + 1
-    enough = [key for key, count in counts.items() if count >= max(2, 0.15 * len(values))] or list(counts)
-    return 2.0 * (min(enough) if low else max(enough))
 
 
 def _within(line: Line, box: Box) -> bool:

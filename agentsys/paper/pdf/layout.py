@@ -139,3 +139,31 @@ def count_columns(page: Page, body: Body) -> int:
     right = sum(line.box[0] > middle - 8 for line in long)
     across = sum(line.box[0] < middle - 40 and line.box[2] > middle + 40 for line in long)
     return 2 if min(left, right) >= 4 and left + right > across else 1
+
+
+def column_of(page: Page, line: Line) -> tuple[float, float]:
+    """Return left and right edge in points of the column that a line stands in."""
+    on_right = page.columns == 2 and line.box[0] > page.width / 2 - 12
+    if on_right not in page.edges:
+        page.edges[on_right] = _column_edges(page, on_right)
+    return page.edges[on_right] or (line.box[0], line.box[2])
+
+
+def _column_edges(page: Page, on_right: bool) -> tuple[float, float] | None:
+    lines = [item for item in page.lines if len(item.plain) > 15]
+    if page.columns == 2:
+        start = page.width / 2 - 12
+        narrow = [item for item in lines if item.box[2] - item.box[0] < 0.55 * page.width]
+        lines = [item for item in narrow if (item.box[0] > start) == on_right]
+    if not lines:
+        return None
+    return _edge([item.box[0] for item in lines], low=True), _edge([item.box[2] for item in lines], low=False)
+
+
+def _edge(values: list[float], *, low: bool) -> float:
+    """The edge where most lines begin (or end): robust against single lines that stick out."""
+    counts: dict[int, int] = {}
+    for value in values:
+        counts[round(value / 2)] = counts.get(round(value / 2), 0) + 1
+    enough = [key for key, count in counts.items() if count >= max(2, 0.15 * len(values))] or list(counts)
+    return 2.0 * (min(enough) if low else max(enough))
