@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agentsys.paper.model import Box
 from agentsys.paper.pdf import equations
 from agentsys.paper.pdf.layout import Body, Page, column_of
 from agentsys.paper.pdf.lines import Line
@@ -31,8 +32,23 @@ def find(pages: dict[int, Page], lines: Sequence[Line], body: Body, numbers: equ
     shown = list(found)
     for index, line in enumerate(lines):
         near = [lines[at] for at in range(max(index - 4, 0), min(index + 7, len(lines))) if shown[at]]
-        found[index] = shown[index] or (bool(near) and _enclosed(line, near, column_of(pages[line.page], line)))
+        page = pages[line.page]
+        found[index] = shown[index] or (
+            bool(near) and (_enclosed(line, near, column_of(page, line)) or _at_bar(line, near, page.raw.rules))
+        )
     return found
+
+
+def _at_bar(line: Line, near: list[Line], rules: list[Box]) -> bool:
+    """True for a line as wide as the bar above or below it, beside lines of a display: part of a fraction."""
+    if line.angle or equations.math_share(line) < 0.3:
+        return False
+    x0, top, x1, bottom = line.box
+    reach = 0.5 * line.size
+    bars = [rule for rule in rules if abs(rule[0] - x0) < reach and abs(rule[2] - x1) < reach]
+    close = [bar for bar in bars if -1 < bar[1] - bottom < reach or -1 < top - bar[3] < reach]
+    beside = (other for other in near if other.page == line.page and other.box[2] > x0 - 2 * line.size)
+    return bool(close) and any(other.box[1] < bottom + line.size and other.box[3] > top for other in beside)
 
 
 def _enclosed(line: Line, near: list[Line], column: tuple[float, float]) -> bool:

@@ -37,6 +37,8 @@ _WIDER = 1.09
 """Bold letters are about an eighth wider than upright ones of the same size; those of another size 3 % at most."""
 LEAST = 3
 """Letters that two fonts must have in common for their widths to be compared."""
+SEEN = 3_000
+"""Glyphs of one font after which no more of them are measured."""
 _SAME = 0.08
 """Sizes this near to the body's are the body's: a bitmap rounds heights to whole dots."""
 _SHIFT = 29
@@ -117,6 +119,8 @@ class FontFacts:
 
     def _look(self, face: int, found: list[Char]) -> None:
         facts = self.fonts.setdefault(face, _Bitmaps())
+        if facts.codes.total() > SEEN:
+            return
         for char in found:
             assert char.style is not None
             facts.nominal = max(facts.nominal, char.style.size)
