@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import typer
@@ -10,12 +9,6 @@ import typer
 from agentsys.cli import options as opt
 from agentsys.cli.output import json_errors
 from agentsys.core.rundir import find
-from agentsys.report.data import ReportData, collect
-from agentsys.report.markdown import markdown
-from agentsys.report.pages import as_json, html
-from agentsys.report.summary import summary
-
-FORMS: dict[str, Callable[[ReportData], str]] = {"text": summary, "md": markdown, "html": html, "json": as_json}
 
 
 def report(
@@ -27,6 +20,12 @@ def report(
 
     A run that ended early has a report as well, which says what is missing.
     """
+    from agentsys.report.data import collect
+    from agentsys.report.markdown import markdown
+    from agentsys.report.pages import as_json, html
+    from agentsys.report.summary import summary
+
     with json_errors(format == "json"):
         data = collect(find(opt.runs_dir_of(runs_dir), run))
-        typer.echo(FORMS[format](data).rstrip("\n"))
+        written = {"text": summary, "md": markdown, "html": html, "json": as_json}[format]
+        typer.echo(written(data).rstrip("\n"))

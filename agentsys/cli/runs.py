@@ -19,8 +19,6 @@ from agentsys.core.numbers import clock, dollars
 from agentsys.core.rundir import RunDir, all_runs, find
 from agentsys.core.runrecord import RunRecord
 from agentsys.core.text import clean_line
-from agentsys.report.data import collect
-from agentsys.report.summary import summary
 
 ENDED = tuple(EXIT_CODES)
 MAX_CELL = 16
@@ -59,6 +57,9 @@ def list_runs(runs_dir: opt.RunsDir = None, json: opt.JsonRows = False) -> None:
 @runs.command("show")
 def show(run: opt.RunName = "", runs_dir: opt.RunsDir = None, json: opt.JsonRows = False) -> None:
     """Show one run: its summary, or with `--json` its record as it is stored."""
+    from agentsys.report.data import collect
+    from agentsys.report.summary import summary
+
     with json_errors(json):
         chosen = find(opt.runs_dir_of(runs_dir), run)
         data = collect(chosen)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from agentsys.cli import options as opt
-from agentsys.cli.doctor import Row, host, models, sandboxes
+from agentsys.cli.doctor import Row
 from agentsys.core.errors import UsageError
 from agentsys.core.settings import Settings
 from agentsys.core.settings_layers import load_settings
@@ -60,6 +60,8 @@ def diagnose(*, live: bool = False, model: str | None = None, paper: Path | None
 
     Raises: PaperError.
     """
+    from agentsys.cli.doctor import host, models, sandboxes
+
     settings, fault = _settings(model)
     if fault is not None:
         yield fault
@@ -82,6 +84,8 @@ def diagnose(*, live: bool = False, model: str | None = None, paper: Path | None
 
 
 def _sandboxes(settings: Settings) -> Iterator[Row]:
+    from agentsys.cli.doctor import sandboxes
+
     yield sandboxes.docker_sdk()
     place = sandboxes.chosen(settings)
     yield sandboxes.docker_engine(needed=place.status == "fail")
