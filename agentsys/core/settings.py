@@ -98,9 +98,9 @@ class Settings(BaseModel):
     time_limit: float | None = Field(default=None, gt=0)
     """Wall-clock seconds of the whole run; None has no limit."""
     round_timeout: float = Field(default=1200.0, gt=0)
+    """Seconds one command of a verification may take (install, tests, smoke run)."""
     full_seconds: float = Field(default=120.0, ge=0)
     """Seconds of processor time, on each processor, for the full profile of a verified repository; 0 only offers it."""
-    """Seconds one command of a verification may take (install, tests, smoke run)."""
     mutants: int = Field(default=12, ge=0, le=100)
     """Small faults planted after the first green verification, to see whether the tests notice; 0 plants none."""
 

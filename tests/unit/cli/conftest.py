@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-STAND_IN = Path(__file__).parent / "stand_in.py"
+from unit.cli.forked import STAND_IN, Forked
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -22,40 +24,29 @@ def clean_env(tmp_path: Path) -> dict[str, str]:
     return kept | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), "PYTHONWARNINGS": "ignore"}
 
 
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Forked]:
+    """The command line, loaded once."""
+    server = Forked(os.environ | {"PYTHONWARNINGS": "ignore"})
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def run_cli(tmp_path: Path, clean_env: dict[str, str]) -> Run:
-    """`run_cli(end, *args, env={...})`: run to the end in the test's folder."""
+def run_cli(forked: Forked, tmp_path: Path, clean_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """`run_cli(end, *args, env={...})`: run to the end in the test's folder, with the stand-in for the pipeline."""
 
     def run(end: str, *args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(STAND_IN), end, *args],
-            cwd=tmp_path,
-            env=clean_env | (env or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        streams = tmp_path_factory.mktemp("streams")
+        return forked.run(args, end=end, folder=tmp_path, env=clean_env | (env or {}), streams=streams)
 
     return run
 
 
 @pytest.fixture
-def agentsys(tmp_path: Path, clean_env: dict[str, str]) -> Run:
+def agentsys(run_cli: Run) -> Run:
     """`agentsys(*args, env={...})`: the real program, run to its end in the test's folder; no key, no terminal."""
-
-    def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "agentsys", *args],
-            cwd=tmp_path,
-            env=clean_env | (env or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    return run
+    return partial(run_cli, "")
 
 
 @pytest.fixture

@@ -107,10 +107,12 @@ def install(end: str) -> dict[str, object]:
     module.RunResult = RunResult  # type: ignore[attr-defined]
     sys.modules["agentsys.run.pipeline"] = module
     import agentsys.run
-    from agentsys.cli import running
+    from agentsys.cli import implement as implementing
+    from agentsys.cli import resume as resuming
 
     # The stand-in asks no model, so none must be there.
-    running.check_prerequisites = lambda settings: None
+    for command in (implementing, resuming):
+        command.check_prerequisites = lambda settings: None
     agentsys.run.pipeline = module  # type: ignore[attr-defined]
     return called
 
