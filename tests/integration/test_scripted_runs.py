@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentsys.core.artifacts import Diagnosis, Review, Verdict
+from live.sandboxes import BACKENDS, need
 from scripted.answers import (
     CORE_RIGHT,
     CORE_WRONG,
@@ -35,10 +36,12 @@ def handover(owner: str, cause: str, path: str = "runmean/core.py") -> str:
     )
 
 
-async def test_one_repair_makes_it_verified_with_evidence_on_disk(replay):
+@pytest.mark.parametrize("place", BACKENDS)
+async def test_one_repair_makes_it_verified_with_evidence_on_disk(replay, place: str):
+    need(place)
     answers = first_version(CORE_WRONG)
     answers["debugger", "round-01"] = repair("the exponent starts at 2", LINE.format(2), LINE.format(1))
-    result = await replay(answers)
+    result = await replay(answers, backend=place)
     run = result.run
     assert (result.record.status, result.exit_code) == ("verified", 0)
     assert result.record.replayed and result.record.rounds == 2

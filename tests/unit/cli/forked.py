@@ -76,9 +76,12 @@ if __name__ == "__main__":
     import stand_in
 
     import agentsys.cli.app
+    import agentsys.llm.openai_provider
     import agentsys.paper.remote.library
     import agentsys.report.pages
     import agentsys.report.summary
+    import agentsys.run.assemble
+    import agentsys.run.chat
     from agentsys.__main__ import main
 
     if (call := _serve()) is not None:
