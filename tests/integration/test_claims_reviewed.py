@@ -15,6 +15,7 @@ from scripted.claims import LAST_VALUE, WRONG_CLAIM, WRONG_PAPER, reviewed, wron
 from scripted.recording import purpose_answer, write_paper, write_recording
 
 pytestmark = [pytest.mark.index]
+QUICK = ("--set", "mutants=0", "--set", "full_seconds=0")
 REVIEW = ("reviewer", "claims/review_c1")
 BETTER = LAST_VALUE.replace("0.5 if", "0.9 if") + "# written anew\n"
 
@@ -26,7 +27,7 @@ def run(tmp_path: Path, backend: str, answers: dict[tuple[str, ...], str]) -> tu
     given.write_text(json.dumps([{"text": WRONG_CLAIM["text"], "status": "unverified"}]))
     screened = {("auditor", "purpose-1"): purpose_answer(paper, str(WRONG_CLAIM["text"]))}
     recording = write_recording(tmp_path / "recording", paper, {**answers, **screened})
-    argv = command("implement", paper, "--claims", given, "--replay", recording, "--quiet", "--set", "mutants=0")
+    argv = command("implement", paper, "--claims", given, "--replay", recording, "--quiet", *QUICK)
     done = subprocess.run(argv, env=environment(tmp_path, backend), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (file.parent for file in (tmp_path / "runs").glob("*/run.json") if not file.parent.is_symlink())

@@ -106,6 +106,7 @@ async def test_a_verified_run_with_figures_arrays_and_tables_can_be_released_and
         assert not end.value.code, command
 
 
+@pytest.mark.slow
 async def test_a_pickle_among_the_results_is_named_when_the_run_ends_and_when_a_release_is_refused(
     replay, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

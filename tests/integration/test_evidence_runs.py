@@ -49,16 +49,11 @@ async def test_where_no_fault_could_be_planted_nothing_is_verified(replay, monke
     assert "it was removed" in result.record.reason
 
 
-async def test_what_the_check_needs_is_planted_even_where_no_sample_is_asked_for(replay):
-    result = await replay(first_version(CORE_RIGHT), mutants=0)
+async def test_without_a_sample_what_the_check_needs_is_planted_and_a_cheap_full_profile_stands_in_the_report(replay):
+    result = await replay(first_version(CORE_RIGHT), mutants=0, full_seconds=60)
     report = read_report(result.run.rounds / FILE)
     assert result.record.status == "verified" and report is not None and report.count("caught") >= 2
-
-
-async def test_a_full_profile_that_costs_little_is_run_and_its_results_stand_in_the_report(replay):
-    result = await replay(first_version(CORE_RIGHT), full_seconds=60)
     data = collect(result.run)
-    assert result.record.status == "verified"
     assert data.full is not None and data.full.passed
     assert [row.profile for row in data.measured] == ["full"]
 

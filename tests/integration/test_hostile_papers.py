@@ -93,7 +93,7 @@ def run_paper(tmp_path: Path, prompts: list[str]) -> Callable[..., object]:
         answers: dict[tuple[str, ...], str] = dict(first_version(CORE_RIGHT))
         answers |= {("auditor", f"purpose-{judge}"): answer(paper, verdict, category) for judge in (1, 2)}
         recording = write_recording(tmp_path / "recording", paper, answers)
-        chosen = {"replay": recording, "runs_dir": tmp_path / "runs", "max_rounds": 0}
+        chosen = {"replay": recording, "runs_dir": tmp_path / "runs", "max_rounds": 0, "mutants": 0, "full_seconds": 0}
         return await implement(paper, Settings.model_validate(chosen | settings))
 
     return start
@@ -137,6 +137,7 @@ async def test_hidden_words_reach_no_prompt_however_they_are_hidden(run_paper, p
 
 
 @pytest.mark.index
+@pytest.mark.slow
 async def test_visible_instructions_are_quoted_material_that_changes_nothing(run_paper, prompts: list[str], backend):
     result = await run_paper(page([*INTRODUCTION, VISIBLE]), backend=backend)
     assert (result.record.status, result.exit_code) == ("verified", 0)

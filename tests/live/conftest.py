@@ -60,6 +60,15 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     assert found.residue() == []
 
 
+@pytest.fixture(params=[pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.slow]), BACKENDS[1]])
+def any_place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """For what is the same on every backend where the tests with `place` hold; the engine is slower, so on demand."""
+    need(request.param)
+    found = Place(request.param)
+    yield found
+    assert found.residue() == []
+
+
 @pytest.fixture(params=BACKENDS, scope="module")
 def shared_place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """Each backend in turn for a whole module; at its end nothing of it may be left."""

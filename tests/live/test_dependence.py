@@ -65,9 +65,9 @@ async def test_numbers_of_the_method_pass_and_the_record_says_what_moved_them(pl
     ids=["constant", "shell", "swallowed", "ignored", "links"],
 )
 async def test_numbers_from_elsewhere_are_told(
-    place: Place, tmp_path: Path, files: dict[str, str], check: str, why: str
+    any_place: Place, tmp_path: Path, files: dict[str, str], check: str, why: str
 ) -> None:
-    states, said = await seen(place, tmp_path, files)
+    states, said = await seen(any_place, tmp_path, files)
     assert states[check] == "failed" and why in said, said
 
 
@@ -118,7 +118,7 @@ def sign(end: str) -> str:
     ids=["honest", "another way", "a trace", "health by subtraction", "where nothing fails"],
 )
 async def test_what_is_measured_rests_on_each_part_of_the_method_and_moves_with_it_as_far(
-    place: Place, tmp_path: Path, value: str, health: str, why: str
+    any_place: Place, tmp_path: Path, value: str, health: str, why: str
 ) -> None:
-    states, said = await seen(place, tmp_path, measuring(value, health), TWO)
+    states, said = await seen(any_place, tmp_path, measuring(value, health), TWO)
     assert (states["dependence"] == "passed") is (not why) and why in said, said

@@ -46,9 +46,9 @@ async def test_good_tests_notice_planted_faults(place: Place, tmp_path: Path) ->
     assert report.backend and not report.note
 
 
-async def test_blind_tests_notice_nothing(place: Place, tmp_path: Path) -> None:
+async def test_blind_tests_notice_nothing(any_place: Place, tmp_path: Path) -> None:
     repo = write_repo(tmp_path / "repo", BLIND)
-    report = await check(place, repo, tmp_path / "rounds", 2)
+    report = await check(any_place, repo, tmp_path / "rounds", 2)
     assert report.mutants and report.share == 0.0, report
 
 

@@ -61,8 +61,8 @@ async def test_a_green_repository_is_verified_and_replayed_from_git_alone(place:
     assert again.passed and again.tree == verdict.tree
 
 
-async def test_a_broken_import_is_one_fault_in_all_checks(place: Place, tmp_path: Path) -> None:
-    verdict = await check(place, tmp_path, BROKEN_IMPORT)
+async def test_a_broken_import_is_one_fault_in_all_checks(any_place: Place, tmp_path: Path) -> None:
+    verdict = await check(any_place, tmp_path, BROKEN_IMPORT)
     assert states(verdict) == dict.fromkeys(demanded(), "failed") | {
         "install": "passed",
         "faults": "not_run",
@@ -74,8 +74,8 @@ async def test_a_broken_import_is_one_fault_in_all_checks(place: Place, tmp_path
     assert (found.kind, found.path, found.line, found.requirements) == ("wrong_import", "tiny/model.py", 1, ("R1",))
 
 
-async def test_a_failing_test_is_named_with_its_assertion(place: Place, tmp_path: Path) -> None:
-    verdict = await check(place, tmp_path, FAILING_TEST)
+async def test_a_failing_test_is_named_with_its_assertion(any_place: Place, tmp_path: Path) -> None:
+    verdict = await check(any_place, tmp_path, FAILING_TEST)
     assert {name for name, state in states(verdict).items() if state == "failed"} == {"pytest"}
     (found,) = verdict.diagnostics
     assert (found.kind, found.path, found.line) == ("test", "tests/test_model.py", 5)
@@ -119,7 +119,7 @@ async def test_code_that_writes_over_what_observes_it_changes_nothing(place: Pla
     assert (found.kind, found.path, found.line) == ("test", "tests/test_model.py", 5)
 
 
-async def test_settings_comments_and_generated_code_silence_no_check(place: Place, tmp_path: Path) -> None:
+async def test_settings_comments_and_generated_code_silence_no_check(any_place: Place, tmp_path: Path) -> None:
     files = {
         **GREEN,
         "pytest.ini": "[pytest]\naddopts = --ignore=tests/test_more.py\npython_functions = nothing\n",
@@ -128,7 +128,7 @@ async def test_settings_comments_and_generated_code_silence_no_check(place: Plac
         "tiny/types.py": "# pyright: basic\ndef f(x: int) -> str:\n    return x  # type: ignore\n",
         "tiny/made.py": "exec('def g() -> int: return 1')\n",
     }
-    verdict = await check(place, tmp_path, files)
+    verdict = await check(any_place, tmp_path, files)
     found = {(item.check, item.kind, item.path, item.line) for item in verdict.diagnostics}
     assert found == {
         ("imports", "type", "tiny/made.py", 1),
@@ -137,21 +137,19 @@ async def test_settings_comments_and_generated_code_silence_no_check(place: Plac
     }
 
 
-@pytest.mark.docker
-async def test_tests_that_never_touch_the_method_do_not_pass(engine_place: Place, tmp_path: Path) -> None:
-    verdict = await check(engine_place, tmp_path, HOLLOW_TEST)
+async def test_tests_that_never_touch_the_method_do_not_pass(any_place: Place, tmp_path: Path) -> None:
+    verdict = await check(any_place, tmp_path, HOLLOW_TEST)
     assert [item.kind for item in verdict.diagnostics] == ["no_test"]
 
 
-@pytest.mark.docker
-async def test_each_kind_of_fault_is_found_in_one_round(engine_place: Place, tmp_path: Path) -> None:
+async def test_each_kind_of_fault_is_found_in_one_round(any_place: Place, tmp_path: Path) -> None:
     files = {
         **GREEN,
         "tiny/model.py": "import yaml\nimport tiny.modle\n" + GREEN["tiny/model.py"],
         "tiny/types.py": "def f(x: int) -> str:\n    return x\n",
         "tiny/bad.py": "def f(:\n",
     }
-    verdict = await check(engine_place, tmp_path, files)
+    verdict = await check(any_place, tmp_path, files)
     found = {(item.kind, item.path, item.symbol) for item in verdict.diagnostics}
     assert found == {
         ("syntax", "tiny/bad.py", ""),
@@ -162,16 +160,14 @@ async def test_each_kind_of_fault_is_found_in_one_round(engine_place: Place, tmp
     assert verdict.diagnostics[0].kind == "syntax"
 
 
-@pytest.mark.docker
-async def test_a_bad_pin_is_told_from_a_fault_of_the_world(engine_place: Place, tmp_path: Path) -> None:
-    verdict = await check(engine_place, tmp_path, {**GREEN, "requirements.txt": "pytest==8.3.4\nsix==99.0\n"})
+async def test_a_bad_pin_is_told_from_a_fault_of_the_world(any_place: Place, tmp_path: Path) -> None:
+    verdict = await check(any_place, tmp_path, {**GREEN, "requirements.txt": "pytest==8.3.4\nsix==99.0\n"})
     (found,) = verdict.diagnostics
     assert not verdict.infra and (found.kind, found.symbol, found.line) == ("bad_pin", "six", 2)
 
 
-@pytest.mark.docker
 @pytest.mark.slow
-async def test_the_repositorys_own_settings_do_not_silence_a_check(engine_place: Place, tmp_path: Path) -> None:
+async def test_the_repositorys_own_settings_do_not_silence_a_check(any_place: Place, tmp_path: Path) -> None:
     options = '[tool.pytest.ini_options]\naddopts = "-p no:agentsys_probe -p no:junitxml -q"\n'
     files = {
         **HOLLOW_TEST,
@@ -179,28 +175,24 @@ async def test_the_repositorys_own_settings_do_not_silence_a_check(engine_place:
         "pyrightconfig.json": '{"include": []}',
         "tiny/types.py": "def f(x: int) -> str:\n    return x\n",
     }
-    verdict = await check(engine_place, tmp_path, files)
+    verdict = await check(any_place, tmp_path, files)
     assert states(verdict)["pyright"] == "failed" and states(verdict)["pytest"] == "failed"
 
 
-@pytest.mark.docker
-async def test_a_source_layout_with_its_own_build_is_verified(engine_place: Place, tmp_path: Path) -> None:
+async def test_a_source_layout_with_its_own_build_is_verified(any_place: Place, tmp_path: Path) -> None:
     files = {name.replace("tiny/", "src/tiny/"): text for name, text in GREEN.items() if name != "requirements.txt"}
     files["pyproject.toml"] = (
         '[build-system]\nrequires = ["setuptools==75.8.0"]\nbuild-backend = "setuptools.build_meta"\n'
         '[project]\nname = "tiny"\nversion = "0.1"\n[project.optional-dependencies]\ntest = ["pytest==8.3.4"]\n'
     )
-    verdict = await check(engine_place, tmp_path, files)
+    verdict = await check(any_place, tmp_path, files)
     assert verdict.passed, verdict
 
 
-@pytest.mark.docker
 @pytest.mark.slow
-async def test_a_test_that_hangs_is_a_time_out_and_the_smoke_run_still_counts(
-    engine_place: Place, tmp_path: Path
-) -> None:
+async def test_a_test_that_hangs_is_a_time_out_and_the_smoke_run_still_counts(any_place: Place, tmp_path: Path) -> None:
     files = {**GREEN, "tests/test_slow.py": "import time\n\n\ndef test_slow() -> None:\n    time.sleep(600)\n"}
-    verdict = await check(engine_place, tmp_path, files, seconds=20.0)
+    verdict = await check(any_place, tmp_path, files, seconds=20.0)
     (found,) = verdict.diagnostics
     assert (found.kind, found.path) == ("timeout", "tests/test_slow.py")
     assert states(verdict)["smoke"] == "passed"
