@@ -122,25 +122,25 @@ async def test_removing_takes_whole_folders_and_forgives_absent_ones(subject: Sa
     assert await subject.read_file("repo/da") == b"kept"
 
 
-@pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "", "a\nb", "a\0b", "x" * 300])
-async def test_paths_that_lead_out_or_are_none_are_refused(subject: Sandbox, path: str, tmp_path: Path) -> None:
-    for attempt in (
-        subject.write_files({path: b""}),
-        subject.remove([path]),
-        subject.read_file(path),
-        subject.export([path], tmp_path),
-    ):
-        with pytest.raises(SandboxError):
-            await attempt
+async def test_paths_that_lead_out_or_are_none_are_refused(subject: Sandbox, tmp_path: Path) -> None:
+    for path in ("../x", "/etc/x", "a/../../x", "", "a\nb", "a\0b", "x" * 300):
+        for attempt in (
+            subject.write_files({path: b""}),
+            subject.remove([path]),
+            subject.read_file(path),
+            subject.export([path], tmp_path),
+        ):
+            with pytest.raises(SandboxError):
+                await attempt
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("folder", ["/etc", "/work/../etc", "/"])
-async def test_no_folder_outside_can_be_worked_in(subject: Sandbox, folder: str) -> None:
-    with pytest.raises(SandboxError):
-        await subject.exec(["cat"], cwd=folder)
-    with pytest.raises(SandboxError):
-        await subject.write_files({"x": b""}, root=folder)
+async def test_no_folder_outside_can_be_worked_in(subject: Sandbox) -> None:
+    for folder in ("/etc", "/work/../etc", "/"):
+        with pytest.raises(SandboxError):
+            await subject.exec(["cat"], cwd=folder)
+        with pytest.raises(SandboxError):
+            await subject.write_files({"x": b""}, root=folder)
 
 
 async def test_exported_files_stand_at_their_place_below_the_work_folder(subject: Sandbox, tmp_path: Path) -> None:
@@ -195,20 +195,25 @@ async def test_output_is_passed_on_as_the_result_has_it(subject: Sandbox) -> Non
     assert len(result.stdout) == 100_000
 
 
-@pytest.mark.parametrize("name", ["", "A=B", "1A", "a-b"])
-async def test_what_cannot_be_a_variable_is_refused(subject: Sandbox, name: str) -> None:
-    with pytest.raises(SandboxError, match="environment variable"):
-        await subject.exec(["cat"], env={name: "1"})
+async def test_what_cannot_be_a_variable_is_refused(subject: Sandbox) -> None:
+    for name in ("", "A=B", "1A", "a-b"):
+        with pytest.raises(SandboxError, match="environment variable"):
+            await subject.exec(["cat"], env={name: "1"})
 
 
-@pytest.mark.parametrize(
-    "line", ["git+https://host.invalid/x", "x @ https://host.invalid/x.whl", "--index-url http://h/", "./local", "-e ."]
-)
-async def test_requirements_that_reach_around_the_index_are_denied(subject: Sandbox, line: str) -> None:
-    for found in (await subject.resolve([line]), await subject.resolve(["six"], constraints=[line])):
-        assert (found.result.outcome, found.lock) == (Outcome.DENIED_BY_POLICY, None)
-        assert found.result.message
-        assert found.result.exit_code is None
+async def test_requirements_that_reach_around_the_index_are_denied(subject: Sandbox) -> None:
+    around = (
+        "git+https://host.invalid/x",
+        "x @ https://host.invalid/x.whl",
+        "--index-url http://h/",
+        "./local",
+        "-e .",
+    )
+    for line in around:
+        for found in (await subject.resolve([line]), await subject.resolve(["six"], constraints=[line])):
+            assert (found.result.outcome, found.lock) == (Outcome.DENIED_BY_POLICY, None)
+            assert found.result.message
+            assert found.result.exit_code is None
 
 
 async def test_calls_at_the_same_time_do_not_meet(subject: Sandbox) -> None:

@@ -29,10 +29,10 @@ async def test_a_program_that_ends_well_is_ok_and_both_streams_are_kept_apart(bo
     assert (result.stdout, result.stderr) == (b"out\n", b"err\n")
 
 
-@pytest.mark.parametrize("code", [1, 2, 124, 125, 126, 127, 137, 139, 143, 255])
-async def test_any_exit_code_that_a_program_chooses_is_nonzero_and_nothing_else(box: Sandbox, code: int) -> None:
-    result = await box.exec(["sh", "-c", f"exit {code}"], timeout=20)
-    assert (result.outcome, result.exit_code) == (Outcome.NONZERO, code)
+async def test_any_exit_code_that_a_program_chooses_is_nonzero_and_nothing_else(box: Sandbox) -> None:
+    for code in (1, 2, 124, 125, 126, 127, 137, 139, 143, 255):
+        result = await box.exec(["sh", "-c", f"exit {code}"], timeout=20)
+        assert (result.outcome, result.exit_code) == (Outcome.NONZERO, code)
 
 
 @pytest.mark.parametrize("argv", [["no-such-program"], ["/etc/passwd"], ["/"]])
