@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -207,6 +208,7 @@ async def _work(
     from agentsys.audit.record import seal_audit
     from agentsys.audit.release import reasons_against_release
     from agentsys.run.assemble import assemble
+    from agentsys.run.chat import converse
 
     if settings.stop_after == "read":
         recorder.end(_after_reading(run))
@@ -219,7 +221,8 @@ async def _work(
     recorder.meter = team.usage
     recorder.record.hashes["policy"] = team.context.policy.ref.sha256
     try:
-        await _talk(team, recorder, settings, events)
+        async with _time_limit(recorder, settings, events):
+            await converse(team.agents, team.choose, f"implement {recorder.record.title}", recorder.turn, recorder.said)
     except AgentsysError as error:
         _seal_what_there_is(team, error.status, events)
         raise
@@ -298,14 +301,12 @@ def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:
         events.emit("warning", message=f"the audit could not be sealed: {error}")
 
 
-async def _talk(team: Team, recorder: RunRecorder, settings: Settings, events: EventLog) -> None:
-    from agentsys.run.chat import converse
-
-    task = f"implement {recorder.record.title}"
-    talk = converse(team.agents, team.choose, task, recorder.turn, recorder.said)
+@asynccontextmanager
+async def _time_limit(recorder: RunRecorder, settings: Settings, events: EventLog) -> AsyncIterator[None]:
+    """End what is done within it when the time of the run is used up. Raises: LimitReached."""
     try:
         async with asyncio.timeout(settings.time_limit):
-            await talk
+            yield
     except TimeoutError as error:
         limit = LimitReached(
             f"the time limit of {settings.time_limit:g} s is used up",

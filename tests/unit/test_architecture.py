@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -79,6 +80,10 @@ HEAVY = (
     "submitit",
     "pooch", "huggingface_hub", "ray",
 )  # fmt: skip
+
+
+SCREEN = 60
+"""Lines of a function that is read without scrolling."""
 
 
 @cache
@@ -173,6 +178,25 @@ def test_sandbox_and_policies_know_neither_agentsys_nor_each_other() -> None:
         if within(module, *low) and within(name, *SOURCE_ROOTS) and not within(name, module.partition(".")[0])
     ]
     assert wrong == []
+
+
+def test_the_main_path_has_at_most_fifteen_functions_and_each_fits_a_screen() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## The main path")[2]
+    path = re.findall(r"^\d+\. `([\w.]+)`", text.partition("\n## ")[0], re.MULTILINE)
+    assert 10 < len(path) <= 15 and len(set(path)) == len(path)
+    assert [name for name in path if not 0 < lines_of(f"agentsys.{name}") <= SCREEN] == []
+
+
+def lines_of(name: str) -> int:
+    """Lines of a function or method by its dotted name; 0 where there is none."""
+    module = next(name.rsplit(".", parts)[0] for parts in (1, 2) if name.rsplit(".", parts)[0] in modules())
+    found: ast.AST = tree(modules()[module])
+    for part in name.removeprefix(f"{module}.").split("."):
+        inner = [node for node in ast.iter_child_nodes(found) if getattr(node, "name", "") == part]
+        if not inner:
+            return 0
+        found = inner[0]
+    return (getattr(found, "end_lineno", 0) or 0) - getattr(found, "lineno", 0) + 1
 
 
 @pytest.mark.parametrize("package", FENCES)
