@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -302,7 +302,7 @@ def _seal_what_there_is(team: Team, status: str, events: EventLog) -> None:
 
 
 @asynccontextmanager
-async def _time_limit(recorder: RunRecorder, settings: Settings, events: EventLog) -> AsyncIterator[None]:
+async def _time_limit(recorder: RunRecorder, settings: Settings, events: EventLog) -> AsyncGenerator[None]:
     """End what is done within it when the time of the run is used up. Raises: LimitReached."""
     try:
         async with asyncio.timeout(settings.time_limit):
