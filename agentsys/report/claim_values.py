@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from agentsys.verify.claims.standalone.frame import CONTROL, MAIN
 from agentsys.verify.claims.standalone.rows import CASE, Rows, setting_text
 
@@ -31,7 +29,7 @@ def values(rows: Rows, claim: str) -> Values:
     if claim not in rows.claims:
         return Values(())
     found: dict[Key, list[tuple[int, str]]] = {}
-    index: list[int] = np.flatnonzero(rows.claim == rows.claims.index(claim)).tolist()
+    index: list[int] = (rows.claim == rows.claims.index(claim)).nonzero()[0].tolist()
     for row in index:
         found.setdefault(_key(rows, row), []).append((int(rows.seed[row]), _number(rows, row)))
     keys = sorted(found, key=_place)
