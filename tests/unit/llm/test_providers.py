@@ -120,7 +120,7 @@ def test_an_unknown_role_is_refused_with_all_names_and_its_layer(tmp_path: Path)
         load_settings(sets=["agent_models.codr=x"], env={}, cwd=tmp_path)
     assert caught.value.message == (
         "setting `agent_models.codr` in `--set` is not usable: input should be "
-        "'planner', 'analyzer', 'coder', 'debugger', 'auditor', 'reviewer' or 'judge'"
+        "'planner', 'analyzer', 'coder', 'debugger', 'auditor', 'reviewer', 'checker' or 'judge'"
     )
 
 
