@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentsys.core.artifacts import Check, Verdict
+from agentsys.core.artifacts import Check, FileSpec, Verdict
 from agentsys.core.errors import NoUsableAnswer
 from agentsys.core.events import EventLog
 from agentsys.core.gitrepo import GitRepo
@@ -16,6 +16,7 @@ from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
 from agentsys.llm.client import AnswerError
+from agentsys.llm.types import Prompt
 from agentsys.paper import read_paper, write_paper
 from agentsys.plan.context import Context
 from agentsys.plan.workspace import Workspace
@@ -32,8 +33,10 @@ class Asked:
     def __init__(self, *answers: object) -> None:
         self.answers = [json.dumps(answer) for answer in answers]
         self.faults: list[str] = []
+        self.prompts: dict[str, Prompt] = {}
 
-    async def ask(self, role: str, item: str, prompt: Any, parse: Any) -> Any:
+    async def ask(self, role: str, item: str, prompt: Prompt, parse: Any) -> Any:
+        self.prompts[item] = prompt
         for answer in self.answers:
             try:
                 return parse(f"```json\n{answer}\n```")
@@ -42,13 +45,13 @@ class Asked:
         raise NoUsableAnswer("no usable answer", "")
 
 
-def reviewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Asked) -> tuple[Reviewer, Rounds]:
+def reviewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Asked, *more: FileSpec) -> tuple[Reviewer, Rounds]:
     run = RunDir(tmp_path / "run")
     (tmp_path / "paper.md").write_text("# Means\n\n## 1 Method\n\nThe mean is the sum divided by the count.\n")
     write_paper(read_paper(tmp_path / "paper.md"), run.paper)
     owner, *others = PLAN.files
     carrying = owner.model_copy(update={"requirements": ("R1",)})
-    plan = PLAN.model_copy(update={"files": (carrying, *others)})
+    plan = PLAN.model_copy(update={"files": (carrying, *more, *others)})
     write_repo(run.repo, GREEN)
     ws, git, rounds = Workspace(run, Settings(), EventLog(None, "x")), GitRepo(run.repo), Rounds(run)
     monkeypatch.setattr(ws, "require_plan", lambda: plan)
@@ -87,3 +90,32 @@ async def test_what_is_met_by_a_line_or_words_that_are_not_there_is_a_doubt(
     await agent.act("review")
     [finding] = rounds.reviews()[1].findings
     assert finding.severity == "doubt" and not rounds.reviews()[1].met
+
+
+MEASURES = FileSpec(path="tiny/run.py", purpose="runs it", requirements=("R1",), symbols={"R1": ("result:mean",)})
+
+
+async def test_the_script_is_shown_with_the_file_that_measures_and_with_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Asked({"rows": [ROW]})
+    agent, _ = reviewer(tmp_path, monkeypatch, model, MEASURES)
+    await agent.act("review")
+    assert sorted(model.prompts) == ["tiny/model.py", "tiny/run.py"]
+    texts = {
+        item: "".join(part.text for part in (*prompt.prefix, *prompt.body)) for item, prompt in model.prompts.items()
+    }
+    with_script = [item for item, text in texts.items() if GREEN["reproduce.sh"] in text]
+    assert with_script == ["tiny/run.py"]
+
+
+async def test_what_every_question_of_a_review_says_stands_before_the_file_in_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Asked({"rows": [ROW]})
+    agent, _ = reviewer(tmp_path, monkeypatch, model, MEASURES)
+    await agent.act("review")
+    first, second = model.prompts.values()
+    assert first.prefix == second.prefix and [part.name for part in first.prefix] == ["rules", "plan", "how"]
+    names = [part.name for part in first.body]
+    assert names[-3:] == ["file", "how-review", "task"], names
