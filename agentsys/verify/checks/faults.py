@@ -16,7 +16,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.tree import tree_hash
 from agentsys.plan.symbols import definitions
 from agentsys.verify.checks.base import Bench, CheckSpec, Found
-from agentsys.verify.checks.outcomes import NOTHING, keep_outcomes, known_outcomes
+from agentsys.verify.checks.outcomes import NOTHING, formerly_noticed, keep_outcomes, known_outcomes
 from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Target, plan_targets
 from agentsys.verify.fidelity.mutation_report import FAULTS_FILE, FILE, MutationReport, TriedMutant, read_report
@@ -89,6 +89,7 @@ class _Work:
         """A round has judged these files: here a few of the faults are planted once more."""
         self._sample = self._chosen(targets)
         self.known = known_outcomes(bench) if job.stage == "verify" else NOTHING
+        self.board.formerly = formerly_noticed(bench) if job.stage == "verify" else {}
 
     def _chosen(self, targets: list[Target]) -> list[Spot]:
         """Return what the tests noticed before, and a sample over the whole method."""

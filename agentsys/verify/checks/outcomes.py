@@ -16,6 +16,7 @@ from agentsys.core.version import agentsys_version
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.checks.install import LOCK
 from agentsys.verify.checks.reach import unreached
+from agentsys.verify.fidelity.planting import base
 from agentsys.verify.withheld import shown
 
 FILE = "outcomes.json"
@@ -46,11 +47,23 @@ def keep_outcomes(bench: Bench, words: Mapping[str, Mapping[str, str]], steady: 
     bench.log(FILE, found.model_dump_json() + "\n")
 
 
+def formerly_noticed(bench: Bench) -> dict[str, frozenset[str]]:
+    """Return which faults each test noticed in the latest round that planted some, whatever has changed since.
+
+    Returns: test without parameters -> keys of faults.
+    """
+    past = _latest(bench)
+    found: dict[str, set[str]] = {}
+    for key, row in past.words.items() if past is not None else ():
+        for test, word in row.items():
+            if word == "asserted":
+                found.setdefault(base(test), set()).add(key)
+    return {test: frozenset(keys) for test, keys in found.items()}
+
+
 def known_outcomes(bench: Bench) -> Outcomes:
     """Return what the latest round that planted faults saw and still holds."""
-    out = bench.job.out
-    stored = [file for file in sorted(out.parent.glob(f"[0-9]*/{FILE}")) if file.parent.name < out.name]
-    past = _read(stored[-1]) if stored else None
+    past = _latest(bench)
     if past is None or past.environment != _environment(bench):
         return NOTHING
     now = _files(bench)
@@ -59,6 +72,12 @@ def known_outcomes(bench: Bench) -> Outcomes:
     steady = {test for test in past.steady if test.partition("::")[0] in still}
     words = {key: {test: word for test, word in row.items() if test in steady} for key, row in past.words.items()}
     return past.model_copy(update={"words": words, "steady": tuple(sorted(steady))})
+
+
+def _latest(bench: Bench) -> Outcomes | None:
+    out = bench.job.out
+    stored = [file for file in sorted(out.parent.glob(f"[0-9]*/{FILE}")) if file.parent.name < out.name]
+    return _read(stored[-1]) if stored else None
 
 
 def _read(file: Path) -> Outcomes | None:

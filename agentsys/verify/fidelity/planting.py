@@ -163,6 +163,11 @@ class Board:
     """Functions that put results together: judged as a whole, not statement by statement."""
     standing: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Keys of faults that tests noticed in an earlier round -> those tests."""
+    formerly: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """Test without parameters -> keys of faults that it noticed in the round before, which are tried on it first.
+
+    Which faults are tried hangs on all that a repair changed; a test that noticed one is not idle for that.
+    """
     tests: TestRecord = field(default_factory=TestRecord)
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     """Test without parameters -> its source."""
@@ -315,19 +320,21 @@ class Board:
         return found
 
     def _for_test(self, test: str) -> list[Spot]:
-        """Return further faults for a test: the plainest, those of conduct, then of every kind in turn.
+        """Return further faults for a test: what it noticed before, the plainest, of conduct, of every kind.
 
         Of each group those first that other tests noticed.
         """
         done = {spot.key for spot, _ in self.seen_by(test)}
         if len(done) >= MOST_TEST:
             return []
+        known, again = self.formerly.get(test, frozenset[str]()), list[Spot]()
         plain: list[list[Spot]] = []
         conduct: list[list[Spot]] = []
         others: list[list[Spot]] = []
         for function in sorted(self._functions(test), key=lambda pair: not self._named(test, pair)):
             rows = [spot for spot in self.spots[function] if spot.key not in done]
             rows.sort(key=lambda spot: self.judge(spot) != "noticed")
+            again += [row for row in rows if row.key in known]
             if self._named(test, function):
                 plain.append([row for row in rows if row.all])
             rows = [row for row in rows if not row.all]
@@ -335,7 +342,7 @@ class Board:
             others += [_kinds([row for row in rows if not row.value]), _kinds([row for row in rows if row.value])]
         plainest = _in_turn(plain)
         start, rest = plainest[:LEAST_PLAIN], plainest[LEAST_PLAIN:]
-        return list(dict.fromkeys([*start, *_in_turn([_in_turn(conduct), rest]), *_in_turn(others)]))
+        return list(dict.fromkeys([*again, *start, *_in_turn([_in_turn(conduct), rest]), *_in_turn(others)]))
 
     # -- what it says --------------------------------------------------------------------------------------------------
 

@@ -233,6 +233,21 @@ def test_faults_of_conduct_are_tried_on_a_test_of_many_functions_before_it_count
     assert [name for name, _ in board.idle()] == [f"{TESTS}::test_it"]
 
 
+def test_what_a_test_noticed_the_round_before_is_tried_on_it_before_it_counts_as_idle() -> None:
+    names = ("one", "two", "three", "four", "five", "six")
+    text = "".join(f"def {name}(x: list[float]) -> float:\n    return sum(x) / len(x)\n\n\n" for name in names)
+    every = spots({MODEL: text.encode()})
+    noticed = every[MODEL, "six"][-1]
+    board = Board(every, {}, texts={f"{TESTS}::test_it": " ".join(names)})
+    board.formerly = {f"{TESTS}::test_it": frozenset({noticed.key})}
+    called = {f"{TESTS}::test_it": tuple(f"{MODEL}:{name}" for name in names)}
+    board.learn(EvidenceOfTests(outcomes={f"{TESTS}::test_it": "passed"}, functions=called, calls=called))
+    for number in range(2, 6):
+        for spot, tests in board.following(number).items():
+            board.note(spot, dict.fromkeys(tests, "asserted" if spot == noticed else "passed"))
+    assert board.idle() == [] and board.judge(noticed) == "noticed"
+
+
 def instances(count: int) -> Board:
     """`mean` carries a requirement, and one test with so many parameters executes it."""
     files = {MODEL: GREEN[MODEL].encode()}
