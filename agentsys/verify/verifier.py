@@ -78,7 +78,7 @@ class Verifier(Agent):
 
     async def _verify(self, job: Job) -> str:
         context = self._context
-        context.git.commit("Edited by hand")
+        context.git.commit(f"As it was before verification {job.round}")
         write_atomic(job.out / "commit", context.git.head() + "\n")
         audit, may_run = self._audit()
         context.events.emit("round.started", stage="verify", round=job.round)
