@@ -46,7 +46,8 @@ def body(row: ClaimRow, plot: str = "", say: Say = md, raw: Values | None = None
 
 def words(row: ClaimRow, say: Say = md) -> list[str]:
     """Return the claim, and the paper's own words that it rests on."""
-    claim = f"> {say(row.text, 2000)} ({say(row.place, 100)})"
+    place = "" if row.text.rstrip(" .").endswith(f"({row.place})") else f" ({say(row.place, 100)})"
+    claim = f"> {say(row.text, 2000)}{place}"
     return [claim, *(["\n".join(f"- the paper: {say(quote, 600)}" for quote in row.quotes)] if row.quotes else [])]
 
 

@@ -333,7 +333,7 @@ def _limits(contract: Contract, verdict: ClaimVerdict, claim: Claim | None) -> I
         reached = ", ".join(f"{key} {value:g}" for key, value in verdict.scale.items())
         yield f"it was run up to this scale: {reached}"
     for row in contract.missing:
-        estimate = f"; it would take {row.estimate}" if row.estimate else ""
+        estimate = f" (estimate: {row.estimate})" if row.estimate else ""
         yield f"missing {row.kind}: {row.what}{estimate}"
     for text in contract.silent:
         yield f"the paper does not say: {text}"
