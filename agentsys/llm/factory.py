@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.events import EventLog
 from agentsys.core.providers import AUTO, provider_table
-from agentsys.core.settings import Settings
+from agentsys.core.settings import ROLES, Settings
 from agentsys.llm.client import Model
 from agentsys.llm.ledger import Ledger
 from agentsys.llm.limits import Limits
@@ -85,7 +85,7 @@ def build_providers(settings: Settings, environ: Mapping[str, str]) -> dict[str,
     if settings.budget is not None:
         _check_prices(settings)
     shared = {name: _provider(name, settings, environ) for name in settings.models}
-    return {role: shared[settings.model_of(role)] for role in ("", *settings.agent_models)}
+    return {role: shared[settings.model_of(role)] for role in ("", *ROLES)}
 
 
 def provider_of(model: str, settings: Settings, environ: Mapping[str, str]) -> type[Provider]:

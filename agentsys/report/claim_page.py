@@ -62,7 +62,7 @@ def by_seed(claim: str, raw: Values, say: Say = md) -> list[str]:
     if not raw.lines:
         return []
     left = f" ({raw.left} more lines are in the file)" if raw.left else ""
-    head = f"Measured, seed by seed, as `rows/{claim}.csv` holds it{left}:"
+    head = f"Measured, seed by seed, as rows/{claim}.csv holds it{left}:"
     return [head, table(BY_SEED, raw.lines, say, _LONG)]
 
 

@@ -228,4 +228,4 @@ async def test_the_reviewer_sees_script_configuration_tests_and_names_of_data(
     ):
         assert words in sent, words
     # What is the same for every file of a review stands before what is not.
-    assert sent.index("reproduce.sh\\nset -eu") < sent.index("compare `tiny/model.py`")
+    assert sent.index("# How a file is reviewed") < sent.index("compare `tiny/model.py`")

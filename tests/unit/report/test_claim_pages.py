@@ -59,9 +59,7 @@ def test_a_page_holds_paper_and_measurement_control_contract_command_cost_and_li
 def test_a_page_lists_the_raw_values_seed_by_seed_the_claims_own_case_first(run: RunDir) -> None:
     page = (run.repo / "claims" / "pages" / "c2.md").read_text()
     table = (
-        page.partition("Measured, seed by seed, as `rows/C2.csv` holds it:\n\n")[2]
-        .partition("\n\n")[0]
-        .splitlines()[2:]
+        page.partition("Measured, seed by seed, as rows/C2.csv holds it:\n\n")[2].partition("\n\n")[0].splitlines()[2:]
     )
     cells = [line.strip("| ").split(" | ") for line in table]
     assert [row[:2] for row in cells] == [[case, f"n={n}"] for case in ("claim", "control") for n in POWERS]

@@ -200,7 +200,7 @@ def test_text_of_the_paper_opens_no_cell_link_or_element_in_a_logbook(tmp_path: 
 
     out = write(hostile, "trackio", tmp_path / "out")
     data = logbook.read_logbook_data(logbook.resolve_read_source(str(out)))
-    assert [len(page["cells"]) for page in data["pages"]] == [0, 3, 5, 5, 3, 3]
+    assert [len(page["cells"]) for page in data["pages"]] == [0, 3, 6, 6, 3, 3]
     slugs = [page["slug"] for page in data["pages"]]
     for name, page in pages(out).items():
         prose = re.sub(r"(?s)````.*?````", "", page)  # figures and code stand in fences
