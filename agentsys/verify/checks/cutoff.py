@@ -74,12 +74,10 @@ async def judge_cutoff(bench: Bench, whole: Results) -> tuple[list[Diagnostic], 
         return [], ""
     path, minutes = writes_parts(bench), planned_minutes(bench)
     if not path:
+        if minutes <= LONG_MINUTES:
+            return [], ""
         words = f"the full profile takes about {minutes:.0f} minutes by the plan, and no code writes `{PARTIAL}`"
-        return (
-            ([_fault(f"{words}: what it has finished is lost where it is cut off", SCRIPT)], "")
-            if (minutes > LONG_MINUTES)
-            else ([], "")
-        )
+        return [_fault(f"{words}: what it has finished is lost where it is cut off", SCRIPT)], ""
     said, note = await _going_on(bench, whole)
     said = said or await _left_out(bench)
     return [_fault(words, path, detail) for words, detail in said], note
