@@ -80,7 +80,6 @@ class _Work:
         self.standing = read_standing(job.out.parent / STANDING)
         self.board.standing = {key: row.tests for key, row in self.standing.faults.items()}
         self.notes: list[str] = []
-        self.unfinished = False
         self.steady: set[str] = set()
         """Tests that passed without a fault, before the first faults and after them."""
         report = read_report(job.out.parent / FILE)
@@ -109,7 +108,7 @@ class _Work:
         await self._go(self.board.first(self._sample), first=True)
         for number in range(2, ROUNDS + 1):
             wanted = self.board.following(number)
-            if not wanted or self.unfinished:
+            if not wanted or self.board.cut_short:
                 break
             await self._go(wanted)
 
@@ -126,6 +125,7 @@ class _Work:
             left = tuple(test for test in tests if test not in before)
             if left and not (enough and "asserted" in known[spot].values()):
                 rows.append(Trial(spot.key, left, spot.path, spot.fault, first=enough))
+        rows.sort(key=lambda row: self._seconds(row.tests))  # where time runs out, what is quick has been tried
         asked = {row.id for row in rows}
         if asked or first:
             await self._try({spot: tests for spot, tests in wanted.items() if spot.key in asked}, rows, first=first)
@@ -133,6 +133,9 @@ class _Work:
             held = {test: word for test, word in words.items() if test in self.steady}
             if held or spot.key not in asked:
                 board.note(spot, held or {"": "crashed"})
+
+    def _seconds(self, tests: Collection[str]) -> float:
+        return sum(self.board.tests.seconds.get(test, 0.0) for test in tests)
 
     async def _try(self, wanted: Mapping[Spot, list[str]], rows: list[Trial], *, first: bool) -> None:
         known = set(self.known.steady)
@@ -163,18 +166,17 @@ class _Work:
             self.board.learn(self.board.tests.model_copy(update={"outcomes": outcomes}))
         self.steady |= {test for test, item in (after.tests.items() if after else ()) if item.word == "passed"}
         if not all(trial is not None and trial.ended == "done" for trial in (before, after)):
-            self.unfinished = True
+            self.board.cut_short = True
 
     def _enough(self, tests: Collection[str], silent: Collection[str], *, first: bool) -> bool:
         """True where one noticing test is enough: nobody has to know of the others, or that would take long."""
-        seconds = sum(self.board.tests.seconds.get(test, 0.0) for test in tests)
-        return seconds > LONG if first else set(silent).isdisjoint(map(base, tests))
+        return self._seconds(tests) > LONG if first else set(silent).isdisjoint(map(base, tests))
 
     def _take(self, wanted: Mapping[Spot, list[str]], seen: Mapping[str, TrialSeen]) -> None:
         for spot in wanted:
             trial = seen.get(spot.key)
             if trial is None:
-                self.unfinished = True
+                self.board.cut_short = True
                 continue
             words = {test: item.word for test, item in trial.tests.items() if test in self.steady}
             if trial.ended != "done" and trial.under_way:
@@ -185,20 +187,27 @@ class _Work:
 
     def found(self) -> list[Diagnostic]:
         """Return a diagnostic for each test that notices nothing, each untested function, each test that got weaker."""
-        if not self.steady and not self.unfinished:
+        if not self.steady and not self.board.cut_short:
             message = (
                 "the tests passed in one process and none of them passes when it is run again: let no test depend on "
                 "what another left behind, or on how the process was started"
             )
             return [_diagnostic(message, symbol=NAME)]
         rows = self._weaker() if self.again else [*self._weaker(), *self._untested(), *self._idle()]
-        if self.unfinished:
-            message = (
-                f"not all planted faults could be tried within {MOST_SECONDS:.0f} s: make the tests quicker, with "
-                "smaller inputs and fewer steps"
-            )
-            rows.append(Diagnostic(kind="timeout", check=NAME, message=message, symbol=NAME))
+        if self.board.cut_short:
+            rows.append(self._too_slow())
         return rows
+
+    def _too_slow(self) -> Diagnostic:
+        seconds = self.board.tests.seconds
+        slowest = sorted(seconds, key=lambda test: -seconds[test])[:_SHOWN]
+        message = (
+            f"not all planted faults could be tried within {MOST_SECONDS:.0f} s, since each runs the tests of its "
+            "function again: make the slowest tests quicker, with smaller inputs and fewer steps, or test what only they "
+            f"execute by a quick test of its own; {', '.join(f'`{test}` takes {seconds[test]:.1f} s' for test in slowest)}"
+        )
+        path = slowest[0].partition("::")[0] if slowest else ""
+        return Diagnostic(kind="timeout", check=NAME, message=message, path=path, symbol=NAME)
 
     def _untested(self) -> list[Diagnostic]:
         rows: list[Diagnostic] = []

@@ -54,6 +54,14 @@ def test_few_digits_and_settings_are_a_doubt_that_stops_nothing(tmp_path: Path) 
     assert "62" in decision.findings[0].message and "458" in decision.findings[0].message
 
 
+def test_the_last_of_a_round_count_is_a_doubt_though_it_has_a_result_s_digits(tmp_path: Path) -> None:
+    text = "MOST = 200\nROWS = 500\nkept = [costs[i * last // (MOST - 1)] for i in range(MOST)]\nend = ROWS - 1\n"
+    (tmp_path / "run.py").write_text(text, encoding="utf-8")
+    decision = POLICY.audit_code(tmp_path, reported=Reported.of([1.99, 4.99]))
+    assert [row.rule for row in decision.findings] == [DOUBT]
+    assert "199" in decision.findings[0].message and "499" in decision.findings[0].message
+
+
 def test_numbers_in_a_document_and_in_a_test_are_remarks_that_name_the_file(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("CAM ends at -9.412 and 94.37 %.\n", encoding="utf-8")
     (tmp_path / "test_a.py").write_text("def test_a():\n    assert f() == 94.37\n", encoding="utf-8")

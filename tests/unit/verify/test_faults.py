@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -231,6 +232,35 @@ def test_faults_of_conduct_are_tried_on_a_test_of_many_functions_before_it_count
     kinds = [spot.fault.kind for spot in board.tried.values()]
     assert {"errors swallowed", "arguments changed in place"} <= set(kinds)
     assert [name for name, _ in board.idle()] == [f"{TESTS}::test_it"]
+
+
+def test_where_time_ran_out_a_test_to_which_more_faults_could_be_put_is_not_called_idle() -> None:
+    names = ("one", "two", "three", "four", "five", "six")
+    text = "".join(f"def {name}(x: list[float]) -> float:\n    return sum(x) / len(x)\n\n\n" for name in names)
+    board = Board(spots({MODEL: text.encode()}), {}, texts={f"{TESTS}::test_it": " ".join(names)})
+    called = {f"{TESTS}::test_it": tuple(f"{MODEL}:{name}" for name in names)}
+    board.learn(EvidenceOfTests(outcomes={f"{TESTS}::test_it": "passed"}, functions=called, calls=called))
+    board.cut_short = True
+    for number in (2, 3):
+        for spot, tests in board.following(number).items():
+            board.note(spot, dict.fromkeys(tests, "passed"))
+    assert len(board.tried) >= 3 and board.idle() == [] and board.not_judged() == [f"{TESTS}::test_it"]
+    for number in (4, 5):
+        for spot, tests in board.following(number).items():
+            board.note(spot, dict.fromkeys(tests, "passed"))
+    assert [name for name, _ in board.idle()] == [f"{TESTS}::test_it"]
+
+
+async def test_a_suite_too_slow_for_its_faults_is_told_which_tests_are_slow(tmp_path: Path) -> None:
+    def faults(call: Call, files: Files) -> ExecResult:
+        put_trials(call, files)
+        files[json.loads(call.stdin)["out"]] = b""  # no trial was started
+        return passed()
+
+    work = job(write_repo(tmp_path / "repo", GREEN), tmp_path / "rounds" / "01", plan=CORE)
+    verdict = await verify(work, lambda: scripted({"faults": faults}), AUDIT)
+    (found,) = verdict.diagnostics
+    assert found.kind == "timeout" and found.path == TESTS and f"`{TESTS}::test_mean` takes" in found.message
 
 
 def test_what_a_test_noticed_the_round_before_is_tried_on_it_before_it_counts_as_idle() -> None:

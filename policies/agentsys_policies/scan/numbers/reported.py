@@ -132,6 +132,8 @@ def _strength(mention: Mention, result: Result, scale: int, known: int, reported
     number = abs(mention.value)
     if number in reported.settings or _is_usual(number):
         return "doubt"
+    if number.is_integer() and scale != 0 and (_is_usual(number + 1) or _is_usual(number - 1)):
+        return "doubt"  # `range(200)` ends with 199, for 1.99
     if mention.whole and scale != 0:
         if _COUNTS.search(mention.key) or known < significant(result.value):
             return "doubt"
