@@ -203,8 +203,9 @@ class _Work:
         slowest = sorted(seconds, key=lambda test: -seconds[test])[:_SHOWN]
         message = (
             f"not all planted faults could be tried within {MOST_SECONDS:.0f} s, since each runs the tests of its "
-            "function again: make the slowest tests quicker, with smaller inputs and fewer steps, or test what only they "
-            f"execute by a quick test of its own; {', '.join(f'`{test}` takes {seconds[test]:.1f} s' for test in slowest)}"
+            "function again: make the slowest tests quicker, with smaller inputs and fewer steps, or test what only "
+            "they execute by a quick test of its own; "
+            + ", ".join(f"`{test}` takes {seconds[test]:.1f} s" for test in slowest)
         )
         path = slowest[0].partition("::")[0] if slowest else ""
         return Diagnostic(kind="timeout", check=NAME, message=message, path=path, symbol=NAME)
