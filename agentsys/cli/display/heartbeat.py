@@ -13,6 +13,8 @@ from agentsys.report.describe import data_of, describe, text
 
 Clock = Callable[[], float]
 """Seconds of a clock that never goes back."""
+EXPERIMENT = "experiment"
+"""Name under which the debugger's program is run."""
 DURING_CHECK = frozenset({"sandbox.started", "sandbox.exec", "sandbox.output", "warning"})
 """Events between which a check goes on."""
 QUIET_AFTER = 60.0
@@ -43,7 +45,7 @@ class Heartbeat:
             self._check_since = self._at
         if kind in ("check.started", "check.progress"):
             self._check = self._line
-        elif kind not in DURING_CHECK:
+        elif kind not in DURING_CHECK or _experimented(event):
             self._check = ""
 
     @property
@@ -84,7 +86,14 @@ class Ticker:
             self._tick()
 
 
+def _experimented(event: Event) -> bool:
+    """True once the debugger's experiment has ended: no check follows its install, but the model, who reads it."""
+    return event.get("type") == "sandbox.exec" and text(data_of(event), "check") == EXPERIMENT
+
+
 def _awaited(event: Event) -> str:
+    if _experimented(event):
+        return "the model (debugger)"
     if event.get("type") in ("sandbox.started", "sandbox.exec", "sandbox.output"):
         return "the sandbox"
     if event.get("stage") in ("verify", "replay"):

@@ -214,6 +214,17 @@ def test_heartbeat_names_the_sandbox_while_a_program_runs() -> None:
     assert beat.line() == "waiting for the sandbox, 1 min 15 s"
 
 
+def test_heartbeat_waits_for_the_debugger_once_its_experiment_has_ended() -> None:
+    now = Now()
+    beat = Heartbeat(now)
+    beat.note(event("check.started", "debug", 2, check="install", number=1, of=8))
+    beat.note(event("sandbox.exec", "debug", 2, check="install", outcome="ok", seconds=0.2))
+    assert "check install" in beat.line()
+    beat.note(event("sandbox.exec", "debug", 2, check="experiment", outcome="ok", seconds=1.5))
+    now.at += 75
+    assert beat.line() == "waiting for the model (debugger), 1 min 15 s"
+
+
 def test_heartbeat_names_the_running_check_with_its_progress_and_never_a_model() -> None:
     now = Now()
     beat = Heartbeat(now)
