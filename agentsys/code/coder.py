@@ -18,7 +18,7 @@ from agentsys.core.files import write_atomic
 from agentsys.core.paths import safe_path
 from agentsys.core.rounds import Round
 from agentsys.debug.edits import Change
-from agentsys.debug.guard import weakenings
+from agentsys.debug.guard import asks_for_quicker_tests, weakenings
 from agentsys.debug.rollback import discard_unfinished
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
@@ -134,7 +134,9 @@ class Coder(Agent):
 
     async def _rewrite(self, plan: Plan, spec: FileSpec, number: int, prompt: Prompt) -> dict[str, Values]:
         """Write a file again; return the configuration keys that it brings along."""
-        item, accept = f"round-{number:02d}/{spec.path}", self._guarded(plan, spec)
+        last = self._context.rounds.last()
+        quicker = last is not None and asks_for_quicker_tests(last.verdict.diagnostics)
+        item, accept = f"round-{number:02d}/{spec.path}", self._guarded(plan, spec, quicker=quicker)
 
         def parse(answer: str) -> tuple[str, dict[str, Values]]:
             rest, keys = split_keys(answer, self._context.ws.run.repo)
@@ -144,13 +146,14 @@ class Coder(Agent):
         self._keep(plan, spec, text)
         return keys
 
-    def _guarded(self, plan: Plan, spec: FileSpec) -> Callable[[str], str]:
+    def _guarded(self, plan: Plan, spec: FileSpec, *, quicker: bool = False) -> Callable[[str], str]:
         """Return what accepts an answer: a file that was there already may not be weakened."""
         current = self._current(spec)
 
         def parse(answer: str) -> str:
             text = accepted(spec, answer)
-            if current and (reasons := weakenings({spec.path: Change(current, text)}, plan)):
+            change = {spec.path: Change(current, text)}
+            if current and (reasons := weakenings(change, plan, quicker=quicker)):
                 raise AnswerError("the change is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
             return text
 

@@ -17,7 +17,7 @@ from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.core.tree import read_tree
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
 from agentsys.debug.evidence import RUN, WIDE, Evidence, budget_of, gather
-from agentsys.debug.guard import weakenings
+from agentsys.debug.guard import asks_for_quicker_tests, weakenings
 from agentsys.debug.history import change_of, history_text, installed_text, tried_text
 from agentsys.debug.looking import LOOKS, Look, check_look, looked
 from agentsys.debug.rollback import discard_unfinished, restore_best
@@ -183,7 +183,8 @@ class Debugger(Agent):
             patch = prepare(repo, parse_edits(text))
         except EditError as error:
             raise AnswerError(error.feedback) from error
-        if reasons := weakenings(patch.changes, plan):
+        quicker = asks_for_quicker_tests(current.verdict.diagnostics)
+        if reasons := weakenings(patch.changes, plan, quicker=quicker):
             raise AnswerError("the edit is refused, because it weakens the method:\n- " + "\n- ".join(reasons))
         return untried(Finding(answer, patch), before)
 

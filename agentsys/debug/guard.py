@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from agentsys.core.artifacts import Plan
+from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.core.tree import is_test_path
 from agentsys.debug.edits import Change
 from agentsys.debug.guard_tests import testing_reasons
@@ -31,8 +31,17 @@ _MOST_VALUES = 5000
 _FULL = ("configs/full.yaml", "configs/full.yml")
 
 
-def weakenings(changes: Mapping[str, Change], plan: Plan) -> tuple[str, ...]:
-    """Return every way in which changes weaken the method or its tests, as sentences for the debugger."""
+def asks_for_quicker_tests(diagnostics: Iterable[Diagnostic]) -> bool:
+    """True where tests took too long: smaller inputs are asked for then, and planted faults tell what is lost."""
+    return any(row.kind == "timeout" and row.check in ("pytest", "faults") for row in diagnostics)
+
+
+def weakenings(changes: Mapping[str, Change], plan: Plan, *, quicker: bool = False) -> tuple[str, ...]:
+    """Return every way in which changes weaken the method or its tests, as sentences for the debugger.
+
+    Args:
+        quicker: the tests are to take less time, so that they may look at less data.
+    """
     before = {path: parse_module(change.before) for path, change in changes.items() if path.endswith(".py")}
     after = {path: parse_module(change.after) for path, change in changes.items() if path.endswith(".py")}
     found: list[str] = []
@@ -43,6 +52,7 @@ def weakenings(changes: Mapping[str, Change], plan: Plan) -> tuple[str, ...]:
     found += testing_reasons(
         {path: module for path, module in before.items() if is_test_path(path)},
         {path: module for path, module in after.items() if is_test_path(path)},
+        quicker=quicker,
     )
     return tuple(dict.fromkeys(found))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from agentsys.core.artifacts import FileSpec, PaperPlace, Plan, Requirement
+from agentsys.core.artifacts import Diagnostic, FileSpec, PaperPlace, Plan, Requirement
 from agentsys.debug.edits import Change
-from agentsys.debug.guard import interface_names, weakenings
+from agentsys.debug.guard import asks_for_quicker_tests, interface_names, weakenings
 
 PLAN = Plan.model_validate(
     {
@@ -186,6 +186,19 @@ def test_a_repair_that_cheats_is_refused_with_the_reason(name: str) -> None:
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_repair_passes(name: str) -> None:
     assert weakenings(HONEST[name], PLAN) == ()
+
+
+SLOW = "import pytest\nfrom pkg.loss import loss\n\n\ndef test_long():\n    total = 0.0\n    for k in range(20000):\n        total += loss([k])\n    assert total > 0.25\n"
+
+
+def test_a_test_may_look_at_less_where_it_was_too_slow_and_only_there() -> None:
+    changes = {"tests/test_loss.py": Change(SLOW, SLOW.replace("20000", "6000"))}
+    late = Diagnostic(kind="timeout", check="faults", message="not all planted faults could be tried")
+    assert not asks_for_quicker_tests([late.model_copy(update={"check": "smoke"})]) and asks_for_quicker_tests([late])
+    assert any("looks at less data" in reason for reason in weakenings(changes, PLAN))
+    assert weakenings(changes, PLAN, quicker=True) == ()
+    gone = {"tests/test_loss.py": Change(SLOW, SLOW.replace("    assert total > 0.25\n", ""))}
+    assert weakenings(gone, PLAN, quicker=True)
 
 
 def test_the_refusal_carries_every_reason() -> None:
