@@ -21,7 +21,7 @@ from agentsys.verify.fidelity.evidence import TestRecord, gather, read_tests
 from agentsys.verify.fidelity.mutants import Target, plan_targets
 from agentsys.verify.fidelity.mutation_report import FAULTS_FILE, FILE, MutationReport, TriedMutant, read_report
 from agentsys.verify.fidelity.noticed import STANDING, NoticedFault, Standing, read_standing
-from agentsys.verify.fidelity.planting import ROUNDS, Board, Spot, assembles, base, spots, test_texts
+from agentsys.verify.fidelity.planting import ROUNDS, Board, Spot, assembles, base, spots_by_turns, test_texts
 from agentsys.verify.fidelity.trials import Trial, Trials, TrialSeen
 
 NAME = "faults"
@@ -43,9 +43,7 @@ async def check_faults(bench: Bench) -> Found:
     tests = read_tests(stored.read_bytes()) if stored.is_file() else None
     if tests is None:
         return Found(bench.check(NAME, "not_run", "no record of tests is there"))
-    # In a thread, since it takes seconds for a large repository, and another check runs beside this one.
-    every = await asyncio.to_thread(spots, bench.job.files)
-    work = _Work(bench, tests, every, min(bench.job.timeout, MOST_SECONDS))
+    work = _Work(bench, tests, await spots_by_turns(bench.job.files), min(bench.job.timeout, MOST_SECONDS))
     await work.run()
     found = work.found()
     lost = "; ".join(work.notes)

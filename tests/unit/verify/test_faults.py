@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from agentsys.core.events import EventLog
 from agentsys.verify.fidelity.evidence import TestRecord as EvidenceOfTests
 from agentsys.verify.fidelity.mutation_report import FILE, read_report
 from agentsys.verify.fidelity.noticed import STANDING, read_standing
-from agentsys.verify.fidelity.planting import Board, Spot, spots
+from agentsys.verify.fidelity.planting import Board, Spot, spots, spots_by_turns
 from agentsys.verify.run import verify
 from agentsys_sandbox.fake import Call, Files, passed
 from agentsys_sandbox.spec import ExecResult
@@ -199,6 +200,21 @@ async def test_a_replay_plants_a_few_again_and_fails_where_they_go_unnoticed(tmp
 
 async def test_the_sample_only_adds_to_what_the_check_needs(tmp_path: Path) -> None:
     assert not (await judged(tmp_path, "passed", mutants=0)).passed
+
+
+async def test_between_the_files_of_a_method_what_runs_beside_has_its_turn() -> None:
+    files = {f"tiny/m{number}.py": GREEN[MODEL].encode() for number in range(5)}
+    turns: list[int] = []
+
+    async def beside() -> None:
+        while True:
+            turns.append(len(turns))
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(beside())
+    assert await spots_by_turns(files) == spots(files)
+    task.cancel()
+    assert len(turns) >= len(files) - 1
 
 
 def test_a_fault_is_the_same_in_a_file_that_changed_elsewhere() -> None:
