@@ -6,7 +6,6 @@ must have its faults noticed, and what the tests noticed in an earlier round the
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Collection, Mapping
