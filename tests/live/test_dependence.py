@@ -31,6 +31,13 @@ SWALLOWED = {
         "    data =", "    try:\n        value = mean([])\n    except Exception:\n        value = 1.5\n    data ="
     ),
 }
+OWN_TEXT = {
+    **REPO,
+    "tiny/run.py": "import hashlib\nfrom tiny import model\n"
+    + GREEN["tiny/run.py"]
+    .replace("    data =", "    mean([1.0])\n    text = open(model.__file__, 'rb').read()\n    data =")
+    .replace("mean([1.0, 2.0])", "int(hashlib.sha256(text).hexdigest()[:4], 16)"),
+}
 IGNORED = {**REPO, "tiny/run.py": GREEN["tiny/run.py"].replace("mean([1.0, 2.0])", "0 * mean([1.0, 2.0]) + 1.5")}
 LINKED = {**REPO, "reproduce.sh": GREEN["reproduce.sh"] + "ln -s / results/all\n"}
 
@@ -60,9 +67,14 @@ async def test_numbers_of_the_method_pass_and_the_record_says_what_moved_them(pl
         (SHELL, "dependence", "ends well and writes the same `mean`"),
         (SWALLOWED, "dependence", "1 of them were called"),
         (IGNORED, "dependence", "is not computed by the method"),
+        (
+            OWN_TEXT,
+            "dependence",
+            "`mean`: other numbers where the files of the method hold further lines that do nothing",
+        ),
         (LINKED, "results", "`results/all`, a link"),
     ],
-    ids=["constant", "shell", "swallowed", "ignored", "links"],
+    ids=["constant", "shell", "swallowed", "ignored", "own text", "links"],
 )
 async def test_numbers_from_elsewhere_are_told(
     any_place: Place, tmp_path: Path, files: dict[str, str], check: str, why: str

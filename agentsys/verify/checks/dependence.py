@@ -1,7 +1,8 @@
 """The check `dependence`: the results come from the method. It fails and changes where the method does.
 
-The run is done again with the functions that carry the requirements made to fail, with what they return changed, and
-with other seeds. In a replay the numbers are compared with those of the verification that did all this.
+The run is done again with the functions that carry the requirements made to fail, with what they return changed, with
+nothing changed but the text of their files, and with other seeds. In a replay the numbers are compared with those of
+the verification that did all this.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from agentsys.verify.dependence.judge import copied_settings, faults, report
 from agentsys.verify.dependence.report import FILE, Dependence
 from agentsys.verify.dependence.scale import is_paper_scale, settings
 from agentsys.verify.dependence.share import look_closer
+from agentsys.verify.dependence.unchanged import look_unchanged
 from agentsys.verify.dependence.variants import CHECK_NAME, examine, measured
 from agentsys.verify.replay import compare_with_earlier
 from agentsys.verify.results_file import parse_results
@@ -36,6 +38,8 @@ async def check_dependence(bench: Bench) -> Found:
         return bench.failed(Diagnostic(kind="result", check=CHECK_NAME, message=message))
     copied = copied_settings(measured(results, job.plan), settings(job.plan, job.files, job.profile))
     seen = await examine(bench, functions, results, copied)
+    if seen.perturbed and (not seen.open or all(ran.results is None for ran in seen.perturbed)):
+        await look_unchanged(bench, seen, functions)
     if not seen.open:
         await each_alone(bench, seen, functions)
         await look_closer(bench, seen, functions)

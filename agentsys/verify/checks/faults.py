@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from agentsys.core.artifacts import CENTRAL, Diagnostic
 from agentsys.core.files import write_atomic
@@ -217,12 +217,21 @@ class _Work:
                 continue  # what runs an experiment or loads data may be shown by the results alone
             ids = ", ".join(names)
             why = "no test executes it" if not missed else f"no test notices {_words(missed)}"
-            message = f"`{symbol}` carries {ids} and is untested: {why}; add a test that compares what it gives with "
-            message += "values worked out by hand"
+            part, ways = self._part((path, symbol), missed)
+            message = f"`{symbol}` carries {ids} and {part}: {why}; add a test that compares what it gives with "
+            message += f"values worked out by hand{ways}"
             line = missed[0].fault.line if missed else None
             detail = "\n".join(map(_line, missed))
             rows.append(_diagnostic(message, path=path, line=line, symbol=symbol, detail=detail))
         return rows
+
+    def _part(self, function: tuple[str, str], missed: Iterable[Spot]) -> tuple[str, str]:
+        """Say what of a function is untested, and what else may be done: a line may matter for no argument at all."""
+        if all(self.board.judge(spot) != "noticed" for spot in self.board.values(function)):
+            return "is untested", ""
+        lines = sorted({spot.statement for spot in missed})
+        words = f"{'line' if len(lines) == 1 else 'lines'} {', '.join(map(str, lines))} of it untested"
+        return words, ", for arguments with which that makes a difference; what makes none for any is to be taken out"
 
     def _idle(self) -> list[Diagnostic]:
         rows: list[Diagnostic] = []

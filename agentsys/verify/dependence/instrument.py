@@ -21,7 +21,8 @@ from agentsys.core.tree import is_test_path
 from agentsys.plan.symbols import FunctionNode, parse
 from agentsys.verify.dependence.functions import Function
 
-Mode = Literal["raise", "perturb", "arguments", "scale"]
+Mode = Literal["raise", "perturb", "arguments", "scale", "watch", "text"]
+"""What is done to a function. `watch` only notes that it is called; with `text` its file alone gets further lines."""
 Insertion = tuple[int, int, str]
 """Line from 0, byte in the line, and the text that goes there."""
 
@@ -69,11 +70,14 @@ def variant(
         config: files that take the place of the repository's.
     """
     calls: dict[str, dict[str, str]] = defaultdict(dict)
+    texts = {item.path for item in modes}
     for item, mode in modes.items():
+        if mode == "text":
+            continue
         calls[item.path][item.name] = f"_agentsys_wrap({item.key!r}, {mode!r}, {strength!r}, {log!r}, {item.alters!r})"
     changed = {**files, **(config or {})}
     for path, data in files.items():
-        if path.endswith(".py") and not is_test_path(path) and (other_seed or path in calls):
+        if path.endswith(".py") and not is_test_path(path) and (other_seed or path in texts):
             text = _decoded(data)
             tree = parse(text)
             if tree is None:
@@ -81,7 +85,7 @@ def variant(
             lines = text.encode().split(b"\n")
             found = _decorators(tree, lines, calls.get(path, {}))
             found += _seeds(tree) if other_seed else []
-            if found:
+            if found or path in texts:
                 changed[path] = _inserted(lines, [*found, _definitions(tree)])
     return changed
 

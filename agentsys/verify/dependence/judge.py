@@ -12,6 +12,7 @@ from agentsys.verify.dependence.functions import MethodFunctions
 from agentsys.verify.dependence.report import Dependence, KeyDependence, KeyState
 from agentsys.verify.dependence.scale import MOST_APART, is_time, missed, numbers
 from agentsys.verify.dependence.share import hardly_moved
+from agentsys.verify.dependence.unchanged import moved_unchanged
 from agentsys.verify.dependence.variants import CHECK_NAME, Examined, same
 from agentsys.verify.health import judge_health
 from agentsys.verify.results_file import Results, number_words
@@ -70,7 +71,8 @@ def faults(seen: Examined, found: Dependence, plan: Plan, places: Mapping[str, s
     lost = [] if swallowed else [_not_computed(row, found, places) for row in found.keys if row.state == "not_computed"]
     beside = _beside_the_paper(found, plan, places)
     parts = [*lost, *_without_effect(seen, plan), *_hardly_moved(seen, plan, places), *_cannot_fail(seen, plan)]
-    return [*swallowed, *parts, *_seed_ignored(seen), *_other_structure(seen, plan), *beside]
+    text = _follows_its_text(seen, found, plan)
+    return [*swallowed, *text, *parts, *_seed_ignored(seen), *_other_structure(seen, plan), *beside]
 
 
 def _fault(message: str, symbol: str, path: str = SCRIPT, detail: str = "") -> Diagnostic:
@@ -105,6 +107,27 @@ def _swallowed(seen: Examined, plan: Plan) -> list[Diagnostic]:
         )
         return [_fault(message, "health").model_copy(update={"kind": "health"})]
     return []
+
+
+def _follows_its_text(seen: Examined, found: Dependence, plan: Plan) -> list[Diagnostic]:
+    """The run asks what its own code looks like."""
+    if not seen.unchanged:
+        return []
+    ran = seen.unchanged[-1]
+    if ran.results is None:
+        message = (
+            f"`{SCRIPT}` does not end well ({ran.run.ended}) where the files of the method hold further lines that do "
+            "nothing: no run may ask for the text or the place of its own code"
+        )
+        return [_fault(message, "text", detail=cut(ran.log.strip(), 3000))]
+    moved = moved_unchanged(seen, plan, [row.key for row in found.keys if row.random])
+    if not moved:
+        return []
+    message = (
+        f"{_keys(moved)}: other numbers where the files of the method hold further lines that do nothing; take numbers "
+        "from what the method returns, never from the text of the code"
+    )
+    return [_fault(message, "text")]
 
 
 def _cannot_fail(seen: Examined, plan: Plan) -> list[Diagnostic]:

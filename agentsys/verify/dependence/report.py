@@ -18,7 +18,8 @@ class VariantRun(Artifact):
 
     name: str
     functions: dict[str, str] = Field(
-        description="`path:name` -> what was done to it: `raise`, `perturb` or `scale` (what it returns), `arguments`"
+        description="`path:name` -> what was done to it: `raise`, `perturb` or `scale` (what it returns), `arguments`; "
+        "`watch` and `text` change nothing"
     )
     strength: float = Field(default=0.0, description="relative size of a perturbation; the factor of a scaling")
     ended: str = Field(description="the sandbox's outcome word; `unsound` where no sound results file was written")

@@ -84,6 +84,8 @@ class Examined:
     """Nothing moved with the seeds of the configuration; `seeded` changed those in the code."""
     broken: list[Ran] = field(default_factory=list[Ran])
     """What the method returns is enormous, or nothing: for signs of health that held so far."""
+    unchanged: list[Ran] = field(default_factory=list[Ran])
+    """Nothing but the text of the method's files was changed; the last one counts."""
     perturbed: list[Ran] = field(default_factory=list[Ran])
     alone: dict[str, list[Ran]] = field(default_factory=dict[str, list[Ran]])
     """Requirement -> the runs in which only what carries it was changed."""
@@ -103,6 +105,7 @@ class Examined:
                 self.fewer.ran if self.fewer is not None else None,
                 self.raised,
                 *self.perturbed,
+                *self.unchanged,
                 *(ran for rows in self.alone.values() for ran in rows),
                 self.ignored,
                 self.seeded,

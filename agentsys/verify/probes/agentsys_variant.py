@@ -17,12 +17,12 @@ _AGENTSYS_OWN = {name.partition(".")[0] for name in (__name__, __package__ or __
 
 
 def _agentsys_wrap(key: str, mode: str, strength: float, log: str, alters: bool = False) -> _AgentsysAny:
-    """Decorate a function: note its first call in `log`, then fail (`raise`), or change what it gives or is given.
+    """Decorate a function: note its first call in `log`, then fail (`raise`), change what it gives or is given, or not.
 
     The first change of a number that it gives or is given is noted as well, as the function's key and `changed`.
 
     Args:
-        mode: `raise`, `perturb` or `scale` (what it returns or yields), `arguments` (what it is called with).
+        mode: `raise`, `perturb` or `scale` (what it returns or yields), `arguments` (what it is called with), `watch`.
         strength: relative size of a change; the factor of `scale`.
         alters: it returns nothing: what it changes in its arguments is changed further.
     """

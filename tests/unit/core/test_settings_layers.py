@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,14 @@ LITERAL = {
 def test_every_setting_is_either_free_or_barred_in_a_file_of_the_working_directory() -> None:
     assert sorted(FROM_LOCAL | set(BARRED)) == sorted(FIELDS)
     assert not FROM_LOCAL & set(BARRED)
+
+
+def test_the_documentation_names_every_setting_that_a_folder_may_make_and_every_one_that_it_may_not() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    part = text.partition("### What a folder may set")[2].partition("Put them into your own file")[0]
+    free, _, barred = part.partition("and nothing else")
+    assert set(re.findall(r"`([a-z_]+)`", free)) - {"agentsys"} == FROM_LOCAL
+    assert sorted(re.findall(r"`([a-z_]+)`", barred)) == sorted(BARRED)
 
 
 @pytest.mark.parametrize("key", BARRED)

@@ -124,12 +124,19 @@ def _pytest(call: Call, files: Files) -> ExecResult:
     return passed(b"1 passed\n")
 
 
-def put_trials(call: Call, files: Files, word: str = "asserted") -> None:
-    """Leave what the trials of planted faults saw: each test ends so against each fault, and passes without one."""
+def put_trials(call: Call, files: Files, word: str = "asserted", missed: str = "") -> None:
+    """Leave what the trials of planted faults saw: each test ends so against each fault, and passes without one.
+
+    Args:
+        missed: faults in this part of a file go unnoticed.
+    """
     job = json.loads(call.stdin)
     lines: list[dict[str, object]] = []
     for trial in job["trials"]:
-        row = {"word": word if trial["path"] else "passed"}
+        text = job["texts"].get(trial["path"], "")
+        at = text.find(missed) if missed else -1
+        passes = not trial["path"] or at <= trial["start"] < at + len(missed)
+        row = {"word": "passed" if passes else word}
         tests = dict.fromkeys(trial["tests"], row)
         lines.append({"id": trial["id"], "ended": "done", "tests": tests})
     files[job["out"]] = "".join(json.dumps(line) + "\n" for line in lines).encode()

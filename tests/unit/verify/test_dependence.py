@@ -80,6 +80,8 @@ def writes(
     seed: object = None,
     arguments: object = None,
     scaled: Mapping[int, object] | None = None,
+    watched: object = None,
+    longer: object = None,
 ) -> Twist:
     """Results of each variant; an exit code stands for a run that fails with it."""
     scale = scaled or {}
@@ -91,20 +93,28 @@ def writes(
             ("'perturb', ", perturb),
             ("'arguments', ", arguments or perturb),
             ("_agentsys_seed(3", seed),
+            ("'watch', ", watched),
             ("'scale', 1000000.0", scale.get(1)),
             ("'scale', -1000000.0", scale.get(-1)),
             ("'scale', 0.0", scale.get(0)),
         )
         for mark, answer in marks:
-            if mark.encode() in text:
+            if mark.encode() in text and answer is not None:
                 files.pop(RESULTS, None)
                 if isinstance(answer, int):
                     return failed(b"Traceback", answer)
                 files[RESULTS] = json.dumps(answer).encode()
                 return passed(b"done")
+        if longer is not None and b"_agentsys_" in text and b"@_agentsys_wrap(" not in text:
+            return failed(b"Traceback") if isinstance(longer, int) else _write(files, longer)
         return None
 
     return twist
+
+
+def _write(files: Files, data: object) -> ExecResult:
+    files[RESULTS] = json.dumps(data).encode()
+    return passed(b"done")
 
 
 def told(mean: float, **more: object) -> dict[str, object]:
@@ -124,7 +134,7 @@ async def judged(
 async def test_a_number_that_fails_and_moves_with_the_method_is_computed(tmp_path: Path) -> None:
     found, report = await judged(tmp_path, writes(1, told(1.6)))
     assert not found and [(row.key, row.state) for row in report.keys] == [("mean", "computed")]
-    assert [run.ended for run in report.runs] == ["nonzero", "ok"]
+    assert [run.ended for run in report.runs] == ["nonzero", "ok", "ok"]
 
 
 async def test_a_number_that_stays_when_the_method_changes_is_not_computed_by_it(tmp_path: Path) -> None:
@@ -199,6 +209,22 @@ async def test_a_bound_that_holds_whatever_the_method_returns_is_no_sign_of_heal
 
 async def test_a_bound_is_not_judged_by_runs_that_end_early(tmp_path: Path) -> None:
     assert await signs(tmp_path, -1.0, {1: spread(2e5), -1: 1, 0: 1}) == []
+
+
+async def test_a_number_that_moves_with_the_text_of_the_code_is_not_the_methods(tmp_path: Path) -> None:
+    (fault,), report = await judged(tmp_path, writes(1, told(1.6), watched=told(1.7)))
+    assert "`mean`: other numbers where the files of the method hold further lines that do nothing" in fault.message
+    assert report.keys[0].state == "computed" and set(report.runs[-1].functions.values()) == {"watch"}
+
+
+async def test_a_run_that_ends_where_its_text_is_another_asks_for_it(tmp_path: Path) -> None:
+    twist = writes(1, 1, watched=1, longer=1)
+    found, _ = await judged(tmp_path / "a", twist)
+    assert "does not end well (nonzero) where the files of the method hold further lines" in found[0].message
+    found, report = await judged(tmp_path / "b", writes(1, told(1.6), watched=1))
+    assert not found and [set(run.functions.values()) for run in report.runs[2:4]] == [{"watch"}, {"text"}]
+    (fault,), _ = await judged(tmp_path / "c", writes(1, told(1.6), watched=1, longer=told(1.7)))
+    assert fault.symbol == "text"
 
 
 SEEDED = {"tiny/run.py": "import random\nrandom.seed(3)\n" + GREEN["tiny/run.py"]}

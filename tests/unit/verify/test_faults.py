@@ -145,11 +145,11 @@ async def test_each_check_is_named_when_it_begins_and_planted_faults_are_counted
     assert any(row["type"] == "check.progress" and row["check"] == "dependence" for row in seen)
 
 
-async def judged(tmp_path: Path, word: str, number: int = 1, **changes: object) -> Verdict:
-    """Verify the tiny repository where its one test ends with `word` against each fault."""
+async def judged(tmp_path: Path, word: str, number: int = 1, missed: str = "", **changes: object) -> Verdict:
+    """Verify the tiny repository where its one test ends with `word` against each fault, and passes those `missed`."""
 
     def faults(call: Call, files: Files) -> ExecResult:
-        put_trials(call, files, word)
+        put_trials(call, files, word, missed)
         return passed()
 
     repo = tmp_path / "repo"
@@ -173,6 +173,17 @@ async def test_a_required_function_whose_faults_nobody_notices_is_untested(tmp_p
     assert not verdict.passed and {item.check for item in verdict.diagnostics} == {"faults"}
     assert "`mean` carries R1 and is untested" in untested.message and untested.path == MODEL
     assert f"`{TESTS}::test_mean` passes whatever the code does" in idle.message and idle.path == TESTS
+
+
+async def test_a_line_whose_faults_nobody_notices_is_named_and_may_be_taken_out_where_it_never_matters(
+    tmp_path: Path,
+) -> None:
+    even = "middle = 0.5 * (middle + middle)"
+    text = GREEN[MODEL].replace("return sum(x) / len(x)", f"middle = sum(x) / len(x)\n    {even}\n    return middle")
+    write_repo(tmp_path / "repo", {**GREEN, MODEL: text})
+    (fault,) = (await judged(tmp_path, "asserted", missed=even)).diagnostics
+    assert "`mean` carries R1 and line 3 of it untested: no test notices" in fault.message and fault.line == 3
+    assert "what makes none for any is to be taken out" in fault.message
 
 
 async def test_faults_that_only_break_the_code_blame_no_test_and_show_nothing(tmp_path: Path) -> None:

@@ -185,6 +185,15 @@ def test_every_kind_of_function_can_be_made_to_fail(tmp_path: Path, function: Fu
     assert done.returncode == 1 and f"{function.key} was made to fail" in done.stderr
 
 
+@pytest.mark.parametrize("mode", ["watch", "text"])
+def test_where_only_the_text_is_another_every_value_is_the_same(tmp_path: Path, mode: Mode) -> None:
+    before = numbers(tmp_path / "a", {})
+    assert numbers(tmp_path / "b", dict.fromkeys((*FUNCTIONS, HERE), mode)) == before
+    for path in ("pkg/core.py", "pkg/run.py"):
+        assert (tmp_path / "b" / path).read_bytes() != (tmp_path / "a" / path).read_bytes()
+    assert (tmp_path / "b" / "called").exists() is (mode == "watch")
+
+
 def test_the_same_value_is_always_changed_to_the_same_one(tmp_path: Path) -> None:
     files = {**REPO, "pkg/run.py": b"from pkg.core import plain\nprint([plain(1.0) for _ in range(3)])\n"}
     put(tmp_path, variant(files, {FUNCTIONS[0]: "perturb"}, str(tmp_path / "called"), strength=0.3))
