@@ -152,6 +152,7 @@ def test_compose_up_runs_the_smoke_profile_of_a_release(run: RunDir, base: str, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 async def test_the_release_of_the_examples_run_does_its_smoke_run_under_compose(base: str, tmp_path: Path) -> None:
     from agentsys.core.settings import Settings
     from agentsys.run.pipeline import implement
