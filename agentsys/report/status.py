@@ -29,9 +29,10 @@ from agentsys.verify.checks.install import LOCK
 
 BLOCK = "status"
 VERIFIED = (
-    "it installs from its pins, every module imports, the types are right, the tests pass, the small profile runs and "
-    "leaves sound results, the safety policy allows it, and all of that was true again for the last commit in a new "
-    "sandbox without network. How near the measured numbers come to the paper's is another matter"
+    "it installs from its pins, every module imports, the types are right, the tests pass and notice faults that are "
+    "planted in the method, the small profile runs and leaves sound results that move with the method, the safety "
+    "policy allows it, and all of that was true again for the last commit in a new sandbox without network. How near "
+    "the measured numbers come to the paper's is another matter"
 )
 UNVERIFIED = (
     "at least one of the checks did not pass or was not done. What is here may be incomplete or wrong: rely on nothing "
@@ -83,7 +84,25 @@ def _meaning(data: ReportData) -> str:
         return UNVERIFIED
     if data.paper_scale or data.full is not None:
         return f"{VERIFIED}: they were measured at the paper's own scale, and each has its grade"
-    return f"{VERIFIED}: they were measured on a small scale, which reproduces none of them"
+    return f"{VERIFIED}: they were measured on a small scale, which reproduces none of them. {_compared(data)}"
+
+
+def _compared(data: ReportData) -> str:
+    """Say who compared the code with the paper, where its numbers cannot tell."""
+    said = ledger.review_words(data)
+    if not said:
+        return "Nobody has compared the code with the paper: its tests were written with it, and there was no review"
+    wrote = _model(data, "coder")
+    reader = (
+        "the model that wrote it" if _model(data, "reviewer") == wrote else "another model than the one that wrote it"
+    )
+    return f"Whether it does what the paper says, tests that were written with it say, and {reader}, which read {said}"
+
+
+def _model(data: ReportData, role: str) -> object:
+    rows = data.record.settings
+    item = rows.get(f"agent_models.{role}") or rows.get("model")
+    return item.value if item is not None else ""
 
 
 def _facts(data: ReportData) -> dict[str, object]:

@@ -9,11 +9,14 @@ import pytest
 
 from agentsys.core.artifacts import Check, ReviewFinding
 from agentsys.core.errors import UsageError
+from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rundir import RunDir
+from agentsys.core.runrecord import SettingValue
 from agentsys.report.data import ReportData, collect
 from agentsys.report.ledger import review_words
 from agentsys.report.markdown import markdown
 from agentsys.report.pages import as_json
+from agentsys.report.status import write_status
 from agentsys.report.summary import summary
 from agentsys.report.verdict import effective_status, missing_evidence, next_command
 from agentsys.report.view.onefile import html
@@ -211,6 +214,26 @@ def test_a_tree_in_which_a_review_found_faults_is_not_reported_as_one_that_passe
 
 def test_a_finding_that_no_later_round_answered_is_open(tmp_path: Path) -> None:
     assert "1 open" in review_words(reviewed(tmp_path, later_passed=False))
+
+
+def meaning(run: RunDir) -> str:
+    GitRepo(run.repo).init()
+    write_status(run)
+    facts = json.loads((run.repo / "status.json").read_text())
+    assert facts["means"].partition(". ")[2] in " ".join((run.repo / "README.md").read_text().split())
+    return facts["means"]
+
+
+def test_where_no_number_can_tell_the_status_says_who_compared_the_code_with_the_paper(tmp_path: Path) -> None:
+    run = make(tmp_path, "verified")
+    assert "Nobody has compared the code with the paper" in meaning(run)
+    review = {"number": 1, "tree": "0" * 32, "files": ["made/core.py"], "findings": []}
+    write_json(run.round(1) / "review.json", review)
+    assert "and the model that wrote it, which read 1 file beside the paper, 0 findings" in meaning(run)
+    kept = run.read()
+    other = {**kept.settings, "agent_models.reviewer": SettingValue(value="another", source="flag")}
+    run.write(kept.model_copy(update={"settings": other}))
+    assert "another model than the one that wrote it" in meaning(run)
 
 
 def test_a_dismissed_finding_carries_its_reason_in_every_report(tmp_path: Path) -> None:
