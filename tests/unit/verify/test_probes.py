@@ -29,7 +29,7 @@ def run_probe(root: Path, name: str, job: dict[str, object], *options: str) -> l
     env = {"PATH": os.environ["PATH"], "HOME": str(root), "PYTEST_ADDOPTS": "--no-such-option"}
     argv = [sys.executable, "-s", str(PROBES / name), *options]
     done = subprocess.run(
-        argv, input=json.dumps(job).encode(), cwd=repo, env=env, capture_output=True, timeout=120, check=False
+        argv, input=json.dumps(job).encode(), cwd=repo, env=env, capture_output=True, timeout=280, check=False
     )
     (root / "stdout").write_bytes(done.stdout)
     return [json.loads(line) for line in (root / "out.jsonl").read_text().splitlines()]
