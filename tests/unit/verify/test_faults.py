@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,14 @@ def planted(root: Path, test: str, *, fork: bool = True, model: str = GREEN[MODE
         rows.append({"id": spot.fault.kind, "path": MODEL, "tests": [name], "cpu": 20, **place})
     options = ["-c", str(PROBES / "agentsys_pytest.ini"), "--rootdir", str(repo), "-o", f"pythonpath={repo}", "-q"]
     options += ["-p", "no:cacheprovider"]
-    order = {"root": str(repo), "options": options, "plugins": [], "preload": [], "fork": fork, "parallel": 2}
+    order: dict[str, object] = {
+        "root": str(repo),
+        "options": options,
+        "plugins": [],
+        "preload": [],
+        "fork": fork,
+        "parallel": 2,
+    }
     order |= {"methods": {str(repo / MODEL): MODEL}, "texts": {MODEL: model}, "limit": 60, "trials": rows}
     found: dict[str, list[str]] = {}
     for line in run_probe(root, "agentsys_faults.py", order):
@@ -202,7 +210,7 @@ async def test_a_repair_that_weakens_a_test_is_named_with_the_test(tmp_path: Pat
 
 async def test_a_replay_plants_a_few_again_and_fails_where_they_go_unnoticed(tmp_path: Path) -> None:
     first = await judged(tmp_path, "asserted")
-    again = {"stage": "replay", "tree": first.tree}
+    again: dict[str, Any] = {"stage": "replay", "tree": first.tree}
     same = await judged(tmp_path, "asserted", **again)
     note = next(check.note for check in same.checks if check.name == "faults")
     assert same.passed and "judged in the round that is replayed" in note
