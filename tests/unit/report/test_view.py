@@ -152,13 +152,67 @@ def test_a_picture_is_served_only_where_it_is_one(run: RunDir) -> None:
     assert real.headers["content-type"] == "image/png" and real.content.startswith(b"\x89PNG")
 
 
-def test_a_plot_is_a_document_that_may_do_nothing_and_no_other_file_is_served_as_one(same: RunDir) -> None:
+def test_a_plot_alone_is_a_document_that_may_do_nothing_and_no_other_file_is_served_as_one(same: RunDir) -> None:
     browser = reader(same.path.parent)
-    [address] = [source for source in Seen(browser.get(f"{RUN}/claim/C1").text).sources if "/plot/" in source]
-    answer = browser.get(address)
+    answer = browser.get(Seen(browser.get(f"{RUN}/claim/C1").text).link("The plot alone"))
     assert answer.headers["content-type"].startswith("image/svg+xml") and "<svg" in answer.text
     assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     assert browser.get(f"{RUN}/plot/run.json").status_code == 404
+
+
+def test_a_claim_shows_its_plot_in_both_forms_with_words_to_select_and_no_exception_of_the_policy(same: RunDir) -> None:
+    served, file = reader(same.path.parent).get(f"{RUN}/claim/C1").text, html(collect(same))
+    for text in (served, file):
+        drawing = text[text.index("<svg") : text.index("</svg>")]
+        assert drawing.count("<text") > 10 and ">control</text>" in drawing and ">accepted</text>" in drawing
+        assert drawing.count("<path") > 10 and "style" not in drawing and "xlink" not in drawing
+    assert file.count("<style") == 1 and "unsafe" not in file.partition("<body")[0]
+
+
+HOSTILE_DRAWINGS = {
+    "script": '<script>alert(1)</script><g onload="alert(1)"><path d="M 0 0" onclick="alert(1)"/></g>',
+    "address": '<image href="http://evil.example/a.png"/><a href="http://evil.example"><text>here</text></a>',
+    "foreign": '<foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><form action="/"/></body></foreignObject>',
+    "style": '<style>* { display: none }</style><path d="M 0 0" style="fill: url(http://evil.example); color: red"/>',
+    "names": '<g id="main"><path id="q" d="M 0 0"/></g><text class="verdict" name="token">words</text>',
+    "use": '<g id="a"><path d="M 0 0"/></g><g id="b"><use href="#a"/><use href="#a"/></g><use href="file.svg#a"/>',
+    "animation": '<set attributeName="href" to="javascript:alert(1)"/><animate attributeName="d" values="M 0 0"/>',
+    "text": "<text>&lt;script&gt;alert(1)&lt;/script&gt;&#x202e;</text><path d='M 0 0&quot;&gt;&lt;script&gt;'/>",
+}
+
+
+@pytest.mark.parametrize("inner", HOSTILE_DRAWINGS.values(), ids=HOSTILE_DRAWINGS)
+def test_a_drawing_that_a_stranger_put_into_a_run_becomes_shapes_and_words_and_nothing_else(
+    run: RunDir, inner: str
+) -> None:
+    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" onload="alert(1)">'
+    (run.claims / "pages" / "c1.svg").write_text(f'{head}<rect width="7" height="7"/>{inner}</svg>')
+    text = reader(run.path.parent).get(f"{RUN}/claim/C1").text
+    drawing = text[text.index("<svg") : text.index("</svg>")]
+    page = Page(drawing)
+    assert page.tags <= {"svg", "g", "path", "rect", "text", "use"} and '<rect width="7" height="7">' in drawing
+    assert not {name for name in page.names if name.startswith("on") or name in ("style", "name")}
+    assert page.values["class"] == ["plot"] and all(name.startswith("plot-C1-") for name in page.values["id"])
+    # What is used must be a single shape: groups of groups would be drawn for ever.
+    assert not {name.removeprefix("#") for name in page.values["href"]} & set(page.values["id"])
+    assert "evil" not in drawing and "javascript" not in drawing and "\u202e" not in drawing
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        '<!DOCTYPE svg [<!ENTITY a "aaaa">]><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">&a;</svg>',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><g>',
+        '<svg xmlns="http://www.w3.org/2000/svg"><g></g></svg>',
+        '<html><svg viewBox="0 0 9 9"></svg></html>',
+        "words",
+    ],
+    ids=["entities", "cut off", "no size", "no drawing", "words"],
+)
+def test_what_is_no_drawing_of_ours_is_left_out_and_said(run: RunDir, drawing: str) -> None:
+    (run.claims / "pages" / "c1.svg").write_text(drawing)
+    text = reader(run.path.parent).get(f"{RUN}/claim/C1").text
+    assert "<svg" not in text and "no drawing of this program" in text
 
 
 def test_every_link_of_every_page_leads_on(same: RunDir) -> None:
