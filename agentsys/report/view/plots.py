@@ -54,7 +54,10 @@ def inline(svg: str, claim: str) -> Markup:
         parser.close()
     except (ParseError, ValueError):
         return Markup()
-    return Markup("".join(drawn.written)) if drawn.closed else Markup()
+    if not drawn.closed:
+        return Markup()
+    region = Markup('<div class="wide" role="region" aria-label="Plot of claim {}" tabindex="0">{}</div>')
+    return region.format(clean_line(claim, 40), Markup("".join(drawn.written)))
 
 
 class _Drawing:
@@ -98,7 +101,7 @@ class _Drawing:
         if len(size) != 4 or not all(re.fullmatch(_NUMBER, part) for part in size):
             raise ValueError("no drawing: its size is not known")
         yield from (("class", "plot"), ("viewBox", " ".join(size)), ("role", "img"))
-        yield "aria-label", f"Plot of claim {clean_line(self._claim, 40)}; the table has its numbers"
+        yield "aria-label", f"Plot of claim {clean_line(self._claim, 40)}: the table has its numbers"
         yield from (("stroke-linejoin", "round"), ("stroke-linecap", "butt"))
 
     def _kept(self, tag: str, attributes: dict[str, str]) -> Iterator[tuple[str, str]]:
