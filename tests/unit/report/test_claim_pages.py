@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rundir import RunDir
 from agentsys.plan.claims.claim import Claim, Claims, Contradiction, Quote
 from agentsys.plan.claims.contract import Contract
+from agentsys.report.claim_page import body
 from agentsys.report.claim_plot import ABSENT, draw_plots
 from agentsys.report.claim_reading import keep_baselines, read_claims
 from agentsys.report.data import collect
@@ -100,7 +102,7 @@ def test_a_page_quotes_both_places_where_the_paper_contradicts_itself(tmp_path: 
     against = (Contradiction(what="speed", first=first, second=second),)
     claim = Claim(id="C1", text="a is larger", kind="comparison", contradictions=against, places=quotes)
     write_json(run.claims / "claims.json", Claims(paper="0" * 64, claims=(claim,)))
-    text = markdown(collect(run))
+    text = "\n".join(body(collect(run).claims[0]))
     assert "- the paper: “a is &lt;i&gt;larger&lt;/i&gt;” (Abstract)" in text
     assert "“faster by one” (Table 1), but “slower &lt;b&gt;by&lt;/b&gt; one” (Section 6)" in text
 
@@ -112,10 +114,26 @@ def test_a_page_says_where_the_reviewer_found_what_the_contract_asks_and_what_di
         {"item": "seed", "file": "claims/c1.py", "differs": "it is not used"},
     ]
     write_json(run.claims / "reviews.json", {"C1": {"claim": "C1", "items": items}, "C2": {"claim": "C2"}})
-    text = markdown(collect(run))
+    text = "\n".join(line for row in collect(run).claims for line in body(row))
     assert "- control: met, claims/c1.py, line 7 (“without &lt;b&gt;step&lt;/b&gt;”)" in text
     assert "- seed: differs: it is not used, claims/c1.py" in text
     assert text.count("The code of this claim beside the paper:") == 1
+
+
+def test_the_short_report_of_a_run_with_much_to_say_is_read_in_minutes_and_says_where_the_rest_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = collect(judged(tmp_path, contract()))
+    sentence = "the full profile needs twenty more words of explanation than anybody wants to read of it here " * 2
+    monkeypatch.setattr("agentsys.report.facts.not_reproduced", lambda _data: [sentence] * 60)
+    monkeypatch.setattr("agentsys.report.ledger.review_words", lambda _data: "9 files, 40 findings")
+    findings = [("R1", "a.py:1", sentence, sentence, "doubted: reported only")] * 39
+    findings.append(("R2", "a.py:1", "this counts", "", "repaired"))
+    monkeypatch.setattr("agentsys.report.ledger.review_findings", lambda _data: findings)
+    text = markdown(replace(data, claims=data.claims * 8))
+    assert len(text.split()) < 3000
+    assert "48 more are in `report.html`." in text and "30 more are in `report.html`." in text
+    assert "this counts" in text and "`claims/pages/c1.md`" in text
 
 
 def test_a_baseline_stands_beside_the_number_that_the_paper_reports_for_it(tmp_path: Path) -> None:
