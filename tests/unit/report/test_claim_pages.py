@@ -13,6 +13,7 @@ from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -125,11 +126,11 @@ def test_the_short_report_of_a_run_with_much_to_say_is_read_in_minutes_and_says_
 ) -> None:
     data = collect(judged(tmp_path, contract()))
     sentence = "the full profile needs twenty more words of explanation than anybody wants to read of it here " * 2
-    monkeypatch.setattr("agentsys.report.facts.not_reproduced", lambda _data: [sentence] * 60)
-    monkeypatch.setattr("agentsys.report.ledger.review_words", lambda _data: "9 files, 40 findings")
+    answers: list[tuple[str, object]] = [("facts.not_reproduced", [sentence] * 60), ("ledger.review_words", "much")]
     findings = [("R1", "a.py:1", sentence, sentence, "doubted: reported only")] * 39
     findings.append(("R2", "a.py:1", "this counts", "", "repaired"))
-    monkeypatch.setattr("agentsys.report.ledger.review_findings", lambda _data: findings)
+    for name, answer in (*answers, ("ledger.review_findings", findings)):
+        monkeypatch.setattr(f"agentsys.report.{name}", Mock(return_value=answer))
     text = markdown(replace(data, claims=data.claims * 8))
     assert len(text.split()) < 3000
     assert "48 more are in `report.html`." in text and "30 more are in `report.html`." in text
