@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentsys.core.files import write_atomic
 from agentsys.core.text import md
-from agentsys.report.claim_page import body, plot_file, table
+from agentsys.report.claim_page import body, page_file, plot_file, table
 from agentsys.report.claim_plot import Plots
 from agentsys.report.claims import HEAD, ClaimRow, cells_of, scoreboard
 
@@ -26,7 +26,7 @@ def write_pages(folder: Path, title: str, rows: Sequence[ClaimRow], plots: Plots
         f"# Claims of {md(title, 200)}",
         f"**{md(scoreboard(rows))}**",
         table(HEAD, [cells_of(row) for row in rows]),
-        "\n".join(f"- [Claim {row.claim}]({_page_file(row.claim)})" for row in rows),
+        "\n".join(f"- [Claim {row.claim}]({page_file(row.claim)})" for row in rows),
         _AGAIN,
         *([md(plots.why, 600)] if plots.why else []),
     ]
@@ -35,14 +35,10 @@ def write_pages(folder: Path, title: str, rows: Sequence[ClaimRow], plots: Plots
         drawn = plots.svg.get(row.claim, "")
         plot = f"![plot of claim {row.claim}]({row.claim.lower()}.svg)" if drawn else md(plots.why, 600)
         head = f"# Claim {row.claim}: {md(row.verdict or 'not judged')}"
-        files[_page_file(row.claim)] = (
+        files[page_file(row.claim)] = (
             "\n\n".join([head, *body(row, plot, raw=plots.values.get(row.claim)), f"[All claims](../{INDEX})"]) + "\n"
         )
         if drawn:
             files[plot_file(row.claim)] = drawn + "\n"
     for name, text in files.items():
         write_atomic(folder / name, text)
-
-
-def _page_file(claim: str) -> str:
-    return f"{PAGES}/{claim.lower()}.md"

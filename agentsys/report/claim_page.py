@@ -23,6 +23,11 @@ def plot_file(claim: str) -> str:
     return f"pages/{claim.lower()}.svg"
 
 
+def page_file(claim: str) -> str:
+    """Return the path of a claim's page in a folder of claims."""
+    return f"pages/{claim.lower()}.md"
+
+
 def body(row: ClaimRow, plot: str = "", say: Say = md, raw: Values | None = None) -> list[str]:
     """Return the blocks of a claim's page, without its heading.
 

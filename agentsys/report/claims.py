@@ -85,7 +85,12 @@ class ClaimRow(Artifact):
 
 def scoreboard(rows: Sequence[ClaimRow]) -> str:
     """Return `3 verified, 1 toy`; of claims without verdict how many there are."""
-    counts = Counter(row.verdict for row in rows)
+    return scoreboard_of([row.verdict for row in rows])
+
+
+def scoreboard_of(verdicts: Sequence[str]) -> str:
+    """Return the same of verdicts alone."""
+    counts = Counter(verdicts)
     said = [f"{counts[name]} {name}" for name in _ORDER if counts[name]]
     return ", ".join([*said, *([f"{counts['']} not judged"] if counts[""] else [])])
 

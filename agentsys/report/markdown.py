@@ -12,6 +12,10 @@ from agentsys.report.verdict import check_words, failing, headline, next_command
 
 MAX_DIAGNOSTICS = 8
 MAX_FINDINGS = 10
+MAX_LISTED = 12
+"""Lines of a list; the others stand in `report.html`."""
+_WHY = 120
+"""Characters of a reason in the table of claims; the whole one stands with the claim."""
 ROUNDS_HEAD = ("round", "found", "the first fault", "diagnosis")
 MAX_NODES = 40
 MAX_ROUNDS = 12
@@ -65,16 +69,23 @@ def _scoreboard(data: ReportData) -> list[str]:
     if not data.claims:
         return []
     head = f"## Claims: {md(claims.scoreboard(data.claims))}"
-    return [head, claim_page.table(claims.HEAD, [claims.cells_of(row) for row in data.claims])]
+    return [head, claim_page.table(claims.HEAD, [claims.cells_of(row) for row in data.claims], limit=_WHY)]
 
 
 def _claims(data: ReportData) -> list[str]:
-    """A page a claim; its plot is a link to the file."""
+    """What a reader wants of each claim, its plot as a link to the file; all of it is on the claim's own page."""
     parts: list[str] = []
     for row in data.claims:
         file = claim_page.plot_file(row.claim)
         plot = f"![plot of claim {row.claim}](claims/{file})" if (data.path / "claims" / file).is_file() else ""
-        parts += [f"### Claim {md(row.claim)}: {md(row.verdict or 'not judged')}", *claim_page.body(row, plot)]
+        parts += [
+            f"### Claim {md(row.claim)}: {md(row.verdict or 'not judged')}",
+            f"> {md(row.text, 600)}",
+            md(claims.because(row) or "no rule was evaluated", 600) + ".",
+            *([claim_page.measured(row)] if any(line.measured for line in row.lines) else []),
+            plot,
+            f"Quotations, contract, review and commands: {code('claims/' + claim_page.page_file(row.claim))}",
+        ]
     return parts
 
 
@@ -83,14 +94,20 @@ def _not_reproduced(data: ReportData) -> list[str]:
 
 
 def _list(title: str, rows: Sequence[str]) -> list[str]:
-    return [f"## {title}", "\n".join(f"- {md(row)}" for row in rows)] if rows else []
+    if not rows:
+        return []
+    more = [f"{len(rows) - MAX_LISTED} more are in `report.html`."] if len(rows) > MAX_LISTED else []
+    return [f"## {title}", "\n".join(f"- {md(row)}" for row in rows[:MAX_LISTED]), *more]
 
 
 def _review(data: ReportData) -> list[str]:
     words = ledger.review_words(data)
-    rows = [[md(cell, 600) for cell in row] for row in ledger.review_findings(data)]
+    # A doubt is reported only: what had to be answered comes first.
+    found = sorted(ledger.review_findings(data), key=lambda row: row[-1].startswith("doubted"))
+    rows = [[md(cell, 300) for cell in row] for row in found[:MAX_FINDINGS]]
     table = [_table(ledger.REVIEW_HEAD, rows)] if rows else []
-    return ["## The code beside the paper", md(f"{words}."), *table] if words else []
+    more = [f"{len(found) - MAX_FINDINGS} more are in `report.html`."] if len(found) > MAX_FINDINGS else []
+    return ["## The code beside the paper", md(f"{words}."), *table, *more] if words else []
 
 
 def _mutants(data: ReportData) -> list[str]:

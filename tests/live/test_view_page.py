@@ -96,6 +96,7 @@ def browser() -> Iterator[Any]:
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.set_script_timeout(300)  # axe-core takes long on a busy machine
     yield driver
     driver.quit()
 
@@ -179,7 +180,7 @@ def test_a_reader_without_a_mouse_reaches_a_requirement_and_the_search(browser: 
         for _ in range(60):
             press(Keys.TAB)
             here = browser.switch_to.active_element
-            if here.text == words:
+            if here.text.startswith(words):
                 style = "return getComputedStyle(document.activeElement).outlineStyle"
                 assert browser.execute_script(style) != "none"
                 break
@@ -188,7 +189,7 @@ def test_a_reader_without_a_mouse_reaches_a_requirement_and_the_search(browser: 
         press(Keys.ENTER)
 
     browser.get(served.address)
-    for words, end in ((RUN_ID, "/overview"), ("Requirements", "/requirements"), ("R1", "/requirement/R1")):
+    for words, end in (("A Made-up Paper", "/overview"), ("Requirements", "/requirements"), ("R1", "/requirement/R1")):
         go(words)
         until(browser, lambda page, end=end: page.current_url.endswith(end))
     browser.get(served.url("overview"))

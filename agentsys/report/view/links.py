@@ -15,7 +15,8 @@ from markupsafe import Markup
 from agentsys.core.text import clean_text, cut
 from agentsys.report.claim_page import plot_file
 from agentsys.report.claim_plot import Plots
-from agentsys.report.view.files import NotThere, read_png
+from agentsys.report.view.files import NotThere, read_inside, read_png
+from agentsys.report.view.plots import MAX_INLINE, inline
 from agentsys.report.view.source import Source
 
 MAX_EMBEDDED = 400 << 10
@@ -38,7 +39,7 @@ class Links(Protocol):
         ...
 
     def plot(self, claim: str) -> Markup:
-        """Return the plot of a claim as markup of ours, or the words why there is none."""
+        """Return the plot of a claim as an element of the page, or the words why there is none."""
         ...
 
     def words(self, text: str, name: str = "") -> str:
@@ -68,11 +69,13 @@ class ServerLinks:
 
     def plot(self, claim: str) -> Markup:
         file = f"claims/{plot_file(claim)}"
-        if not (self.source.path / file).is_file():
-            return Markup("<p>There is no plot of it in this run.</p>")
-        address = self.to("plot", file)
-        shown = Markup('<figure><img src="{0}" alt="Plot of claim {1}"><figcaption><a href="{0}">The plot alone</a>')
-        return Markup(shown + Markup("</figcaption></figure>")).format(address, claim)
+        try:
+            drawing = read_inside(self.source.path, file, MAX_INLINE + 1).decode("utf-8", "replace")
+        except NotThere:
+            return Markup('<p class="quiet">There is no plot of it in this run.</p>')
+        shown = inline(drawing, claim) or Markup("<p>It is too large for this page, or no drawing of this program.</p>")
+        alone = Markup('<figcaption><a href="{}">The plot alone</a></figcaption>').format(self.to("plot", file))
+        return Markup("<figure>{}{}</figure>").format(shown, alone)
 
     def words(self, text: str, name: str = "") -> str:
         return text
@@ -110,8 +113,8 @@ class FileLinks:
         return _data(png) if self.pictures else ""
 
     def plot(self, claim: str) -> Markup:
-        if claim in self.plots.svg:  # drawn by this process: its texts are escaped, and it asks for nothing
-            return Markup("<figure>{}</figure>").format(Markup(self.plots.svg[claim]))
+        if claim in self.plots.svg:
+            return Markup("<figure>{}</figure>").format(inline(self.plots.svg[claim], claim))
         return Markup("<p>{}</p>").format(clean_text(self.plots.why)) if self.plots.why else Markup()
 
     def words(self, text: str, name: str = "") -> str:

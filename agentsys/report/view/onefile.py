@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from agentsys.core.rundir import RunDir
@@ -56,11 +55,9 @@ def _page(data: ReportData, full: bool, note: str, plots: Plots) -> str:
     links = FileLinks(source, frozenset(held), source.all_pictures() if full else {}, plots)
     asked = {"file": {"tail": _TAIL}}
     sections = [(anchor(*view), show(view[0], source, links, view[1], asked.get(view[0]))) for view in held]
-    styles = f"{_hash('view.css')} {_inline(plots.svg.values())}".strip()
-    policy = f"default-src 'none'; style-src {styles}; script-src {_hash('view.js')}; img-src data:"
-    attributes = "; style-src-attr 'unsafe-inline'" if plots.svg else ""
+    policy = f"default-src 'none'; style-src {_hash('view.css')}; script-src {_hash('view.js')}; img-src data:"
     values: dict[str, object] = {
-        "policy": f"{policy}; base-uri 'none'; form-action 'none'{attributes}",
+        "policy": f"{policy}; base-uri 'none'; form-action 'none'",
         "title": data.record.title or data.record.id,
         "status": effective_status(data),
         "views": [row for row in MAIN if (row[0], "") in held],
@@ -137,12 +134,6 @@ def _core(data: ReportData) -> ReportData:
     )
 
 
-def _inline(plots: Iterable[str]) -> str:
-    """Return what lets the plots, which this process drew, keep their style attributes and their one style element."""
-    found = sorted({style for svg in plots for style in re.findall(r"<style[^>]*>(.*?)</style>", svg, re.DOTALL)})
-    return " ".join(_digest(style) for style in found)
-
-
 def style_policy() -> str:
     """Return the content policy of a page that has our style, and neither scripts nor pictures."""
     return f"default-src 'none'; style-src {_hash('view.css')}; base-uri 'none'; form-action 'none'"
@@ -150,9 +141,5 @@ def style_policy() -> str:
 
 def _hash(name: str) -> str:
     """Return a source of the content policy: the hash of our own style or script, and of nothing else."""
-    return _digest(render(name, {}))
-
-
-def _digest(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
+    digest = hashlib.sha256(render(name, {}).encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from agentsys.core.numbers import count, dollars, seconds
+from agentsys.report.view.highlight import coloured
 from agentsys_sandbox.text import clean_text
 
 
@@ -23,7 +25,8 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"count": count, "dollars": dollars, "seconds": seconds}
+    ours: Any = {"count": count, "dollars": dollars, "seconds": seconds, "coloured": coloured}
+    made.filters |= ours
     return made
 
 

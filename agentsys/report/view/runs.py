@@ -11,23 +11,26 @@ from agentsys.core.numbers import clock, dollars
 from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord
 from agentsys.report import facts, ledger
+from agentsys.report.claim_reading import read_verdicts
+from agentsys.report.claims import scoreboard_of
 from agentsys.report.data import ReportData
+from agentsys.report.reading import Problems
 from agentsys.report.verdict import effective_status, headline
 from agentsys.report.view.source import Source
 
 Pairs = list[tuple[str, str, str]]
 COLUMNS = (
-    ("id", "run"),
-    ("began", "began"),
-    ("status", "status"),
-    ("seconds", "time"),
-    ("model", "model"),
-    ("calls", "calls"),
-    ("price", "cost"),
-    ("rounds", "rounds"),
-    ("title", "title"),
+    ("title", "paper and run", ""),
+    ("status", "status", ""),
+    ("claims", "claims", ""),
+    ("began", "began", ""),
+    ("seconds", "time", "n"),
+    ("model", "model", ""),
+    ("calls", "calls", "n"),
+    ("price", "cost", "n"),
+    ("rounds", "rounds", "n"),
 )
-"""What the list is sorted by, and the head of that column."""
+"""What the list is sorted by, the head of that column, and `n` where it holds numbers."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class RunRow:
     price: float = -1.0
     rounds: int = 0
     title: str = ""
+    claims: str = ""
 
     @property
     def took(self) -> str:
@@ -72,6 +76,7 @@ def run_row(run: RunDir, address: str) -> RunRow:
         price=-1.0 if used.cost is None else used.cost,
         rounds=record.rounds,
         title=record.title,
+        claims=scoreboard_of([row.verdict for row in read_verdicts(run, Problems()).values()]),
     )
 
 
@@ -83,7 +88,7 @@ def model_words(record: RunRecord) -> str:
 
 def ordered(rows: Sequence[RunRow], key: str, down: bool) -> list[RunRow]:
     """Return the rows sorted by a column; an unknown one leaves the newest first."""
-    if key not in dict(COLUMNS):
+    if key not in {column[0] for column in COLUMNS}:
         return sorted(rows, key=lambda row: row.began, reverse=True)
     return sorted(rows, key=lambda row: getattr(row, key), reverse=down)
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from agentsys.core.errors import AgentsysError, UsageError
 from agentsys.core.rundir import RunDir, all_runs
+from agentsys.report.verdict import effective_status
 from agentsys.report.view.files import MAX_PICTURE, NotThere, read_inside, read_png
 from agentsys.report.view.guard import Guard
 from agentsys.report.view.links import ServerLinks
@@ -69,7 +70,7 @@ class Pages:
         order, down = request.query_params.get("sort", ""), "down" in request.query_params
         rows = [run_row(run, ServerLinks(Source(run)).to("overview")) for run in self._shelf.runs()]
         values = {"rows": ordered(rows, order, down), "columns": COLUMNS, "order": order, "down": down}
-        return _page("Runs", Markup(render("runs.html", values)))
+        return _page("Runs", Markup(render("runs.html", values)), title="Runs", home="")
 
     def compare(self, request: Request) -> Response:
         """Two runs side by side."""
@@ -92,6 +93,7 @@ class Pages:
             here,
             body,
             title=source.data.record.title or source.id,
+            status=effective_status(source.data),
             home="" if self._shelf.single is not None else "/",
             views=MAIN,
             to=links.to,
@@ -197,10 +199,11 @@ def serve(place: Path, port: int, tell: Callable[[str], None]) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _page(words: str, body: Markup, *, status: int = 200, **values: object) -> HTMLResponse:
-    empty: dict[str, object] = {"title": "agentsys", "views": (), "here": "", "search": "", "wanted": "", "to": str}
-    filled = {**empty, "words": words, "body": body, "home": "/", "to_server": True, **values}
-    return HTMLResponse(render("server.html", filled), status)
+def _page(words: str, body: Markup, *, code: int = 200, **values: object) -> HTMLResponse:
+    empty: dict[str, object] = dict.fromkeys(("status", "here", "search", "wanted"), "")
+    given = {"title": "agentsys", "views": (), "to": str, "home": "/", "to_server": True, **values}
+    filled = {**empty, "words": words, "body": body, **given}
+    return HTMLResponse(render("server.html", filled), code)
 
 
 def _asset(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
@@ -208,11 +211,11 @@ def _asset(name: str, media_type: str) -> Callable[[Request], Awaitable[Response
 
 
 async def _not_there(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
+    code = error.status_code if isinstance(error, HTTPException) else 404
     values = {"words": "There is no such page", "remedy": "It may lie outside of the run, or be gone."}
-    return _page("Not there", Markup(render("error.html", values)), status=status)
+    return _page("Not there", Markup(render("error.html", values)), code=code)
 
 
 async def _unusable(_request: Request, error: Exception) -> Response:
     values = {"words": str(error), "remedy": getattr(error, "hint", "")}
-    return _page("Cannot be shown", Markup(render("error.html", values)), status=409)
+    return _page("Cannot be shown", Markup(render("error.html", values)), code=409)

@@ -21,6 +21,7 @@ from agentsys.report.view.places import figures, read_paper
 from agentsys.report.view.render import render
 from agentsys.report.view.search import search
 from agentsys.report.view.source import Source
+from agentsys.report.view.tiles import tiles
 
 Values = dict[str, object]
 Asked = Mapping[str, str]
@@ -65,6 +66,7 @@ def _overview(source: Source, _name: str, _asked: Asked) -> Values:
         "next": next_command(data),
         "running": data.record.status == "running",
         "live": live(source),
+        "tiles": tiles(data),
         "failing": failing(data),
         "verdict": decisive(data),
         "scoreboard": scoreboard(data.claims),
@@ -202,7 +204,8 @@ def _calls(source: Source, _name: str, asked: Asked) -> Values:
         calls.sort(key=lambda call: call.cost, reverse=True)
     elif order == "seconds":
         calls.sort(key=lambda call: call.seconds, reverse=True)
-    more = {"order": order, "said": facts.usage_words(source.data), "dearest": dearest(calls)}
+    priced = any(call.price is not None for call in calls)
+    more = {"order": order, "said": facts.usage_words(source.data), "priced": priced}
     return {"calls": calls, **more, **_paged(calls, asked)}
 
 

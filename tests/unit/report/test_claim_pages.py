@@ -9,9 +9,11 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -19,6 +21,7 @@ from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rundir import RunDir
 from agentsys.plan.claims.claim import Claim, Claims, Contradiction, Quote
 from agentsys.plan.claims.contract import Contract
+from agentsys.report.claim_page import body
 from agentsys.report.claim_plot import ABSENT, draw_plots
 from agentsys.report.claim_reading import keep_baselines, read_claims
 from agentsys.report.data import collect
@@ -100,7 +103,7 @@ def test_a_page_quotes_both_places_where_the_paper_contradicts_itself(tmp_path: 
     against = (Contradiction(what="speed", first=first, second=second),)
     claim = Claim(id="C1", text="a is larger", kind="comparison", contradictions=against, places=quotes)
     write_json(run.claims / "claims.json", Claims(paper="0" * 64, claims=(claim,)))
-    text = markdown(collect(run))
+    text = "\n".join(body(collect(run).claims[0]))
     assert "- the paper: “a is &lt;i&gt;larger&lt;/i&gt;” (Abstract)" in text
     assert "“faster by one” (Table 1), but “slower &lt;b&gt;by&lt;/b&gt; one” (Section 6)" in text
 
@@ -112,10 +115,26 @@ def test_a_page_says_where_the_reviewer_found_what_the_contract_asks_and_what_di
         {"item": "seed", "file": "claims/c1.py", "differs": "it is not used"},
     ]
     write_json(run.claims / "reviews.json", {"C1": {"claim": "C1", "items": items}, "C2": {"claim": "C2"}})
-    text = markdown(collect(run))
+    text = "\n".join(line for row in collect(run).claims for line in body(row))
     assert "- control: met, claims/c1.py, line 7 (“without &lt;b&gt;step&lt;/b&gt;”)" in text
     assert "- seed: differs: it is not used, claims/c1.py" in text
     assert text.count("The code of this claim beside the paper:") == 1
+
+
+def test_the_short_report_of_a_run_with_much_to_say_is_read_in_minutes_and_says_where_the_rest_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = collect(judged(tmp_path, contract()))
+    sentence = "the full profile needs twenty more words of explanation than anybody wants to read of it here " * 2
+    answers: list[tuple[str, object]] = [("facts.not_reproduced", [sentence] * 60), ("ledger.review_words", "much")]
+    findings = [("R1", "a.py:1", sentence, sentence, "doubted: reported only")] * 39
+    findings.append(("R2", "a.py:1", "this counts", "", "repaired"))
+    for name, answer in (*answers, ("ledger.review_findings", findings)):
+        monkeypatch.setattr(f"agentsys.report.{name}", Mock(return_value=answer))
+    text = markdown(replace(data, claims=data.claims * 8))
+    assert len(text.split()) < 3000
+    assert "48 more are in `report.html`." in text and "30 more are in `report.html`." in text
+    assert "this counts" in text and "`claims/pages/c1.md`" in text
 
 
 def test_a_baseline_stands_beside_the_number_that_the_paper_reports_for_it(tmp_path: Path) -> None:
@@ -233,17 +252,19 @@ def test_the_page_for_browsers_shows_plots_as_elements_that_ask_for_nothing(tmp_
     assert text.count("<svg") == 2 and text.count("<script") == 1
     assert not page.tags & {"iframe", "link", "object", "embed", "image", "foreignobject"}
     assert not {name for name in page.names if name.startswith("on")}
-    assert all(name.startswith("#") for name in page.values["href"] + page.values["xlink:href"])
+    assert all(name.startswith("#") for name in page.values["href"])
     assert "alert(1)</script>" in page.text and "![plot of claim C1](claims/pages/c1.svg)" in markdown(collect(run))
 
 
-def test_the_content_policy_allows_the_style_elements_of_the_plots_by_their_hashes(tmp_path: Path) -> None:
+def test_the_content_policy_of_the_one_file_allows_its_own_style_and_script_by_their_hashes_alone(
+    tmp_path: Path,
+) -> None:
     text = unescape(html(collect(judged(tmp_path, contract()))))
     policy = text.partition('content="')[2].partition('"')[0]
-    for style in re.findall(r"<style[^>]*>(.*?)</style>", text, re.DOTALL):
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        assert f"'sha256-{digest}'" in policy.partition("style-src ")[2].partition(";")[0]
-    assert "style-src-attr 'unsafe-inline'" in policy and "script-src 'sha256-" in policy
+    [style] = re.findall(r"<style[^>]*>(.*?)</style>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy.partition("style-src ")[2].partition(";")[0] == f"'sha256-{digest}'"
+    assert "unsafe" not in policy and "script-src 'sha256-" in policy
 
 
 def test_a_page_that_would_be_too_large_loses_its_plots_and_says_so(
