@@ -167,9 +167,14 @@ def _simpler(form: _Form, status: int, body: str) -> _Form | None:
     return form._replace(stream=False)
 
 
+_AZURE = re.compile(
+    r"\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$|\.models\.ai\.azure\.com$|\.azure-api\.net$"
+)
+
+
 def is_azure(address: str) -> bool:
     """Return whether an address lies in Azure, where keys have a header of their own."""
-    return (urlsplit(address).hostname or "").endswith((".openai.azure.com", ".cognitiveservices.azure.com"))
+    return bool(_AZURE.search(urlsplit(address).hostname or ""))
 
 
 def parts_of(address: str, model: str) -> tuple[str, dict[str, str]]:
@@ -180,7 +185,7 @@ def parts_of(address: str, model: str) -> tuple[str, dict[str, str]]:
     parts = urlsplit(address)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
-    if is_azure(address) and path in ("", "/openai"):
+    if is_azure(address) and not parts.netloc.endswith(".azure-api.net") and path in ("", "/openai"):
         path = f"/openai/deployments/{quote(model, safe='')}" if "api-version" in query else "/openai/v1"
     return urlunsplit((parts.scheme, parts.netloc, path, "", "")), query
 
