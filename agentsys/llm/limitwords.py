@@ -115,7 +115,7 @@ def window_of(error: Mapping[str, object]) -> tuple[int, int]:
     words = words_of(error)
     window, long = error.get("n_ctx"), error.get("n_prompt_tokens")
     found, sent = _WINDOW.search(words), _LONG.search(words)
-    numbers = sorted({_count(text) for text in _NUMBER.findall(words)})
+    numbers = sorted({count for text in _NUMBER.findall(words) if (count := _count(text)) >= _SMALLEST})
     added = _ADDED.search(words)
     if added:
         least, most = int(added[3]), int(added[1]) + int(added[2])
@@ -128,6 +128,8 @@ def window_of(error: Mapping[str, object]) -> tuple[int, int]:
     return window if isinstance(window, int) else least, long if isinstance(long, int) else most
 
 
+_SMALLEST = 1000
+"""No window is smaller: such a number is a status, or a code."""
 _ADDED = re.compile(r"\b(\d{1,12}) \+ (\d{1,12}) > (\d{1,12})\b")
 _NUMBER = re.compile(r"(?<![\w.-])\d[\d,]{2,}(?!\w|\.\d*[1-9])")
 
