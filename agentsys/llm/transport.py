@@ -119,21 +119,10 @@ def _within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: str
 
 def _certificates(env: Mapping[str, str]) -> SSLContext | bool:
     """Return a context with the authorities that the environment names; True leaves them to the SDK."""
-    if fault := missing_certificates(env) or _unwritable_log(env):
+    if fault := missing_certificates(env):
         raise PrerequisiteError(*fault)
     file = env.get("SSL_CERT_FILE") or env.get("REQUESTS_CA_BUNDLE") or ""
     folder = env.get("SSL_CERT_DIR") or (file if file and Path(file).is_dir() else "")
     if not file and not folder:
         return True
     return ssl.create_default_context(cafile=file if file and file != folder else None, capath=folder or None)
-
-
-def _unwritable_log(env: Mapping[str, str]) -> tuple[str, str] | None:
-    """Python writes the keys of connections to SSLKEYLOGFILE, and cannot make any where that fails."""
-    place = env.get("SSLKEYLOGFILE", "")
-    try:
-        if place:
-            Path(place).open("a").close()
-    except OSError:
-        return f"the environment variable SSLKEYLOGFILE names no file that can be written: `{place}`", "unset it"
-    return None

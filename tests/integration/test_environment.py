@@ -44,7 +44,7 @@ def evaluated(folder: Path, *options: str, **env: str) -> subprocess.CompletedPr
         env=kept | {"HOME": str(folder), "OPENAI_API_KEY": KEY, "AGENTSYS_BASE_URL": "http://models.invalid/v1"} | env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
