@@ -53,9 +53,9 @@ def _of_fields(error: Mapping[str, object], depth: int = 0) -> float | None:
         wait = _of_field(name, value)
         if wait is not None:
             return wait
-    inner = [value for value in error.values() if isinstance(value, dict)]
+    inner = [cast("dict[str, object]", value) for value in error.values() if isinstance(value, dict)]
     rows = [row for value in error.values() for row in rows_of(value)]
-    for part in (*cast("list[dict[str, object]]", inner), *rows) if depth < MAX_DEPTH else ():
+    for part in (*inner, *rows) if depth < MAX_DEPTH else ():
         wait = _of_fields(part, depth + 1)
         if wait is not None:
             return wait
