@@ -18,7 +18,8 @@ from pathlib import Path
 from agentsys.plan.removals import Removal, table
 from agentsys_sandbox.image.hostfiles import uv
 
-_SECONDS = 300
+_SECONDS = 1200
+"""Seconds for one row; most take a few, to load torch and transformers."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +62,11 @@ def _fault(row: Removal, python: Path) -> str:
 
 
 def _run(code: str, python: Path, *, whole: bool = False) -> tuple[int, str]:
-    done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, timeout=_SECONDS, check=False)
+    command = [str(python), "-c", code]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return 1, f"no end within {_SECONDS} s"
     said = done.stderr.strip()
     return done.returncode, said if whole else (said.splitlines() or [""])[-1]
 

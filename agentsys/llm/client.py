@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from agentsys.core.events import EventLog
 from agentsys.core.settings import ROLES
 from agentsys.core.text import cut
 from agentsys.llm.answer import Said, read
-from agentsys.llm.ledger import Ledger
+from agentsys.llm.ledger import Ledger, Line
 from agentsys.llm.limits import Limits
 from agentsys.llm.render import CHARS_PER_TOKEN
 from agentsys.llm.sections import section_hashes, section_texts
@@ -141,13 +141,25 @@ class Model:
         except LimitReached as error:
             self._emit_limit(error)
             raise
-        # Nothing is awaited between the answer's arrival and these lines: a cancelled task cannot lose it.
-        self._store.write(recording)
-        self._store.keep_sections(section_texts(prompt, hashes))
-        line = self._ledger.append(recording)
+        line = self._ledger.count(recording)  # at once: limits are checked while the disk is at work
+        await self._keep(recording, line, section_texts(prompt, hashes))
         told = {"model", "prompt", "cached", "completion", "price", "seconds", "finish", "images"}
         tell(self._events, "llm.call", key, **line.model_dump(include=told))
         return recording
+
+    async def _keep(self, recording: Recording, line: Line, sections: Mapping[str, str]) -> None:
+        """Store and book an answer while other calls go on; a task that is cancelled meanwhile does not lose it."""
+
+        def store() -> None:
+            self._store.write(recording)
+            self._store.keep_sections(sections)
+
+        writing = asyncio.ensure_future(asyncio.to_thread(store))
+        try:
+            await asyncio.shield(writing)
+        finally:
+            await writing
+            self._ledger.note(line)
 
     def _is_cut(self, recording: Recording) -> bool:
         """What was answered on half a prompt is asked again; recordings are replayed as they are."""

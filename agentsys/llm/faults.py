@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from agentsys.llm import errorbody
+from agentsys.llm import errorbody, limitwords, waits
 from agentsys.llm.redact import Redactor
 
-_TRANSIENT = {408, 409, 425, 429, 498}
+_TRANSIENT = {408, 409, 424, 425, 429, 460, 498, 499}
 _TOO_LONG = {400, 404, 413, 422, 500}
 """Statuses that servers give to a prompt that does not fit into the window."""
 _QUOTA = {
@@ -23,10 +23,15 @@ _QUOTA = {
     "budget_exceeded",
     "Arrearage",
 }
-_UNPAID = re.compile(r"(?i)insufficient (?:account )?balance|credit balance is too low|please recharge")
+_UNPAID = re.compile(
+    r"(?i)insufficient (?:account )?(?:balance|credits?|funds)|\bbalance (?:is )?(?:insufficient|too low|not enough)"
+    r"|please (?:recharge|top[ -]?up)|(?:used|exhausted|out of)(?: up)?(?: all)?(?: \w+){0,2} credits|spending limit"
+    r"|purchase (?:more )?credits|no (?:remaining )?credits|free allocation|余额不足|欠费"
+)
 _FILTER = re.compile(
     r"(?i)content_?filter|content_policy|content management policy|responsible_?ai|data_?inspection_?failed"
-    r"|prohibited_content|(?:sensitive|inappropriate) content|requires moderation|\bflagged\b|usage polic(?:y|ies)"
+    r"|prohibited_content|(?:sensitive|inappropriate|unsafe|harmful) content|requires moderation|\bflagged\b"
+    r"|usage (?:polic(?:y|ies)|guidelines)|content filtering|\bguardrails?\b|safety_check|high risk|敏感|不安全"
 )
 _KEY = re.compile(
     r"(?i)\b(?:invalid|incorrect|wrong|expired) api[ _-]?key|\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired)"
@@ -34,13 +39,27 @@ _KEY = re.compile(
 """Some endpoints refuse a key with 400."""
 _UNLOADED = re.compile(r"(?i)\bmodel (?:was )?unloaded\b|\bmodel has crashed\b")
 """Servers that load a model for the next request say so with 400."""
-_FULL = re.compile(r"(?i)\bbusy\b|\boverloaded\b|pending requests|\bcapacity\b")
-_LOADING = re.compile(r"(?i)\bloading\b|\bloaded\b.{0,20}\byet\b|warming up|cold start|is starting")
+_FULL = re.compile(
+    r"(?i)\bbusy\b|\boverloaded\b|pending requests|\bcapacity\b|no slots?\b|high demand|slow down"
+    r"|try again (?:later|in\b)"
+)
+_LOADING = re.compile(
+    r"(?i)(?<!error )(?<!failed )\bloading\b|\bloaded\b.{0,20}\byet\b|warming up|cold start|\bstarting\b"
+    r"|initiali[sz]ing|not (?:yet )?ready|still (?:building|deploying)|scaled? (?:up|to zero)|spinning up|waking up"
+)
+_LOADS = re.compile(
+    r"(?i)\bserver loading model\b|\bmodel\b.{0,60}\b(?:is|still|currently) (?:being )?load(?:ing|ed)\b"
+)
+"""The same from servers that call it a fault of their own; "error loading model" is one."""
 _INVALID = re.compile(r"\b\d+ validation errors?\b|requires more system memory")
 """How some servers refuse a request although they call it a fault of their own."""
 _PARAMETER = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 _OURS = {"None", "prompt", "messages", "model", "input", "body"}
 """What an error may name as its parameter although no user ever set it."""
+
+
+_LARGER = "a single request is larger than the account's limit{}, so no waiting helps"
+_RAISE = "raise it at the provider, or take another model"
 
 
 class ProviderFault(Exception):
@@ -76,9 +95,18 @@ class Transient(ProviderFault):
 
 
 class Busy(Transient):
-    """Waiting helps: a limit by the minute, or a model that is being loaded. `limit` is its name, where it is said."""
+    """Waiting helps: a limit by the minute, or a model that is being loaded.
+
+    `limit` is its name, `tokens` how many a prompt may have at most; empty and 0 where they are not said.
+    """
 
     limit: str = ""
+    tokens: int = 0
+
+    def beyond(self) -> Fatal:
+        """Return the fault of a prompt that is larger than the limit."""
+        named = f" ({self.limit})" if self.limit else ""
+        return Fatal(self.message, status=self.status, hint=f"{_LARGER.format(named)}; {_RAISE}")
 
 
 class WrongPage(Transient):
@@ -131,23 +159,28 @@ class Faults:
             headers: response headers; names in lower case, or a mapping that ignores case.
         """
         error = errorbody.error_of(body)
-        if not error and body.lstrip()[:1] not in "<{[":
-            error: dict[str, object] = {"message": body}
         said = errorbody.words_of(error)
+        if not said:
+            said = errorbody.shown(body)
+            error = error | {"message": said}
         words, code = self.redactor.message(said), self.redactor.message(errorbody.code_of(error), 60)
         text = f"the endpoint answered {status}{f' (`{code}`)' if code else ''}{f': {words}' if words else ''}"
         kinds = {str(error.get("code")), str(error.get("type"))}
-        wait = errorbody.asked_wait(headers, error)
+        wait = waits.asked_wait(headers, error)
         if kinds & _QUOTA or status == 402 or (wait is None and _UNPAID.search(said)):
             message = f"the quota of the account is used up ({text})"
             return Fatal(message, status=status, hint="add credit at the provider", passes=True)
-        if status == 429 or (status == 413 and errorbody.limit_of(error)):
-            return self._limited(text, status, headers, error)
+        if (
+            status == 429
+            or (status == 413 and limitwords.limit_of(error))
+            or (status < 500 and errorbody.is_limit(error))
+        ):
+            return self._limited(text, status, headers, error, wait)
         if status < 500 and _FILTER.search(f"{kinds} {error.get('innererror')} {said}"):
             return Filtered(text, status=status, hint="the provider's content filter refuses this prompt; take another")
-        if status == 413 or (status in _TOO_LONG and errorbody.is_too_long(error)):
+        if status == 413 or (status in _TOO_LONG and limitwords.is_too_long(error)):
             return _too_long(text, status, error)
-        if status in (503, 529) and (_LOADING.search(said) or _FULL.search(said)):
+        if (status in (503, 529) and (_LOADING.search(said) or _FULL.search(said))) or _LOADS.search(said):
             hint = "the server is still loading the model" if _LOADING.search(said) else "the provider is overloaded"
             return Busy(text, status=status, retry_after=wait, hint=hint, passes=True)
         if status in _TRANSIENT or _UNLOADED.search(said) or (status >= 500 and not _INVALID.search(said)):
@@ -163,18 +196,17 @@ class Faults:
         return self.of_status(errorbody.status_of(errorbody.error_of(body)), body, {})
 
     def _limited(
-        self, text: str, status: int, headers: Mapping[str, str], error: Mapping[str, object]
+        self, text: str, status: int, headers: Mapping[str, str], error: Mapping[str, object], wait: float | None
     ) -> ProviderFault:
-        limit = self.redactor.message(errorbody.limit_of(error), 100)
+        limit = self.redactor.message(limitwords.limit_of(error), 100)
         named = f" ({limit})" if limit else ""
-        if errorbody.never_fits(error):
-            larger = f"a single request is larger than the account's limit{named}, so no waiting helps"
-            return Fatal(text, status=status, hint=f"{larger}; raise it at the provider, or take another model")
-        if errorbody.is_daily(error):
-            hint = f"the limit of a day is used up{named}; raise it at the provider, or wait for the next day"
+        if limitwords.never_fits(error):
+            return Fatal(text, status=status, hint=f"{_LARGER.format(named)}; {_RAISE}")
+        if limitwords.is_daily(error, wait):
+            hint = f"the limit of a day is used up{named}; raise it at the provider, or wait until it is free again"
             return Fatal(text, status=status, hint=hint, passes=True)
-        fault = Busy(text, status=status, retry_after=errorbody.asked_wait(headers, error), passes=True)
-        fault.limit = limit
+        fault = Busy(text, status=status, retry_after=wait, passes=True)
+        fault.limit, fault.tokens = limit, limitwords.token_limit(headers, error)
         return fault
 
     def of_page(self, body: str) -> WrongPage:
@@ -210,6 +242,6 @@ class Faults:
 def _too_long(text: str, status: int, error: Mapping[str, object]) -> TooLong:
     window = "the prompt does not fit into the model's context window"
     size = "the request is larger than the endpoint takes, or a gateway before it"
-    fault = TooLong(text, status=status, hint=window if errorbody.is_too_long(error) else size)
-    fault.window, fault.sent = errorbody.window_of(error)
+    fault = TooLong(text, status=status, hint=window if limitwords.is_too_long(error) else size)
+    fault.window, fault.sent = limitwords.window_of(error)
     return fault

@@ -73,13 +73,22 @@ class Ledger:
                 self.append(recording)
 
     def append(self, recording: Recording) -> Line:
-        """Book one recorded call."""
+        """Count and note one recorded call."""
+        line = self.count(recording)
+        self.note(line)
+        return line
+
+    def count(self, recording: Recording) -> Line:
+        """Add a call to what the run used, though no line of it is written yet."""
         line = Line.of(recording, self._own)
+        self._count(line)
+        return line
+
+    def note(self, line: Line) -> None:
+        """Write the line of a call whose recording is stored."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line.model_dump_json() + "\n")
-        self._count(line)
-        return line
 
     def _priced(self, line: Line, store: Store) -> Line:
         """Price a call whose price was not known when it was made, and is now."""

@@ -50,13 +50,17 @@ _FINISH: dict[str, FinishReason] = {
 
 
 _REFUSES_STREAM = {400, 404, 405, 415, 422, 501}
+_STREAM = re.compile(r"(?i)stream|server-sent|\bSSE\b")
 _REFUSES_ROLE = {400, 404, 422, 500}
+_NOT = r"(?:\bnot\b|n't\b|\bun[a-z]+|\binvalid\b)"
+_SYSTEM = r"\b(?:system|developer)[\W_]{0,3}(?:role|message|prompt|instruction)s?\b"
 _NO_SYSTEM = re.compile(
-    r"(?i)\b(?:system|developer)\W{0,3}(?:role|message|prompt|instruction)?s?\b.{0,40}"
-    r"\b(?:not|un)[ -]?(?:supported|enabled|allowed)"
-    r"|not support \W?(?:system|developer)\b|unsupported role|roles? must alternate|must start with a user"
-    r"|unknown role.{0,5}(?:system|developer)"
+    rf"(?i){_SYSTEM}[^.]{{0,60}}(?:{_NOT}|\bmust be\b)|{_NOT}[^.]{{0,40}}{_SYSTEM}"
+    rf"|{_NOT}[^.]{{0,20}}\broles?\b|\brole\b.{{0,20}}\b(?:system|developer)\b.{{0,30}}{_NOT}"
+    r"|(?:not|n't) (?:support|accept) \W?(?:system|developer)\b|\bgot system\b"
+    r"|roles? must alternate|\b(?:first|start)\b.{0,40}\buser\b|\buser\b\W{0,3}(?:,|\bor|\band)\W{1,3}assistant\b"
 )
+"""That a model has no role of its own for the rules, or that the chat must begin with the user's turn."""
 
 
 class _Form(NamedTuple):
@@ -156,16 +160,21 @@ def _simpler(form: _Form, status: int, body: str) -> _Form | None:
     words = words_of(error_of(body)) or body[:1000]
     if status in _REFUSES_ROLE and form.system and _NO_SYSTEM.search(words):
         return form._replace(system=False)
-    if status not in _REFUSES_STREAM or not form.stream or "stream" not in words.lower():
+    if status not in _REFUSES_STREAM or not form.stream or not _STREAM.search(words):
         return None
     if form.usage and re.search(r"(?i)stream_options|include_usage", words):
         return form._replace(usage=False)
     return form._replace(stream=False)
 
 
+_AZURE = re.compile(
+    r"\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$|\.models\.ai\.azure\.com$|\.azure-api\.net$"
+)
+
+
 def is_azure(address: str) -> bool:
     """Return whether an address lies in Azure, where keys have a header of their own."""
-    return (urlsplit(address).hostname or "").endswith((".openai.azure.com", ".cognitiveservices.azure.com"))
+    return bool(_AZURE.search(urlsplit(address).hostname or ""))
 
 
 def parts_of(address: str, model: str) -> tuple[str, dict[str, str]]:
@@ -176,7 +185,7 @@ def parts_of(address: str, model: str) -> tuple[str, dict[str, str]]:
     parts = urlsplit(address)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
-    if is_azure(address) and path in ("", "/openai"):
+    if is_azure(address) and not parts.netloc.endswith(".azure-api.net") and path in ("", "/openai"):
         path = f"/openai/deployments/{quote(model, safe='')}" if "api-version" in query else "/openai/v1"
     return urlunsplit((parts.scheme, parts.netloc, path, "", "")), query
 

@@ -29,7 +29,7 @@ from agentsys.llm.shortening import shortened
 from agentsys.llm.store import Recording
 from agentsys.llm.types import CallKey, Feedback, Prompt, Reply
 from agentsys.llm.vision import refuses_images, without_images
-from agentsys.llm.window import pieces, window_hint
+from agentsys.llm.window import pieces, too_many, window_hint
 
 LONGEST_WAIT = 900.0
 """Seconds; a provider that asks for a longer pause ends the run, which can be resumed then."""
@@ -186,7 +186,9 @@ class LiveSource:
                 if deadline.expired():
                     raise self._limits.time_up() from error
                 raise
-            except Busy:
+            except Busy as fault:
+                if fault.tokens and too_many(fault.tokens, prompt, feedback):
+                    raise fault.beyond() from fault
                 pool.slow(began, 0.0)
                 raise
             pool.recover()

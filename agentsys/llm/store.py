@@ -152,7 +152,7 @@ class Store:
     def write(self, recording: Recording) -> None:
         """Store one call. An older answer under this key, and later tries that grew out of it, are put aside."""
         path = self.path(recording.key)
-        for old in sorted(path.parent.glob("*.md")):
+        for old in sorted(path.parent.glob("*.md")) if path.parent.is_dir() else ():
             match = _FILE.fullmatch(old.name)
             if match and int(match[1]) >= recording.attempt:
                 old.rename(old.with_name(f"{match[1]}.old-{load(old).id or secrets.token_hex(8)}.md"))

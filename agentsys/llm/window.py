@@ -52,6 +52,11 @@ def pieces(prompt: Prompt, feedback: Feedback = ()) -> int:
     )
 
 
+def too_many(limit: int, prompt: Prompt, feedback: Feedback = ()) -> bool:
+    """Return whether a prompt has more tokens than a limit, whatever the tokenizer."""
+    return pieces(prompt, feedback) * _LEAST_TOKENS > limit
+
+
 def _pieces(text: str) -> int:
     return sum(1 for _ in _PIECE.finditer(text))
 

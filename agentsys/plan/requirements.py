@@ -22,8 +22,8 @@ _INDEX_OPTION = re.compile(
     r"^(-i|--index-url|--extra-index-url|--find-links|-f|--trusted-host|--no-index|--pre|--prefer-binary|--only-binary"
     r"|--no-binary|--require-hashes|--use-feature)\b"
 )
-_INCLUDE = re.compile(r"^(?:-r|--requirement)[ =]\s*(\S+)$")
-_CONSTRAINT = re.compile(r"^(?:-c|--constraint)[ =]\s*(\S+)$")
+_INCLUDE = re.compile(r"^(?:-r|--requirement[ =])\s*(\S+)$")
+_CONSTRAINT = re.compile(r"^(?:-c|--constraint[ =])\s*(\S+)$")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -35,8 +35,11 @@ _MARKS = (
 _CODING = re.compile(rb"^[ \t]*#.*?coding[:=][ \t]*([-\w.]+)", re.MULTILINE)
 _ELSEWHERE = re.compile(
     r"(?:-e|--editable)?[ =]?\s*(?:(?:git|hg|svn|bzr)\+|https?://|ssh://|file:|git@|\.{1,2}/|/|~/)\S"
+    r"|[\w.-]+(?:\[[^\]]*\])?\s*@|\S+\.(?:whl|zip|tar\.\w+)$"
 )
 _HASH = re.compile(r"\s--hash[= ]\S+")
+_BUILD_OPTION = re.compile(r"\s(?:--global-option|--install-option|--config-settings?|-C)[= ]\s*(?:\"[^\"]*\"|\S+)")
+"""What pip passes to the build of one package; only wheels are installed."""
 
 
 @dataclass
@@ -106,7 +109,8 @@ def _read_file(name: str, files: Mapping[str, bytes], found: Requirements, facts
         elif re.match(r"^(-e|--editable)[ =]\s*\.(\[[\w,]+\])?$|^\.(\[[\w,]+\])?$", line):
             found.project = found.project or "pyproject.toml" in files
         else:
-            _add(line, name, number, found, facts)
+            found.ignored += [option.strip() for option in _BUILD_OPTION.findall(line)]
+            _add(_BUILD_OPTION.sub("", line), name, number, found, facts)
 
 
 def decoded(data: bytes) -> str:

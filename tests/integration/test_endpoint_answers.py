@@ -61,6 +61,24 @@ WRAPPED = {
     "byte-order mark": "\ufeff{answer}",
     "preface and closing sentence": "Here it is.\n\n{answer}\n\nTell me if you need anything else.",
     "end token": "{answer}<|im_end|>",
+    "a tag of another name": "<reflection>{draft}</reflection>\n<output>\n{answer}\n</output>",
+    "a long name": "<longcat_think>\n{draft}\n</longcat_think>\n{answer}",
+    "a tag that may mean other things": "<analysis>\n{draft}\n</analysis>\n<answer>{answer}</answer>",
+    "a start and an end": "<think_start>{draft}<think_end>{answer}",
+    "escaped": "&lt;think&gt;{draft}&lt;/think&gt;\n{answer}",
+    "closed by a tag without content": "<think>{draft}<think/>\n{answer}",
+    "bars": "<|think|>{draft}<|/think|>{answer}",
+    "inner prefix": "<|inner_prefix|>{draft}<|inner_suffix|>{answer}",
+    "unused tokens": "<unused94>thought\n{draft}<unused95>{answer}",
+    "turns": "<|im_start|>think\n{draft}<|im_end|>\n<|im_start|>answer\n{answer}<|im_end|>",
+    "two sentences": "Here is my thought process:\n{draft}\n\nHere is my response:\n{answer}",
+    "a chat program's": "Thinking...\n{draft}\n...done thinking.\n\n{answer}",
+    "folded up by a gateway": '<details type="reasoning" done="true">\n<summary>Thought for 3 seconds</summary>\n'
+    "> {draft}\n</details>\n{answer}",
+    "in a fence": "```text\n<think>\n{draft}\n</think>\n```\n{answer}",
+    "quoted by a gateway": "*Thinking...*\n\n> {draft}\n\n{answer}",
+    "a header left over": "<|start_header_id|>assistant<|end_header_id|>\n\n<think>{draft}</think>{answer}<|eot_id|>",
+    "a turn of the user's": "{answer}<|im_end|>\n<|im_start|>user\n{draft}",
 }
 """How models wrap an answer; `{draft}` is what must not be taken for it."""
 

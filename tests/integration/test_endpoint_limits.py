@@ -60,6 +60,9 @@ TOLD: dict[str, Answer] = {
         ),
         429,
     ),
+    "field with its unit": raw('{"detail": {"error": "Rate limited", "retry_after_ms": 300}}', 429),
+    "a gateway's quote": fault(429, 'RateLimitError: {"error": {"code": 429, "details": [{"retryDelay": "0.3s"}]}}'),
+    "status of a refusal": raw('{"__type": "ThrottlingException", "message": "Rate exceeded", "retryAfter": 0.3}', 400),
     "inside a good reply": raw('{"error": {"code": "rate_limit_exceeded", "message": "Please try again in 0.3s"}}'),
     "loading": raw('{"error": {"message": "Loading model", "code": 503}, "retry_after": 0.3}', 503),
     "loading, estimated": raw('{"error": "Model x is currently loading", "estimated_time": 0.3}', 503),
@@ -109,8 +112,11 @@ async def test_limit_that_never_frees_ends_and_names_what_to_change(run: Run) ->
         (fault(413, "Request too large on tokens per minute (TPM): Limit 6000, Requested 12000"), "single request"),
         (gemini("GenerateContentInputTokensPerMinute", "30s", message="Quota exceeded, limit: 0"), "single request"),
         (gemini("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "30s"), "limit of a day"),
+        (fault(429, "Rate limit exceeded: free-models-per-day."), "limit of a day"),
+        (fault(429, "slow down", {"x-ratelimit-limit-tokens": "3", "retry-after": "9"}), "single request"),
+        (fault(429, "Your team has used all available credits."), "add credit"),
     ],
-    ids=["tokens", "413", "no quota at all", "a day"],
+    ids=["tokens", "413", "no quota at all", "a day", "a day in words", "header", "credit"],
 )
 async def test_limit_that_no_wait_can_free_is_said_at_once(run: Run, answer: Answer, words: str) -> None:
     async with serving(answer) as endpoint:

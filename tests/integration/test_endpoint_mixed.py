@@ -94,6 +94,7 @@ class Mixed:
         self.active = 0
         self.free_at = self.idle = 0.0
         self.ended = self.above = 0.0
+        self.worked_until = self.worked = 0.0
 
     async def __call__(self, writer: asyncio.StreamWriter) -> None:
         item = re.findall(r"item-\d+", json.dumps(current.get().body))[0]
@@ -107,13 +108,14 @@ class Mixed:
         history.append(kind)
         if not self.active and self.ended:  # the endpoint was not at work, whatever we did meanwhile
             self.above += max(0.0, time.monotonic() - max(self.ended, self.free_at))
+            self.worked += time.process_time() - self.worked_until
         self.active += 1
         try:
             await asyncio.sleep(PAUSE)
             await found(writer)
         finally:
             self.active -= 1
-            self.ended = time.monotonic()
+            self.ended, self.worked_until = time.monotonic(), time.process_time()
             if kind == "limit":
                 self.free_at = time.monotonic() + PAUSE
 
@@ -157,7 +159,7 @@ async def test_a_thousand_calls_through_all_faults_at_random(tmp_path: Path) -> 
     mixed, run = Mixed(), Run(tmp_path)
     watch(asyncio.get_running_loop(), mixed)
     async with serving(mixed) as endpoint:
-        model = run.model(endpoint, attempts=ATTEMPTS, concurrency=8, model_params={})
+        model = run.model(endpoint, attempts=ATTEMPTS, concurrency=8, call_timeout=300, model_params={})
 
         async def one(number: int) -> str:
             prompt = Prompt((Part("rules", "the rules"),), (Part("task", f"answer for item-{number}"),))
@@ -176,6 +178,7 @@ async def test_a_thousand_calls_through_all_faults_at_random(tmp_path: Path) -> 
     answered = sum(isinstance(result, str) for result in results)
     print(f"{answered} answers, {CALLS - answered} errors, {len(endpoint.requests)} requests, {seconds:.1f} s")
     print(f"the endpoint had nothing to do: {mixed.above:.2f} s, {mixed.above / seconds:.1%}")
+    print(f"of that at work, in processor time: {mixed.worked:.2f} s, {mixed.worked / seconds:.1%}")
     print(f"asleep without the endpoint's wish: {mixed.idle:.2f} s, {mixed.idle / seconds:.1%}")
     assert wrong == []
     assert mixed.again == []

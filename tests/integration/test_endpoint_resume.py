@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,43 @@ async def test_address_where_nobody_listens_is_a_provider_error(run: Run) -> Non
     with pytest.raises(ProviderError, match="connection") as caught:
         await ask(run.model(endpoint), plain)
     assert "OPENAI_BASE_URL" in caught.value.hint
+
+
+class SlowDisk:
+    """Keeps what is to be written down waiting until it is told otherwise."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.busy, self.free = asyncio.Event(), threading.Event()
+        self._loop = asyncio.get_running_loop()
+        monkeypatch.setattr("agentsys.core.files.os.fsync", self._sync)
+
+    def _sync(self, handle: int) -> None:
+        self._loop.call_soon_threadsafe(self.busy.set)
+        assert self.free.wait(10), "the disk held up everything else"
+
+
+async def test_slow_disk_holds_up_no_other_call(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SlowDisk(monkeypatch)
+    async with serving(ok("fine")) as endpoint:
+        model = run.model(endpoint, concurrency=1)
+        calls = [asyncio.ensure_future(model.ask("coder", f"{n}.py", PROMPT, plain)) for n in range(2)]
+        await endpoint.arrivals(2)
+        disk.free.set()
+        assert await asyncio.gather(*calls) == ["fine"] * 2
+        await model.close()
+
+
+async def test_answer_whose_call_is_cancelled_on_the_way_to_the_disk_is_kept(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SlowDisk(monkeypatch)
+    async with serving(ok("fine")) as endpoint:
+        model = run.model(endpoint)
+        call = asyncio.ensure_future(model.ask("coder", "a.py", PROMPT, plain))
+        await disk.busy.wait()
+        call.cancel()
+        disk.free.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await model.close()
+    assert len(run.ledger) == len(run.files) == 1

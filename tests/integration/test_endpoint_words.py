@@ -115,6 +115,7 @@ FILTERED: dict[str, Answer] = {
         innererror={"code": "ResponsibleAIPolicyViolation"},
     ),
     "DashScope": fault(400, "Input data may contain inappropriate content.", code="data_inspection_failed"),
+    "a gateway's own": fault(403, "The request was blocked by guardrails."),
     "finish reason": ok("", "content_filter"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,9 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.lower().endswith("_proxy") or "CERT" in name or "BUNDLE" in name]:
+    for name in [
+        name for name in os.environ if name.lower().endswith("_proxy") or re.search("CERT|BUNDLE|SSLKEY", name)
+    ]:
         monkeypatch.delenv(name)
 
 
@@ -41,7 +44,7 @@ def evaluated(folder: Path, *options: str, **env: str) -> subprocess.CompletedPr
         env=kept | {"HOME": str(folder), "OPENAI_API_KEY": KEY, "AGENTSYS_BASE_URL": "http://models.invalid/v1"} | env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -55,6 +58,8 @@ def evaluated(folder: Path, *options: str, **env: str) -> subprocess.CompletedPr
         ("SSL_CERT_FILE", "/no/such/file.pem", "SSL_CERT_FILE names no file"),
         ("REQUESTS_CA_BUNDLE", "/no/such/file.pem", "REQUESTS_CA_BUNDLE names no file"),
         ("SSL_CERT_FILE", "/etc/hostname", "SSL_CERT_FILE names no certificate"),
+        ("CURL_CA_BUNDLE", "/no/such/file.pem", "CURL_CA_BUNDLE names no file"),
+        ("SSLKEYLOGFILE", "/no/such/folder/keys", "SSLKEYLOGFILE names no file"),
     ],
 )
 def test_environment_that_cannot_be_used_is_one_message_with_its_name_and_exit_code_3(

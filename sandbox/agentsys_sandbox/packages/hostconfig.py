@@ -88,7 +88,16 @@ def read(environ: Mapping[str, str] | None = None, files: Iterable[Path] | None 
 
 
 def missing_certificates(environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """What is wrong with a variable that names certificates, and what to do about it; None where nothing is."""
+    """What is wrong with a variable that names certificates, and what to do about it; None where nothing is.
+
+    Python writes the keys of connections to SSLKEYLOGFILE, and makes no connection where that fails.
+    """
+    log = environ.get("SSLKEYLOGFILE", "")
+    try:
+        if log:
+            Path(log).open("a").close()
+    except OSError:
+        return f"the environment variable SSLKEYLOGFILE names no file that can be written: `{log}`", "unset it"
     for name in _CERTIFICATES:
         place = environ.get(name, "")
         if not place or (Path(place).is_dir() and name != "SSL_CERT_FILE"):

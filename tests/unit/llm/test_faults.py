@@ -8,9 +8,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from agentsys.llm.errorbody import error_of, retry_after
+from agentsys.llm.errorbody import error_of
 from agentsys.llm.faults import BadKey, Busy, Fatal, Faults, Filtered, TooLong, Transient
 from agentsys.llm.redact import Redactor
+from agentsys.llm.waits import retry_after
 
 SECRET = "test-key-0123456789"
 

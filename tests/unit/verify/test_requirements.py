@@ -92,12 +92,22 @@ def test_coding_line_is_honoured() -> None:
         "./vendored/b",
         "--editable=../b",
         "file:///srv/b",
+        "b @ git+https://host.invalid/a/b.git",
+        "b[extra]@https://host.invalid/b-1-py3-none-any.whl",
+        "b-1-py3-none-any.whl",
     ],
 )
 def test_place_outside_the_index_is_refused_with_the_reason_and_not_called_invalid(line: str) -> None:
     (fault,) = read(requirements_txt=f"six\n{line}\n").faults
     assert "is refused: it asks for a place outside the package index" in fault.message
     assert "not a valid" not in fault.message and fault.line == 2
+
+
+def test_options_of_a_build_are_left_out_and_said() -> None:
+    found = read(requirements_txt='six==1.0 --config-settings "a=b" --hash=sha256:aa\n-rrequirements_dev.txt\n')
+    assert found.lines == ["six==1.0 --hash=sha256:aa"]
+    assert found.ignored == ['--config-settings "a=b"']
+    assert [fault.message for fault in found.faults] == ["`requirements_dev.txt` does not exist"]
 
 
 CONDA = """\
