@@ -86,7 +86,7 @@ def test_a_controller_that_restarts_and_a_node_that_dies_change_nothing_of_what_
 ) -> None:
     for name in ("SLURM_CONF", "PATH"):
         monkeypatch.setenv(name, cluster.environment[name])
-    run = make_claimed(tmp_path, pause=1.0)
+    run = make_claimed(tmp_path, pause=2.5)  # the controller and the node go while cells are left
     folder = submit(cluster, run, "--profile", "claims", "--tasks", "2")
     place = Place(folder)
     cluster.until(lambda: cells(folder) >= 2, "the first cells")

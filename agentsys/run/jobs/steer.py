@@ -202,13 +202,20 @@ def _again(place: Place, job: Job, engine: Engine, parts: Sequence[Part], left: 
     known = _known(job, parts, left)
     fruitless = sum(each.known == known for each in job.submissions[-FRUITLESS:])
     if fruitless >= FRUITLESS or len(job.submissions) >= MOST_SUBMISSIONS:
-        whys = ", ".join(dict.fromkeys(each.why for each in seen if each.why))
-        words = f"{plural(len(job.submissions), 'submission')} ended before it was done: {whys}"
+        words = f"{plural(len(job.submissions), 'submission')} ended before it was done: {_whys(job, parts, seen)}"
         hint = "ask for more, by `--time` or `--memory`; the engine's logs lie in the job's folder"
         return _close(place, job.model_copy(update={"exit_code": OVER}), parts, "failed", words, hint)
     tasks = min(job.submissions[-1].tasks, -(-len(left) // CELLS_EACH))
     cells = left if job.profile == "claims" else []
     return submit(place, job, engine, cells, tasks, known)
+
+
+def _whys(job: Job, parts: Sequence[Part], seen: Sequence[Seen]) -> str:
+    """Return why the tasks of the last submission ended, in their own words where they left any."""
+    last = len(job.submissions) - 1
+    own = {part.task: ended.reason for part in parts if part.submission == last and (ended := part.ended) is not None}
+    whys = (own.get(task) or each.why for task, each in enumerate(seen))
+    return ", ".join(dict.fromkeys(filter(None, whys)))
 
 
 def _known(job: Job, parts: Sequence[Part], left: Sequence[str]) -> int:
