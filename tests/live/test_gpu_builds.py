@@ -119,13 +119,15 @@ def test_a_driver_for_which_there_is_no_build_ends_it_before_anything_runs(machi
     assert [spec.gpu for spec in seen] == [False] and not list(machine.run.reproductions.glob("*/reproduction.json"))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_job_whose_task_meets_another_driver_is_submitted_again_with_builds_for_it(machine: Machine) -> None:
     pytest.importorskip("submitit")
     machine.has("470.82.01")
     engine = load("local")
-    wish = Wish("smoke", "local", Need(cpus=1, memory_mb=1024, gpus=1, seconds=300), 120.0)
+    wish = Wish("smoke", "local", Need(cpus=1, memory_mb=1024, gpus=1, seconds=600), 120.0)
     place = asyncio.run(make(machine.run, SETTINGS, wish, engine))
-    until = time.monotonic() + 300
+    until = time.monotonic() + 800
     while (job := advance(place, engine)).state == "open":
         assert time.monotonic() < until, look(place, engine)
         time.sleep(0.2)
