@@ -19,6 +19,7 @@ from agentsys.paper.render import to_markdown
 from agentsys.plan.claims.contract import Contract
 from agentsys.plan.claims.rule import Exact, NoCounterexample, Rule, Witness, methods_of, parts
 from agentsys.plan.context import Context, fan_out
+from agentsys.plan.data import here_lines
 from agentsys.plan.generated import yaml_text
 from agentsys.plan.interfaces import interface_digest
 from agentsys.verify.checks.base import Bench
@@ -148,7 +149,7 @@ def _prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
 
     What all claims have in common comes first, so that a provider may reuse it.
     """
-    rules, values = rules_of(context), _call(context, draft) | {"dependencies": ", ".join(_names(plan))}
+    rules, values = rules_of(context), _call(context, plan, draft) | {"dependencies": ", ".join(_names(plan))}
     if draft.checks:
         task = Part("task", render("code/claim_check", **values))
         return Prompt(prefix=(rules, judged_paper(context, [draft.contract])), body=(task,))
@@ -187,7 +188,7 @@ def _names(plan: Plan) -> list[str]:
     return [row.name for row in plan.dependencies]
 
 
-def _call(context: Context, draft: Draft) -> dict[str, object]:
+def _call(context: Context, plan: Plan, draft: Draft) -> dict[str, object]:
     contract = draft.contract
     first = {cell.case: cell for cell in reversed(draft.climb.levels[-1])}
     control, degenerate = contract.control, contract.degenerate
@@ -202,6 +203,7 @@ def _call(context: Context, draft: Draft) -> dict[str, object]:
         "control": context.quote(control.what) if control is not None and not draft.checks else "",
         "degenerate": context.quote(degenerate.what) if degenerate is not None and not draft.checks else "",
         "wanted": _wanted(contract),
+        "data": [context.quote(line) for line in here_lines(plan, context.ws.run.path)],
         "faults": context.quote("\n".join(draft.faults)),
         "current": context.quote(draft.text),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -11,7 +12,7 @@ from agentsys.code.claim_programs import TRIES, Draft, ask_programs, trial_of, t
 from agentsys.code.claim_review import ClaimReview, review_programs
 from agentsys.code.claim_settling import Tested, known_reviews, settle
 from agentsys.core.artifacts import Plan
-from agentsys.core.errors import SandboxUnavailable, UsageError
+from agentsys.core.errors import BlockedError, PrerequisiteError, SandboxUnavailable, UsageError
 from agentsys.core.events import Step
 from agentsys.core.tree import read_tree
 from agentsys.plan.claims.amendment import Contracts
@@ -25,6 +26,7 @@ from agentsys.verify.checks.table import run_checks
 from agentsys.verify.claims.celllog import CellLog
 from agentsys.verify.claims.cells import climb
 from agentsys.verify.claims.checking import small_cells
+from agentsys.verify.claims.data import data_here, shown_to_cells
 from agentsys.verify.claims.running import USED_UP, Cells, benches_for
 from agentsys.verify.run import retrying
 from agentsys_sandbox.base import SandboxError
@@ -188,19 +190,32 @@ class Experimenter(Agent):
         job, settings = self._job(plan, drafts), self._context.settings
         number = benches_for(cells, settings.claim_jobs, settings.cpus, settings.memory_mb)
 
-        async def ready(stack: AsyncExitStack, place: int) -> Bench:
+        async def ready(stack: AsyncExitStack, place: int, show: Callable[[Bench], None]) -> Bench:
             sandbox = await stack.enter_async_context(self._context.open_sandbox())
             bench = Bench(sandbox, job if not place else replace(job, out=job.out / f"bench-{place + 1}"))
             seen = await run_checks(bench, only=("install",))
             if not seen.passed("install"):
                 raise Infrastructure("the environment that was verified could not be installed again")
+            show(bench)
             return bench
 
         async def once() -> T:
             async with AsyncExitStack() as stack:
-                return await work([await ready(stack, place) for place in range(number)])
+                show = await self._show(plan, stack)
+                return await work([await ready(stack, place, show) for place in range(number)])
 
         return await retrying(job)(once)
+
+    async def _show(self, plan: Plan, stack: AsyncExitStack) -> Callable[[Bench], None]:
+        """Return what shows a bench the plan's data; cells are run without where it cannot be, and that is said."""
+        context = self._context
+        try:
+            data = await asyncio.to_thread(data_here, context.ws.run, plan, context.settings)
+            return await asyncio.to_thread(stack.enter_context, shown_to_cells(plan, data))
+        except (PrerequisiteError, UsageError, BlockedError) as error:
+            message = f"programs of claims do not see the data: {error.message}"
+            context.events.emit("warning", stage="experiments", message=message)
+            return lambda _: None
 
     def _job(self, plan: Plan, drafts: list[Draft]) -> Job:
         context = self._context

@@ -155,6 +155,8 @@ class Settings(BaseModel):
     """Base image; empty takes agentsys' own."""
     gpu: bool = False
     """Hand the machine's GPUs to the sandbox, which then shares the host's driver."""
+    gpu_driver: str = Field(default="", pattern=r"^(\d{1,4}(\.\d{1,4}){1,3})?$")
+    """NVIDIA driver for which builds of PyTorch are chosen, such as `535.54.03`; empty: as the index offers them."""
     memory_mb: int = Field(default=4096, ge=256)
     """Memory of the sandbox in MiB."""
     cpus: float = Field(default=2.0, gt=0)

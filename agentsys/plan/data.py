@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from packaging.utils import canonicalize_name
 from pydantic import Field, ValidationError
 
-from agentsys.core.artifacts import Artifact, DataKind, DataSource, Dependency
+from agentsys.core.artifacts import Artifact, DataKind, DataSource, Dependency, Plan
 from agentsys.core.errors import UnsafePath
 from agentsys.core.paths import clean_name
 
@@ -130,6 +130,13 @@ def unshipped(sources: Sequence[DataSource], dependencies: Sequence[Dependency])
 def matching(files: Iterable[str], patterns: Sequence[str]) -> list[str]:
     """Return the files, sorted, that any of the patterns names; without patterns all."""
     return sorted(name for name in files if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def here_lines(plan: Plan, run: Path) -> list[str]:
+    """Return the lines of those sources that a run's programs can read: what was fetched, and what packages ship."""
+    state = read_state(run)
+    there = [row for row in plan.data if row.kind == "package" or state.held(row.name).state == "here"]
+    return data_lines(there, state)
 
 
 def data_lines(sources: Sequence[DataSource], state: DataState) -> list[str]:

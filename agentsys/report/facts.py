@@ -246,9 +246,8 @@ def reproductions(data: ReportData) -> Rows:
     for item in data.reproductions:
         state = "passed" if item.passed else "failed"
         weak = " (WEAK isolation)" if item.weak else ""
-        place = f"{item.backend}{weak}, {item.cpus:g} cores, {item.memory_mb} MiB" + (
-            f", {item.where}" if item.where else ""
-        )
+        named = [f"{item.backend}{weak}, {item.cpus:g} cores, {item.memory_mb} MiB", item.where, item.builds]
+        place = ", ".join(filter(None, named))
         said = item.reason or item.data or "without data from outside"
         rows.append((str(item.number), item.profile, state, item.started, f"{item.seconds:.1f}", place, said))
     return rows

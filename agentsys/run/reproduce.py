@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from agentsys.audit.policy import load_advisories, load_policy
+from agentsys.audit.policy import load_policy
 from agentsys.core.artifacts import MeasuredResult, Plan
 from agentsys.core.errors import BlockedError, SandboxUnavailable, UsageError
 from agentsys.core.events import EventLog, utc_now
@@ -24,7 +24,8 @@ from agentsys.core.runrecord import RunRecord
 from agentsys.core.settings import Settings
 from agentsys.core.tree import read_tree
 from agentsys.plan.workspace import code_hash
-from agentsys.run.jobs.gpu import require_driver
+from agentsys.run.jobs.builds import Builds, builds_for
+from agentsys.run.jobs.gpu import DriverUnfit, require_driver
 from agentsys.verify.checks.audit import GATES, audit_found
 from agentsys.verify.checks.base import Found, Infrastructure, Job
 from agentsys.verify.checks.install import lock_of
@@ -33,14 +34,16 @@ from agentsys.verify.data.planned import require_all, survey
 from agentsys.verify.datafiles import DataFolder
 from agentsys.verify.dependence.report import FILE as DEPENDENCE
 from agentsys.verify.dependence.report import Dependence
-from agentsys.verify.environment import judge_packages, why_refused
+from agentsys.verify.environment import judge_by
 from agentsys.verify.reproduction import FILE, Outcome, Reproduction, Task, run_profile
 from agentsys.verify.sandboxspec import sandbox_spec
 from agentsys_policies.schema import Decision
 from agentsys_sandbox.base import OnOutput, Sandbox, SandboxError
-from agentsys_sandbox.spec import Package, SandboxSpec
+from agentsys_sandbox.spec import SandboxSpec
 
 Profile = Literal["full", "smoke"]
+BUILDS = "builds"
+"""Folder of a reproduction with the logs of how builds were chosen."""
 SPARE_SECONDS = 7200.0
 """How much longer than its run a sandbox may live: for the installation, the data and the results."""
 
@@ -94,11 +97,49 @@ async def reproduce(run: RunDir, settings: Settings, order: Order) -> Reproduced
 async def reproduce_locked(run: RunDir, settings: Settings, order: Order) -> Reproduced:
     """Do what `reproduce` does for a run that this process has, and leave its report as it is."""
     code = allowed_code(run, settings, ("bash", "reproduce.sh", order.profile))
-    if settings.gpu and not settings.docker_hosts:  # what other machines have is not seen from here
-        await asyncio.to_thread(require_driver, lock_of(code.files), "run it on a machine with another driver: `--on`")
     data = order.data or await asyncio.to_thread(data_for, run, code.plan, settings, order.profile)
     order = replace(order, data=data)
-    return await run_order(run.read(), settings, order, code, *next_folder(run.reproductions))
+    driver = ""
+    if settings.gpu and not settings.docker_hosts:  # what other machines have is not seen from here
+        try:
+            await asyncio.to_thread(require_driver, code.lock, "run it on a machine with another driver: `--on`")
+        except DriverUnfit as unfit:
+            driver = unfit.driver
+    number, out = next_folder(run.reproductions)
+    if driver:
+        builds = await chosen_builds(driver, run, settings, code, out / BUILDS, order.opener)
+        code, settings = code.with_builds(builds), settings.model_copy(update={"gpu_driver": driver})
+    return await run_order(run.read(), settings, order, code, number, out)
+
+
+async def chosen_builds(
+    driver: str,
+    run: RunDir,
+    settings: Settings,
+    code: Code,
+    out: Path,
+    opener: Callable[[SandboxSpec], Sandbox] | None = None,
+) -> Builds:
+    """Have builds of what is locked for a driver, in the cache and by their lock. Raises: SandboxUnavailable.
+
+    Args:
+        out: folder of the logs.
+    """
+    await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
+    events = EventLog(out / "events.jsonl", run.path.name)
+    job = Job(
+        files=code.files,
+        out=out,
+        plan=code.plan,
+        events=events,
+        timeout=settings.round_timeout,
+        lock=code.lock,
+        stage="replay",
+    )
+    try:
+        return await builds_for(driver, job, settings, run.read().id, opener or opener_of(settings))
+    finally:
+        events.close()
 
 
 @dataclass(frozen=True)
@@ -110,6 +151,14 @@ class Code:
     tree: str
     """Hash of the code."""
     audit: Found
+    lock: str
+    """Text of the requirements.lock that is installed: the repository's, unless a driver asked for other builds."""
+    builds: str = ""
+    """How it differs from the repository's, for a reader."""
+
+    def with_builds(self, builds: Builds) -> Code:
+        """Return it with other builds of the same packages."""
+        return replace(self, lock=builds.lock, builds=builds.words)
 
 
 def allowed_code(run: RunDir, settings: Settings, command: Sequence[str]) -> Code:
@@ -125,7 +174,7 @@ def allowed_code(run: RunDir, settings: Settings, command: Sequence[str]) -> Cod
         raise UsageError(f"run `{run.path.name}` has no repository that can be run", "finish it with `resume`")
     files = read_tree(run.repo)
     tree = code_hash(run.repo, files)
-    return Code(plan, files, tree, _audit(run, tree, settings, command))
+    return Code(plan, files, tree, _audit(run, tree, settings, command), lock_of(files))
 
 
 def reproduced(run: RunDir, number: int) -> Reproduced | None:
@@ -174,14 +223,14 @@ async def run_order(
         events=events,
         timeout=order.timeout,
         round=number,
-        lock=lock_of(code.files),
+        lock=code.lock,
         profile=order.profile,
         stage="replay",
         tree=code.tree,
         on_output=order.on_output,
         doubt=order.doubt,
     )
-    task = Task(job, code.audit, order.data, _judge(settings), order.keep, order.resumed)
+    task = Task(job, code.audit, order.data, judge_by(settings), order.keep, order.resumed)
     started, clock = utc_now(), time.monotonic()
     try:
         outcome = await _in_sandbox(record, settings, order, task)
@@ -198,6 +247,7 @@ async def run_order(
         backend=outcome.verdict.backend,
         weak=outcome.verdict.weak,
         where=order.where,
+        builds=code.builds,
         timeout=order.timeout,
         memory_mb=settings.memory_mb,
         cpus=settings.cpus,
@@ -265,17 +315,6 @@ def _audit(run: RunDir, tree: str, settings: Settings, command: Sequence[str]) -
             f"`agentsys report {run.path.name} --format md` shows the findings",
         )
     return audit_found(decisions, policy)
-
-
-def _judge(settings: Settings) -> Callable[[Sequence[Package]], str]:
-    """Return what says why the policy refuses a set of packages, or an empty text."""
-    policy, data = load_policy(settings), load_advisories(settings)
-
-    def judge(packages: Sequence[Package]) -> str:
-        decision = judge_packages(policy, data, packages)
-        return "" if decision.allows else why_refused(decision)
-
-    return judge
 
 
 def _broken_record(run: RunDir) -> str:

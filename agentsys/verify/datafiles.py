@@ -59,6 +59,12 @@ class DataFolder:
         left = f"; {self.skipped} links and other special files left out" if self.skipped else ""
         return f"{len(self.files)} files, {self.size / 1e6:.1f} MB from {self.origin}{left}"
 
+    @property
+    def identity(self) -> str:
+        """A hash that is another one for other data: over names and pins; of files without a pin over their sizes."""
+        rows = (f"{name}\0{self.pinned.get(name) or self.files[name].stat().st_size}\0" for name in sorted(self.files))
+        return hashlib.sha256("".join(rows).encode()).hexdigest()
+
     @contextmanager
     def folder(self, store: Store | None = None) -> Generator[tuple[Path, str]]:
         """A folder with all files, readable by everybody, and a hash over names and contents; removed at the end.

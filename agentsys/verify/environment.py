@@ -6,13 +6,15 @@ What a repository asks for is judged by the audit; what the resolver added to it
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import cast
 
 from agentsys.audit.auditor import record_decision
+from agentsys.audit.policy import load_advisories, load_policy
 from agentsys.core.events import utc_now
 from agentsys.core.files import write_atomic
+from agentsys.core.settings import Settings
 from agentsys.core.version import agentsys_version
 from agentsys.plan.context import Context
 from agentsys.verify.checks.audit import policy_diagnostics
@@ -51,6 +53,17 @@ async def screen_packages(context: Context, bench: Bench) -> Screened:
 def judge_packages(policy: Policy, advisories: Advisories | None, packages: Sequence[Package]) -> Decision:
     """Return what the policy says about a resolved set."""
     return policy.check_installed(_installed(packages), advisories)
+
+
+def judge_by(settings: Settings) -> Callable[[Sequence[Package]], str]:
+    """Return what says why the policy refuses a set of packages, or an empty text. Raises: PrerequisiteError."""
+    policy, data = load_policy(settings), load_advisories(settings)
+
+    def judge(packages: Sequence[Package]) -> str:
+        decision = judge_packages(policy, data, packages)
+        return "" if decision.allows else why_refused(decision)
+
+    return judge
 
 
 def why_refused(decision: Decision) -> str:

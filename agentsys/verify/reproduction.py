@@ -51,6 +51,7 @@ class Reproduction(Artifact):
     backend: str = ""
     weak: bool = False
     where: str = Field(default="", description="the machine and job, where it was not run beside the run directory")
+    builds: str = Field(default="", description="builds in place of those locked, for the driver of the GPUs")
     timeout: float = Field(description="seconds that the run was given")
     memory_mb: int = 0
     cpus: float = 0.0

@@ -23,6 +23,6 @@ def sandbox_spec(settings: Settings, run: str) -> SandboxSpec:
         limits=Limits(memory=settings.memory_mb << 20, cpus=settings.cpus),
         gpu=settings.gpu,
         allow_weak=settings.allow_weak_sandbox,
-        index=IndexRules(denied=denied, cooldown=settings.package_cooldown_days * 86400),
+        index=IndexRules(denied=denied, cooldown=settings.package_cooldown_days * 86400, driver=settings.gpu_driver),
         runtime=settings.runtime,
     )

@@ -58,6 +58,8 @@ class IndexRules:
     """Seconds that a file must have been on its index: what is newer or of unknown age is not offered. 0: no limit."""
     quota: int = 20 << 30
     """Bytes of files that one installation may consist of."""
+    driver: str = ""
+    """NVIDIA driver for which builds of PyTorch are chosen, such as `535.54.03`; empty: as indexes offer them."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-DEADLINE = 120.0
+DEADLINE = 300.0
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
 _CONF = """\
 ClusterName=test
@@ -36,15 +36,19 @@ SchedulerParameters=bf_interval=1,sched_interval=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
-SlurmdTimeout=6
+SlurmdTimeout=20
 KillWait=2
-MessageTimeout=2
+MessageTimeout=10
+BatchStartTimeout=300
 MinJobAge=300
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
 NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory={memory} State=UNKNOWN
-PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=20
+PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=2 PreemptMode=OFF
 """
 
 
@@ -114,7 +118,9 @@ class Cluster:
         return [*steps, *(each for pid in steps for each in descendants(pid))]
 
     def node_state(self) -> str:
-        return self.ask("sinfo", "-h", "-N", "-o", "%T").stdout.strip().rstrip("*")
+        """Return the node's state, which Slurm says once for each partition."""
+        said = self.ask("sinfo", "-h", "-N", "-p", "main", "-o", "%T").stdout
+        return said.strip().rstrip("*")
 
     def jobs(self) -> dict[str, str]:
         """Return the state of every job that is known."""

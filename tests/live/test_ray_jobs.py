@@ -22,7 +22,7 @@ from unit.run.claimed_run import CELLS, make_claimed
 from unit.verify.delivered import FILES
 
 pytest.importorskip("ray", reason="the package ray is not installed: pip install 'agentsys[ray]'")
-pytestmark = [pytest.mark.slow, pytest.mark.index, pytest.mark.bwrap, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.index, pytest.mark.bwrap, pytest.mark.timeout(1200)]
 DEADLINE = 300.0
 
 
@@ -66,7 +66,7 @@ def nothing_left(tmp_path: Path) -> Iterator[None]:
 def call(cluster: Cluster, *words: object) -> subprocess.CompletedProcess[str]:
     """Run a command on the head."""
     argv = cluster.command(0, sys.executable, "-m", "agentsys", *map(str, words))
-    return subprocess.run(argv, capture_output=True, text=True, check=False, env=cluster.env, timeout=DEADLINE)
+    return subprocess.run(argv, capture_output=True, text=True, check=False, env=cluster.env, timeout=2 * DEADLINE)
 
 
 def submit(cluster: Cluster, run: RunDir, *words: object) -> Path:
@@ -174,7 +174,7 @@ def test_a_job_over_its_time_is_ended_and_given_up(cluster: Cluster, tmp_path: P
     run = make_claimed(tmp_path, pause=600.0)
     submit(cluster, run, "--profile", "claims", "--tasks", "1", "--time", "6s")
     done = call(cluster, "jobs", "follow", run.path)
-    assert done.returncode == 7 and "2 submissions ended before it was done: its time was over" in done.stdout, (
+    assert done.returncode == 7 and "2 submissions ended before it was done: its time is over" in done.stdout, (
         done.stdout + done.stderr
     )
     assert "--time" in done.stdout

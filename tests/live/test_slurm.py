@@ -24,7 +24,7 @@ from live.slurm import Cluster, absent, naming
 from unit.run.claimed_run import CELLS, make_claimed
 from unit.verify.delivered import FILES
 
-pytestmark = [pytest.mark.slow, pytest.mark.index, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.index, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_controller_that_restarts_and_a_node_that_dies_change_nothing_of_what_
 ) -> None:
     for name in ("SLURM_CONF", "PATH"):
         monkeypatch.setenv(name, cluster.environment[name])
-    run = make_claimed(tmp_path, pause=1.0)
+    run = make_claimed(tmp_path, pause=2.5)  # the controller and the node go while cells are left
     folder = submit(cluster, run, "--profile", "claims", "--tasks", "2")
     place = Place(folder)
     cluster.until(lambda: cells(folder) >= 2, "the first cells")
@@ -107,6 +107,28 @@ def test_a_controller_that_restarts_and_a_node_that_dies_change_nothing_of_what_
     assert set(begun) == set(commands) and begun.total() <= CELLS + 2, "only cells under way may be run twice"
     assert {row["where"].split(",")[0].split(" on ")[1] for row in logged(run)} == {cluster.host.partition(".")[0]}
     assert {row["where"].split()[0] for row in logged(run)} == {"slurm"}
+
+
+def test_a_job_that_is_preempted_and_one_that_is_put_back_by_hand_lose_no_cell_and_go_on_by_themselves(
+    cluster: Cluster, expected: RunDir, tmp_path: Path
+) -> None:
+    run = make_claimed(tmp_path, pause=1.5)
+    folder = submit(cluster, run, "--profile", "claims", "--tasks", "1")
+    job = json.loads((folder / "job.json").read_text())["submissions"][0]["ids"][0]
+    first, second = (folder / "parts" / f"00-0000-0{number}" for number in (1, 2))
+    cluster.until(lambda: cells(folder) >= 3, "the first cells")
+    others = ("--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 2")
+    assert cluster.ask("sbatch", *others).returncode == 0
+    cluster.until(lambda: (first / "ended.json").is_file(), "the end of what was preempted")
+    assert json.loads((first / "ended.json").read_text())["reason"] == "the engine ends it"
+    cluster.until(lambda: (second / "cells.jsonl").is_file(), "the next start")
+    assert cluster.ask("scontrol", "requeue", job).returncode == 0
+    follow(cluster, run, expected)
+    assert rows(run) == rows(expected) and verdicts(run) == verdicts(expected)
+    assert len(json.loads((folder / "job.json").read_text())["submissions"]) == 1, "Slurm alone has put it back"
+    assert sorted(path.name for path in (folder / "parts").iterdir()) == [f"00-0000-0{number}" for number in (1, 2, 3)]
+    begun = executed(folder)
+    assert len(begun) == CELLS and begun.total() <= CELLS + 2, "only the cell under way may be run twice"
 
 
 def test_a_job_that_was_cancelled_and_one_over_its_time_lose_no_cell_and_run_none_twice(

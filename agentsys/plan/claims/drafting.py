@@ -130,7 +130,7 @@ class _Drafting:
 
 
 async def contracts_of(
-    claims: Sequence[Claim], paper: Paper, model: Model, prefix: tuple[Part, ...]
+    claims: Sequence[Claim], paper: Paper, model: Model, prefix: tuple[Part, ...], data: Sequence[str] = ()
 ) -> tuple[Contract, ...]:
     """Return a contract for each claim, in their order; one question to the model.
 
@@ -138,6 +138,7 @@ async def contracts_of(
 
     Args:
         prefix: what the prompts of the planner begin with: rules and paper.
+        data: which of the paper's data programs can read, in lines.
 
     Raises: ProviderError (NoUsableAnswer among them), LimitReached.
     """
@@ -146,7 +147,9 @@ async def contracts_of(
     if found:
         kinds = "; ".join(f"`{kind}` {' or '.join(rules)}" for kind, rules in SHOWN_BY.items())
         shown = [_shown(claim, paper) for claim in found]
-        task = render("plan/claims/contracts", claims=shown, shown_by=kinds, fence=fence_of(paper))
+        fence = fence_of(paper)
+        lines = [quoted(line, fence) for line in data]
+        task = render("plan/claims/contracts", claims=shown, shown_by=kinds, data=lines, fence=fence)
         try:
             await model.ask(ROLE, "contracts", Prompt(prefix=prefix, body=(Part("task", task),)), drafting.take)
         except NoUsableAnswer:

@@ -14,6 +14,7 @@ from agentsys.plan.claims.contract import Contract
 from agentsys.plan.claims.drafting import contracts_of
 from agentsys.plan.claims.extract import claims_of
 from agentsys.plan.context import Context
+from agentsys.plan.data import here_lines
 from agentsys.plan.workspace import CONTRACTS
 
 FOLDER = "claims"
@@ -52,7 +53,8 @@ async def _asked(context: Context) -> Contracts:
     ws, prefix = context.ws, (context.rules(), *context.paper())
     claims = await claims_of(ws.paper, context.model, prefix, given=ws.given, request=ws.request)
     write_json(ws.run.claims / "claims.json", claims)
-    return freeze(await contracts_of(claims.claims, ws.paper, context.model, prefix))
+    data = here_lines(ws.require_plan(), ws.run.path)
+    return freeze(await contracts_of(claims.claims, ws.paper, context.model, prefix, data))
 
 
 def _without(context: Context, error: PrerequisiteError | NoUsableAnswer) -> str:

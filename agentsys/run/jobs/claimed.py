@@ -92,16 +92,20 @@ def audit_programs(run: RunDir, settings: Settings, code: Code, found: Claimed, 
         raise BlockedError(words, f"`agentsys resume {run.path.name}` has them written anew")
 
 
-def known_cells(run: RunDir, parts: Iterable[Part]) -> Known:
-    """Return the cells whose rows are whole: of the run, where not for want of time, and of the parts of a job."""
+def known_cells(run: RunDir, parts: Iterable[Part], data: str) -> Known:
+    """Return the cells whose rows are whole: of the run, where not for want of time, and of the parts of a job.
+
+    Args:
+        data: identity of the data that there is; what failed without it is not among them.
+    """
     found = {
         (done.cell.name, done.stamp): done
         for done in read_log(run.claims)
-        if done.outcome != Outcome.TIMEOUT and intact(run.claims, done)
+        if done.outcome != Outcome.TIMEOUT and done.stands(data) and intact(run.claims, done)
     }
     for part in parts:
         for done in read_log(part.folder):
-            if intact(part.folder, done):
+            if done.stands(data) and intact(part.folder, done):
                 found.setdefault((done.cell.name, done.stamp), done)
     return found
 
@@ -133,7 +137,9 @@ def merge(run: RunDir, found: Claimed, parts: Sequence[Part]) -> int:
             before = log.done(done.cell, done.stamp)
             if key not in expected or not intact(part.folder, done):
                 continue
-            if before == done or (before is not None and before.outcome != Outcome.TIMEOUT):
+            if before == done or (
+                before is not None and before.outcome != Outcome.TIMEOUT and before.stands(done.data)
+            ):
                 continue
             if done.sha256:
                 rows = rows_file(part.folder, done.cell, done.stamp).read_bytes()

@@ -21,6 +21,18 @@ _LOCAL = re.compile(r"\+cu(\d\d)\d")
 _ASK = ("nvidia-smi", "--query-gpu=driver_version,name", "--format=csv,noheader")
 
 
+class DriverUnfit(SandboxUnavailable):
+    """The GPUs are there, and other builds of the same packages might run on them.
+
+    Args:
+        driver: its version.
+    """
+
+    def __init__(self, message: str, hint: str, driver: str) -> None:
+        super().__init__(message, hint)
+        self.driver = driver
+
+
 def require_driver(lock: str, hint: str) -> None:
     """See that this machine's GPUs run what is locked, before anything is installed.
 
@@ -28,11 +40,16 @@ def require_driver(lock: str, hint: str) -> None:
         lock: text of requirements.lock.
         hint: what can be done where they do not.
 
-    Raises: SandboxUnavailable.
+    Raises: DriverUnfit where PyTorch is locked, of which there are builds for several drivers; SandboxUnavailable.
     """
     found = read_lock(lock)
-    if fault := driver_fault(ask_driver(), found.rows if found is not None else ()):
-        raise SandboxUnavailable(fault, hint)
+    rows, said = found.rows if found is not None else (), ask_driver()
+    if not (fault := driver_fault(said, rows)):
+        return
+    driver = _driver_of(said)
+    if driver and any(row.name == "torch" for row in rows):
+        raise DriverUnfit(fault, hint, driver)
+    raise SandboxUnavailable(fault, hint)
 
 
 def ask_driver() -> str:
@@ -55,19 +72,24 @@ def driver_fault(said: str, rows: Iterable[Row]) -> str:
     if build := next((row for row in locked if row.version.endswith("+cpu")), None):
         return f"GPUs were asked for, and `{build.name}` is locked as {build.version}, a build that uses none"
     cuda = max((_cuda_of(row) for row in locked), default=0)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    driver = _DRIVER.match(lines[0]) if lines else None
-    if driver is None:
+    driver = _driver_of(said)
+    if not driver:
         return "GPUs were asked for, and `nvidia-smi` finds none on this node"
     least = LEAST_DRIVER.get(cuda)
     if least is None:
         return ""
-    if int(driver[0].partition(".")[0]) >= least:
+    if int(driver.partition(".")[0]) >= least:
         return ""
     return (
-        f"the driver {driver[0]} of this node is too old for CUDA {cuda}, which the locked packages were built for: it "
+        f"the driver {driver} of this node is too old for CUDA {cuda}, which the locked packages were built for: it "
         f"takes {least} or newer"
     )
+
+
+def _driver_of(said: str) -> str:
+    """Return the version that `nvidia-smi` says first; empty where it says none."""
+    found = _DRIVER.match(said.lstrip())
+    return found[0] if found is not None else ""
 
 
 def _cuda_of(row: Row) -> int:

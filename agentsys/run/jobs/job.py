@@ -47,6 +47,7 @@ class Job(Artifact):
     settings: dict[str, object]
     need: Need
     timeout: float = Field(description="seconds of each command")
+    builds: str = Field(default="", description="builds in place of those locked, whose lock lies beside this file")
     cells: int = Field(default=0, description="cells that were missing when the job was made")
     submissions: tuple[Submission, ...] = ()
     state: JobState = "open"

@@ -11,12 +11,16 @@ from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
 from agentsys.run.jobs.claimed import audit_programs, claimed, known_cells, missing
 from agentsys.run.jobs.engine import Engine, Need
+from agentsys.run.jobs.fitting import for_driver
+from agentsys.run.jobs.gpu import driver_fault
 from agentsys.run.jobs.job import Job, Place, Profile, jobs_of
 from agentsys.run.jobs.node import backend_here
 from agentsys.run.jobs.steer import submit, tasks_for
 from agentsys.run.jobs.tasks import cells_job, installed
 from agentsys.run.reproduce import Code, allowed_code, next_folder, opener_of
 from agentsys.verify.checks.base import Bench, Infrastructure
+from agentsys.verify.checks.install import read_lock
+from agentsys.verify.claims.data import data_here, identity_of
 from agentsys.verify.sandboxspec import sandbox_spec
 from agentsys_sandbox.base import SandboxError
 
@@ -46,7 +50,8 @@ async def make(run: RunDir, settings: Settings, wish: Wish, engine: Engine) -> P
         command = "smoke" if wish.profile == "claims" else wish.profile
         code = allowed_code(run, settings, ("bash", "reproduce.sh", command))
         found = claimed(run, code.tree) if wish.profile == "claims" else None
-        cells = [cell.name for _, cell in missing(found, known_cells(run, ()))] if found is not None else []
+        shown = identity_of(data_here(run, code.plan, settings)) if found is not None else ""
+        cells = [cell.name for _, cell in missing(found, known_cells(run, (), shown))] if found is not None else []
         number, folder = next_folder(run.reproductions)
         place = Place(folder)
         if found is not None:
@@ -64,7 +69,9 @@ async def make(run: RunDir, settings: Settings, wish: Wish, engine: Engine) -> P
         if found is not None and not cells:
             place.write(job.model_copy(update={"state": "done", "reason": "no cell was missing: nothing was run"}))
             return place
-        if engine.offline:
+        if settings.gpu_driver and wish.need.gpus:
+            job = await _named_driver(place, job, code)
+        if engine.offline and not job.builds:
             await _prepare(place, settings, code)
         tasks = tasks_for(job, len(cells), wish.tasks, engine.offline) if cells else 1
         try:
@@ -83,6 +90,14 @@ def _refuse_second(run: RunDir, profile: Profile) -> None:
         if other.state == "open" and other.profile == profile:
             words = f"job {other.number} of run `{run.path.name}` is under way with this profile"
             raise UsageError(words, "`agentsys jobs follow` waits for it, `agentsys jobs cancel` ends it")
+
+
+async def _named_driver(place: Place, job: Job, code: Code) -> Job:
+    """Return the job with builds for the driver that the user names, where what is locked does not run on it."""
+    settings = job.load_settings()
+    rows = read_lock(code.lock)
+    fault = driver_fault(settings.gpu_driver, rows.rows if rows is not None else ())
+    return await for_driver(place, job, code, settings.gpu_driver) if fault else job
 
 
 async def _prepare(place: Place, settings: Settings, code: Code) -> None:

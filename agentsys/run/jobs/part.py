@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from agentsys.core.artifacts import Artifact
 from agentsys.core.events import utc_now
@@ -37,6 +37,7 @@ class Ended(Artifact):
     reason: str = ""
     hint: str = ""
     exit_code: int = 0
+    driver: str = Field(default="", description="of GPUs that do not run what is locked, where other builds might")
     finished: str
 
 
@@ -69,8 +70,15 @@ class Part:
         files = [path for path in (self.folder, *self.folder.iterdir()) if path.exists()]
         return max(path.stat().st_mtime for path in files)
 
-    def end(self, how: Literal["done", "failed", "stopped"], reason: str = "", hint: str = "", code: int = 0) -> None:
-        ended = Ended(how=how, reason=reason, hint=hint, exit_code=code, finished=utc_now())
+    def end(
+        self,
+        how: Literal["done", "failed", "stopped"],
+        reason: str = "",
+        hint: str = "",
+        code: int = 0,
+        driver: str = "",
+    ) -> None:
+        ended = Ended(how=how, reason=reason, hint=hint, exit_code=code, driver=driver, finished=utc_now())
         write_json(self.folder / ENDED, ended)
 
     def reproduction(self, number: int) -> Path:

@@ -6,23 +6,29 @@ Who changes a job holds the run's lock, and takes it for that alone: a job can b
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from agentsys.core.errors import PrerequisiteError
 from agentsys.core.events import utc_now
 from agentsys.core.files import write_atomic
 from agentsys.core.numbers import plural
 from agentsys.core.rundir import RunDir
+from agentsys.plan.files import load_plan
 from agentsys.plan.workspace import code_hash
 from agentsys.run.jobs import claimed as claims
 from agentsys.run.jobs.engine import Engine, Seen
+from agentsys.run.jobs.fitting import for_driver, oldest_driver
 from agentsys.run.jobs.job import CANCELLED, Job, JobState, Place, Submission
 from agentsys.run.jobs.node import kept_hash
 from agentsys.run.jobs.part import Ended, Part, parts_in
+from agentsys.run.reproduce import allowed_code
 from agentsys.verify.claims.celllog import count_lines
+from agentsys.verify.claims.data import data_here, identity_of
 from agentsys.verify.claims.running import CELLS_EACH, benches_for
 from agentsys.verify.reproduction import FILE
 
@@ -111,7 +117,10 @@ def advance(place: Place, engine: Engine) -> Job:
         seen = engine.states(last.ids)
         if any(each.state != "ended" for each in seen):
             return job
-        if refused := _refusal(parts, len(job.submissions) - 1):
+        number = len(job.submissions) - 1
+        if driver := oldest_driver(parts, number, job.load_settings().gpu_driver if job.builds else ""):
+            return _on_driver(place, job, engine, parts, left, driver)
+        if refused := _refusal(parts, number):
             job = job.model_copy(update={"exit_code": refused.exit_code})
             return _close(place, job, parts, "failed", refused.reason, refused.hint)
         return _again(place, job, engine, parts, left, seen)
@@ -158,8 +167,9 @@ def _left(place: Place, job: Job, parts: Sequence[Part]) -> list[str]:
     """Return the names of the cells that are missing; of a profile its own name."""
     if job.profile != "claims":
         return [] if _whole(job, parts) is not None else [job.profile]
-    found = claims.claimed(place.run, job.tree)
-    return [cell.name for _, cell in claims.missing(found, claims.known_cells(place.run, parts))]
+    found, plan = claims.claimed(place.run, job.tree), load_plan(place.run.plan)
+    shown = identity_of(data_here(place.run, plan, job.load_settings()) if plan is not None else None)
+    return [cell.name for _, cell in claims.missing(found, claims.known_cells(place.run, parts, shown))]
 
 
 def _whole(job: Job, parts: Sequence[Part]) -> dict[str, bytes] | None:
@@ -174,18 +184,38 @@ def _refusal(parts: Sequence[Part], submission: int) -> Ended | None:
     return next((ended for ended in ends if ended is not None and ended.how == "failed"), None)
 
 
+def _on_driver(place: Place, job: Job, engine: Engine, parts: Sequence[Part], left: list[str], driver: str) -> Job:
+    """Submit what is missing with builds for a driver that a node has."""
+    profile = "smoke" if job.profile == "claims" else job.profile
+    code = allowed_code(place.run, job.load_settings(), ("bash", "reproduce.sh", profile))
+    try:
+        job = asyncio.run(for_driver(place, job, code, driver))
+    except PrerequisiteError as error:
+        job = job.model_copy(update={"exit_code": error.exit_code})
+        return _close(place, job, parts, "failed", error.message, error.hint)
+    cells = left if job.profile == "claims" else []
+    return submit(place, job, engine, cells, job.submissions[-1].tasks, _known(job, parts, left))
+
+
 def _again(place: Place, job: Job, engine: Engine, parts: Sequence[Part], left: list[str], seen: Sequence[Seen]) -> Job:
     """Submit what is missing, unless nothing has come of the last submissions."""
     known = _known(job, parts, left)
     fruitless = sum(each.known == known for each in job.submissions[-FRUITLESS:])
     if fruitless >= FRUITLESS or len(job.submissions) >= MOST_SUBMISSIONS:
-        whys = ", ".join(dict.fromkeys(each.why for each in seen if each.why))
-        words = f"{plural(len(job.submissions), 'submission')} ended before it was done: {whys}"
+        words = f"{plural(len(job.submissions), 'submission')} ended before it was done: {_whys(job, parts, seen)}"
         hint = "ask for more, by `--time` or `--memory`; the engine's logs lie in the job's folder"
         return _close(place, job.model_copy(update={"exit_code": OVER}), parts, "failed", words, hint)
     tasks = min(job.submissions[-1].tasks, -(-len(left) // CELLS_EACH))
     cells = left if job.profile == "claims" else []
     return submit(place, job, engine, cells, tasks, known)
+
+
+def _whys(job: Job, parts: Sequence[Part], seen: Sequence[Seen]) -> str:
+    """Return why the tasks of the last submission ended, in their own words where they left any."""
+    last = len(job.submissions) - 1
+    own = {part.task: ended.reason for part in parts if part.submission == last and (ended := part.ended) is not None}
+    whys = (own.get(task) or each.why for task, each in enumerate(seen))
+    return ", ".join(dict.fromkeys(filter(None, whys)))
 
 
 def _known(job: Job, parts: Sequence[Part], left: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from agentsys.core.errors import PrerequisiteError
 from agentsys.core.text import clean_line
 from agentsys.run.jobs.engine import Seen
 from agentsys.run.jobs.submitting import without_secrets
-from agentsys.run.jobs.work import work
+from agentsys.run.jobs.work import TIME_IS_OVER, work
 from agentsys.run.raylib import load_ray
 
 NAMESPACE = "agentsys"
@@ -102,7 +102,7 @@ class Steward:
             self._ray.cancel(self._tasks[number], force=True)
 
     def _over(self, number: int) -> None:
-        self._why[number] = "its time was over"
+        self._why[number] = TIME_IS_OVER
         self.cancel([number])
 
     def _ending(self, number: int) -> str:

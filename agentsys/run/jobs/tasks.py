@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from agentsys.core.errors import SandboxUnavailable
 from agentsys.core.events import EventLog
 from agentsys.core.settings import Settings
+from agentsys.run.jobs.builds import Builds
 from agentsys.run.jobs.claimed import Claimed, audit_programs, claimed, known_cells, missing
 from agentsys.run.jobs.gpu import require_driver
+from agentsys.run.jobs.job import Place
 from agentsys.run.jobs.node import Node, kept_before, to_file
 from agentsys.run.jobs.part import KEPT, OUTPUT, files_below, parts_in
 from agentsys.run.reproduce import Code, Order, allowed_code, data_for, living, opener_of, run_order
 from agentsys.verify.checks.base import Bench, Infrastructure, Job
-from agentsys.verify.checks.install import lock_of
+from agentsys.verify.checks.install import LOCK
 from agentsys.verify.checks.table import run_checks
 from agentsys.verify.claims.celllog import CellLog
 from agentsys.verify.claims.cells import Cell
+from agentsys.verify.claims.data import data_here, identity_of, shown_to_cells
 from agentsys.verify.claims.running import Cells, Trial
 from agentsys.verify.reproduction import RESULTS_PLACE
 from agentsys.verify.sandboxspec import sandbox_spec
@@ -35,7 +39,7 @@ async def run_whole(node: Node, settings: Settings) -> None:
     job, part = node.job, node.part
     if any(one.sealed(one.reproduction(job.number)) is not None for one in parts_in(node.place.parts)):
         return
-    code = allowed_code(node.place.run, settings, ("bash", "reproduce.sh", job.profile))
+    code = with_builds(node.place, allowed_code(node.place.run, settings, ("bash", "reproduce.sh", job.profile)))
     _check_node(job.need.gpus, code)
     before = kept_before(node)
     kept = files_below(before.folder / KEPT / RESULTS_PLACE) if before is not None else {}
@@ -58,11 +62,12 @@ async def run_whole(node: Node, settings: Settings) -> None:
 async def run_cells(node: Node, settings: Settings) -> None:
     """Run this task's share of the cells of its submission; those that are done somewhere are left out."""
     job, part, run = node.job, node.part, node.place.run
-    code = allowed_code(run, settings, ("bash", "reproduce.sh", "smoke"))
+    code = with_builds(node.place, allowed_code(run, settings, ("bash", "reproduce.sh", "smoke")))
     found = claimed(run, code.tree)
     audit_programs(run, settings, code, found, part.folder / "programs")
     share = set(node.place.cells(part.submission)[part.task :: job.submissions[part.submission].tasks])
-    open_ = missing(found, known_cells(run, parts_in(node.place.parts)))
+    data = await asyncio.to_thread(data_here, run, code.plan, settings)
+    open_ = missing(found, known_cells(run, parts_in(node.place.parts), identity_of(data)))
     work = [(trial, cell) for trial, cell in open_ if cell.name in share]
     if not work:
         return
@@ -71,9 +76,18 @@ async def run_cells(node: Node, settings: Settings) -> None:
     bench_job = cells_job(code, programs_of(found), part.folder / "checks", events, job.timeout)
     spec = living(sandbox_spec(settings, run.read().id), job.need.seconds)
     try:
-        await _in_sandbox(settings, spec, bench_job, CellLog(part.folder), node.where, work)
+        where = ", ".join(filter(None, (node.where, code.builds)))
+        with ExitStack() as stack:
+            show = await asyncio.to_thread(stack.enter_context, shown_to_cells(code.plan, data))
+            await _in_sandbox(settings, spec, bench_job, show, CellLog(part.folder), where, work)
     finally:
         events.close()
+
+
+def with_builds(place: Place, code: Code) -> Code:
+    """Return it with the builds that were chosen for the job's nodes, if any were."""
+    job = place.read()
+    return code.with_builds(Builds((place.folder / LOCK).read_text("utf-8"), job.builds)) if job.builds else code
 
 
 def programs_of(found: Claimed) -> dict[str, bytes]:
@@ -89,14 +103,20 @@ def cells_job(code: Code, programs: Mapping[str, bytes], out: Path, events: Even
         plan=code.plan,
         events=events,
         timeout=timeout,
-        lock=lock_of(code.files),
+        lock=code.lock,
         stage="experiments",
         doubt=DOUBT,
     )
 
 
 async def _in_sandbox(
-    settings: Settings, spec: SandboxSpec, job: Job, log: CellLog, where: str, work: Sequence[tuple[Trial, Cell]]
+    settings: Settings,
+    spec: SandboxSpec,
+    job: Job,
+    show: Callable[[Bench], None],
+    log: CellLog,
+    where: str,
+    work: Sequence[tuple[Trial, Cell]],
 ) -> None:
     """Raises: SandboxUnavailable."""
     try:
@@ -104,6 +124,7 @@ async def _in_sandbox(
         async with sandbox:
             bench = Bench(sandbox, job)
             await installed(bench)
+            show(bench)
             cells = Cells([bench], log, math.inf, settings.cpus, f"{where}, {sandbox.describe().backend}")
             for trial in dict.fromkeys(id(trial) for trial, _ in work):
                 mine = [(one, cell) for one, cell in work if id(one) == trial]
@@ -124,5 +145,4 @@ async def installed(bench: Bench) -> None:
 def _check_node(gpus: int, code: Code) -> None:
     """Raises: SandboxUnavailable where the node's driver cannot run what is locked."""
     if gpus:
-        hint = "ask for other nodes, such as by `--partition` or `--ask constraint=NAME`"
-        require_driver(lock_of(code.files), hint)
+        require_driver(code.lock, "ask for other nodes, such as by `--partition` or `--ask constraint=NAME`")

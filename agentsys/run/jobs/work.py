@@ -17,6 +17,7 @@ from types import FrameType
 
 from agentsys.core.errors import AgentsysError
 from agentsys.run.jobs.engine import load
+from agentsys.run.jobs.gpu import DriverUnfit
 from agentsys.run.jobs.job import Place
 from agentsys.run.jobs.node import Node, backend_here, kept_before, kept_hash
 from agentsys.run.jobs.part import begin
@@ -49,7 +50,8 @@ def work(folder: str, submission: int, task: int) -> None:
         asyncio.run(_watched(node, stopped))
     except (asyncio.CancelledError, AgentsysError) as error:
         if isinstance(error, AgentsysError) and not stopped:
-            part.end("failed", error.message, error.hint, error.exit_code)
+            driver = error.driver if isinstance(error, DriverUnfit) else ""
+            part.end("failed", error.message, error.hint, error.exit_code, driver)
             return
         # Stopped: an error then is one of tidying up, and what was done counts.
         part.end("stopped", stopped[0] if stopped else "it was stopped")

@@ -134,6 +134,8 @@ class Bench:
     """How long the smoke run took."""
     add_files: Callable[[Sandbox], Awaitable[None]] | None = None
     """Puts more into the fresh repository than its own files: data that a larger run needs."""
+    data: str = ""
+    """Identity of the data that `add_files` shows (`DataFolder.identity`); empty for none."""
 
     def __post_init__(self) -> None:
         files = self.job.files

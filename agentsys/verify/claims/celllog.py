@@ -35,6 +35,12 @@ class Done(Artifact):
     fault: str = ""
     where: str = ""
     """The machine and job, where it was not run beside the run."""
+    data: str = ""
+    """Identity of the data that it was shown; empty where it was shown none."""
+
+    def stands(self, data: str) -> bool:
+        """False for a cell that failed where it did not see the data that there is now."""
+        return not self.fault or self.data == data
 
     @property
     def cell(self) -> Cell:

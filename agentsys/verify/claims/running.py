@@ -138,7 +138,8 @@ class Cells:
         Args:
             cells: number of cells, this one among them, that could share what is left of the budget.
         """
-        if (known := self._log.done(cell, trial.stamp)) is not None and known.outcome != Outcome.TIMEOUT:
+        known = self._log.done(cell, trial.stamp)
+        if known is not None and known.outcome != Outcome.TIMEOUT and known.stands(bench.data):
             return known.fault
         # What is left is shared by the benches that are free: cells under way cannot use it up together.
         sharing = min(len(self._benches) - self._running, cells)
@@ -180,6 +181,7 @@ class Cells:
             sha256=sha256_bytes(raw) if raw is not None and not fault else "",
             fault=fault,
             where=self._where,
+            data=bench.data,
         )
 
     def _absent(self, trial: Trial, cell: Cell) -> str:

@@ -66,7 +66,7 @@ async def compile_wish(
         _write(asked, wish.requirements)
         _write(limits, wish.constraints)
         _write(out, _at_hand(host, target))
-        extra = {"UV_FIND_LINKS": ",".join([*host.find_links, str(built)])}
+        extra = {"UV_FIND_LINKS": ",".join([*host.find_links, str(built)]), **_builds(rules)}
         common = [*_platform(target), *_WHEELS_ONLY, "--generate-hashes", "--no-header", "--no-annotate"]
         argv = [
             "compile",
@@ -113,7 +113,7 @@ async def choose_files(
     with scratch(folder) as place:
         rows, out = place / "requirements.txt", place / "pylock.toml"
         rows.write_text(lock.text, encoding="utf-8")
-        extra = {"UV_FIND_LINKS": ",".join([*host.find_links, *([str(built)] if built else [])])}
+        extra = {"UV_FIND_LINKS": ",".join([*host.find_links, *([str(built)] if built else [])]), **_builds(rules)}
         argv = ["compile", str(rows), "--no-deps", "-o", str(out), "--format", "pylock.toml", "--generate-hashes"]
         argv += [*_platform(target), *_WHEELS_ONLY, *_age(rules)]
         argv += ["--no-index"] if "--no-index" in host.arguments else []
@@ -161,6 +161,14 @@ def _chosen_first(row: Row, sha256: str) -> Row:
 
 def _platform(target: Target) -> tuple[str, ...]:
     return "--python-version", target.python, "--python-platform", target.platform
+
+
+def _builds(rules: IndexRules) -> dict[str, str]:
+    """uv takes PyTorch's own packages from the newest of PyTorch's indexes that a driver runs and that has the version.
+
+    Source: uv's guide "Using uv with PyTorch", automatic backend selection.
+    """
+    return {"UV_TORCH_BACKEND": "auto", "UV_CUDA_DRIVER_VERSION": rules.driver} if rules.driver else {}
 
 
 def _age(rules: IndexRules) -> tuple[str, ...]:

@@ -72,6 +72,8 @@ class PackageStore:
             locked: the set has to be exactly this one, each file with one of its hashes.
         """
         self._tidy()
+        if locked is not None and not any("+" in row.version for row in locked.rows):
+            rules = replace(rules, driver="")  # no build of PyTorch's own indexes is among them
         try:
             hashes = hashes_of([*wish.requirements, *wish.constraints])
             asked, limits = checked(wish.requirements), checked(wish.constraints)

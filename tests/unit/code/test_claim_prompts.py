@@ -10,14 +10,16 @@ import pytest
 
 from agentsys.code.claim_programs import Draft, ask_programs
 from agentsys.code.claim_review import review_programs
-from agentsys.core.artifacts import Plan
+from agentsys.core.artifacts import DataSource, Plan
 from agentsys.core.errors import NoUsableAnswer
 from agentsys.core.events import EventLog
+from agentsys.core.files import write_json
 from agentsys.core.settings import Settings
 from agentsys.llm.types import Prompt
 from agentsys.paper import read_paper
 from agentsys.plan.claims.contract import Contract
 from agentsys.plan.context import Context
+from agentsys.plan.data import FILE, DataState, Held
 from agentsys.verify.claims.cells import climb
 from scripted.claims import LAST_VALUE, WRONG_CLAIM, WRONG_CONTRACT
 from scripted.recording import write_paper
@@ -45,8 +47,8 @@ def paper_of(folder: Path, filler: int) -> Path:
     return write_paper(folder, f"# Corrected Means\n\n## Abstract\n\nA mean without bias.\n\n{text}\n")
 
 
-async def prompts_of(folder: Path, filler: int) -> dict[str, Prompt]:
-    """Return the prompts on a claim of section 3; the ledger names section 2."""
+async def prompts_of(folder: Path, filler: int, sources: tuple[DataSource, ...] = ()) -> dict[str, Prompt]:
+    """Return the prompts on a claim of section 3; the ledger names section 2, and the first of `sources` is here."""
     place = {"section": "3"}
     whole = {**WRONG_CONTRACT, "kind": "number", "text": WRONG_CLAIM["text"], "place": place}
     whole["target"] = {"value": 97.0, "where": place}
@@ -56,8 +58,9 @@ async def prompts_of(folder: Path, filler: int) -> dict[str, Prompt]:
     (folder / "repo" / "tiny" / "model.py").write_text(MODEL)
     data = PLAN.model_dump(mode="json")
     data["requirements"] = [{**data["requirements"][0], "place": {"section": "2"}}]
-    plan, model = Plan.model_validate(data), Model()
-    run = SimpleNamespace(repo=folder / "repo", claims=folder / "claims")
+    plan, model = Plan.model_validate(data).model_copy(update={"data": sources}), Model()
+    write_json(folder / FILE, DataState(sources=tuple(Held(name=row.name, state="here") for row in sources[:1])))
+    run = SimpleNamespace(repo=folder / "repo", claims=folder / "claims", path=folder)
     events, settings = EventLog(None, "r"), Settings()
     ws = SimpleNamespace(paper=read_paper(paper_of(folder, filler)), run=run, settings=settings, events=events)
     ws.code_tree, ws.require_plan = lambda: "tree", lambda: plan
@@ -89,6 +92,16 @@ async def test_who_writes_a_program_sees_the_repository_and_the_sections_of_its_
     shown = text_of((await prompts_of(tmp_path, 300))["claims/c1.py"])
     assert "def mean" in shown and STATED in shown and DEFINED not in shown
     assert "96.5" not in shown and "97.5" not in shown
+
+
+@pytest.mark.parametrize("item", ["claims/c1.py", "claims/check_c1.py"])
+async def test_who_writes_a_program_is_told_of_the_data_that_is_here_and_of_no_other(tmp_path: Path, item: str) -> None:
+    sources = tuple(
+        DataSource(name=name, kind="url", identifier=f"https://example.org/{name}.csv") for name in ("rain", "snow")
+    )
+    shown = text_of((await prompts_of(tmp_path / "a", 10, sources))[item])
+    assert "`data/rain/`" in shown and "snow" not in shown
+    assert "data/" not in text_of((await prompts_of(tmp_path / "b", 10))[item])
 
 
 async def test_who_checks_a_program_sees_no_code(tmp_path: Path) -> None:

@@ -189,6 +189,7 @@ BARRED = [
     "extra_headers",
     "extra_query",
     "gpu",
+    "gpu_driver",
     "image",
     "max_pages",
     "max_rounds",

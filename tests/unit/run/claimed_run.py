@@ -84,15 +84,18 @@ ROWS = {
 }
 
 
-def make_claimed(folder: Path, pause: float = 0.0, files: dict[str, str] | None = None) -> RunDir:
+def make_claimed(
+    folder: Path, pause: float = 0.0, files: dict[str, str] | None = None, program: str = PROGRAM
+) -> RunDir:
     """Make the run: audited, with contracts and programs in git, no cell run.
 
     Args:
         pause: seconds that each cell sleeps.
+        program: of each claim, with ROWS where its rows are made.
     """
     run = deliver(folder, {**(files or FILES), "README.md": "# Tiny\n"})
     frozen = freeze(CONTRACTS)
-    programs = {f"claims/{claim.lower()}.py": PROGRAM.replace("ROWS", rows) for claim, rows in ROWS.items()}
+    programs = {f"claims/{claim.lower()}.py": program.replace("ROWS", rows) for claim, rows in ROWS.items()}
     for path, text in programs.items():
         file = run.repo / path
         file.parent.mkdir(exist_ok=True)

@@ -13,11 +13,14 @@ import pytest
 from agentsys.core.errors import PrerequisiteError, SandboxUnavailable, UsageError
 from agentsys.core.rundir import process_start
 from agentsys.core.settings import Settings
+from agentsys.run.jobs.builds import difference, pins
 from agentsys.run.jobs.engine import ENGINES, Need, load
+from agentsys.run.jobs.fitting import oldest_driver
 from agentsys.run.jobs.gpu import driver_fault
 from agentsys.run.jobs.local import LocalEngine
 from agentsys.run.jobs.node import backend_here
 from agentsys.run.jobs.onray import RayEngine
+from agentsys.run.jobs.part import begin, parts_in
 from agentsys.run.jobs.slurm import SlurmEngine
 from agentsys.run.jobs.submitting import without_secrets
 from agentsys.run.reproduce import Order, reproduce
@@ -146,7 +149,7 @@ def test_a_driver_that_is_too_old_for_what_is_locked_is_named(said: str, rows: t
     assert (fault in found) if fault else found == ""
 
 
-LOCK = f"nvidia-cuda-runtime==13.0.48 --hash=sha256:{'0' * 64}\ntorch==2.11.0 --hash=sha256:{'0' * 64}\n"
+LOCK = f"jaxlib==0.8.0 --hash=sha256:{'0' * 64}\nnvidia-cuda-runtime==13.0.48 --hash=sha256:{'0' * 64}\n"
 
 
 def test_a_machine_is_asked_for_its_driver_before_anything_is_installed(
@@ -173,6 +176,32 @@ def test_a_machine_is_asked_for_its_driver_before_anything_is_installed(
     with pytest.raises(SandboxUnavailable, match="no sandbox in this test"):
         reproduce_here()
     assert len(opened) == 1
+
+
+def ended_with(folder: Path, task: int, driver: str) -> None:
+    begin(folder, 0, task, "1").end("failed", "the driver is too old", driver=driver)
+
+
+def test_other_builds_are_for_the_oldest_driver_that_a_task_met_and_only_for_an_older_one_than_before(
+    tmp_path: Path,
+) -> None:
+    for task, driver in enumerate(("570.124.06", "", "535.54.03", "1000.1")):
+        ended_with(tmp_path, task, driver)
+    parts = parts_in(tmp_path)
+    assert oldest_driver(parts, 0, "") == "535.54.03" == oldest_driver(parts, 0, "570.124.06")
+    assert (
+        oldest_driver(parts, 0, "535.54.03")
+        == oldest_driver(parts, 0, "470.82.01")
+        == oldest_driver(parts, 1, "")
+        == ""
+    )
+
+
+def test_builds_are_left_open_and_versions_are_not() -> None:
+    locked = (row("numpy", "2.1.0"), *CUDA12[1:2], row("torch", "2.8.0+cpu"), row("triton", "3.4.0"))
+    assert pins(locked) == ("numpy==2.1.0", "torch==2.8.0")
+    found = (row("numpy", "2.1.0"), row("nvidia-cuda-runtime-cu12", "12.6.77"), row("torch", "2.8.0+cu126"))
+    assert difference(locked, found) == "torch 2.8.0+cu126 in place of 2.8.0+cpu"
 
 
 def open_fake(_: object) -> Sandbox:

@@ -73,6 +73,14 @@ def test_a_job_that_gets_no_further_is_given_up_with_what_it_has(made: Claimed) 
     assert "24 cells not run" in entries["C2"] and "C1" not in entries
 
 
+def test_a_job_that_is_given_up_says_what_its_tasks_said_at_their_end(made: Claimed) -> None:
+    for _ in range(3):
+        made.part(0, []).end("stopped", "its time is over")
+        made.engine.state = "ended"
+        job = advance(made.place, made.engine)
+    assert (job.state, job.reason) == ("failed", "2 submissions ended before it was done: its time is over, TIMEOUT")
+
+
 def test_rows_that_are_not_those_whose_hash_was_written_are_run_again(made: Claimed) -> None:
     part = made.part(0, made.cells)
     trial, cell = made.cells[3]
@@ -132,7 +140,7 @@ def test_a_cell_that_ran_out_of_time_before_is_run_by_the_next_job(made: Claimed
     trial, cell = made.cells[0]
     log.append(made.done(log, trial, cell, fault="it ended as `timeout`", outcome=Outcome.TIMEOUT.value))
     found = claims.claimed(made.run, code_hash(made.run.repo))
-    assert len(claims.missing(found, claims.known_cells(made.run, ()))) == CELLS
+    assert len(claims.missing(found, claims.known_cells(made.run, (), ""))) == CELLS
     part = made.part(0, made.cells[:1])
     assert claims.merge(made.run, found, [part]) == 1 and claims.merge(made.run, found, [part]) == 0
 

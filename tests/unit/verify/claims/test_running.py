@@ -39,8 +39,9 @@ def rows_of(call: Call) -> str:
 class Machine:
     """A sandbox whose programs write sound rows, and that dies at a given call."""
 
-    def __init__(self, folder: Path, *, dies_at: int = 0, change: tuple[str, str] = ("", "")) -> None:
+    def __init__(self, folder: Path, *, dies_at: int = 0, change: tuple[str, str] = ("", ""), data: str = "") -> None:
         self.folder = folder
+        self.data = data
         self.dies_at = dies_at
         self.change = change
         self.ran: list[tuple[str, ...]] = []
@@ -56,7 +57,7 @@ class Machine:
         log = log or CellLog(self.folder)
         job = Job(files={}, out=self.folder / "out", plan=PLAN, events=EventLog(None, "r"), timeout=60.0)
         async with FakeSandbox(Script(default=self.answer)) as sandbox:
-            await Cells([Bench(sandbox, job)], log, budget, 1.0).climb([trial])
+            await Cells([Bench(sandbox, job, data=self.data)], log, budget, 1.0).climb([trial])
         return log
 
 
@@ -91,6 +92,19 @@ async def test_a_run_killed_at_a_cell_goes_on_with_that_cell_and_repeats_no_othe
     assert first.ran[:-1] + second.ran == [row.command for row in lines(tmp_path)]
     assert len(set(first.ran[:-1]) | set(second.ran)) == len(first.ran[:-1]) + len(second.ran) == WHOLE
     assert log.spent == SECONDS * WHOLE and one.complete == 3
+
+
+async def test_a_cell_that_failed_without_the_data_is_run_again_with_it_and_no_other(tmp_path: Path) -> None:
+    await Machine(tmp_path, change=(HEADER, "")).climb(first := trial())
+    assert first.fault and len(lines(tmp_path)) == 1
+    same = Machine(tmp_path)
+    await same.climb(trial())
+    assert same.ran == [], "what failed is not tried again where nothing is otherwise"
+    await Machine(tmp_path, data="d1").climb(with_data := trial())
+    assert with_data.complete == 3 and [row.data for row in lines(tmp_path)] == ["", *["d1"] * WHOLE]
+    last = Machine(tmp_path, data="d2")
+    await last.climb(trial())
+    assert last.ran == [], "rows that are there stay"
 
 
 async def test_a_line_torn_by_the_kill_is_run_again_and_nothing_else(tmp_path: Path) -> None:
