@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agentsys.core.artifacts import Diagnosis, Diagnostic, Verdict
 from agentsys.core.prompts import render
 from agentsys.core.settings import Settings
-from agentsys.core.text import cut
+from agentsys.core.text import clean_line, cut
 from agentsys.llm.types import Part
 from agentsys.paper.model import Paper
 from agentsys.paper.outline import body_sections, other_sections, outline
@@ -16,6 +16,8 @@ from agentsys.paper.render import to_markdown
 from agentsys.plan.rules import SMOKE_SECONDS
 
 MAX_DIAGNOSTICS = 12
+MAX_SHORT, SHORT = 40, 200
+"""Further diagnostics of which one line is told, and its characters."""
 MAX_DETAIL = 2500
 
 
@@ -52,7 +54,7 @@ def paper_part(paper: Paper) -> Part:
 
 
 def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return the leading diagnostics, each with place, frames and a cut log excerpt; says how many were left out.
+    """Return the leading diagnostics, each with place, frames and a cut log excerpt; of further ones a line.
 
     What the excerpt says is not said before it as well.
     """
@@ -70,8 +72,16 @@ def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
         lines += [detail] if detail else []
         blocks.append("\n".join(lines))
     if len(diagnostics) > MAX_DIAGNOSTICS:
-        blocks.append(f"({len(diagnostics) - MAX_DIAGNOSTICS} more left out)")
+        rest = [_in_short(item) for item in diagnostics[MAX_DIAGNOSTICS : MAX_DIAGNOSTICS + MAX_SHORT]]
+        over = len(diagnostics) - MAX_DIAGNOSTICS - len(rest)
+        blocks.append("\n".join(["In short:", *rest, *([f"({over} more left out)"] if over > 0 else [])]))
     return "\n\n".join(blocks) or "none"
+
+
+def _in_short(item: Diagnostic) -> str:
+    """One line: a repair that does not know of a fault costs another round."""
+    where = f" in {item.path}" if item.path else ""
+    return f"- {item.kind} ({item.check}){where}: {cut(clean_line(item.message, 2000), SHORT)}"
 
 
 def checks_text(verdict: Verdict) -> str:

@@ -47,6 +47,8 @@ def agentsys_wrong_(value, form, depth=0, calls=[0]):
         if hasattr(value, "_fields"):
             return type(value)(*items)
         return type(value)(items[:-1] if form == 1 else items)
+    if type(value).__name__ in ("function", "method", "builtin_function_or_method", "partial"):
+        return lambda *args, **named: agentsys_wrong_(value(*args, **named), form, depth + 1)
     if hasattr(value, "__dict__"):
         import copy
 

@@ -84,6 +84,19 @@ def test_a_test_that_cannot_fail_notices_nothing(tmp_path: Path, body: str) -> N
     assert {word for each in words.values() for word in each} <= {"passed", "crashed"}
 
 
+def test_what_a_returned_function_gives_is_changed_as_well(tmp_path: Path) -> None:
+    model = """def mean(scale):
+    def rate(k):
+        return scale / (k + 1)
+
+    return rate
+"""
+    test = "def test_it():\n    assert [mean(2.0)(k) for k in range(2)] == [2.0, 1.0]\n"
+    words = planted(tmp_path, test, model=model)
+    kinds = ("all values that it returns changed", "all that it returns infinite", "other values at each call")
+    assert [words[kind] for kind in kinds] == [["asserted"]] * 3
+
+
 def test_a_comparison_with_itself_notices_no_wrong_value(tmp_path: Path) -> None:
     words = planted(tmp_path, "def test_it():\n    assert mean([1.0, 3.0]) == mean([1.0, 3.0])\n")
     assert words["/ became *"] == words["all values that it returns changed"] == ["passed"]
