@@ -38,6 +38,8 @@ FOR_EACH = 4
 """Passages that are looked at for one open point."""
 MOST = 30
 """Settings that are asked about at once."""
+COMMON = 1000
+"""Numbers below it, of one or two digits, stand in a paper for many things."""
 MAX_PASSAGE = 700
 MAX_PASSAGES = 14_000
 """Characters of all passages of one question."""
@@ -114,7 +116,11 @@ async def confirmed(
     passages = [item for item in Passages(context.ws.paper).all if any(c.isdigit() for c in item.text)]
     leaves = dict(_leaves(config.config_full))
     near = found_for(passages, {key: key for key in leaves}, FOR_EACH)
-    doubtful = {key: near[key] for key, value in leaves.items() if near[key] and not _stated(value, near[key])}
+    doubtful = {
+        key: near[key]
+        for key, value in leaves.items()
+        if near[key] and not _stated(value, passages if _stands_out(value) else near[key])
+    }
     doubtful = dict(list(doubtful.items())[:MOST])
     if not doubtful:
         return config
@@ -197,9 +203,18 @@ def _stated(value: object, passages: Sequence[Passage]) -> bool:
     """True where a passage about a setting holds its value, or the value is no number that a paper would print."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return True
-    there = [number.value for row in passages for number in numerals(row.text)]
-    near = 1e-9 * max(1.0, abs(value))
-    return any(abs(each - wanted) <= near for each in there for wanted in (value, 100 * value))
+    there = [abs(number.value) for row in passages for number in numerals(row.text)]
+    size = abs(value)  # the dash of a list is read as a sign
+    near = 1e-9 * max(1.0, size)
+    return any(abs(each - wanted) <= near for each in there for wanted in (size, 100 * size))
+
+
+def _stands_out(value: object) -> bool:
+    """True for a number that hardly stands in a paper for anything else: wherever it does, it is stated."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    digits = f"{abs(value):.11e}".partition("e")[0].replace(".", "").rstrip("0")
+    return abs(value) >= COMMON or len(digits) > 2
 
 
 def _unsaid(context: Context, quotes: Iterator[tuple[str, str]]) -> list[str]:

@@ -71,8 +71,8 @@ class Model:
         return parse(f"```json\n{json.dumps(self.answers.pop(0))}\n```")
 
 
-def context(folder: Path, model: Model, *, replay: bool = False) -> Context:
-    (folder / "paper.md").write_text(TEXT)
+def context(folder: Path, model: Model, *, replay: bool = False, text: str = TEXT) -> Context:
+    (folder / "paper.md").write_text(text)
     paper = read_paper(folder / "paper.md")
     made = SimpleNamespace(
         ws=SimpleNamespace(paper=paper, run=SimpleNamespace(plan=folder / "plan"), request=""),
@@ -126,6 +126,14 @@ async def test_a_setting_as_the_paper_states_it_costs_no_question(tmp_path: Path
     model = Model()
     assert await confirmed(context(tmp_path, model), config, (), lambda answer: []) is config
     assert model.asked == []
+
+
+async def test_a_share_in_a_list_and_a_large_number_elsewhere_cost_no_question(tmp_path: Path) -> None:
+    listed = "– 15% of the walk's share are negated steps, and the bound of the multiplexer is M = 70{,}000."
+    made = context(tmp_path, Model(), text=TEXT.replace(FILLER, f"{FILLER}\n\n{listed}\n\n", 1))
+    settings = {"walk": {"negated_share": 0.15}, "constructed": {"optimiser_limit": 70000.0}}
+    config = ConfigAnswer(config_full=settings, config_smoke=settings)
+    assert await confirmed(made, config, (), lambda answer: []) is config
 
 
 async def test_the_planner_asks_once_for_appendices_and_their_names_are_kept(tmp_path: Path) -> None:
