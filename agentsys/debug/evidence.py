@@ -8,9 +8,11 @@ nearest to the code that measures; who calls that; what no run reached but the t
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.core.text import cut
@@ -31,6 +33,8 @@ LEADING = 6
 """Diagnostics whose places are followed."""
 MAX_RESULTS = 4000
 MAX_RUN = 3000
+FEW = 5
+"""Numbers of a list up to which all of them are shown."""
 _FAR = 3
 """Uses that are followed in the text."""
 _SLOW = 12
@@ -99,6 +103,7 @@ def gather(
             order, graph, _graph({path: data.decode("utf-8", "replace") for path, data in before.items()})
         )
     heads = {path for row in diagnostics if not _measured(row) for path in (row.path, *map(_file_of, row.frames))}
+    heads |= {path for path in texts if is_test_path(path)}  # a case that is added needs its imports
     return Evidence(pack(texts, order, budget, heads), _raw(folder, diagnostics, watched), _logs(folder))
 
 
@@ -223,10 +228,31 @@ def _raw(folder: Path, diagnostics: Sequence[Diagnostic], watched: Watched | Non
     if any(row.check in RUN for row in diagnostics):
         for name, limit in (("results.json", MAX_RESULTS), ("run.log", MAX_RUN)):
             if (text := log_text(folder, name)).strip():
-                found[name] = cut(text, limit)
+                found[name] = cut(_without_curves(text) if name == "results.json" else text, limit)
     if watched is not None and any(row.kind in ("timeout", "health") for row in diagnostics):
         found["seconds per function"] = timing_text(watched)
     return {name: text for name, text in found.items() if text}
+
+
+def _without_curves(text: str) -> str:
+    """Return results with the ends of each long list alone: the debugger asks for the log where it needs the rest."""
+    try:
+        whole: object = json.loads(text)
+        short = _few(whole)
+    except (ValueError, RecursionError):
+        return text
+    return text if short == whole else json.dumps(short, indent=1, ensure_ascii=False)
+
+
+def _few(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _few(item) for key, item in cast("dict[str, object]", value).items()}
+    if not isinstance(value, list):
+        return value
+    items = cast("list[object]", value)
+    if len(items) <= FEW or not all(isinstance(item, int | float) for item in items):
+        return [_few(item) for item in items]
+    return f"[{', '.join(map(str, items[: FEW - 1]))}, ... {len(items) - FEW} more ..., {items[-1]}]"
 
 
 def _logs(folder: Path) -> dict[str, int]:

@@ -214,3 +214,21 @@ def test_less_is_shown_where_every_fault_has_its_place_and_all_where_a_value_is_
     idle = Diagnostic(kind="health", check="results", message="the loss does not fall", path="pkg/run.py")
     assert budget_of([typed, raised]) == BUDGET // 2
     assert BUDGET == budget_of([typed, wrong]) == budget_of([idle])
+
+
+def test_of_long_lists_of_results_the_ends_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(
+        json.dumps({"gap": 0.5, "details": {"curve": list(range(100)), "two": [1, 2]}})
+    )
+    row = Diagnostic(kind="health", check="results", message="did not move", path="pkg/run.py", symbol="e: gap")
+    text = shown(tmp_path, row)["results.json"]
+    assert json.loads(text) == {"gap": 0.5, "details": {"curve": "[0, 1, 2, 3, ... 95 more ..., 99]", "two": [1, 2]}}
+
+
+def test_a_test_file_is_shown_with_its_imports_whatever_is_wrong(tmp_path: Path) -> None:
+    write_tests(tmp_path)
+    head = "import math\nfrom pathlib import Path\nfrom typing import Any\n\nimport numpy as np\nimport pytest\n"
+    tree = {path: text.encode() for path, text in FILES.items()} | {"tests/test_fit.py": (head + TEST).encode()}
+    message = "AssertionError: assert 0.0 == 0.02"
+    row = Diagnostic(kind="test", check="pytest", message=message, path="tests/test_fit.py", symbol="test_first")
+    assert "import numpy as np" in gather(tree, tmp_path, PLAN, [row], 4000).sources["tests/test_fit.py"]

@@ -131,7 +131,7 @@ async def test_a_setting_as_the_paper_states_it_costs_no_question(tmp_path: Path
 async def test_a_share_in_a_list_and_a_large_number_elsewhere_cost_no_question(tmp_path: Path) -> None:
     listed = "– 15% of the walk's share are negated steps, and the bound of the multiplexer is M = 70{,}000."
     made = context(tmp_path, Model(), text=TEXT.replace(FILLER, f"{FILLER}\n\n{listed}\n\n", 1))
-    settings = {"walk": {"negated_share": 0.15}, "constructed": {"optimiser_limit": 70000.0}}
+    settings: dict[str, object] = {"walk": {"negated_share": 0.15}, "constructed": {"optimiser_limit": 70000.0}}
     config = ConfigAnswer(config_full=settings, config_smoke=settings)
     assert await confirmed(made, config, (), lambda answer: []) is config
 
