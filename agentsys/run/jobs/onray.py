@@ -98,7 +98,7 @@ def _on_cluster(work: Callable[..., T], *values: object) -> T:
     """
     load_ray()  # here, so that one that is not installed is said at once
     try:
-        return _child().submit(_joined, work, *values).result(PATIENCE)
+        return _child().submit(_joined, PATIENCE, work, *values).result(2 * PATIENCE)
     except BrokenExecutor as error:
         _child.cache_clear()
         raise PrerequisiteError("the Ray cluster was lost", SEE) from error
@@ -124,8 +124,21 @@ def _begin() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _joined(work: Callable[..., T], *values: object) -> T:
-    """In the child: join the cluster unless that was done, and call. Raises: PrerequisiteError."""
+def _joined(patience: float, work: Callable[..., T], *values: object) -> T:
+    """In the child: join the cluster unless that was done, and call. Raises: PrerequisiteError.
+
+    Ray waits without end for a cluster whose files are there and whose processes are gone; the child ends then.
+    """
+    late = threading.Timer(patience, os._exit, (1,))
+    late.daemon = True
+    late.start()
+    try:
+        return _asked_of_ray(work, *values)
+    finally:
+        late.cancel()
+
+
+def _asked_of_ray(work: Callable[..., T], *values: object) -> T:
     ray = load_ray()
     if "://" in os.environ.get("RAY_ADDRESS", ""):
         raise PrerequisiteError("`RAY_ADDRESS` is an address for Ray's client, which is not used", SEE)

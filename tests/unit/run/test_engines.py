@@ -244,3 +244,28 @@ def test_a_node_takes_bubblewrap_then_podman_with_gpus_podman_alone_and_never_do
     found["podman"] = Absent
     with pytest.raises(SandboxUnavailable, match="nothing to run code in: bwrap: it is not installed; podman"):
         backend_here(auto, offline=True)
+
+
+RAY = """\
+import time
+
+
+def is_initialized():
+    return False
+
+
+def init(**options):
+    time.sleep(600)
+"""
+
+
+def test_a_ray_cluster_that_lets_one_wait_for_ever_is_called_lost_and_holds_up_no_exit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ray.py").write_text(RAY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    monkeypatch.setattr("agentsys.run.jobs.onray.PATIENCE", 3.0)
+    with pytest.raises(PrerequisiteError, match="lost"):
+        RayEngine().find("job")
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
