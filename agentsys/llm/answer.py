@@ -181,8 +181,8 @@ def _holds_answer(text: str) -> bool:
 
 def _quoted(text: str, tag: re.Match[str]) -> bool:
     """Return whether a tag is spoken of: quotes stand at one of its sides."""
-    before, behind = text[max(0, tag.start() - 1) : tag.start()], text[tag.end() : tag.end() + 3]
-    return before in set("\"'`") or (behind[:1] in set("\"'`") and behind != "```")
+    before, behind = text[max(0, tag.start() - 3) : tag.start()], text[tag.end() : tag.end() + 3]
+    return any(side[at] in "\"'`" for side, at in ((before, -1), (behind, 0)) if side and side != "```")
 
 
 def _is_json(text: str) -> bool:
