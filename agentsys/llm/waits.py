@@ -10,12 +10,10 @@ from typing import cast
 
 from agentsys.llm.errorbody import MAX_DEPTH, rows_of, words_of
 
-_SPAN = re.compile(
-    r"(?P<number>\d+(?:\.\d+)?)\s*"
-    r"(?P<unit>ms|milliseconds?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?|秒钟?|分钟?|小时)?(?![a-z])"
-)
+_WORD = r"ms|milliseconds?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?"
+_SPAN = re.compile(rf"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>{_WORD}|秒钟?|分钟?|小时)?(?![a-z])")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "秒": 1.0, "分": 60.0, "小": 3600.0}
-_UNIT = r"(?:ms|milliseconds?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)(?![a-z])"
+_UNIT = rf"(?:{_WORD})(?![a-z])"
 _ASKED_WAIT = re.compile(
     r"(?i)\b(?:try(?:ing)?|retry(?:ing)?|wait(?:ing)?|available|resets?|back(?:ing)? ?off|cool ?down|delay"
     r"|retry[_-]?after|retry_?delay|slow down)\b(?:(?!\bper\b)[^.;\n\d]){0,40}?\s*"
@@ -41,10 +39,8 @@ def asked_wait(headers: Mapping[str, str], error: Mapping[str, object]) -> float
         if isinstance(inner, dict)
         else {}
     )
-    for found in (retry_after(headers), _of_fields(error), _of_words(words_of(error))):
-        if found is not None:
-            return found
-    return reset_after(headers) if reset_after(headers) is not None else reset_after(more)
+    asked = (retry_after(headers), _of_fields(error), _of_words(words_of(error)))
+    return next((wait for wait in (*asked, reset_after(headers), reset_after(more)) if wait is not None), None)
 
 
 def _of_fields(error: Mapping[str, object], depth: int = 0) -> float | None:
