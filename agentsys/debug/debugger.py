@@ -21,6 +21,7 @@ from agentsys.debug.guard import asks_for_quicker_tests, weakenings
 from agentsys.debug.history import change_of, history_text, installed_text, tried_text
 from agentsys.debug.looking import LOOKS, Look, check_look, looked
 from agentsys.debug.rollback import discard_unfinished, restore_best
+from agentsys.debug.takenback import TakenBack, taken_back
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
@@ -67,6 +68,8 @@ class DiagnosisAnswer(Answer):
     instructions: tuple[FileInstruction, ...] = ()
     sections: tuple[str, ...] = ()
     dismissed: tuple[DismissedAnswer, ...] = ()
+    keep_patch: bool = False
+    """The edits follow upon the repair that was taken back."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Debugger(Agent):
         if current.verdict.passed:
             return f"round {last.number}: put back to round {current.number}, which passed"
         try:
-            finding = await self._ask(plan, last, current)
+            finding = await self._ask(plan, context.rounds.last() or last, current)
         except NoUsableAnswer as error:
             context.rounds.give_up(last.number, f"no usable repair was found: {error.message}")
             return f"round {last.number}: no usable repair was found"
@@ -147,7 +150,8 @@ class Debugger(Agent):
         tree, rows = read_tree(context.ws.run.repo), current.verdict.diagnostics
         budget = WIDE if _is_wide(before) else budget_of(rows)
         evidence = gather(tree, folder, plan, rows, budget, _before(context, current))
-        prompt = self._prompt(plan, last, current, evidence, before)
+        lost = taken_back(context, last)
+        prompt = self._prompt(plan, last, current, evidence, before, lost)
         item = f"round-{last.number:02d}"
         for number in range(1, LOOKS + 2):
             may_look = number <= LOOKS
@@ -155,7 +159,7 @@ class Debugger(Agent):
             def parse(text: str, may_look: bool = may_look) -> Finding | Look:
                 look = look_of(text)
                 if look is None:
-                    return self._parse(plan, text, before, current)
+                    return self._parse(plan, text, before, current, lost)
                 if not may_look:
                     raise AnswerError("you have looked as often as you may: decide now")
                 check_look(look, read_tree(context.ws.run.repo), evidence.logs)
@@ -170,9 +174,13 @@ class Debugger(Agent):
             item = f"round-{last.number:02d}-look-{number}"
         raise InternalError("the debugger never decided")
 
-    def _parse(self, plan: Plan, text: str, before: Sequence[Diagnosis], current: Round) -> Finding:
+    def _parse(
+        self, plan: Plan, text: str, before: Sequence[Diagnosis], current: Round, lost: TakenBack | None
+    ) -> Finding:
         answer = extract_json(text, DiagnosisAnswer)
         check_dismissed(answer, current)
+        if answer.keep_patch and (lost is None or answer.owner != "debugger"):
+            raise AnswerError("`keep_patch` goes with edits of yours, where a repair was taken back and is shown")
         if answer.owner != "debugger":
             _check_handover(answer, plan)
             return untried(Finding(answer, None), before)
@@ -180,7 +188,7 @@ class Debugger(Agent):
             return Finding(answer, None)
         repo = self._context.ws.run.repo
         try:
-            patch = prepare(repo, parse_edits(text))
+            patch = prepare(repo, parse_edits(text), lost.changes if lost is not None and answer.keep_patch else None)
         except EditError as error:
             raise AnswerError(error.feedback) from error
         quicker = asks_for_quicker_tests(current.verdict.diagnostics)
@@ -189,7 +197,13 @@ class Debugger(Agent):
         return untried(Finding(answer, patch), before)
 
     def _prompt(
-        self, plan: Plan, last: Round, current: Round, evidence: Evidence, before: Sequence[Diagnosis]
+        self,
+        plan: Plan,
+        last: Round,
+        current: Round,
+        evidence: Evidence,
+        before: Sequence[Diagnosis],
+        lost: TakenBack | None,
     ) -> Prompt:
         context = self._context
         diagnostics = current.verdict.diagnostics
@@ -209,6 +223,7 @@ class Debugger(Agent):
             replacements=[row.words for row in replacements(diagnostics_text(diagnostics))],
             history=context.quote(history_text(context.rounds.all())),
             tried=context.quote(tried_text(before)),
+            lost=lost and {"diff": context.quote(lost.diff), "found": context.quote(diagnostics_text(lost.found))},
             experiments=plan.experiments if any(row.check in RUN for row in diagnostics) else (),
             expected=plan.expected,
             raw={name: quoted[name] for name in evidence.raw},

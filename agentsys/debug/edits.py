@@ -143,12 +143,15 @@ def parse_edits(answer: str) -> tuple[Edit, ...]:
     return tuple(edits)
 
 
-def prepare(repo: Path, edits: Sequence[Edit]) -> Patch:
+def prepare(repo: Path, edits: Sequence[Edit], first: Mapping[str, Change] | None = None) -> Patch:
     """Try the edits on the files as they are, in memory.
+
+    Args:
+        first: changes that come before the edits, which see the files with them.
 
     Raises: EditError (UnsafePath among them) that names the block and what to write instead.
     """
-    changes: dict[str, Change] = {}
+    changes = dict(first or {})
     for edit in edits:
         place = safe_path(repo, edit.path)
         path = clean_name(edit.path)

@@ -36,6 +36,14 @@ def handover(owner: str, cause: str, path: str = "runmean/core.py") -> str:
     )
 
 
+def edit(path: str, old: str, new: str) -> str:
+    return f"\n````edit:{path}\n<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE\n````\n"
+
+
+def everything_asked(folder: Path) -> list[str]:
+    return [path.read_text() for path in (folder / "prompts").rglob("*") if path.is_file()]
+
+
 @pytest.mark.parametrize("place", BACKENDS)
 async def test_one_repair_makes_it_verified_with_evidence_on_disk(replay, place: str):
     need(place)
@@ -111,6 +119,31 @@ async def test_a_worse_round_is_rolled_back_and_the_debugger_is_told(replay):
     assert broken not in (result.run.repo / "runmean" / "main.py").read_text()
     assert "no_such_name" not in (result.run.repo / "runmean" / "main.py").read_text()
     assert (result.run.round(2) / "rollback.json").is_file()
+    assert result.record.status == "verified"
+
+
+async def test_a_repair_that_was_taken_back_is_shown_and_can_be_built_on(replay):
+    answers = first_version(CORE_WRONG)
+    wrong = next(line for line in CORE_WRONG.splitlines() if "enumerate(stream, 2)" in line)
+    right = wrong.replace("2)", "1)")
+    answers["debugger", "round-01"] = as_json({"cause": "the exponent", "owner": "debugger"}) + (
+        edit("runmean/core.py", wrong, right)
+        + edit(
+            "runmean/main.py",
+            "from runmean.core import corrected_means",
+            "from runmean.core import no_such_name as corrected_means",
+        )
+    )
+    answers["debugger", "round-02"] = as_json({"cause": "the name", "owner": "debugger", "keep_patch": True}) + edit(
+        "runmean/main.py",
+        "from runmean.core import no_such_name as corrected_means",
+        "from runmean.core import corrected_means",
+    )
+    result = await replay(answers)
+    assert (result.run.round(2) / "rollback.json").is_file()
+    assert right in (result.run.repo / "runmean" / "core.py").read_text()
+    asked = next(row for row in everything_asked(result.run.llm) if "repair that was taken back" in row)
+    assert f"+{right}" in asked and "no_such_name" in asked.partition("diagnostics of that repair")[2]
     assert result.record.status == "verified"
 
 

@@ -134,7 +134,7 @@ def test_a_job_that_is_preempted_and_one_that_is_put_back_by_hand_lose_no_cell_a
 def test_a_job_that_was_cancelled_and_one_over_its_time_lose_no_cell_and_run_none_twice(
     cluster: Cluster, expected: RunDir, tmp_path: Path
 ) -> None:
-    run = make_claimed(tmp_path, pause=1.3)  # the controller looks at time limits every 30 seconds
+    run = make_claimed(tmp_path, pause=1.3)
     first = submit(cluster, run, "--profile", "claims", "--tasks", "1")
     cluster.until(lambda: cells(first) >= 3, "the first cells")
     cancelled = call(cluster, "jobs", "cancel", run.path)
@@ -150,7 +150,9 @@ def test_a_job_that_was_cancelled_and_one_over_its_time_lose_no_cell_and_run_non
     assert cluster.ask("scontrol", "update", f"JobId={job}", f"EndTime={soon}").returncode == 0
     follow(cluster, run, expected)
     ends = [json.loads(file.read_text())["reason"] for file in sorted(second.glob("parts/*/ended.json"))]
-    assert len(ends) > 1 and set(ends[:-1]) == {"its time is over"} and not ends[-1] and rows(run) == rows(expected)
+    # The controller looks at time limits every 30 seconds: it may be late for the notice, and ends the job at once.
+    assert len(ends) > 1 and set(ends[:-1]) <= {"its time is over", "the engine ends it"} and not ends[-1]
+    assert rows(run) == rows(expected)
     begun = executed(first) + executed(second)
     assert logged(run)[: len(kept)] == kept and len(begun) == CELLS and begun.total() <= CELLS + len(ends)
 
