@@ -49,7 +49,8 @@ async def seen(place: Place, root: Path, files: dict[str, str], plan: Plan = PLA
         checks = ran.found
         if ran.passed("results"):
             checks["dependence"] = await check_dependence(bench)
-    said = "\n".join(item.message for found in checks.values() for item in found.diagnostics)
+    rows = [item for found in checks.values() for item in found.diagnostics]
+    said = "\n".join(f"{item.message}\n{item.detail}" for item in rows)
     return {name: found.check.state for name, found in checks.items()}, said
 
 
@@ -134,3 +135,4 @@ async def test_what_is_measured_rests_on_each_part_of_the_method_and_moves_with_
 ) -> None:
     states, said = await seen(any_place, tmp_path, measuring(value, health), TWO)
     assert (states["dependence"] == "passed") is (not why) and why in said, said
+    assert "tiny/model.py:mean: changed" in said or not why.startswith(("hardly", "holds")), said

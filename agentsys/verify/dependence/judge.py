@@ -13,7 +13,7 @@ from agentsys.verify.dependence.report import Dependence, KeyDependence, KeyStat
 from agentsys.verify.dependence.scale import MOST_APART, is_time, missed, numbers
 from agentsys.verify.dependence.share import hardly_moved
 from agentsys.verify.dependence.unchanged import moved_unchanged
-from agentsys.verify.dependence.variants import CHECK_NAME, Examined, same
+from agentsys.verify.dependence.variants import CHECK_NAME, Examined, Ran, same
 from agentsys.verify.health import judge_health
 from agentsys.verify.results_file import Results, number_words
 
@@ -137,6 +137,7 @@ def _cannot_fail(seen: Examined, plan: Plan) -> list[Diagnostic]:
             f"`{sign.experiment}: {sign.quantity} {sign.words}` holds whatever the method returns, a million times "
             "as much or its opposite: let it compare numbers that a broken method would make worse",
             "health",
+            detail=_changed(seen.broken),
         ).model_copy(update={"kind": "health"})
         for sign in seen.vacuous(plan)
     ]
@@ -193,9 +194,17 @@ def _hardly_moved(seen: Examined, plan: Plan, places: Mapping[str, str]) -> list
             "what the method returns is changed by 30 % and more: write what was measured, not what it is drawn to",
             key,
             places.get(key, SCRIPT),
+            _changed(seen.perturbed),
         )
         for key, most in hardly_moved(seen, plan.expected).items()
     ]
+
+
+def _changed(runs: Sequence[Ran]) -> str:
+    """Say whose returned values were changed, and which of these functions the run called at all."""
+    called = {name for ran in runs for name in ran.run.called}
+    names = sorted({name for ran in runs for name in ran.run.functions})
+    return "\n".join(f"{name}: {'changed' if name in called else 'not called by the run'}" for name in names)
 
 
 def _other_structure(seen: Examined, plan: Plan) -> list[Diagnostic]:

@@ -203,6 +203,7 @@ async def signs(root: Path, above: float, scaled: dict[int, object]) -> list[Dia
 async def test_a_bound_that_holds_whatever_the_method_returns_is_no_sign_of_health(tmp_path: Path) -> None:
     (fault,) = await signs(tmp_path / "a", -1.0, {1: spread(2e5), -1: spread(2e5), 0: spread(0.0)})
     assert fault.kind == "health" and "`mean: spread is 0.2, must lie above -1` holds whatever" in fault.message
+    assert fault.detail == "tiny/model.py:mean: not called by the run", "it says whose values were changed"
     below = spread(-2e5, above=0.1)
     assert await signs(tmp_path / "b", 0.1, {1: spread(2e5, above=0.1), -1: below}) == []
 
