@@ -31,12 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [row for row in table() if not chosen.libraries or row.library in chosen.libraries]
     with tempfile.TemporaryDirectory() as folder:
         python = chosen.python or _install(rows, Path(folder))
-        faults = [_fault(row, python) for row in rows]
+        faults = [_told(row, _fault(row, python)) for row in rows]
         versions = {name: _version(name, python) for name in sorted({row.library for row in rows})}
-    for row, fault in zip(rows, faults, strict=True):
-        print(f"{'WRONG' if fault else 'ok   '} {row.library:13} {row.old[:70]}{f' -- {fault}' if fault else ''}")
     print(f"{sum(not fault for fault in faults)} of {len(rows)} rows hold on " + ", ".join(versions.values()))
     return int(not rows or any(faults))
+
+
+def _told(row: Removal, fault: str) -> str:
+    """Print a row as soon as it is known: all of them take long."""
+    print(f"{'WRONG' if fault else 'ok   '} {row.library:13} {row.old[:70]}{f' -- {fault}' if fault else ''}", flush=True)
+    return fault
 
 
 def _install(rows: Sequence[Removal], folder: Path) -> Path:
