@@ -77,9 +77,11 @@ def tokens(text: str) -> tuple[Counter[str], Counter[str]]:
     """Return the words and the numbers of a text, with scripts joined to what they hang on as others do."""
     text = unicodedata.normalize("NFKD", re.sub(rf"\s?[{_ACCENTS}]\s?", "", text))
     text = "".join(char for char in text if not unicodedata.combining(char))
+    text = re.sub(r"\}(?=[_^]\{)", "} ", text)
     for _ in range(3):
-        text = re.sub(r"[_^]\{([^{}]*)\}|</?su[bp]>", r"\1", text)
-    text = re.sub(r"\\(?:frac|overline)\b|[{}*`|$]|<br>", " ", text)
+        text = re.sub(r"(?:[_^]|\\overline)\{([^{}]*)\}|</?su[bp]>", r"\1", text)
+    text = re.sub(r"\\frac\b|[{}*`|$]|<br>", " ", text)
+    text = re.sub(r"\b([A-Z]) (?=[A-Z]{2})", r"\1", text)
     text = re.sub(r"(?<=[^\W\d_])[-\u00ad\u2010\ufffe]\s*(?=[^\W\d_])", "", text)
     words = Counter(word.lower() for word in re.findall(r"[^\W\d_]{3,}", text))
     return words, Counter(re.findall(r"\d+(?:[.,]\d+)*", text))

@@ -27,6 +27,7 @@ FENCES = {
     "typer": ("agentsys.cli",),
     "openai": ("agentsys.llm",),
     "anthropic": ("agentsys.llm",),
+    "pypdf": ("agentsys.paper.pdf.glyphnames",),
     "pypdfium2": ("agentsys.paper",),
     "nougat": ("agentsys.paper.nougat",),
     "starlette": ("agentsys.report.view", "agentsys.cli.mcp"),
@@ -77,7 +78,7 @@ PROGRAMS = ("agentsys.__main__", "agentsys.paper.nougat_worker")
 """Started as programs of their own, never imported."""
 
 HEAVY = (
-    "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2",
+    "autogen_agentchat", "autogen_core", "docker", "openai", "anthropic", "torch", "transformers", "pypdfium2", "pypdf",
     "numpy", "scipy", "pint", "starlette", "uvicorn", "matplotlib", "trackio", "rocrate", "nbformat", "mcp",
     "submitit",
     "pooch", "huggingface_hub", "ray",

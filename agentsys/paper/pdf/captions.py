@@ -14,6 +14,8 @@ CAPTION = re.compile(
     r"(?P<label>\d{1,3}(?:\.\d{1,2})?|[IVX]{1,6}|[A-Z]\.?\d{1,2})(?P<mark>\s*[:.|—–-]|\s*$|\s+(?=[A-Z(]))(?P<rest>.*)"
 )
 Kind = Literal["figure", "table", "algorithm"]
+PUSHED, TOUCHING = 2.2, 0.2
+"""Distance of baselines and white room between two lines that a formula pushes apart, at most, in units of the size."""
 
 
 @dataclass(slots=True)
@@ -91,9 +93,12 @@ def _extent(page: Page, index: int, body: Body, taken: set[int], kind: Kind) -> 
         gap = after.base - page.lines[last].base
         if _ruled_off(page, page.lines[last], after) or position in taken or CAPTION.match(after.plain) or after.angle:
             break
-        if not 0 < gap < 1.45 * max(line.size, after.size) + 1:
+        # Lines of high formulas are far apart by their baselines, and all the same nearly touch.
+        room = after.box[1] - page.lines[last].box[3]
+        pushed = gap < PUSHED * line.size and room < TOUCHING * line.size
+        if not 0 < gap < 1.45 * max(line.size, after.size) + 1 and not (gap > 0 and pushed):
             break
-        if tight and gap > 1.12 * tight + 0.5:
+        if tight and gap > 1.12 * tight + 0.5 and not pushed:
             break
         if abs(after.size - line.size) > 0.4 or after.box[0] > line.box[2] or after.box[2] < line.box[0]:
             break

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from agentsys.paper.pdf import glyphs, ink, inspect
 from agentsys.paper.pdf.engine import MAX_SIDE, Document, Page, TextPage, load_page, pdfium
 from agentsys.paper.pdf.facts import FontFacts
+from agentsys.paper.pdf.glyphnames import GlyphNames
 from agentsys.paper.pdf.glyphs import Char
 
 MAX_CHARS = 50_000
@@ -19,6 +21,8 @@ COMBINING = {
 }  # fmt: skip
 REACH = 150
 """How many characters back the letter of an accent is looked for: PDFium may put accents at the end of a line."""
+TOUCH = 0.12
+"""Widest gap between two letters of a word, in units of the size; between words there is twice as much."""
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -30,10 +34,10 @@ def run(data: bytes, job: dict[str, Any], emit: Emit) -> None:
         return
     total = len(document)
     emit({"kind": "document", "pages": total, **inspect.document_facts(document, data)})
-    fonts = FontFacts()
+    fonts, names = FontFacts(), GlyphNames(data, str(job.get("password", "")))
     for index in range(min(total, int(job.get("max_pages", 100)))):
         emit({"kind": "begin", "page": index + 1})
-        emit(_page(document, index, fonts))
+        emit(_page(document, index, fonts, names))
 
 
 def open_document(data: bytes, password: str, emit: Emit) -> Document | None:
@@ -47,7 +51,7 @@ def open_document(data: bytes, password: str, emit: Emit) -> Document | None:
         return None
 
 
-def _page(document: Document, index: int, fonts: FontFacts) -> dict[str, Any]:
+def _page(document: Document, index: int, fonts: FontFacts, names: GlyphNames) -> dict[str, Any]:
     record: dict[str, Any] = {"kind": "page", "number": index + 1, "lines": [], "notes": []}
     try:
         page, text = load_page(document, index)
@@ -57,14 +61,15 @@ def _page(document: Document, index: int, fonts: FontFacts) -> dict[str, Any]:
     if not 0 < min(width, height) <= max(width, height) <= MAX_SIDE:
         return {**record, "width": 0.0, "height": 0.0, "notes": ["page is larger than the format allows; not read"]}
     record |= {"width": width, "height": height}
-    chars, note, checked, hidden = _looked_at(page, text, fonts)
+    read = partial(_looked_at, page, index=index, fonts=fonts, names=names)
+    chars, note, checked, hidden = read(text)
     facts = inspect.page_facts(page, height)
     report = [run for run in ink.report(chars, hidden) if run[0] == ink.MORE]
     if report and inspect.drop_replacements(page):
         # A replacement that is longer than what it stands for is reported; what is read is what is shown.
         text.close()
         text = page.get_textpage()
-        chars, note, checked, hidden = _looked_at(page, text, fonts)
+        chars, note, checked, hidden = read(text)
     else:
         report = []
     if note:
@@ -78,9 +83,12 @@ def _page(document: Document, index: int, fonts: FontFacts) -> dict[str, Any]:
     return record
 
 
-def _looked_at(page: Page, text: TextPage, fonts: FontFacts) -> tuple[list[Char], str, bool, dict[int, str]]:
+def _looked_at(
+    page: Page, text: TextPage, *, index: int, fonts: FontFacts, names: GlyphNames
+) -> tuple[list[Char], str, bool, dict[int, str]]:
     """The characters of a page, a note, whether it was searched for hidden ones, and why which are hidden."""
-    chars, note = glyphs.read(page, text, MAX_CHARS)
+    chars, note, coded = glyphs.read(page, text, MAX_CHARS)
+    names.restore(coded, index)
     fonts.restore(chars)
     chars = combine_accents(chars)
     checked, hidden = ink.find_hidden(page, chars, *page.get_size())
@@ -100,7 +108,32 @@ def combine_accents(chars: list[Char]) -> list[Char]:
         if letter is not None:
             chars[letter].text = unicodedata.normalize("NFC", chars[letter].text + mark)
             gone.add(index)
-    return [char for index, char in enumerate(chars) if index not in gone] if gone else chars
+    if not gone:
+        return chars
+    gone |= _closed(chars, gone)
+    return [char for index, char in enumerate(chars) if index not in gone]
+
+
+def _closed(chars: list[Char], gone: set[int]) -> set[int]:
+    """Spaces beside accents whose letters stand elsewhere, where nothing but the accent parts two glyphs."""
+    found: set[int] = set()
+    for index in gone:
+        left, right = index - 1, index + 1
+        while left >= 0 and (left in gone or chars[left].kind == "s"):
+            left -= 1
+        while right < len(chars) and (right in gone or chars[right].kind == "s"):
+            right += 1
+        if left >= 0 and right < len(chars) and _touch(chars[left], chars[right]):
+            found.update(at for at in range(left + 1, right) if at not in gone)
+    return found
+
+
+def _touch(before: Char, after: Char) -> bool:
+    """True for two glyphs of a word."""
+    if before.kind != "g" or after.kind != "g" or before.style is None or after.style is None:
+        return False
+    level = abs(before.base - after.base) < 0.15 and before.style.face == after.style.face
+    return level and abs(after.x0 - before.x1) < TOUCH * before.style.size
 
 
 def _under(chars: list[Char], index: int) -> int | None:

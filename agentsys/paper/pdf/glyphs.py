@@ -14,6 +14,8 @@ from agentsys.paper.pdf import engine
 from agentsys.paper.pdf.engine import raw
 from agentsys.paper.pdf.texcodes import BARE
 
+TINY = 2.0
+"""Text below this size in points is not meant to be read."""
 SOFT_HYPHENS = {0x02, 0xAD, 0xFFFE}
 _SIX = struct.Struct("6d")
 _TEX_MATH = re.compile(r"(?:^|\+)(?:CM(?:MI|SY|EX|BSY|MIB)|LMMath|MSAM|MSBM)")
@@ -83,8 +85,11 @@ class Affine:
         return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
-def read(page: engine.Page, text: engine.TextPage, limit: int) -> tuple[list[Char], str]:
-    """Return the page's characters in PDFium's order, and a note if there were more than `limit`."""
+def read(page: engine.Page, text: engine.TextPage, limit: int) -> tuple[list[Char], str, list[tuple[Char, int]]]:
+    """Return the page's characters in PDFium's order, a note if there were more than `limit`, and bare codes.
+
+    The codes are those of characters for which the file has no Unicode, in fonts without a name that dvips did not make.
+    """
     affine = Affine(page)
     reader = _Reader(text, affine)
     total = text.count_chars()
@@ -99,7 +104,7 @@ def read(page: engine.Page, text: engine.TextPage, limit: int) -> tuple[list[Cha
             chars[-1].text = ligature
         else:
             chars.append(char)
-    return chars, f"only {limit} of {total} characters read" if total > limit else ""
+    return chars, f"only {limit} of {total} characters read" if total > limit else "", reader.coded
 
 
 def join_ligature(first: Char, second: Char) -> str:
@@ -131,6 +136,9 @@ class _Reader:
         """True while the font at hand uses control codes for glyphs."""
         self.has_math = False
         """True once such a font was met on the page."""
+        self.unnamed = False
+        """True while the font at hand has no name, and a size: dvips gives its bitmaps none."""
+        self.coded: list[tuple[Char, int]] = []
         # Bound once: a page has thousands of characters.
         pointer, number = ctypes.c_void_p, ctypes.c_int
         self.page = engine.address_of(self.handle)
@@ -156,7 +164,10 @@ class _Reader:
             kind, shown = self._rare(index, code, style)
             if kind == "s":
                 return Char(" ", 0, 0, 0, 0, 0, None, "s"), used
-        return self._placed(index, kind, shown, style), used
+        char = self._placed(index, kind, shown, style)
+        if self.unnamed and (not code or raw.FPDFText_HasUnicodeMapError(self.handle, index) == 1):
+            self.coded.append((char, code))
+        return char, used
 
     def _blank(self, index: int, code: int) -> Char | None:
         """Return a space or line end; None where the code is a glyph of a mathematical font."""
@@ -212,6 +223,7 @@ class _Reader:
         if style is None:
             style = self.styles[found] = self._new_style(index, raw.FPDFText_GetTextObject(self.handle, index))
         self.in_math = style.raw_codes
+        self.unnamed = not style.font and style.size >= TINY
         self.last = (found, style)
         return style
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentsys.paper.pdf import engine
-from agentsys.paper.pdf.glyphs import Char, Style
+from agentsys.paper.pdf.glyphs import TINY, Char, Style
 
 DPI = 144
 MAX_PIXELS = 25_000_000
@@ -15,8 +15,6 @@ LARGE = 18.0
 """Letters of this size in points are seen with less contrast."""
 CONTRAST_LARGE = 28
 MORE = "more text than is shown"
-TINY = 2.0
-"""Text below this size in points is not meant to be read."""
 ROOM = 0.17
 """Least mean width of the characters of a text object, in units of its size (prose has 0.4 to 0.5)."""
 MAX_REPORT = 2_000

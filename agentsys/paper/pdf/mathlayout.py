@@ -243,9 +243,12 @@ def _limit(item: Item, items: list[Item]) -> Item | None:
 def _written(line: list[Item], scripts: dict[int, tuple[list[Item], list[Item]]], size: float) -> str:
     parts: list[str] = []
     end = line[0].x0 if line else 0.0
+    last: Item | None = None
     for item in line:
-        if parts and (item.space or item.x0 - end > 0.22 * size):
+        named = last is not None and last.text.strip() in _NAMES and id(last) in scripts and item.text[:1].isalpha()
+        if parts and (item.space or named or item.x0 - end > 0.22 * size):
             parts.append(" ")
+        last = item
         parts.append(item.text)
         end = item.x1
         low, high = scripts.get(id(item), ([], []))

@@ -52,3 +52,21 @@ def test_an_accent_goes_onto_the_letter_below_it() -> None:
     assert text == "Lörincz"
     alone = [char("a", 0.0), char("˜", 50.0)]
     assert "".join(item.text for item in combine_accents(alone)) == "a˜"
+
+
+@pytest.mark.parametrize(("word", "read"), [("L´orincz", "Lórincz"), ("and´ora", "and óra")])
+def test_a_space_that_only_an_accent_made_goes_with_it(word: str, read: str) -> None:
+    style = Style("CMR10", 10.0, 0, 400, 0)
+    chars: list[Char] = []
+    x = 0.0
+    for letter in word:
+        if letter == "´":
+            # What PDFium hands out: it takes the way back to the accent for a gap.
+            space = Char(" ", 0.0, 0.0, 0.0, 0.0, 0.0, None, "s")
+            x += 0.3 if word.startswith("L") else 3.0
+            chars += [space, Char("´", x + 1, 0.0, x + 3, 2.0, 8.0, style, "g"), space]
+        else:
+            chars.append(Char(letter, x, 2.0, x + 5, 10.0, 8.0, style, "g"))
+            x += 5.2
+    read_out = "".join(char.text for char in combine_accents(chars))
+    assert " ".join(read_out.split()) == read
