@@ -32,7 +32,7 @@ _TOOLS = {
 
 _ACCENTS = "´`¨ˆ˜¯ˇ˘˙¸˚˝"
 """Accents that stand beside their letters in a text layer; letters are compared without."""
-_FURNITURE = re.compile(r"^(?:Page )?#$|^arXiv:#|\b(?:hep|astro|cond|math|quant|gr)-[a-z]+/#")
+_FURNITURE = re.compile(r"^(?:Page )?#(?: of #)?$|^arXiv:#|\b(?:hep|astro|cond|math|quant|gr)-[a-z]+/#")
 
 
 def other_texts(file: Path, python: str) -> dict[str, str]:
@@ -77,11 +77,12 @@ def tokens(text: str) -> tuple[Counter[str], Counter[str]]:
     """Return the words and the numbers of a text, with scripts joined to what they hang on as others do."""
     text = unicodedata.normalize("NFKD", re.sub(rf"\s?[{_ACCENTS}]\s?", "", text))
     text = "".join(char for char in text if not unicodedata.combining(char))
+    text = re.sub(r"(\w*)([_^]\{[^{}]*\})([_^]\{[^{}]*\})", r"\1\2 \1\3", text)
     text = re.sub(r"\}(?=[_^]\{)", "} ", text)
     for _ in range(3):
         text = re.sub(r"(?:[_^]|\\overline)\{([^{}]*)\}|</?su[bp]>", r"\1", text)
     text = re.sub(r"\\frac\b|[{}*`|$]|<br>", " ", text)
-    text = re.sub(r"\b([A-Z]) (?=[A-Z]{2})", r"\1", text)
+    text = re.sub(r"(?<![\w#])([A-Z]) (?=[A-Z]{3})", r"\1", text)
     text = re.sub(r"(?<=[^\W\d_])[-\u00ad\u2010\ufffe]\s*(?=[^\W\d_])", "", text)
     words = Counter(word.lower() for word in re.findall(r"[^\W\d_]{3,}", text))
     return words, Counter(re.findall(r"\d+(?:[.,]\d+)*", text))

@@ -27,9 +27,13 @@ from agentsys.paper.pdf.numbered import join_numbers
 from agentsys.paper.pdf.regions import Regions
 from agentsys.paper.pdf.steps import indented
 from agentsys.paper.pdf.trust import well_formed
-from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
+from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy, undivided
 
 BULLET = re.compile(r"^(?:[•‣◦▪–∗·●○■]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+(?=\S)")
+
+
+SIGNS = frozenset("•‣◦▪–∗·●○■")
+"""Marks of items that have no number."""
 
 
 class Stream:
@@ -77,7 +81,7 @@ class BlockBuilder:
         grid = regions.grids.get(position)
         walled = grid is not None and complete(grid, lines)
         found = rows_of(grid, lines) if grid and walled else cells.table_rows(lines, page.aside)
-        rows = tuple(tuple(tidy(cell) for cell in row) for row in found)
+        rows = undivided(found, self.vocabulary)
         if caption.kind == "table":
             listed = self._equations_in(page, lines)
             if len(listed) > 1:
@@ -100,7 +104,7 @@ class BlockBuilder:
         """Make the block of a table that has walls and no caption."""
         lines = [page.lines[index] for index in indices]
         found = rows_of(grid, lines) if complete(grid, lines) else cells.table_rows(lines, page.aside)
-        rows = tuple(tuple(tidy(cell) for cell in row) for row in found)
+        rows = undivided(found, self.vocabulary)
         raw = tuple(tidy(line.text) for line in lines)
         text = "\n".join(raw)
         return [
@@ -140,7 +144,7 @@ class BlockBuilder:
         page = pages[group[0].page]
         if kind == "equation":
             blocks.extend(self._equation(page, part) for part in equations.by_number(group, self.numbers))
-        elif kind == "item" and blocks and isinstance(blocks[-1], ListBlock):
+        elif kind == "item" and blocks and isinstance(blocks[-1], ListBlock) and _goes_on(blocks[-1], group):
             blocks[-1] = self._more(blocks[-1], group)
         elif kind == "item":
             blocks.append(self._list(page, group))
@@ -179,6 +183,12 @@ class BlockBuilder:
         text = join_lines(lines, self.vocabulary)
         items = (*block.items, BULLET.sub("", text))
         return block.model_copy(update={"items": items, "text": f"{block.text}\n{text}"})
+
+
+def _goes_on(block: ListBlock, group: list[Line]) -> bool:
+    """True unless a numbered item follows on bullets, or the other way round: that is a list within a list."""
+    marks = BULLET.match(block.text), BULLET.match(group[0].plain)
+    return bool(marks[0]) != bool(marks[1]) or len({bool(mark and mark[0][:1] in SIGNS) for mark in marks}) == 1
 
 
 def split(

@@ -145,7 +145,7 @@ def _under(chars: list[Char], index: int) -> int | None:
     back = range(index - 1, max(index - REACH, -1), -1)
     for other in (*ahead, *back):
         char = chars[other]
-        if char.kind != "g" or not char.text[:1].isalpha() or len(char.text) > 1:
+        if char.kind != "g" or len(char.text) != 1 or not (char.text.isalpha() or char.text in "∆∇"):
             continue
         level = abs(char.base - accent.base) < 0.45 * accent.style.size
         if level and char.x0 - 0.5 <= middle <= char.x1 + 0.5:

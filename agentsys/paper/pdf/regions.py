@@ -86,7 +86,9 @@ class _Finder:
         """Return the lines of a caption's float, and its box."""
         _, top, _, bottom = self._place(caption)
         left, right = self._column(caption)
-        if caption.kind != "figure":
+        if caption.kind == "figure":
+            left, right = self._beside_text(caption, left, right)
+        else:
             ruled = self._ruled(caption)
             if ruled:
                 return self._inside(ruled[0]), ruled[0]
@@ -127,6 +129,23 @@ class _Finder:
         if not level or over or beside < 1 or box[3] - box[1] < 0.8 * (bottom - top):
             return None
         return self._inside(box), box
+
+    def _beside_text(self, caption: Caption, left: float, right: float) -> tuple[float, float]:
+        """The room of a figure that running text flows around: to where the lines beside its caption end."""
+        x0, top, x1, bottom = self._place(caption)
+        level: list[Box] = []
+        for index, line in enumerate(self.page.lines):
+            box = line.box
+            inside = left <= box[0] and box[2] <= right and top - line.size < box[3] and box[1] < bottom + line.size
+            words = len(re.findall(r"[A-Za-z]{2}", line.plain)) > 8 and abs(line.size - self.body.size) < 0.45
+            if inside and words and index not in self.regions.used and (box[2] < x0 - 2 or box[0] > x1 + 2):
+                level.append(box)
+        before = [box for box in level if box[2] < x0]
+        after = [box for box in level if box[0] > x1]
+        return (
+            max([left, *(box[2] + 2 for box in before)]) if _flush([box[0] for box in before]) else left,
+            min([right, *(box[0] - 2 for box in after)]) if _flush([box[0] for box in after]) else right,
+        )
 
     def _between(self, caption: Caption, left: float, right: float, top: float) -> tuple[float, float]:
         """The room above a caption between other floats that stand to its left and right."""
@@ -285,6 +304,11 @@ class _Finder:
             item[0] < box[2] and item[2] > box[0] and item[1] < box[3] - 2 and item[3] > box[1] + 2 for item in drawn
         )
         return not hits and len(lines) < 2
+
+
+def _flush(edges: list[float]) -> bool:
+    """True for at least three lines that begin at one place."""
+    return len(edges) >= 3 and max(edges) - min(edges) < 2
 
 
 def _chain(rules: list[Box], edge: float, *, down: bool) -> list[Box]:

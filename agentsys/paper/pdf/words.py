@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from agentsys.paper.pdf.lines import Line
 
@@ -94,6 +95,18 @@ class Vocabulary:
 def tidy(text: str) -> str:
     """Replace ligatures and typographic leftovers by the letters they stand for."""
     return text.translate(_LIGATURES)
+
+
+def undivided(rows: Iterable[Sequence[str]], vocabulary: Vocabulary) -> tuple[tuple[str, ...], ...]:
+    """Return the rows of a table with words that were broken between two of them whole, in the upper one."""
+    found = [[tidy(cell) for cell in row] for row in rows]
+    for upper, lower in pairwise(found):
+        for column, (before, after) in enumerate(zip(upper, lower, strict=False)):
+            rest = re.match(r"[a-z]{2,}", after)
+            if rest and re.search(r"[^\W\d_]{2}-$", before):
+                upper[column] = vocabulary.join(before, rest[0])
+                lower[column] = after[rest.end() :].strip()
+    return tuple(tuple(row) for row in found if any(row))
 
 
 def join_lines(lines: Sequence[Line], vocabulary: Vocabulary) -> str:
