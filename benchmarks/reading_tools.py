@@ -8,7 +8,8 @@ three letters or more, a number has a digit; both are counted as often as they o
 
 Where a word is broken is left open, for every reader alike: hyphens and accents are dropped, and a word that is
 missing counts as found where it stands in a longer one that only this reader has (`rst` in `first`), once for each of
-these. Stamps of arXiv, page numbers and running heads are no part of a paper.
+these. Stamps of arXiv, page numbers and running heads are no part of a paper. What two readers find and the page does
+not show is wanted of nobody: `reading_refuted.toml` names it, and what is shown instead.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import unicodedata
 from collections import Counter
 from pathlib import Path
 
+REFUTED = Path(__file__).with_name("reading_refuted.toml")
 PATIENCE = 900
 """Seconds after which a reader is stopped."""
 _TOOLS = {
@@ -94,6 +97,12 @@ def agreed(counters: list[Counter[str]]) -> Counter[str]:
     return Counter({key: sorted((counter[key] for counter in counters), reverse=True)[1] for key in keys})
 
 
+def refuted(file: Path) -> tuple[Counter[str], Counter[str]]:
+    """Return the words and numbers that readers agree on and the file's pages do not show."""
+    listed = tomllib.loads(REFUTED.read_text("utf-8")).get(file.stem, {})
+    return Counter(listed.get("words", {})), Counter(listed.get("numbers", {}))
+
+
 def recall(found: Counter[str], wanted: Counter[str]) -> float:
     """Return the share of `wanted` that was found, in percent."""
     total = sum(wanted.values())
@@ -123,7 +132,7 @@ def main() -> None:
         others = {name: tokens(without_furniture(text)) for name, text in other_texts(file, options.tools).items()}
         own = tokens(own_text(file))
         for place, kind in enumerate(("words", "numbers")):
-            wanted = agreed([found[place] for found in others.values()])
+            wanted = agreed([found[place] for found in others.values()]) - refuted(file)[place]
             shares = {"agentsys": recall(own[place], wanted)}
             shares |= {name: recall(found[place], wanted) for name, found in others.items()}
             line = "  ".join(f"{name} {share:5.1f}" for name, share in shares.items())

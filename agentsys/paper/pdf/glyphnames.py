@@ -24,18 +24,21 @@ MAX_DEPTH = 5
 """How deep forms within forms are looked into."""
 MAX_RESOURCES = 500
 """Resources of one page that are looked into."""
-_SIGNS = (
-    "space exclam quotedbl numbersign dollar percent ampersand quotesingle parenleft parenright asterisk plus comma "
-    "hyphen period slash zero one two three four five six seven eight nine colon semicolon less equal greater question "
-    "at bracketleft backslash bracketright asciicircum underscore grave braceleft bar braceright asciitilde"
-).split()
-_NAMES = dict(zip(_SIGNS, (chr(code) for code in range(0x20, 0x7F) if not chr(code).isalpha()), strict=True)) | {
-    "minus": "−", "multiply": "×", "divide": "÷", "plusminus": "±", "periodcentered": "·", "degree": "°", "mu": "µ",
-    "lessequal": "≤", "greaterequal": "≥", "notequal": "≠", "approxequal": "≈", "infinity": "∞", "partialdiff": "∂",
-    "radical": "√", "summation": "∑", "product": "∏", "integral": "∫", "gradient": "∇", "element": "∈", "arrowright": "→",
-    "arrowleft": "←", "similar": "∼", "bullet": "•", "endash": "–", "emdash": "—", "quoteleft": "‘", "quoteright": "’",
-    "quotedblleft": "“", "quotedblright": "”", "ff": "ff", "fi": "fi", "fl": "fl", "ffi": "ffi", "ffl": "ffl",
+_SIGNS = {
+    " ": "space", "!": "exclam", '"': "quotedbl", "#": "numbersign", "$": "dollar", "%": "percent", "&": "ampersand",
+    "'": "quotesingle", "(": "parenleft", ")": "parenright", "*": "asterisk", "+": "plus", ",": "comma", "-": "hyphen",
+    ".": "period", "/": "slash", "0": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five",
+    "6": "six", "7": "seven", "8": "eight", "9": "nine", ":": "colon", ";": "semicolon", "<": "less", "=": "equal",
+    ">": "greater", "?": "question", "@": "at", "[": "bracketleft", "\\": "backslash", "]": "bracketright",
+    "^": "asciicircum", "_": "underscore", "`": "grave", "{": "braceleft", "|": "bar", "}": "braceright", "~": "asciitilde",
+    "−": "minus",
+    "×": "multiply", "÷": "divide", "±": "plusminus", "·": "periodcentered", "°": "degree", "µ": "mu", "≤": "lessequal",
+    "≥": "greaterequal", "≠": "notequal", "≈": "approxequal", "∞": "infinity", "∂": "partialdiff", "√": "radical",
+    "∑": "summation", "∏": "product", "∫": "integral", "∇": "gradient", "∈": "element", "→": "arrowright",
+    "←": "arrowleft", "∼": "similar", "•": "bullet", "–": "endash", "—": "emdash", "‘": "quoteleft", "’": "quoteright",
+    "“": "quotedblleft", "”": "quotedblright", "ff": "ff", "fi": "fi", "fl": "fl", "ffi": "ffi", "ffl": "ffl",
 }  # fmt: skip
+_NAMES = {name: sign for sign, name in _SIGNS.items()}
 _UNICODE = re.compile(r"uni([0-9A-F]{4})|u([0-9A-F]{4,6})")
 _GREEK = re.compile(r"[A-Z]?[a-z]{2,7}")
 _PRIVATE = ("Cc", "Cs", "Co", "Cn")

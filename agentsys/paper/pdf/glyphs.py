@@ -16,6 +16,8 @@ from agentsys.paper.pdf.texcodes import BARE
 
 TINY = 2.0
 """Text below this size in points is not meant to be read."""
+RETURN = 12
+"""How far back the next row of running text begins, in units of the size: no denominator is as far."""
 SOFT_HYPHENS = {0x02, 0xAD, 0xFFFE}
 _SIX = struct.Struct("6d")
 _TEX_MATH = re.compile(r"(?:^|\+)(?:CM(?:MI|SY|EX|BSY|MIB)|LMMath|MSAM|MSBM)")
@@ -88,7 +90,7 @@ class Affine:
 def read(page: engine.Page, text: engine.TextPage, limit: int) -> tuple[list[Char], str, list[tuple[Char, int]]]:
     """Return the page's characters in PDFium's order, a note if there were more than `limit`, and bare codes.
 
-    The codes are those of characters for which the file has no Unicode, in fonts without a name that dvips did not make.
+    The codes are those of characters without Unicode in the file, in fonts without a name that dvips did not make.
     """
     affine = Affine(page)
     reader = _Reader(text, affine)
@@ -347,8 +349,10 @@ class _LineBuilder:
         return abs(char.base - last[7]) < 0.15 and -style.size < char.x0 - last[5] < style.size * 0.6
 
     def _jumps(self, char: Char, last: list[Any]) -> bool:
-        """True where PDFium did not break the line although the next character is far above or below."""
-        return abs(char.base - last[7]) > 1.6 * max(last[2], char.style.size if char.style else 0.0)
+        """True where PDFium did not break the line although the next character is far away or in the next row."""
+        size = max(last[2], char.style.size if char.style else 0.0)
+        back = last[3] - char.x0 > RETURN * size and char.base - last[7] > 0.7 * size
+        return back or abs(char.base - last[7]) > 1.6 * size
 
     def flush(self, lines: list[list[Any]], hyphen: bool = False) -> None:
         if self.spans:

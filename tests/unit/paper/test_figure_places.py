@@ -70,3 +70,24 @@ def test_a_figure_beside_its_caption_is_found(write_pdf: Write, tmp_path: Path) 
     (figure,) = paper.figures
     assert figure.caption.endswith("in all, and no more.")
     assert figure.bbox is not None and figure.bbox[1] < 792 - 629 and figure.bbox[3] > 792 - 541
+
+
+def test_text_that_flows_around_a_figure_stays_text(write_pdf: Write) -> None:
+    narrow = [f"Line {count} of the text beside it goes on" for count in range(14)]
+    caption = ["Figure 1: A picture that the", "text flows around, with", "its caption below."]
+    page = HEAD + box(330, 540, 150, 70, "1 0 0") + prose(100, 620, narrow) + prose(330, 500, caption)
+    paper = read_paper(write_pdf([page + prose(100, 440, LINES)]))
+    (figure,) = paper.figures
+    assert figure.text == ""
+    words = " ".join(block.text for block in paper.blocks() if block.type == "paragraph")
+    assert all(line in words for line in narrow)
+
+
+def test_a_caption_whose_lines_a_high_formula_pushes_apart_is_whole(write_pdf: Write) -> None:
+    page = HEAD + box(110, 560, 190, 60, "1 0 0")
+    page += text_at(100, 540, "Figure 1: A caption with a formula that needs more room than a line of words has, over")
+    page += text_at(100, 522, "its second line") + text_at(170, 522, "[", 22) + text_at(180, 522, "x", 10)
+    page += text_at(190, 522, "] and words that go on after it up to the end of this very line of it")
+    paper = read_paper(write_pdf([page + prose(100, 480, LINES)]))
+    (figure,) = paper.figures
+    assert "up to the end of this very line" in figure.caption

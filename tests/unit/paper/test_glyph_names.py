@@ -8,8 +8,7 @@ import pytest
 
 from agentsys.paper import read_paper
 from agentsys.paper.pdf.glyphnames import meaning
-
-from .conftest import LINES, pdf_bytes, prose
+from unit.paper.conftest import LINES, pdf_bytes, prose
 
 BAR = "<< /Length 40 >> stream\n500 0 0 0 400 700 d1 40 0 300 600 re f  \nendstream"
 """A glyph: what it looks like says nothing of what it means."""

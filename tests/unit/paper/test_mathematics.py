@@ -173,3 +173,8 @@ def test_a_lost_code_is_told_by_the_shape_of_the_glyph(
 def test_tables_of_codes_are_whole() -> None:
     assert [len(table) for table in (texcodes.OML, texcodes.OMS, texcodes.OMX)] == [128, 128, 128]
     assert max(texcodes.LMMI) == max(texcodes.LMSY) == max(texcodes.LMEX) == 255
+
+
+def test_a_name_stands_apart_from_the_limit_before_it() -> None:
+    items = [glyph("max", 0, 100, wide=14), glyph("w", 4, 108, 7, wide=5), glyph("log", 15.5, 100, wide=14)]
+    assert linear(items, []) == "max_{w} log"

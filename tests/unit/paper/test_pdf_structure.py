@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentsys.paper import find_section, read_paper
+from agentsys.paper import find_section, read_paper, to_markdown
 from unit.paper.conftest import LINES, Write, prose, text_at
 
 
@@ -109,3 +109,13 @@ def test_a_list_item_with_a_number_is_no_heading(write_pdf: Write) -> None:
     )
     titles = [section.title for section in read_paper(write_pdf([page])).sections]
     assert titles == ["Introduction"]
+
+
+def test_points_within_a_numbered_list_leave_its_numbers(write_pdf: Write) -> None:
+    items = ["1. The first claim.", "\x95 A point on it.", "\x95 Another point.", "2. The second claim."]
+    page = text_at(100, 700, "1   Introduction", 12, "F2") + prose(100, 680, LINES)
+    page += "".join(text_at(110 if "." in item[:2] else 124, 600 - 14 * row, item) for row, item in enumerate(items))
+    shown = to_markdown(read_paper(write_pdf([page])))
+    assert "1. The first claim." in shown
+    assert "- Another point." in shown
+    assert "2. The second claim." in shown

@@ -6,9 +6,9 @@ import pytest
 
 from agentsys.paper.pdf.extract import combine_accents
 from agentsys.paper.pdf.fonts import Span, make_font
-from agentsys.paper.pdf.glyphs import Char, Style
+from agentsys.paper.pdf.glyphs import Char, Style, to_lines
 from agentsys.paper.pdf.lines import Line
-from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy
+from agentsys.paper.pdf.words import Vocabulary, join_lines, tidy, undivided
 
 FONT = make_font("Times-Roman", 400, 0)
 
@@ -70,3 +70,20 @@ def test_a_space_that_only_an_accent_made_goes_with_it(word: str, read: str) -> 
             x += 5.2
     read_out = "".join(char.text for char in combine_accents(chars))
     assert " ".join(read_out.split()) == read
+
+
+def test_a_word_broken_between_two_rows_of_a_table_is_whole() -> None:
+    rows = [("Area", "Pre-treat-", "a-"), ("(ha)", "ment (years)", "b"), ("12", "fine", "c")]
+    read = undivided(rows, Vocabulary([line("pre-treatment data")]))
+    assert read == (("Area", "Pre-treatment", "a-"), ("(ha)", "(years)", "b"), ("12", "fine", "c"))
+
+
+def test_a_row_far_back_and_below_begins_a_line_and_a_denominator_does_not() -> None:
+    style = Style("Times-Roman", 10.0, 0, 400, 0)
+    space = Char(" ", 0.0, 0.0, 0.0, 0.0, 0.0, None, "s")
+    places = [("end", 400.0, 100.0), ("begin", 100.0, 112.0), ("over", 160.0, 112.0), ("under", 150.0, 120.0)]
+    chars: list[Char] = []
+    for word, x, base in places:
+        chars += [Char(word, x, base - 7, x + 20, base, base, style, "g"), space]
+    lines = to_lines(chars, set())["lines"]
+    assert [[span[0] for span in line[2]] for line in lines] == [["end"], ["begin", "over", "under"]]
