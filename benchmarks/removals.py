@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told(row: Removal, fault: str) -> str:
     """Print a row as soon as it is known: all of them take long."""
-    print(f"{'WRONG' if fault else 'ok   '} {row.library:13} {row.old[:70]}{f' -- {fault}' if fault else ''}", flush=True)
+    print(
+        f"{'WRONG' if fault else 'ok   '} {row.library:13} {row.old[:70]}{f' -- {fault}' if fault else ''}", flush=True
+    )
     return fault
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -123,6 +124,10 @@ def _certificates(env: Mapping[str, str]) -> SSLContext | bool:
         raise PrerequisiteError(*fault)
     file = env.get("SSL_CERT_FILE") or env.get("REQUESTS_CA_BUNDLE") or ""
     folder = env.get("SSL_CERT_DIR") or (file if file and Path(file).is_dir() else "")
-    if not file and not folder:
-        return True
-    return ssl.create_default_context(cafile=file if file and file != folder else None, capath=folder or None)
+    return _context(file if file != folder else "", folder) if file or folder else True
+
+
+@lru_cache(maxsize=8)
+def _context(file: str, folder: str) -> SSLContext:
+    """Return what all clients of one process share: reading a machine's authorities takes longer than the rest."""
+    return ssl.create_default_context(cafile=file or None, capath=folder or None)

@@ -15,6 +15,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -102,15 +103,31 @@ def missing_certificates(environ: Mapping[str, str]) -> tuple[str, str] | None:
         place = environ.get(name, "")
         if not place or (Path(place).is_dir() and name != "SSL_CERT_FILE"):
             continue
-        try:
-            ssl.create_default_context(cafile=place)
-        except OSError as error:  # that it holds no certificate is one too
-            what = "no certificate" if isinstance(error, ssl.SSLError) else "no file that can be read"
+        if what := _no_certificates(place, _stamp(place)):
             return (
                 f"the environment variable {name} names {what}: `{place}`",
                 f"correct {name}, or unset it to take the usual certificates",
             )
     return None
+
+
+def _stamp(place: str) -> tuple[int, int]:
+    """Tell a file from what it was before."""
+    try:
+        found = Path(place).stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=64)
+def _no_certificates(place: str, _stamp: tuple[int, int]) -> str:
+    """Say what else a file is; each version of it is read once, as several variables name one and it takes long."""
+    try:
+        ssl.create_default_context(cafile=place)
+    except OSError as error:  # that it holds no certificate is one too
+        return "no certificate" if isinstance(error, ssl.SSLError) else "no file that can be read"
+    return ""
 
 
 def local_path(place: str) -> Path | None:
