@@ -67,10 +67,18 @@ class GitRepo:
         return self._commit(message)
 
     def commit_files(self, paths: Iterable[str], message: str) -> str:
-        """Commit these files and nothing else that may lie there half done; return the last commit's id."""
+        """Commit these files and folders, or that they are gone, and nothing else that may lie there half done.
+
+        Returns: the last commit's id.
+        """
+        wanted = list(paths)
         if self.head():
             self._git("read-tree", "HEAD")
-        self._git("add", "--force", "--", *paths)
+        there = [path for path in wanted if os.path.lexists(self.path / path)]
+        if gone := [path for path in wanted if path not in there]:
+            self._git("rm", "-r", "--cached", "--quiet", "--ignore-unmatch", "--", *gone)
+        if there:
+            self._git("add", "--force", "--", *there)
         if self.head() and not self._git("diff-index", "--cached", "--name-only", "-z", "HEAD"):
             return self.head()
         return self._commit(message)

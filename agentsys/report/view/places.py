@@ -51,8 +51,16 @@ def spots(paper: Paper, place: PaperPlace) -> tuple[Spot, ...]:
     """Return the boxes that a place means: what its label names, then the passage that holds its words."""
     quoted = _quoted(paper, place)
     blocks = (*named_blocks(paper, place.label)[:1], *([quoted] if quoted is not None else []))
-    unique = {block.id: block for block in blocks if block.page is not None and block.bbox is not None}
-    return tuple(Spot(block.id, block.page or 0, _around(block)) for block in list(unique.values())[:_MOST])
+    found = {spot.name: spot for block in blocks if (spot := whole(block)) is not None}
+    return tuple(found.values())[:_MOST]
+
+
+def whole(block: Block) -> Spot | None:
+    """Return the box of a block; None where it is not known on which page it stands, and where."""
+    if block.page is None or block.bbox is None:
+        return None
+    x0, y0, x1, y1 = block.bbox
+    return Spot(block.id, block.page, (x0 - _MARGIN, y0 - _MARGIN, x1 + _MARGIN, y1 + _MARGIN))
 
 
 def cut_out(run: Path, wanted: Iterable[Spot]) -> Mapping[str, bytes]:
@@ -87,8 +95,3 @@ def _quoted(paper: Paper, place: PaperPlace) -> Block | None:
     whole = (block for block, source in texts if stands_in(place.quote, source))
     begun = (block for block, source in texts if len(start) == _START and start in source)
     return next(whole, None) or next(begun, None)
-
-
-def _around(block: Block) -> Box:
-    x0, y0, x1, y1 = block.bbox or (0.0, 0.0, 0.0, 0.0)
-    return (x0 - _MARGIN, y0 - _MARGIN, x1 + _MARGIN, y1 + _MARGIN)
