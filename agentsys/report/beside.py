@@ -14,6 +14,7 @@ from agentsys.paper.named import label, named_blocks
 from agentsys.report.claim_page import plot_file
 from agentsys.report.claims import ClaimRow
 from agentsys.report.data import ReportData
+from agentsys.report.facts import grades
 
 DRAWINGS = (".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp")
 """Kinds of pictures that a page can show."""
@@ -53,6 +54,11 @@ class Beside:
             *((name, name) for name in self.drawn),
         ]
         return [row for row in found if row[0] in there]
+
+    @property
+    def grades(self) -> str:
+        """How many of its numbers have which grade: `7 agree to the printed digits, 1 within 40 %`."""
+        return grades(self.numbers)
 
     @property
     def any(self) -> bool:

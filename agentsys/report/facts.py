@@ -65,10 +65,10 @@ def numbers_words(data: ReportData) -> str:
     if not done:
         why = data.measured[0].note.removeprefix("not measured: ")
         return f"none of the paper's {len(data.measured)} was measured here: {why}"
-    return f"{len(done)} of {len(data.measured)} numbers of the paper were measured here: {_grades(done)}"
+    return f"{len(done)} of {len(data.measured)} numbers of the paper were measured here: {grades(done)}"
 
 
-def _grades(done: Sequence[MeasuredResult]) -> str:
+def grades(done: Sequence[MeasuredResult]) -> str:
     """Return how many numbers have each grade, best first, apart by scale."""
     order = get_args(Grade)
     counts = Counter((not is_full(row), order.index(row.grade), grade_words(row)) for row in done)
@@ -303,6 +303,7 @@ def provenance(data: ReportData) -> list[tuple[str, str]]:
     rows += [("paper sha256", record.paper_sha256)]
     rows += [(f"version of {name}", value) for name, value in sorted(record.versions.items())]
     rows += [(f"hash of {name}", value) for name, value in sorted(record.hashes.items())]
+    rows += [("answers recorded for a prompt in other words", str(record.reworded or ""))]
     chosen = {key: item for key, item in sorted(record.settings.items()) if item.source != "default"}
     rows += [(f"setting {key}", f"{item.value} (from {item.source})") for key, item in chosen.items()]
     return [(name, clean_line(value, 200)) for name, value in rows if value]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from agentsys.core.artifacts import PaperPlace
 from agentsys.core.errors import PaperError
 from agentsys.core.files import sha256_bytes
-from agentsys.paper.model import Block, Box, Figure, Paper
+from agentsys.paper.model import Block, Box, Paper
 from agentsys.paper.named import named_blocks
 from agentsys.paper.pdf import process
 from agentsys.paper.query import letters, stands_in
@@ -79,11 +79,6 @@ def cut_out(run: Path, wanted: Iterable[Spot]) -> Mapping[str, bytes]:
         return process.crop(data, crops, dpi=DPI, trim=True, password="", timeout=_TIMEOUT)
     except (NotThere, PaperError):
         return {}
-
-
-def figures(paper: Paper) -> list[Figure]:
-    """Return the figures of which the reader kept a picture."""
-    return [block for block in paper.figures if block.image]
 
 
 def _quoted(paper: Paper, place: PaperPlace) -> Block | None:
