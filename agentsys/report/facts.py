@@ -221,7 +221,9 @@ def not_reproduced(data: ReportData) -> list[str]:
             small = "only the smoke profile was run; the full one needs"
             rows += [f"{e.name}: {small}: {e.full}" for e in data.plan.experiments if not _all_agree(data, e.name)]
             rows += [f"full profile: {words}"] if (words := cheap_full_words(data)) else []
-        rows += [f"the paper leaves open: {q.question} Assumed: {q.assumption}" for q in data.plan.questions]
+        for row in data.plan.questions:
+            asked = row.question if row.question.endswith((".", "?")) else f"{row.question}."
+            rows.append(f"the paper leaves open: {asked} Assumed: {row.assumption}")
     rows += [f"{row.expected.id} {row.expected.metric}: {row.note}" for row in data.measured if row.measured is None]
     return rows
 
