@@ -221,6 +221,15 @@ def test_a_name_of_a_file_is_read_as_a_reader_would(path: str, words: str) -> No
     assert spelled(path) == words
 
 
+def test_a_repair_after_the_run_was_resumed_does_not_show_the_figures_as_its_change(run: RunDir) -> None:
+    git = GitRepo(run.repo)
+    base = git.head()
+    write_status(run)
+    (run.repo / "made" / "core.py").write_text("x = 2\n")
+    diff = git.diff(base)
+    assert "+x = 2" in diff and "paper_figures" not in diff.replace("`paper_figures/README.md`", "")
+
+
 def test_the_commit_of_the_status_holds_nothing_else(run: RunDir) -> None:
     (run.repo / "half-done.py").write_text("x = 1\n")
     write_status(run)
