@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agentsys.core.blocks import FIGURES
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir
 from agentsys.core.runrecord import RunRecord
@@ -35,7 +36,7 @@ def reasons_against_release(run: RunDir, record: RunRecord, policy: Policy) -> l
     if reasons := reasons_of_record(run, record):
         return reasons
     try:
-        return audit_for_release(run.repo, policy, last_installed(run.path), known_results(run))
+        return audit_for_release(run.repo, policy, last_installed(run.path), known_results(run), (FIGURES,))
     except PolicyError as error:
         return [error.message]
 

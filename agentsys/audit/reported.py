@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from agentsys.core.artifacts import Plan
+from agentsys.core.blocks import FIGURES
 from agentsys.core.tree import PAGES, RECORD, RESULTS
 from agentsys_policies.scan.numbers.mention import Mention, significant
 from agentsys_policies.scan.numbers.reported import Reported, Result, match
@@ -17,7 +18,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 def reported_numbers(plan: Plan) -> Reported:
     """Return the results that may stand nowhere in the repository, and the hyper-parameters that may."""
     results = tuple(Result(row.value, row.result_key) for row in plan.expected)
-    left_out = frozenset({f"{RESULTS}/", *PAGES, *RECORD})
+    left_out = frozenset({f"{RESULTS}/", *PAGES, *RECORD, FIGURES})
     return Reported(results, _hyper_parameters(plan, Reported(results)), left_out)
 
 

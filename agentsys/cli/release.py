@@ -42,6 +42,7 @@ def release(
     Refuses, with reasons, what was not verified and replayed, or what the audit does not allow (exit code 6).
     """
     from agentsys.audit.release import known_results, last_installed, reasons_of_record
+    from agentsys.core.blocks import FIGURES
     from agentsys.core.version import agentsys_version
     from agentsys_policies.errors import PolicyError
     from agentsys_policies.release import BASE_IMAGE, ReleaseFacts, make_release
@@ -54,7 +55,9 @@ def release(
     installed = last_installed(chosen.path)
     facts = ReleaseFacts(record.title or chosen.path.name, chosen.path.name, agentsys_version(), base or BASE_IMAGE)
     try:
-        audit = make_release(chosen.repo, out, load_policy(name, review), installed, facts, known_results(chosen))
+        audit = make_release(
+            chosen.repo, out, load_policy(name, review), installed, facts, known_results(chosen), (FIGURES,)
+        )
     except PolicyError as error:
         raise BlockedError(error.message, error.hint) from error
     image = _finish(out, audit, facts, wheels, build)

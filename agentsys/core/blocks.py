@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from agentsys.core.files import write_atomic
@@ -11,6 +12,8 @@ STATUS = "status.json"
 README = "README.md"
 MARKED = (README, "PAPER_MAP.md", "AUDIT.md")
 """Pages that carry the block of the status."""
+FIGURES = "paper_figures/"
+"""Pictures cut from the paper beside what a run drew: for readers alone, and not to be passed on with a release."""
 MAX_PAGE = 4 << 20
 """Bytes of the largest page that is looked at."""
 
@@ -33,6 +36,7 @@ def without_blocks(text: str) -> str:
 def clear_status(repo: Path) -> None:
     """Take the status of an earlier ending away: of the run that goes on nothing is known yet."""
     (repo / STATUS).unlink(missing_ok=True)
+    clear_figures(repo)
     for name in MARKED:
         file = repo / name
         if file.is_symlink() or not file.is_file() or file.stat().st_size > MAX_PAGE:
@@ -40,3 +44,12 @@ def clear_status(repo: Path) -> None:
         text = file.read_text(encoding="utf-8", errors="surrogateescape")
         if (own := without_blocks(text)) != text:
             write_atomic(file, own.encode("utf-8", "surrogateescape"))
+
+
+def clear_figures(repo: Path) -> None:
+    """Take away the folder of figures, or what lies in its place. Raises: OSError."""
+    folder = repo / FIGURES.rstrip("/")
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.is_dir():
+        shutil.rmtree(folder)

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from agentsys.core.blocks import FIGURES
 from agentsys.core.errors import GitError
 from agentsys.core.files import write_atomic
 
@@ -67,10 +68,18 @@ class GitRepo:
         return self._commit(message)
 
     def commit_files(self, paths: Iterable[str], message: str) -> str:
-        """Commit these files and nothing else that may lie there half done; return the last commit's id."""
+        """Commit these files and folders, or that they are gone, and nothing else that may lie there half done.
+
+        Returns: the last commit's id.
+        """
+        wanted = list(paths)
         if self.head():
             self._git("read-tree", "HEAD")
-        self._git("add", "--force", "--", *paths)
+        there = [path for path in wanted if os.path.lexists(self.path / path)]
+        if gone := [path for path in wanted if path not in there]:
+            self._git("rm", "-r", "--cached", "--quiet", "--ignore-unmatch", "--", *gone)
+        if there:
+            self._git("add", "--force", "--", *there)
         if self.head() and not self._git("diff-index", "--cached", "--name-only", "-z", "HEAD"):
             return self.head()
         return self._commit(message)
@@ -111,9 +120,17 @@ class GitRepo:
         return found
 
     def diff(self, old: str, new: str = "") -> str:
-        """Return the unified diff between two commits, or between a commit and the folder's tracked files."""
+        """Return the unified diff between two commits, or between a commit and the folder's tracked files.
+
+        The paper's figures are left out: they come and go with the end of a run, and nobody edits them.
+        """
         ends = [self._resolve(old)] + ([self._resolve(new)] if new else [])
-        return self._git("diff", "--no-ext-diff", "--no-textconv", "--no-color", *ends, "--").decode("utf-8", "replace")
+        names = self._git("diff", "--name-only", "--no-renames", "-z", *ends, "--").decode("utf-8", "surrogateescape")
+        shown = [name for name in names.split("\0") if name and not name.startswith(FIGURES)]
+        if not shown:
+            return ""
+        options = ("--no-ext-diff", "--no-textconv", "--no-color")
+        return self._git("diff", *options, *ends, "--", *shown).decode("utf-8", "replace")
 
     def changed(self, old: str, new: str = "HEAD") -> set[str]:
         """Return the files that differ between two commits."""

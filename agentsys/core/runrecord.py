@@ -72,3 +72,5 @@ class RunRecord(BaseModel):
     """`yes` where a verified run can be released, else why not; empty where it was not asked."""
     recording: str = ""
     """Where the model's answers came from, when they were replayed."""
+    reworded: int = 0
+    """How many of these answers were recorded for a prompt in other words."""

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from agentsys.core.blocks import README, STATUS, without_blocks
+from agentsys.core.blocks import FIGURES, README, STATUS, without_blocks
 from agentsys.core.errors import InternalError
 
 RESULTS = "results"
@@ -19,7 +19,7 @@ PAGES = frozenset({"PAPER_MAP.md", "paper_map.json", "AUDIT.md", "data.lock.json
 there."""
 _TABLES = ("contracts", "entries", "findings", "reviews", "units", "verdicts")
 _KEPT = (*(f"{name}.json" for name in _TABLES), "cells.jsonl", "README.md")
-_KEPT_FOLDERS = ("claims/rows/", "claims/pages/")
+_KEPT_FOLDERS = ("claims/rows/", "claims/pages/", FIGURES)
 RECORD = frozenset({*(f"claims/{name}" for name in _KEPT), *_KEPT_FOLDERS, "claims/evaluate.py", "claims/standalone/"})
 """The record of the claims in a repository: the paper's numbers stand there as what is to be shown."""
 _OF_CLAIMS = re.compile(r"claims/(?:evaluate|(?:check_)?c\d{1,3}|standalone/\w+)\.py")

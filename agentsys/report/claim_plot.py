@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentsys.report.claim_values import Values
 
 ABSENT = "no plots were drawn: matplotlib is not installed (`pip install 'agentsys[plots]'`)"
-_STYLE: dict[str, object] = {
+STYLE: dict[str, object] = {
     "svg.fonttype": "none",
     "text.usetex": False,
     # No text is a formula, whatever it holds.
@@ -33,10 +33,10 @@ _STYLE: dict[str, object] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b3a8c", "#7a5c00")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b3a8c", "#7a5c00")
 _ROOM = 45
 """Characters that stand side by side below a plot."""
-_GREY, _PAPER, _ASKED = "#777777", "#b3261e", "#1a7f37"
+_GREY, PAPER, _ASKED = "#777777", "#b3261e", "#1a7f37"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def draw_plots(run: RunDir) -> Plots:
         contract = contracts.current(name)
         shown = points(contract, rows, tables.get(name, {}), _dots(contract, verdicts[name]))
         if shown is not None and shown.series:
-            with library.rc_context({**_STYLE, "svg.hashsalt": name, "svg.id": name}):
+            with library.rc_context({**STYLE, "svg.hashsalt": name, "svg.id": name}):
                 drawn[name] = _svg(shown)
     return Plots(drawn, values=raw)
 
@@ -115,11 +115,11 @@ def _raw(axes: Any, shown: Points) -> None:
 
     lines = list(dict.fromkeys(each.label.removesuffix(CONTROLLED) for each in shown.series))
     for each in shown.series:
-        _curve(axes, shown, each, _COLOURS[lines.index(each.label.removesuffix(CONTROLLED)) % len(_COLOURS)])
+        _curve(axes, shown, each, COLOURS[lines.index(each.label.removesuffix(CONTROLLED)) % len(COLOURS)])
     if shown.line is not None:
-        axes.axhline(shown.line, color=_PAPER, linestyle="--", linewidth=1, label=f"{shown.line_label} {shown.line:g}")
+        axes.axhline(shown.line, color=PAPER, linestyle="--", linewidth=1, label=f"{shown.line_label} {shown.line:g}")
     if shown.guide[0]:
-        axes.plot(*shown.guide, color=_PAPER, linestyle="--", linewidth=1, label=f"paper, slope {shown.paper:g}")
+        axes.plot(*shown.guide, color=PAPER, linestyle="--", linewidth=1, label=f"paper, slope {shown.paper:g}")
     long = sum(map(len, shown.names)) > _ROOM  # names that would lie over each other are counted
     if shown.names:
         axes.set_xlim(-0.5, len(shown.names) - 0.5)
@@ -163,11 +163,11 @@ def _logarithmic(axis: Any) -> None:
 def _statistic(axes: Any, shown: Points) -> None:
     """The statistic of claim and control with its interval; what the rule accepts is shaded."""
     for place, dot in enumerate(shown.dots):
-        colour = _GREY if dot.label == "control" else _COLOURS[0]
+        colour = _GREY if dot.label == "control" else COLOURS[0]
         axes.errorbar([dot.value], [place], xerr=[[dot.value - dot.low], [dot.high - dot.value]], marker="o",
                       color=colour, capsize=3, linestyle="none")  # fmt: skip
     if shown.paper is not None:
-        axes.axvline(shown.paper, color=_PAPER, linestyle="--", linewidth=1, label=f"paper {shown.paper:g}")
+        axes.axvline(shown.paper, color=PAPER, linestyle="--", linewidth=1, label=f"paper {shown.paper:g}")
     axes.margins(x=0.15)
     low, high = axes.get_xlim()
     for bound in (shown.low, shown.high):

@@ -65,10 +65,10 @@ def numbers_words(data: ReportData) -> str:
     if not done:
         why = data.measured[0].note.removeprefix("not measured: ")
         return f"none of the paper's {len(data.measured)} was measured here: {why}"
-    return f"{len(done)} of {len(data.measured)} numbers of the paper were measured here: {_grades(done)}"
+    return f"{len(done)} of {len(data.measured)} numbers of the paper were measured here: {grades(done)}"
 
 
-def _grades(done: Sequence[MeasuredResult]) -> str:
+def grades(done: Sequence[MeasuredResult]) -> str:
     """Return how many numbers have each grade, best first, apart by scale."""
     order = get_args(Grade)
     counts = Counter((not is_full(row), order.index(row.grade), grade_words(row)) for row in done)
@@ -221,7 +221,9 @@ def not_reproduced(data: ReportData) -> list[str]:
             small = "only the smoke profile was run; the full one needs"
             rows += [f"{e.name}: {small}: {e.full}" for e in data.plan.experiments if not _all_agree(data, e.name)]
             rows += [f"full profile: {words}"] if (words := cheap_full_words(data)) else []
-        rows += [f"the paper leaves open: {q.question} Assumed: {q.assumption}" for q in data.plan.questions]
+        for row in data.plan.questions:
+            asked = row.question if row.question.endswith((".", "?")) else f"{row.question}."
+            rows.append(f"the paper leaves open: {asked} Assumed: {row.assumption}")
     rows += [f"{row.expected.id} {row.expected.metric}: {row.note}" for row in data.measured if row.measured is None]
     return rows
 
@@ -303,6 +305,7 @@ def provenance(data: ReportData) -> list[tuple[str, str]]:
     rows += [("paper sha256", record.paper_sha256)]
     rows += [(f"version of {name}", value) for name, value in sorted(record.versions.items())]
     rows += [(f"hash of {name}", value) for name, value in sorted(record.hashes.items())]
+    rows += [("answers recorded for a prompt in other words", str(record.reworded or ""))]
     chosen = {key: item for key, item in sorted(record.settings.items()) if item.source != "default"}
     rows += [(f"setting {key}", f"{item.value} (from {item.source})") for key, item in chosen.items()]
     return [(name, clean_line(value, 200)) for name, value in rows if value]

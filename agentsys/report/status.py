@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from agentsys.core.artifacts import MeasuredResult
-from agentsys.core.blocks import MARKED, MAX_PAGE, README, STATUS, with_block
+from agentsys.core.blocks import FIGURES, MARKED, MAX_PAGE, README, STATUS, with_block
 from agentsys.core.files import write_atomic
 from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rundir import RunDir
@@ -24,6 +24,8 @@ from agentsys.report.claim_reading import keep_baselines
 from agentsys.report.data import ReportData, collect
 from agentsys.report.ending import code_of
 from agentsys.report.facts import claim_words, grade_words, numbers_note, release_words
+from agentsys.report.figures import INDEX as INDEX_OF_FIGURES
+from agentsys.report.figures import write_figures
 from agentsys.report.verdict import effective_status, headline
 from agentsys.verify.checks.install import LOCK
 
@@ -48,6 +50,8 @@ def write_status(run: RunDir) -> None:
     if not (run.repo / ".git").is_dir() or not any(path.name != ".git" for path in run.repo.iterdir()):
         return
     data = collect(run)
+    pages = _pages(run, data)
+    write_figures(run, data)
     body, word = _block(data), _word(data)
     write_atomic(run.repo / STATUS, json.dumps(_facts(data), indent=1, ensure_ascii=False) + "\n")
     for name in MARKED:
@@ -59,8 +63,8 @@ def write_status(run: RunDir) -> None:
         elif file.is_file() and file.stat().st_size <= MAX_PAGE:
             text = file.read_text(encoding="utf-8", errors="surrogateescape")
             write_atomic(file, with_block(text, BLOCK, body).encode("utf-8", "surrogateescape"))
-    written = [name for name in (STATUS, *MARKED) if (run.repo / name).is_file()] + _pages(run, data)
-    GitRepo(run.repo).commit_files(written, f"Status: {word}")
+    written = [name for name in (STATUS, *MARKED) if (run.repo / name).is_file()]
+    GitRepo(run.repo).commit_files([*written, *pages, FIGURES], f"Status: {word}")
 
 
 def _pages(run: RunDir, data: ReportData) -> list[str]:
@@ -193,6 +197,9 @@ def _block(data: ReportData) -> str:
     if said := release_words(data).partition(": agentsys")[0]:
         lines.append(f"Release: {md(said, 600)}.")
     lines += ["To check it again, in this folder:", fence("\n".join(_commands(data)), "sh")]
+    if (data.repo / INDEX_OF_FIGURES).is_file():
+        said = "The paper's figures and tables beside what was drawn here, which no release holds"
+        lines.append(f"{said}: {code(INDEX_OF_FIGURES)}.")
     lines.append(f"The same for programs: {code(STATUS)}. This block was written by agentsys.")
     return "\n\n".join(lines)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from agentsys.core.artifacts import MeasuredResult
 from agentsys.core.numbers import plural, seconds
 from agentsys.core.text import clean_line
-from agentsys.llm.replay import reworded
 from agentsys.plan.data import read_state
 from agentsys.report import ledger
 from agentsys.report.data import ReportData
@@ -145,9 +142,7 @@ def _safety(data: ReportData) -> str:
 
 def _note(data: ReportData) -> str:
     if data.record.recording:
-        changed = reworded(Path(data.record.recording), data.path)
-        said = f", {plural(changed, 'answer')} recorded for a prompt in other words" if changed else ""
-        return f"the model's answers were replayed from {data.record.recording}{said}"
+        return f"the model's answers were replayed from {data.record.recording}; all else was done anew"
     return f"{len(data.problems)} files could not be read: {data.problems[0]}" if data.problems else ""
 
 

@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -17,6 +18,7 @@ from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir, process_start
 from agentsys.core.runrecord import RunRecord, UsageRecord
 from agentsys.core.settings import Settings
+from agentsys.llm.replay import reworded
 from agentsys.plan.claims.amendment import Contracts
 from agentsys.plan.claims.freezing import FOLDER
 from agentsys.plan.workspace import CONTRACTS
@@ -98,7 +100,9 @@ class RunRecorder:
 
     def finish(self) -> None:
         self._close_stage()
-        self._update(finished=utc_now(), pid=None, pid_started=None)
+        recording = self.record.recording
+        changed = reworded(Path(recording), self._run.path) if recording else 0
+        self._update(finished=utc_now(), pid=None, pid_started=None, reworded=changed)
         self._write_report()
         self._events.emit(
             "run.finished",

@@ -127,14 +127,18 @@ def reasons_against(status: str, replayed: bool, repo: Path, installed: Sequence
 
 
 def audit_for_release(
-    repo: Path, policy: Policy, installed: Sequence[Installed], known: frozenset[str] = frozenset()
+    repo: Path,
+    policy: Policy,
+    installed: Sequence[Installed],
+    known: frozenset[str] = frozenset(),
+    without: Sequence[str] = (),
 ) -> list[str]:
     """Return what the audit of the files that would go into a release says against it; nothing is written.
 
     Raises: PolicyError if the files cannot be audited.
     """
     with tempfile.TemporaryDirectory(prefix="agentsys-release-") as folder:
-        _copy(repo, Path(folder) / "app")
+        _copy(repo, Path(folder) / "app", without)
         return audit_repository(Path(folder) / "app", policy, installed=installed, known=known).against(policy)
 
 
@@ -145,11 +149,13 @@ def make_release(
     installed: Sequence[Installed],
     facts: ReleaseFacts,
     known: frozenset[str] = frozenset(),
+    without: Sequence[str] = (),
 ) -> Audit:
     """Write a release into a new folder; its audit is made afresh from the files that go into it.
 
     Args:
         known: SHA-256 of what the verified run wrote into `results/`.
+        without: folders at the top of the repository that are not to be passed on.
 
     Raises: PolicyError if `out` is not empty or the audit does not allow the repository; nothing is left behind then.
     """
@@ -157,7 +163,7 @@ def make_release(
         raise PolicyError(f"`{out}` is not empty", "name a new folder")
     try:
         app = out / "app"
-        _copy(repo, app)
+        _copy(repo, app, without)
         name = _name(facts.title)
         audit = audit_repository(
             app, policy, out=out / "audit", installed=installed, name=name, version=facts.version, known=known
@@ -200,11 +206,14 @@ def write_recipes(out: Path, audit: Audit, facts: ReleaseFacts, *, wheels: bool)
     return f"{name}:{audit.head[:12]}"
 
 
-def _copy(repo: Path, app: Path) -> None:
+def _copy(repo: Path, app: Path, without: Sequence[str]) -> None:
     """Copy the repository without its history; a link is refused, because it would lead out of the image."""
+    left_out = {name.rstrip("/") for name in without}
     for folder, names, files in os.walk(repo, followlinks=False):
         names[:] = sorted(name for name in names if name not in {".git", "__pycache__", ".pytest_cache"})
         here = Path(folder)
+        if here == repo:
+            names[:] = [name for name in names if name not in left_out]
         for name in [*names, *files]:
             if (here / name).is_symlink():
                 raise PolicyError(f"`{(here / name).relative_to(repo)}` is a symbolic link", "replace it by a file")

@@ -36,7 +36,7 @@ FENCES = {
     "numpy": ("agentsys.verify.claims.standalone",),
     "scipy": ("agentsys.verify.claims.standalone",),
     "pint": ("agentsys.verify.claims.units",),
-    "matplotlib": ("agentsys.report.claim_plot",),
+    "matplotlib": ("agentsys.report.claim_plot", "agentsys.report.number_plot"),
     "trackio": ("agentsys.report.export",),
     "rocrate": ("agentsys.report.export",),
     "nbformat": ("agentsys.report.export",),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal, cast
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field
 
 from agentsys.cli.mcp.jobs import PREFIX, Job, Jobs, events_from
 from agentsys.core.events import Event
@@ -15,6 +15,8 @@ from agentsys.report.describe import describe
 
 MOST_LINES = 100
 LARGEST_RESULT = 256 << 10
+Result = dict[str, Any] | list[dict[str, Any]] | str | None
+"""What a job leaves: JSON, or words."""
 
 
 class Watched(BaseModel):
@@ -31,7 +33,7 @@ class Watched(BaseModel):
     events: list[str] = Field(default=[], description="what happened since `cursor`, oldest first")
     cursor: int = Field(default=0, description="give it to the next `watch`")
     more: bool = Field(default=False, description="more has happened already: watch again at once")
-    result: JsonValue = Field(default=None, description="of claims, an evaluation or an audit that ended")
+    result: Result = Field(default=None, description="of claims, an evaluation or an audit that ended")
 
 
 def line(event: Event) -> str:
@@ -106,11 +108,15 @@ def _shown(found: list[Event]) -> list[str]:
     return [f"({left} earlier ones left out)", *lines[left:]] if left > 0 else lines
 
 
-def _result(jobs: Jobs, job: Job) -> JsonValue:
+def _result(jobs: Jobs, job: Job) -> Result:
     raw = jobs.output(job)
     if not raw or len(raw) > LARGEST_RESULT:
         return f"{len(raw)} bytes, too much for an answer" if raw else None
     try:
-        return json.loads(raw)
+        found: object = json.loads(raw)
     except ValueError:
-        return clean_line(raw.decode("utf-8", "replace"), 2000)
+        found = None
+    rows: list[object] = cast("list[object]", found) if isinstance(found, list) else [found]
+    if all(isinstance(row, dict) for row in rows):
+        return cast("Result", found)
+    return clean_line(raw.decode("utf-8", "replace"), 2000)

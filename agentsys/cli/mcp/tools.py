@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec, TypeVar, cast
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -265,10 +265,10 @@ class Tools:
         if state.is_handle(target):
             job = self._jobs.get(target)
             found = state.of_job(self._jobs, job, 0).result if job.kind == "claims" else None
-            rows = found.get("claims") if isinstance(found, dict) else None
+            rows: object = found.get("claims") if isinstance(found, dict) else None
             if not isinstance(rows, list):
                 raise UsageError(f"`{target}` has no claims (yet)", "`watch` says where it stands")
-            return ClaimList(claims=[row for row in rows if isinstance(row, dict)])
+            return ClaimList(claims=cast("list[dict[str, Any]]", rows))
         found = await asyncio.to_thread(read_claims, self._fence.run(target), Problems())
         note = scoreboard(found) if found else "the run has no contracts: it stopped before, or claims are off"
         return ClaimList(claims=[row.model_dump(mode="json") for row in found], note=note)

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentsys.core.blocks import FIGURES
 from agentsys.core.errors import PrerequisiteError, UsageError
 from agentsys.core.files import write_atomic
 from agentsys.core.gitrepo import GitRepo
@@ -28,7 +29,7 @@ class Bundle:
     data: ReportData
     plots: Plots
     files: dict[str, bytes]
-    """Path to content of what the repository's last commit holds."""
+    """Path to content of what the repository's last commit holds, without the pictures that are the paper's."""
 
     @property
     def title(self) -> str:
@@ -47,7 +48,7 @@ def load(run: RunDir) -> Bundle:
             f"run `{data.record.id}` has no verdicts on claims that belong to its code and contracts",
             "claims are judged once the repository is verified: `agentsys resume`, or `agentsys claims rerun` for one",
         )
-    files = GitRepo(run.repo).files()
+    files = {name: data for name, data in GitRepo(run.repo).files().items() if not name.startswith(FIGURES)}
     if f"{FOLDER}/verdicts.json" not in files:
         raise UsageError(f"the repository of run `{data.record.id}` does not hold the record of its claims")
     return Bundle(data, draw_plots(run), files)

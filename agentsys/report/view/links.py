@@ -42,6 +42,10 @@ class Links(Protocol):
         """Return the plot of a claim as an element of the page, or the words why there is none."""
         ...
 
+    def drawing(self, path: str, words: str) -> Markup:
+        """Return a drawing of ours below the run as an element of the page; nothing where there is none."""
+        ...
+
     def words(self, text: str, name: str = "") -> str:
         """Return as much of a long text as is shown here; one with a name may be shown once only."""
         ...
@@ -73,9 +77,14 @@ class ServerLinks:
             drawing = read_inside(self.source.path, file, MAX_INLINE + 1).decode("utf-8", "replace")
         except NotThere:
             return Markup('<p class="quiet">There is no plot of it in this run.</p>')
-        shown = inline(drawing, claim) or Markup("<p>It is too large for this page, or no drawing of this program.</p>")
+        shown = inline(drawing, claim, f"Plot of claim {claim}") or Markup(
+            "<p>It is too large for this page, or no drawing of this program.</p>"
+        )
         alone = Markup('<figcaption><a href="{}">The plot alone</a></figcaption>').format(self.to("plot", file))
         return Markup("<figure>{}{}</figure>").format(shown, alone)
+
+    def drawing(self, path: str, words: str) -> Markup:
+        return _drawing(self.source, path, words)
 
     def words(self, text: str, name: str = "") -> str:
         return text
@@ -114,8 +123,11 @@ class FileLinks:
 
     def plot(self, claim: str) -> Markup:
         if claim in self.plots.svg:
-            return Markup("<figure>{}</figure>").format(inline(self.plots.svg[claim], claim))
+            return Markup("<figure>{}</figure>").format(inline(self.plots.svg[claim], claim, f"Plot of claim {claim}"))
         return Markup("<p>{}</p>").format(clean_text(self.plots.why)) if self.plots.why else Markup()
+
+    def drawing(self, path: str, words: str) -> Markup:
+        return _drawing(self.source, path, words) if self.pictures else Markup()
 
     def words(self, text: str, name: str = "") -> str:
         if name in self.shown:
@@ -131,6 +143,14 @@ def anchor(kind: str, name: str = "") -> str:
     if plain != name:  # two names must not become one
         plain += f"-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
     return f"{kind}-{plain}" if name else kind
+
+
+def _drawing(source: Source, path: str, words: str) -> Markup:
+    try:
+        drawing = read_inside(source.path, path, MAX_INLINE + 1).decode("utf-8", "replace")
+    except NotThere:
+        return Markup()
+    return inline(drawing, path, words)
 
 
 def _data(png: bytes) -> str:

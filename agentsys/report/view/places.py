@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from agentsys.core.artifacts import PaperPlace
 from agentsys.core.errors import PaperError
 from agentsys.core.files import sha256_bytes
-from agentsys.paper.model import Block, Box, Figure, Paper
+from agentsys.paper.model import Block, Box, Paper
 from agentsys.paper.named import named_blocks
 from agentsys.paper.pdf import process
 from agentsys.paper.query import letters, stands_in
@@ -51,8 +51,16 @@ def spots(paper: Paper, place: PaperPlace) -> tuple[Spot, ...]:
     """Return the boxes that a place means: what its label names, then the passage that holds its words."""
     quoted = _quoted(paper, place)
     blocks = (*named_blocks(paper, place.label)[:1], *([quoted] if quoted is not None else []))
-    unique = {block.id: block for block in blocks if block.page is not None and block.bbox is not None}
-    return tuple(Spot(block.id, block.page or 0, _around(block)) for block in list(unique.values())[:_MOST])
+    found = {spot.name: spot for block in blocks if (spot := whole(block)) is not None}
+    return tuple(found.values())[:_MOST]
+
+
+def whole(block: Block) -> Spot | None:
+    """Return the box of a block; None where it is not known on which page it stands, and where."""
+    if block.page is None or block.bbox is None:
+        return None
+    x0, y0, x1, y1 = block.bbox
+    return Spot(block.id, block.page, (x0 - _MARGIN, y0 - _MARGIN, x1 + _MARGIN, y1 + _MARGIN))
 
 
 def cut_out(run: Path, wanted: Iterable[Spot]) -> Mapping[str, bytes]:
@@ -73,11 +81,6 @@ def cut_out(run: Path, wanted: Iterable[Spot]) -> Mapping[str, bytes]:
         return {}
 
 
-def figures(paper: Paper) -> list[Figure]:
-    """Return the figures of which the reader kept a picture."""
-    return [block for block in paper.figures if block.image]
-
-
 def _quoted(paper: Paper, place: PaperPlace) -> Block | None:
     """Return the block in which a quotation stands, or begins."""
     start = letters(place.quote)[:_START]
@@ -87,8 +90,3 @@ def _quoted(paper: Paper, place: PaperPlace) -> Block | None:
     whole = (block for block, source in texts if stands_in(place.quote, source))
     begun = (block for block, source in texts if len(start) == _START and start in source)
     return next(whole, None) or next(begun, None)
-
-
-def _around(block: Block) -> Box:
-    x0, y0, x1, y1 = block.bbox or (0.0, 0.0, 0.0, 0.0)
-    return (x0 - _MARGIN, y0 - _MARGIN, x1 + _MARGIN, y1 + _MARGIN)

@@ -16,6 +16,8 @@ from agentsys.core.text import clean_line, clean_text
 
 MAX_INLINE = 1 << 20
 """Bytes of a drawing that is made a part of a page; our own have a tenth of it at most."""
+NARROW = 450
+"""Points of width below which a drawing is read on a phone without moving it."""
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 _SHAPES = frozenset({"g", "defs", "clipPath", "path", "rect", "circle", "line", "use", "text", "tspan"})
 _WORDS = ("text", "tspan")
@@ -38,16 +40,17 @@ _ALLOWED: Mapping[str, re.Pattern[str]] = {
 }
 
 
-def inline(svg: str, claim: str) -> Markup:
+def inline(svg: str, name: str, words: str) -> Markup:
     """Return a drawing as an element of the page; nothing where the text is no drawing of this kind.
 
     Args:
         svg: as `report.claim_plot` draws it, or what lies in its place.
-        claim: whose plot it is: its ids begin with it, so that two plots of one page have none in common.
+        name: of the plot: its ids begin with it, so that two plots of one page have none in common.
+        words: what it shows, as a line of text.
     """
     if len(svg) > MAX_INLINE or "<!" in svg:  # no declaration, so no entity that could grow
         return Markup()
-    drawn = _Drawing(claim)
+    drawn = _Drawing(name, clean_line(words, 80))
     parser = XMLParser(target=drawn)
     try:
         parser.feed(svg)
@@ -56,17 +59,17 @@ def inline(svg: str, claim: str) -> Markup:
         return Markup()
     if not drawn.closed:
         return Markup()
-    region = Markup('<div class="wide" role="region" aria-label="Plot of claim {}" tabindex="0">{}</div>')
-    return region.format(clean_line(claim, 40), Markup("".join(drawn.written)))
+    region = Markup('<div class="wide" role="region" aria-label="{}" tabindex="0">{}</div>')
+    return region.format(clean_line(words, 80), Markup("".join(drawn.written)))
 
 
 class _Drawing:
     """What the parser tells, written down as far as it is allowed."""
 
-    def __init__(self, claim: str) -> None:
+    def __init__(self, name: str, words: str) -> None:
         self.written: list[str] = []
         self.closed = False
-        self._claim = claim
+        self._of, self._words = name, words
         self._names: dict[str, str] = {}
         self._open: list[str] = []
         self._skipped = 0
@@ -100,8 +103,9 @@ class _Drawing:
         size = attributes.get("viewBox", "").split()
         if len(size) != 4 or not all(re.fullmatch(_NUMBER, part) for part in size):
             raise ValueError("no drawing: its size is not known")
-        yield from (("class", "plot"), ("viewBox", " ".join(size)), ("role", "img"))
-        yield "aria-label", f"Plot of claim {clean_line(self._claim, 40)}: the table has its numbers"
+        shape = "plot narrow" if float(size[2]) < NARROW else "plot"
+        yield from (("class", shape), ("viewBox", " ".join(size)), ("role", "img"))
+        yield "aria-label", f"{self._words}: the table has its numbers"
         yield from (("stroke-linejoin", "round"), ("stroke-linecap", "butt"))
 
     def _kept(self, tag: str, attributes: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -119,7 +123,7 @@ class _Drawing:
 
     def _name(self, given: str) -> str:
         """Return an id of ours for an id of the file."""
-        plain = re.sub(r"[^A-Za-z0-9]", "-", self._claim)
+        plain = re.sub(r"[^A-Za-z0-9]", "-", self._of)
         return self._names.setdefault(given, f"plot-{plain}-{len(self._names)}")
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from agentsys.core.numbers import count, dollars, seconds
 from agentsys.report.view.highlight import coloured
 from agentsys_sandbox.text import clean_text
+
+_TICKED = re.compile(r"`([^`\n]{1,300})`")
 
 
 @cache
@@ -25,7 +28,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    ours: Any = {"count": count, "dollars": dollars, "seconds": seconds, "coloured": coloured}
+    ours: Any = {"count": count, "dollars": dollars, "seconds": seconds, "coloured": coloured, "ticked": ticked}
     made.filters |= ours
     return made
 
@@ -33,6 +36,15 @@ def environment() -> jinja2.Environment:
 def render(template: str, values: Mapping[str, object]) -> str:
     """Render a template of this folder."""
     return environment().get_template(template).render(values)
+
+
+def ticked(text: object) -> Markup:
+    """Return a line of text in which what stands between backquotes is code; everything else of it stays text."""
+    if isinstance(text, Markup):
+        return text
+    words = "" if text is None else clean_text(str(text))
+    parts = enumerate(_TICKED.split(words))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else escape(part) for n, part in parts)
 
 
 def asset(name: str) -> str:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from agentsys.core.artifacts import Diagnostic, Verdict
+from agentsys.core.blocks import FIGURES
 from agentsys.report import claim_page, facts, ledger
+from agentsys.report.beside import compare_figures
 from agentsys.report.claims import because, scoreboard
 from agentsys.report.data import ReportData, RoundData
+from agentsys.report.figures import INDEX as FIGURES_PAGE
 from agentsys.report.verdict import decisive, effective_status, failing, headline, next_command
 from agentsys.report.view import code
 from agentsys.report.view.calls import dearest, read_call
@@ -17,7 +20,7 @@ from agentsys.report.view.files import NUMBERED, PNG, NotThere, names_below, rea
 from agentsys.report.view.links import Links
 from agentsys.report.view.live import live
 from agentsys.report.view.numbers import by_difference
-from agentsys.report.view.places import figures, read_paper
+from agentsys.report.view.places import read_paper
 from agentsys.report.view.render import render
 from agentsys.report.view.search import search
 from agentsys.report.view.source import Source
@@ -50,6 +53,7 @@ def show(kind: str, source: Source, links: Links, name: str = "", asked: Asked |
                 "spots": links.spots,
                 "image": links.image,
                 "plot": links.plot,
+                "drawing": links.drawing,
                 "words": links.words,
             },
         )
@@ -73,7 +77,7 @@ def _overview(source: Source, _name: str, _asked: Asked) -> Values:
         "numbers": numbers,
         "measured": sum(1 for row in numbers if row.off is not None),
         "dearest": dearest(source.calls),
-        "figures": _figures(source),
+        **_figures(source),
         "open": ledger.open_words(data),
         "dodged": ledger.dodged_words(data),
         "not_reproduced": facts.not_reproduced(data),
@@ -83,12 +87,21 @@ def _overview(source: Source, _name: str, _asked: Asked) -> Values:
     }
 
 
-def _figures(source: Source) -> list[tuple[str, str, str]]:
-    """Return (whose, path below the run, caption): the paper's pictures, then those that the repository made."""
-    paper = read_paper(source.path)
-    theirs = [("the paper", f"paper/{block.image}", block.caption) for block in (figures(paper) if paper else ())]
-    made = [name for name in names_below(source.path, "repo/results") if name.endswith(".png")]
-    return [*theirs[:_MOST_FIGURES], *(("this repository", name, name) for name in made[:_MOST_FIGURES])]
+def _figures(source: Source) -> Values:
+    """The paper's figures and tables of which the run has something, and pictures that stand alone on either side."""
+    names = [name.removeprefix("repo/") for name in names_below(source.path, "repo/results")]
+    found = compare_figures(source.data, read_paper(source.path), names)
+    left = [block for block in found.left if block.image]
+    return {
+        "pairs": found.pairs[:_MOST_FIGURES],
+        "more_pairs": max(len(found.pairs) - _MOST_FIGURES, 0),
+        "alone": [
+            *(("the paper", f"paper/{block.image}", block.caption) for block in left[:_MOST_FIGURES]),
+            *(("this repository", f"repo/{name}", name) for name in found.others[:_MOST_FIGURES]),
+        ],
+        "figures_page": f"repo/{FIGURES_PAGE}",
+        "figures_folder": f"repo/{FIGURES}",
+    }
 
 
 def _claim(source: Source, name: str, _asked: Asked) -> Values:

@@ -10,14 +10,19 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from agentsys.core.artifacts import PaperPlace, Plan
+from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rundir import RunDir
+from agentsys.paper.model import Paper, Table
 from agentsys.report.data import collect
+from agentsys.report.status import write_status
 from agentsys.report.view.guard import HEADERS
 from agentsys.report.view.highlight import coloured
 from agentsys.report.view.onefile import html
+from agentsys.report.view.render import ticked
 from agentsys.report.view.server import make_app
 
-from .made import RUN_ID, STATES, Page, make, record
+from .made import RUN_ID, STATES, Page, make, record, write_json
 from .shown import BASE, HOST, HOSTILE, QUOTE, TOKEN, Seen, shown
 
 RUN = f"/runs/{RUN_ID}"
@@ -182,6 +187,32 @@ HOSTILE_DRAWINGS = {
 }
 
 
+def test_words_between_backquotes_are_code_and_nothing_in_them_is_markup() -> None:
+    assert ticked("run `agentsys resume` now, or `not") == "run <code>agentsys resume</code> now, or `not"
+    said = ticked(f"`{HOSTILE}` `<b>` {HOSTILE} `\x1b[1m`")
+    assert Page(said).tags == {"code"} and "\x1b" not in said
+
+
+def test_the_papers_table_stands_beside_what_was_measured_of_it_in_both_forms(tmp_path: Path) -> None:
+    run = shown(tmp_path)
+    place = PaperPlace(section="2", label="Table 1", page=1)
+    made = Plan.model_validate_json((run.plan / "plan.json").read_bytes())
+    rows = tuple(row.model_copy(update={"place": place}) for row in made.expected)
+    write_json(run.plan / "plan.json", made.model_copy(update={"expected": rows}))
+    paper = Paper.model_validate_json((run.paper / "paper.json").read_bytes())
+    table = Table(id="t1", page=1, bbox=(30, 50, 370, 130), label="1", caption=f"Table 1: Losses {HOSTILE}")
+    (section,) = paper.sections
+    write_json(run.paper / "paper.json", paper.model_copy(update={"sections": (
+        section.model_copy(update={"blocks": (*section.blocks, table)}),
+    )}))  # fmt: skip
+    GitRepo(run.repo).init()
+    write_status(run)
+    for text in (reader(run.path.parent).get(f"{RUN}/overview").text, html(collect(run))):
+        part = text[text.index("<h4>Table 1") : text.index("<h3>Checks of")]
+        assert 'alt="Table 1 of the paper"' in part and "plot narrow" in part and ">paper</text>" in part
+        assert Seen(part).link("^E1$").endswith("E1") and "onerror" not in Page(part).names
+
+
 @pytest.mark.parametrize("inner", HOSTILE_DRAWINGS.values(), ids=HOSTILE_DRAWINGS)
 def test_a_drawing_that_a_stranger_put_into_a_run_becomes_shapes_and_words_and_nothing_else(
     run: RunDir, inner: str
@@ -193,7 +224,7 @@ def test_a_drawing_that_a_stranger_put_into_a_run_becomes_shapes_and_words_and_n
     page = Page(drawing)
     assert page.tags <= {"svg", "g", "path", "rect", "text", "use"} and '<rect width="7" height="7">' in drawing
     assert not {name for name in page.names if name.startswith("on") or name in ("style", "name")}
-    assert page.values["class"] == ["plot"] and all(name.startswith("plot-C1-") for name in page.values["id"])
+    assert page.values["class"] == ["plot narrow"] and all(name.startswith("plot-C1-") for name in page.values["id"])
     # What is used must be a single shape: groups of groups would be drawn for ever.
     assert not {name.removeprefix("#") for name in page.values["href"]} & set(page.values["id"])
     assert "evil" not in drawing and "javascript" not in drawing and "\u202e" not in drawing
