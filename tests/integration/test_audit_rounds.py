@@ -25,6 +25,7 @@ def states(verdict: Verdict) -> dict[str, str]:
     return {check.name: check.state for check in verdict.checks}
 
 
+@pytest.mark.slow
 @pytest.mark.index
 async def test_a_test_without_assertion_fails_the_audit_and_notices_no_fault_while_every_other_check_runs(replay):
     answers = first_version(CORE_RIGHT)

@@ -94,6 +94,7 @@ def refuse(paper: str, status: int = 400) -> Callable[[str, str], int | None]:
     return lambda question, title: status if (question, title) == ("planner/design", paper) else None
 
 
+@pytest.mark.slow
 def test_a_paper_that_fails_touches_no_other_and_the_same_command_goes_on_with_it_alone(tmp_path: Path):
     with Endpoint(fails=refuse("Bad")) as endpoint:
         batch = Batch(tmp_path, endpoint, "Good", "Bad")

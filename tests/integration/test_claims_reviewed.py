@@ -35,6 +35,7 @@ def run(tmp_path: Path, backend: str, answers: dict[tuple[str, ...], str]) -> tu
     return folder, verdict
 
 
+@pytest.mark.slow
 def test_a_given_claim_that_is_wrong_is_falsified_where_checker_and_review_agree(tmp_path: Path, backend: str) -> None:
     folder, verdict = run(tmp_path, backend, {**wrong_claim(), REVIEW: reviewed()})
     assert (verdict["verdict"], verdict["reasons"]) == ("falsified", ["contradicts"])

@@ -56,6 +56,7 @@ async def test_a_verified_run_delivers_a_verdict_a_claim_that_a_stranger_evaluat
     assert status.stdout == "" and result.record.release == "yes"
 
 
+@pytest.mark.slow
 async def test_a_program_is_repaired_by_what_failed_in_the_sandbox_and_by_the_type_checker(replay) -> None:
     answers = measured(LAST_VALUE.replace("means[-1]", "means.last"), CONSTANT.replace('"C2", given', '"C1", given', 1))
     answers["coder", "claims/c1.py-2"] = fenced(LAST_VALUE)
@@ -64,6 +65,7 @@ async def test_a_program_is_repaired_by_what_failed_in_the_sandbox_and_by_the_ty
     assert verdicts(result.run.path) == {"C1": "verified", "C2": "verified", "C3": "inconclusive"}
 
 
+@pytest.mark.slow
 async def test_a_claim_without_a_program_is_inconclusive_with_the_reason_and_the_run_verified(replay) -> None:
     answers = claimed()
     answers["coder", "claims/c1.py"] = fenced(LAST_VALUE + DANGEROUS)

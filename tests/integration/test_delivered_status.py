@@ -135,6 +135,7 @@ async def test_a_delivery_that_a_limit_cut_short_says_so(replay):
     assert last_commit(result.run.repo) == "Status: not verified (limit)"
 
 
+@pytest.mark.slow
 async def test_a_repository_without_the_papers_own_method_is_not_verified(replay):
     requirements = json.loads(first_version(CORE_RIGHT)["planner", "requirements"].strip("`json\n"))
     requirements["requirements"][1]["status"] = "unresolved"

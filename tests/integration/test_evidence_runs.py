@@ -39,6 +39,7 @@ async def test_planted_faults_and_map_tell_what_the_tests_show(replay, tmp_path:
     assert (run.rounds / FILE).read_bytes() == before
 
 
+@pytest.mark.slow
 async def test_where_no_fault_could_be_planted_nothing_is_verified(replay, monkeypatch):
     async def broken(*_: object, **__: object) -> object:
         raise SandboxGone("it was removed")
@@ -49,6 +50,7 @@ async def test_where_no_fault_could_be_planted_nothing_is_verified(replay, monke
     assert "it was removed" in result.record.reason
 
 
+@pytest.mark.slow
 async def test_without_a_sample_what_the_check_needs_is_planted_and_a_cheap_full_profile_stands_in_the_report(replay):
     result = await replay(first_version(CORE_RIGHT), mutants=0, full_seconds=60)
     report = read_report(result.run.rounds / FILE)
@@ -58,6 +60,7 @@ async def test_without_a_sample_what_the_check_needs_is_planted_and_a_cheap_full
     assert [row.profile for row in data.measured] == ["full"]
 
 
+@pytest.mark.slow
 async def test_a_full_profile_that_fails_is_said_and_leaves_the_run_verified(replay):
     answers = first_version(CORE_RIGHT)
     fails = '    if profile == "full":\n        raise MemoryError("too large")\n'
@@ -69,6 +72,7 @@ async def test_a_full_profile_that_fails_is_said_and_leaves_the_run_verified(rep
     assert data.full is None and "too large" in data.reproductions[0].reason
 
 
+@pytest.mark.slow
 async def test_a_full_profile_of_the_same_scale_is_not_run_again(replay):
     answers = first_version(CORE_RIGHT)
     config = {"b": 0.9, "length": 10}

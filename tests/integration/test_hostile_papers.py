@@ -110,6 +110,7 @@ def rules(decision: dict[str, object]) -> set[str]:
     return {item["rule"] for item in found}
 
 
+@pytest.mark.slow
 @pytest.mark.index
 async def test_a_paper_with_hidden_instructions_is_verified_without_them_and_the_audit_reports_them(
     run_paper, prompts: list[str], backend: str

@@ -71,6 +71,7 @@ def look(**wanted: object) -> str:
     return as_json({"look": wanted})
 
 
+@pytest.mark.slow
 async def test_the_debugger_looks_further_before_it_decides_and_sees_what_its_experiment_prints(replay):
     answers = first_version(CORE_WRONG)
     program = "from runmean.core import corrected_means\nprint('first', corrected_means([7.0], 0.5))\n"
@@ -98,6 +99,7 @@ async def test_code_that_cannot_be_repaired_ends_unverified_with_the_repository_
     assert not (result.run.rounds / "replay").exists()
 
 
+@pytest.mark.slow
 async def test_a_worse_round_is_rolled_back_and_the_debugger_is_told(replay):
     answers = first_version(CORE_WRONG)
     broken = "    raise RuntimeError('worse')"
@@ -241,6 +243,7 @@ async def test_a_finding_may_be_dismissed_with_a_reason_that_stays_on_record(rep
     assert not (result.run.round(2) / "rollback.json").exists()
 
 
+@pytest.mark.slow
 async def test_a_finding_whose_quotes_are_invented_is_no_more_than_a_doubt(replay):
     answers = first_version(CORE_RIGHT)
     invented = [FINDING | {"paper": "words that stand nowhere in this paper"}, FINDING | {"code": "m = 17"}]

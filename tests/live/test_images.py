@@ -131,6 +131,7 @@ def test_another_image_must_be_there() -> None:
     assert "docker pull" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_the_recipe_for_a_registry_is_sent_with_its_tools() -> None:
     store = Store()
     reference = images.build(store, "registry")
@@ -144,6 +145,7 @@ def test_the_recipe_for_a_registry_is_sent_with_its_tools() -> None:
     assert f"ARG PYTHON={sys.version_info[0]}.{sys.version_info[1]}\n" in text
 
 
+@pytest.mark.slow
 def test_without_a_registry_the_host_files_serve_unless_the_registry_was_demanded(tree: Path) -> None:
     store = Store()
     store.fail = "no such host"

@@ -141,6 +141,7 @@ def up(folder: Path) -> tuple[int, str]:
         subprocess.run(down, cwd=folder, capture_output=True, timeout=300, check=False)
 
 
+@pytest.mark.slow
 def test_compose_up_runs_the_smoke_profile_of_a_release(run: RunDir, base: str, tmp_path: Path) -> None:
     out = tmp_path / "release"
     with pytest.raises(SystemExit) as end:

@@ -136,6 +136,7 @@ def test_a_repository_without_the_record_is_refused(tmp_path: Path) -> None:
         load(run)
 
 
+@pytest.mark.slow
 def test_the_command_finds_runs_as_others_do_and_says_how_to_open_what_it_wrote(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, run: RunDir
 ) -> None:

@@ -76,6 +76,7 @@ def test_html_is_below_its_limit_whatever_the_patches_hold(data: ReportData, tmp
     assert len(html(collect(run)).encode()) < MAX_BYTES
 
 
+@pytest.mark.slow
 def test_html_is_below_its_limit_whatever_the_plan_holds_and_says_what_is_left_out(tmp_path: Path) -> None:
     run = make(tmp_path, "verified")
     tree = plan().model_dump(mode="json")
