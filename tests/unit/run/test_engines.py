@@ -265,7 +265,7 @@ def test_a_ray_cluster_that_lets_one_wait_for_ever_is_called_lost_and_holds_up_n
     (tmp_path / "ray.py").write_text(RAY)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "ray", raising=False)
-    monkeypatch.setattr("agentsys.run.jobs.onray.PATIENCE", 3.0)
+    monkeypatch.setattr("agentsys.run.jobs.onray.PATIENCE", 12.0)  # as long again is left to start the child
     with pytest.raises(PrerequisiteError, match="lost"):
         RayEngine().find("job")
     monkeypatch.delitem(sys.modules, "ray", raising=False)
