@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from agentsys_policies.scan.arrays import is_arrays, is_picture, why_not_plain
+from agentsys_policies.scan.tables import is_rows
 
 Kind = Literal["python", "notebook", "shell", "make", "container", "project", "pth", "data", "binary", "opaque"]
 
@@ -65,7 +66,9 @@ def read(root: Path, path: Path, limit: int, known: frozenset[str] = frozenset()
         return Source(name, "opaque", "", "neither file nor folder")
     try:
         size = path.stat().st_size
-        if size > limit:
+        if size > limit and is_rows(name, path):
+            source = Source(name, "binary", "")
+        elif size > limit:
             source = Source(name, "opaque", "", f"larger than {limit} bytes; leave it out, or save less")
         else:
             source = classify(name, path.read_bytes())

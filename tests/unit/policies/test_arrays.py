@@ -116,6 +116,32 @@ def test_what_the_verified_run_wrote_passes_by_its_hash_unless_it_could_be_run(
     assert read(tmp_path, file, 1 << 20, known(b"something else")).reason
 
 
+HEAD, ROW = "claim,seed,value\n", 'C1,0,"1,5"\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "passes"),
+    [
+        ("claims/rows/C1.csv", HEAD + ROW * 100, True),
+        ("results/C1.csv", HEAD + ROW * 100, False),
+        ("claims/rows/C1.py", HEAD + ROW * 100, False),
+        ("claims/rows/C1.csv", HEAD + ROW * 100 + "import os\n", False),
+        ("claims/rows/C1.csv", "import os; os.system('id')\n" + ROW * 100, False),
+        ("claims/rows/C1.csv", HEAD + ROW * 100 + "C1,0,\x1b[2J\n", False),
+        ("claims/rows/C1.csv", HEAD + ROW * 100 + f"C1,0,{'x' * 5000}\n", False),
+        ("claims/rows/C1.csv", HEAD + ROW * 100 + 'C1,0,"1\n', False),
+        ("claims/rows/C1.csv", HEAD + ROW * 100 + "C1,0,\udcff\n", False),
+    ],
+)
+def test_long_tables_of_the_claims_record_pass_and_nothing_else_that_is_long_does(
+    tmp_path: Path, name: str, text: str, passes: bool
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+    assert (read(tmp_path, file, 1000).reason == "") is passes
+
+
 def test_a_tree_with_arrays_is_allowed_and_one_with_a_pickle_is_refused_by_its_name(tmp_path: Path) -> None:
     policy = Policy.load()
     (tmp_path / "results").mkdir()
