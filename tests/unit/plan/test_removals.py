@@ -61,6 +61,6 @@ def test_prompts_name_them_only_where_there_are_any() -> None:
         ("checks", "diagnostics", "history", "tried", "sections", "interfaces", "edit_format"), ""
     )
     values |= {"round": 1, "max_rounds": 2, "looks": 3, "analyses": [], "reviewed": False, "fence": "Q1"}
-    values |= {"sources": {}, "raw": {}, "logs": {}, "experiments": []}
+    values |= {"sources": {}, "raw": {}, "logs": {}, "experiments": [], "lost": None}
     assert words in render("debug/debug", replacements=[words], **values)
     assert "idiom is gone" not in render("debug/debug", replacements=[], **values)
