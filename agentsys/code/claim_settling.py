@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from agentsys.plan.claims.freezing import FOLDER
 from agentsys.plan.workspace import Workspace, experiment_inputs
 from agentsys.verify.claims.celllog import FILE, CellLog
 from agentsys.verify.claims.checking import Agreement, compared, small_cells
+from agentsys.verify.claims.data import data_absent
 from agentsys.verify.claims.gathering import judged_rows, rows_so_far
 from agentsys.verify.claims.record import Findings, write_record
 from agentsys.verify.claims.running import Trial
@@ -55,7 +56,11 @@ def settle(ws: Workspace, git: GitRepo, contracts: Contracts, tested: Tested, lo
     said += [(claim, words) for claim, review in tested.reviews.items() for words in review.findings]
     for claim, words in said:
         reasons[claim] = "; ".join(filter(None, (reasons.get(claim), words)))
-    findings = _findings(claims, agreed, tested.reviews)
+    lacking = _lacking(ws, contracts, tested, files)
+    for claim, names in lacking.items():
+        words = f"data that is not here: {', '.join(names)} (`agentsys data fetch`, or `--data-dir`)"
+        reasons[claim] = "; ".join(filter(None, (words, reasons.get(claim))))
+    findings = _findings(claims, agreed, tested.reviews, lacking)
     for target in (claims, folder):
         write_json(target / REVIEWS, {name: each.model_dump(mode="json") for name, each in tested.reviews.items()})
         judged = write_record(target, contracts, files, findings)
@@ -84,11 +89,24 @@ def _agreement(checker: Trial, trials: Sequence[Trial], log: CellLog) -> Agreeme
     return compared(*both, deterministic=checker.contract.deterministic)
 
 
-def _findings(folder: Path, agreed: Mapping[str, Agreement], reviews: Mapping[str, ClaimReview]) -> dict[str, Findings]:
+def _lacking(ws: Workspace, contracts: Contracts, tested: Tested, files: Sequence[Path]) -> dict[str, list[str]]:
+    """Return the claims of which nothing was measured and whose data is not here, each with the names of it."""
+    measured = {file.stem for file in files}
+    plan, found = ws.require_plan(), dict[str, list[str]]()
+    for claim in contracts.claims:
+        if claim not in measured and (names := data_absent(ws.run, plan, ws.settings, contracts.current(claim))):
+            found[claim] = names
+    return found
+
+
+def _findings(
+    folder: Path, agreed: Mapping[str, Agreement], reviews: Mapping[str, ClaimReview], lacking: Collection[str]
+) -> dict[str, Findings]:
     claims = Claims.model_validate_json((folder / "claims.json").read_bytes()).claims
     return {
         claim.id: Findings(
             contradicted=bool(claim.contradictions),
+            data_absent=claim.id in lacking,
             against=against(claim, claims),
             checker=agreed[claim.id].state if claim.id in agreed else "absent",
             reviewer=reviews[claim.id].state if claim.id in reviews else "absent",

@@ -9,8 +9,10 @@ from agentsys.core.artifacts import Plan
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
+from agentsys.paper.query import letters
+from agentsys.plan.claims.contract import Contract
 from agentsys.verify.checks.base import Bench
-from agentsys.verify.data.planned import survey
+from agentsys.verify.data.planned import absent_of, survey
 from agentsys.verify.datafiles import DataFolder, files_of, miscounted
 from agentsys_sandbox.base import Sandbox
 
@@ -23,6 +25,20 @@ def data_here(run: RunDir, plan: Plan, settings: Settings) -> DataFolder | None:
     if settings.data_dir is None and not plan.data:
         return None
     return survey(run, plan, settings, told=False).shown
+
+
+def data_absent(run: RunDir, plan: Plan, settings: Settings, contract: Contract) -> list[str]:
+    """Return the names of a plan's sources that a claim rests on, as its contract names them, and that are not here.
+
+    Raises: UsageError, BlockedError; see `survey`.
+    """
+    if not contract.datasets or not plan.data:
+        return []
+    wanted = [letters(row.name) for row in contract.datasets]
+    absent = absent_of(plan, survey(run, plan, settings, told=False))
+    return [
+        row.name for row in absent if any(letters(row.name) in name or name in letters(row.name) for name in wanted)
+    ]
 
 
 def identity_of(data: DataFolder | None) -> str:

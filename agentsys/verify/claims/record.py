@@ -43,6 +43,8 @@ class Findings(Artifact):
     checker: Literal["agrees", "disagrees", "absent"] = "absent"
     reviewer: Literal["clean", "finding", "absent"] = "absent"
     contradicted: bool = False
+    data_absent: bool = False
+    """Data that the claim rests on is not here, and no row could be measured without it."""
     against: tuple[str, ...] = ()
     """Claims of the paper that contradict this one; none where some contradiction is of no claim's words."""
 

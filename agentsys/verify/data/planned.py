@@ -111,9 +111,14 @@ def survey(
     return Got(state_of(plan.data, files, why or {}, read_lock(run.repo), told=told), shown)
 
 
+def absent_of(plan: Plan, got: Got) -> list[DataSource]:
+    """Return the sources of a plan that are not here."""
+    return [source for source in plan.data if got.state.held(source.name).state == "absent"]
+
+
 def require_all(plan: Plan, got: Got) -> None:
     """See that every source is here before anything is run. Raises: PrerequisiteError naming those that are not."""
-    absent = [source for source in plan.data if got.state.held(source.name).state == "absent"]
+    absent = absent_of(plan, got)
     if not absent:
         return
     first = next((got.faults[row.name] for row in absent if row.name in got.faults), None)

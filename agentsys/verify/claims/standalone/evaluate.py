@@ -73,7 +73,7 @@ def judge(contract: Document, rows: Rows, findings: Mapping[str, Any], conversio
         reviewer=str(findings.get("reviewer", "absent")),
         contradicted=bool(findings.get("contradicted", False)),
         silent=bool(contract["silent"]),
-        missing=bool(contract["missing"]),
+        missing=bool(contract["missing"]) or bool(findings.get("data_absent", False)),
     )
     return Judged(claim, decide(evidence), outcomes, scale)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ from .rows import Floats, Ints, distinct
 from .statistics import Undecided, remaining_change
 
 _STRICT = ("below", "above")
+_DIED = 0.1
+"""Share of itself to which a margin has to fall to count as dying away: what runs out falls visibly faster by then."""
+_CONSTANT = 1.05
+"""How much faster than before a margin may fall to count as falling at a constant rate."""
 _ROUNDING = 1e-9
 """A float that misses a bound by less than this share of it says nothing."""
 
@@ -141,7 +146,10 @@ def _shrinking(part: Frame, margin: Floats, axis: str) -> str:
     used, inverse = distinct(part.setting)
     x = np.array([axis_value(settings[int(number)], axis) for number in used])[inverse]
     end = float(x.max())
-    least = [_least(margin, (x > end / 2 ** (step + 1)) & (x <= end / 2**step)) for step in (2, 1, 0)]
+    places = [_least(margin, (x > end / 2 ** (step + 1)) & (x <= end / 2**step)) for step in (2, 1, 0)]
+    least = [float(margin[place]) for place in places]
+    if _dies_away([float(x[place]) for place in places], least):
+        return ""
     first, second = least[1] - least[0], least[2] - least[1]
     if second >= -1e-12 * max(1.0, abs(least[2])):
         return ""
@@ -151,7 +159,17 @@ def _shrinking(part: Frame, margin: Floats, axis: str) -> str:
     return f"the margin shrank from {least[1]:.3g} to {least[2]:.3g} when {axis} doubled, and goes on shrinking"
 
 
-def _least(margin: Floats, chosen: NDArray[np.bool_]) -> float:
+def _least(margin: Floats, chosen: NDArray[np.bool_]) -> int:
     if not bool(chosen.any()):
         raise Undecided("horizon_short", "a doubling of the axis holds no instance")
-    return float(margin[chosen].min())
+    where = np.flatnonzero(chosen)
+    return int(where[np.argmin(margin[where])])
+
+
+def _dies_away(x: list[float], margin: list[float]) -> bool:
+    """True where a margin fell to a tenth and more at a constant rate, or one that slows down: as the bound itself does
+    of what converges, so it never runs out. One that runs out falls faster and faster before."""
+    if min(margin) <= 0 or margin[2] > _DIED * margin[0] or not x[0] < x[1] < x[2]:
+        return False
+    early, late = ((log(margin[place]) - log(margin[place + 1])) / (x[place + 1] - x[place]) for place in (0, 1))
+    return 0 < late <= _CONSTANT * early

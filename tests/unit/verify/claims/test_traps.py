@@ -61,6 +61,24 @@ def test_a_margin_that_shrinks_ever_slower_is_no_drift(tmp_path: Path) -> None:
     assert outcome(tmp_path, BOUND, steps(lambda n: 1 - 1 / n, 1000), sure=True).state == "holds"
 
 
+DYING = {"geometric": lambda n: 1 - 0.075 * 0.5**n, "with a slower start": lambda n: 1 - (0.08 - 0.01 / n) * 0.6**n}
+RUNNING_OUT = {
+    "evenly": lambda n: n / 64.5,
+    "like a root": lambda n: math.sqrt(n / 64.5),
+    "like a logarithm": lambda n: math.log(n) / math.log(64.2),
+}
+
+
+@pytest.mark.parametrize("kind", DYING)
+def test_a_margin_that_dies_away_with_the_bound_itself_is_no_drift(tmp_path: Path, kind: str) -> None:
+    assert outcome(tmp_path, {**BOUND, "tried": 8}, steps(DYING[kind], 8), sure=True).state == "holds"
+
+
+@pytest.mark.parametrize("kind", RUNNING_OUT)
+def test_a_margin_that_runs_out_just_beyond_what_was_seen_is_drift(tmp_path: Path, kind: str) -> None:
+    assert outcome(tmp_path, {**BOUND, "tried": 8}, steps(RUNNING_OUT[kind], 50), sure=True).reasons == ("drift",)
+
+
 def test_growth_like_a_logarithm_is_drift_though_each_step_is_small(tmp_path: Path) -> None:
     rule = {"type": "limit", "method": "a", "axis": "n", "low": 0.0, "high": 5.0, "settle": 0.3}
     grows = along(lambda n: 0.38 * math.log(n), 1024)

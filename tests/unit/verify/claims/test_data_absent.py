@@ -1,0 +1,52 @@
+"""Claims whose data is not here: what is lacking is named, and nothing is said of the claim."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentsys.core.artifacts import DataSource
+from agentsys.core.rundir import RunDir
+from agentsys.core.settings import Settings
+from agentsys.plan.claims.amendment import freeze
+from agentsys.plan.claims.contract import Dataset
+from agentsys.verify.claims.data import data_absent
+from agentsys.verify.claims.record import Findings, write_record
+from unit.verify.claims.judging import contract
+from unit.verify.delivered import WHOLE
+
+SOURCES = tuple(
+    DataSource(name=name, kind="url", identifier=f"https://example.org/{name}.csv") for name in ("rain", "snow")
+)
+
+
+@pytest.mark.parametrize(("absent", "verdict"), [(True, "blocked"), (False, "inconclusive")])
+def test_a_claim_without_rows_is_blocked_where_its_data_is_not_here(tmp_path: Path, absent: bool, verdict: str) -> None:
+    (judged,) = write_record(tmp_path, freeze((contract(),)), [], {"C1": Findings(data_absent=absent)})
+    assert judged.decision.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("names", "here", "absent"),
+    [
+        (("RAIN data set",), (), ["rain"]),
+        (("Rain", "snow"), (), ["rain", "snow"]),
+        (("rain", "snow"), ("rain",), ["snow"]),
+        (("hail",), (), []),
+        ((), (), []),
+    ],
+)
+def test_the_sources_that_a_claim_rests_on_and_that_are_not_here_are_named(
+    tmp_path: Path, names: tuple[str, ...], here: tuple[str, ...], absent: list[str]
+) -> None:
+    run, data = RunDir(tmp_path / "run"), tmp_path / "data"
+    run.repo.mkdir(parents=True)
+    data.mkdir()
+    (data / "notes.txt").write_text("a folder that holds something\n")
+    for name in here:
+        (data / name).mkdir()
+        (data / name / f"{name}.csv").write_text("1\n")
+    plan = WHOLE.model_copy(update={"data": SOURCES})
+    asked = contract(datasets=[Dataset(name=name) for name in names])
+    assert data_absent(run, plan, Settings(data_dir=data), asked) == absent
