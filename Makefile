@@ -15,8 +15,9 @@ setup:  ## make .venv with the project and its development tools
 demo: setup  ## replay the recorded run of the example paper: no key, no Docker
 	@scripts/demo.sh
 
+# Files in their order: runs as a whole and real sandboxes come first, so that no long file is left for one worker at the end.
 test: setup  ## run the tests; what needs an engine or bubblewrap is skipped, with the reason, where there is none
-	.venv/bin/python -m pytest -q -n auto --dist loadfile -m "not slow" $(ARGS)
+	.venv/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 lint: setup  ## ruff and pyright, both without findings
 	.venv/bin/ruff check .
