@@ -21,8 +21,10 @@ from agentsys.core.text import clean_line
 from agentsys.llm.ledger import Line
 from agentsys.llm.render import CHARS_PER_TOKEN
 from agentsys.paper import load_paper, to_markdown
+from agentsys.report.claims import ClaimRow
 from agentsys.report.data import ReportData, collect
-from agentsys.run.recorded import Kept, kept_runs, used_by
+from agentsys.run.recorded import Kept, Settled, kept_runs, used_by
+from agentsys.verify.claims.standalone.reasons import REASONS
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "agentsys" / "run" / "recorded.json"
@@ -74,8 +76,15 @@ def read(folder: Path, answered: str) -> Kept:
         "replayed": record.started[:10] if record.recording else "",
         "cost": record.usage.cost,
         "shown": _shown(data),
+        "settled": [_settled(row) for row in data.claims if row.verdict],
     }
     return Kept.model_validate({**common, **found})
+
+
+def _settled(row: ClaimRow) -> Settled:
+    return Settled(
+        claim=row.claim, text=clean_line(row.text, 300), place=row.place, verdict=row.verdict, reasons=row.reasons
+    )
 
 
 def _shown(data: ReportData) -> str:
@@ -89,7 +98,7 @@ def _shown(data: ReportData) -> str:
 
 def page(runs: Sequence[Kept]) -> str:
     """Return docs/results.md."""
-    return "\n".join([*_head(runs), *_runs(runs), *_claims(runs), *_work(runs)]) + "\n"
+    return "\n".join([*_head(runs), *_runs(runs), *_verdicts(runs), *_claims(runs), *_work(runs)]) + "\n"
 
 
 def _head(runs: Sequence[Kept]) -> Iterator[str]:
@@ -140,6 +149,20 @@ def _cells(item: Kept) -> list[str]:
         seconds(sum(row.seconds for row in used)),
         checks,
     ]
+
+
+def _verdicts(runs: Sequence[Kept]) -> Iterator[str]:
+    yield "## Claims settled"
+    yield ""
+    yield "By rules that were frozen before the code ([verdicts](verdicts.md)); *why* in the words of the reason codes."
+    yield ""
+    yield from _table("paper, claim, place, verdict, why")
+    for item in runs:
+        for row in item.settled:
+            why = "; ".join(REASONS.get(code, code) for code in row.reasons)
+            cells = (item.title, f"{row.claim}: {row.text}", row.place, row.verdict, why)
+            yield f"| {' | '.join(map(_cell, cells))} |"
+    yield ""
 
 
 def _claims(runs: Sequence[Kept]) -> Iterator[str]:

@@ -39,6 +39,18 @@ class Used(BaseModel):
     seconds: float
 
 
+class Settled(BaseModel):
+    """What became of one claim of the paper."""
+
+    model_config = ConfigDict(frozen=True)
+
+    claim: str
+    text: str
+    place: str
+    verdict: str
+    reasons: tuple[str, ...] = ()
+
+
 class Kept(BaseModel):
     """One run or list of claims whose files were kept."""
 
@@ -67,6 +79,7 @@ class Kept(BaseModel):
     """Of one verification, on average."""
     replay_seconds: float = 0.0
     work: dict[Work, Used]
+    settled: tuple[Settled, ...] = ()
     shown: str = ""
     """Of the evidence: requirements shown, numbers measured, planted faults noticed."""
 
