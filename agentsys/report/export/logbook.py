@@ -11,8 +11,9 @@ import contextlib
 import html
 import os
 import re
+import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ MOST_CHARACTERS = 110_000
 _SETTINGS = "configs/full.yaml"
 """The repository's configuration at the paper's scale."""
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
+_HUB = "huggingface_hub.constants"
+_TRUE = ("1", "ON", "YES", "TRUE")
+"""What huggingface_hub takes for true in its variables."""
 _AT_A_GLANCE = ("time", "usage", "model", "sandbox", "code")
 _COLOURS = {"verified": "#1a7f37", "falsified": "#b3261e", "toy": "#7a5c00", "contested": "#5b3a8c"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -44,20 +48,44 @@ def write_logbook(bundle: Bundle, out: Path) -> Path:
     Raises: PrerequisiteError without trackio; UsageError where the record is not the one that was judged, or the folder
         lies inside the workspace of another logbook, into which trackio would write.
     """
-    os.environ.update(_OFFLINE)  # read when its libraries are loaded
-    try:
-        from trackio import logbook
-    except ImportError as error:
-        raise absent("trackio") from error
-    out = out.resolve()
-    if (other := logbook.find_project_dir(out)) is not None:
-        raise UsageError(f"`{out}` lies inside the logbook `{other.parent}`", "choose another place with `--out`")
-    write_files(bundle, out, f"{FOLDER}/")
-    said = evaluated(out / FOLDER)
-    _zip(bundle, out / BUNDLE)
-    with contextlib.chdir(out):  # a new logbook is made in the current folder, and nowhere else
-        _Writer(logbook, bundle, logbook.create_logbook(_title(bundle))).write(said)
+    with _offline():
+        try:
+            from trackio import logbook
+        except ImportError as error:
+            raise absent("trackio") from error
+        out = out.resolve()
+        if (other := logbook.find_project_dir(out)) is not None:
+            raise UsageError(f"`{out}` lies inside the logbook `{other.parent}`", "choose another place with `--out`")
+        write_files(bundle, out, f"{FOLDER}/")
+        said = evaluated(out / FOLDER)
+        _zip(bundle, out / BUNDLE)
+        with contextlib.chdir(out):  # a new logbook is made in the current folder, and nowhere else
+            _Writer(logbook, bundle, logbook.create_logbook(_title(bundle))).write(said)
     return out
+
+
+@contextlib.contextmanager
+def _offline() -> Generator[None]:
+    """Keep trackio's libraries off the network, and leave them as they were: the same process may fetch data later.
+
+    huggingface_hub reads the variable once, when it is loaded.
+    """
+    before = {name: os.environ.get(name) for name in _OFFLINE}
+    os.environ.update(_OFFLINE)
+    hub = sys.modules.get(_HUB)
+    was = getattr(hub, "HF_HUB_OFFLINE", (before["HF_HUB_OFFLINE"] or "").upper() in _TRUE)
+    if hub is not None:
+        vars(hub)["HF_HUB_OFFLINE"] = True
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if (hub := sys.modules.get(_HUB)) is not None:
+            vars(hub)["HF_HUB_OFFLINE"] = was
 
 
 class _Writer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import socket
 import subprocess
@@ -157,6 +158,14 @@ def test_the_command_finds_runs_as_others_do_and_says_how_to_open_what_it_wrote(
 
 
 # -- Trackio -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_logbook_leaves_its_process_free_to_fetch_data_afterwards(tmp_path: Path, bundle: Bundle) -> None:
+    from huggingface_hub import constants
+
+    before = dict(os.environ), constants.HF_HUB_OFFLINE
+    write(bundle, "trackio", tmp_path / "out")
+    assert (dict(os.environ), constants.HF_HUB_OFFLINE) == before
 
 
 def test_a_logbook_has_the_canonical_shape_for_trackios_own_reader(tmp_path: Path, bundle: Bundle) -> None:
