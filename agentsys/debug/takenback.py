@@ -19,7 +19,6 @@ LONGEST = 24_000
 class TakenBack:
     """What a repair changed, and what was found with it."""
 
-    round: int
     diff: str
     found: tuple[Diagnostic, ...]
     changes: Mapping[str, Change]
@@ -43,7 +42,7 @@ def taken_back(context: Context, last: Round) -> TakenBack | None:
     diff = Patch(context.ws.run.repo, changes).diff()
     if not changes or len(diff) > LONGEST:
         return None
-    return TakenBack(last.number, diff, last.verdict.diagnostics, changes)
+    return TakenBack(diff, last.verdict.diagnostics, changes)
 
 
 def _text(files: Mapping[str, bytes], path: str) -> str | None:

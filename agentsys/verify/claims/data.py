@@ -34,7 +34,7 @@ def data_absent(run: RunDir, plan: Plan, settings: Settings, contract: Contract)
     """
     if not contract.datasets or not plan.data:
         return []
-    wanted = [letters(row.name) for row in contract.datasets]
+    wanted = [name for row in contract.datasets if (name := letters(row.name))]
     absent = absent_of(plan, survey(run, plan, settings, told=False))
     return [
         row.name for row in absent if any(letters(row.name) in name or name in letters(row.name) for name in wanted)

@@ -34,6 +34,7 @@ def test_a_claim_without_rows_is_blocked_where_its_data_is_not_here(tmp_path: Pa
         (("Rain", "snow"), (), ["rain", "snow"]),
         (("rain", "snow"), ("rain",), ["snow"]),
         (("hail",), (), []),
+        (("?",), (), []),
         ((), (), []),
     ],
 )
