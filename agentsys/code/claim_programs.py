@@ -19,12 +19,13 @@ from agentsys.paper.render import to_markdown
 from agentsys.plan.claims.contract import Contract
 from agentsys.plan.claims.rule import Exact, NoCounterexample, Rule, Witness, methods_of, parts
 from agentsys.plan.context import Context, fan_out
-from agentsys.plan.data import here_lines
+from agentsys.plan.data import here_lines, not_here
 from agentsys.plan.generated import yaml_text
 from agentsys.plan.interfaces import interface_digest
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.checks.pyright import check_types
 from agentsys.verify.claims.cells import Climb, checker, program
+from agentsys.verify.claims.data import data_absent, named
 from agentsys.verify.claims.running import USED_UP, Cells, Trial, stamp_of
 
 TRIES = 3
@@ -133,6 +134,14 @@ async def try_programs(context: Context, bench: Bench, cells: Cells, drafts: lis
             draft.given_up = fault if fault.startswith(USED_UP) else ""
 
 
+def give_up_without_data(context: Context, plan: Plan, drafts: Sequence[Draft]) -> None:
+    """Give up the programs that failed for want of data which is not here: another version would not find it either."""
+    for draft in drafts:
+        missed = [fault for fault in draft.faults if FileNotFoundError.__name__ in fault]
+        if missed and data_absent(context.ws.run, plan, context.settings, draft.contract):
+            draft.given_up = missed[0]
+
+
 def trial_of(context: Context, draft: Draft) -> Trial:
     """Return the claim as its cells are run: under the hash of this code and this program."""
     tree = "" if draft.checks else context.ws.code_tree()
@@ -204,6 +213,7 @@ def _call(context: Context, plan: Plan, draft: Draft) -> dict[str, object]:
         "degenerate": context.quote(degenerate.what) if degenerate is not None and not draft.checks else "",
         "wanted": _wanted(contract),
         "data": [context.quote(line) for line in here_lines(plan, context.ws.run.path)],
+        "absent": [context.quote(name) for name in named(contract, not_here(plan, context.ws.run.path))],
         "faults": context.quote("\n".join(draft.faults)),
         "current": context.quote(draft.text),
     }

@@ -8,7 +8,15 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeVar
 
-from agentsys.code.claim_programs import TRIES, Draft, ask_programs, trial_of, try_programs, with_programs
+from agentsys.code.claim_programs import (
+    TRIES,
+    Draft,
+    ask_programs,
+    give_up_without_data,
+    trial_of,
+    try_programs,
+    with_programs,
+)
 from agentsys.code.claim_review import ClaimReview, review_programs
 from agentsys.code.claim_settling import Tested, known_reviews, settle
 from agentsys.core.artifacts import Plan
@@ -25,15 +33,16 @@ from agentsys.verify.checks.install import lock_of
 from agentsys.verify.checks.table import run_checks
 from agentsys.verify.claims.celllog import CellLog
 from agentsys.verify.claims.cells import climb
-from agentsys.verify.claims.checking import small_cells
+from agentsys.verify.claims.checking import small_cells, unpaired
 from agentsys.verify.claims.data import data_here, shown_to_cells
+from agentsys.verify.claims.gathering import rows_so_far
 from agentsys.verify.claims.running import USED_UP, Cells, benches_for
 from agentsys.verify.run import retrying
 from agentsys_sandbox.base import SandboxError
 
 T = TypeVar("T")
 CHECK_TRIES = 2
-"""Versions of a checker that are asked for: one, and a repair of what does not run; never of what it says."""
+"""Versions of a checker that are asked for: one, and a repair of what does not run or of its names, never of values."""
 RETURNS = 2
 """Times that what a reviewer finds in a program goes back to the coder."""
 
@@ -109,6 +118,7 @@ class Experimenter(Agent):
             if allowed:
                 await self._open(plan, allowed, check)
             ready += [draft for draft in open_ if not draft.faults]
+            await asyncio.to_thread(give_up_without_data, self._context, plan, open_)
             open_ = [draft for draft in open_ if draft.faults and not draft.given_up]
             if not open_:
                 break
@@ -150,15 +160,18 @@ class Experimenter(Agent):
         """Return the independent checkers that ran, without the repository, on the smallest scales of their claims."""
         open_, done = [Draft(draft.contract, draft.climb, checks=True) for draft in ready], list[Draft]()
         kept = self._kept()
-        for _ in range(CHECK_TRIES):
+        for number in range(1, CHECK_TRIES + 1):
             await ask_programs(self._context, plan, open_, kept)
             kept = {}
             allowed = [draft for draft in open_ if not draft.faults and not draft.given_up]
 
-            async def check(benches: Sequence[Bench], drafts: list[Draft] = allowed) -> None:
+            async def check(
+                benches: Sequence[Bench], drafts: list[Draft] = allowed, again: bool = number < CHECK_TRIES
+            ) -> None:
                 for draft in drafts:
                     trial = trial_of(self._context, draft)
                     fault = await self._cells(benches, log).all(trial, small_cells(draft.climb))
+                    fault = fault or (self._unpaired(draft, ready, log) if again else "")
                     draft.faults = (fault,) if fault else ()
                     draft.given_up = fault if fault.startswith(USED_UP) else ""
 
@@ -169,6 +182,16 @@ class Experimenter(Agent):
             if not open_:
                 break
         return done
+
+    def _unpaired(self, check: Draft, ready: Sequence[Draft], log: CellLog) -> str:
+        """Say what a checker's rows and its program's are called, where no row of the one belongs to one of the other.
+
+        The program has run its smallest cell only: what a checker is told are names, not values.
+        """
+        ours = next(draft for draft in ready if draft.contract.claim == check.contract.claim)
+        cells = small_cells(check.climb)
+        both = (rows_so_far(trial_of(self._context, draft), cells, log) for draft in (ours, check))
+        return unpaired(*both, deterministic=check.contract.deterministic)
 
     def _kept(self) -> dict[str, str]:
         """Programs that an earlier go has left in git: a contract that asks for more is served by the same one."""

@@ -97,3 +97,14 @@ async def test_a_checker_that_never_saw_the_code_agrees_or_makes_the_claim_conte
     faults = [row["fault"] for row in checked]
     assert "No module named 'runmean'" in faults[0] and faults[1:] == ["", ""]
     assert (run.repo / "claims" / "check_c1.py").is_file()
+
+
+async def test_a_checker_whose_rows_have_other_names_is_told_them_once_and_may_answer_again(replay) -> None:
+    answers = measured()
+    answers["checker", "claims/check_c1.py"] = fenced(BRUTE.replace('"last_value"', '"final"'))
+    answers["checker", "claims/check_c1.py-2"] = fenced(BRUTE)
+    result = await replay(answers)
+    stored = json.loads((result.run.claims / "verdicts.json").read_text())["verdicts"]
+    assert stored[0]["verdict"] == "verified" and "checker_missing" not in stored[0]["reasons"]
+    asked = next(file for file in (result.run.path / "llm").rglob("*check_c1*2/01.md"))
+    assert asked.is_file()

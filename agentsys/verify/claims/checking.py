@@ -22,6 +22,10 @@ BY_CHANCE = 6.3e-5
 """Means over seeds that lie further apart than chance alone puts them with this probability disagree: four standard
 errors of many seeds, and more of few (Student's t)."""
 _FEWEST = 3
+INSTANCE = "instance"
+"""What programs are told to call the key that names an instance of a call."""
+_NAMED = 6
+"""Rows of each side that are named where none can be compared."""
 
 Key = tuple[tuple[tuple[str, str], ...], str, str, str]
 """Setting, method, quantity, unit."""
@@ -72,9 +76,28 @@ def compared(ours: Rows, theirs: Rows, *, deterministic: bool) -> Agreement:
     return Agreement("agrees") if counted else Agreement("absent", "the checker computes none of the quantities")
 
 
+def unpaired(ours: Rows, theirs: Rows, *, deterministic: bool) -> str:
+    """Say what rows both have where none of a checker's is of anything that the program measured; else nothing.
+
+    Names only, and no value of either.
+    """
+    given = _common(ours) & _common(theirs)
+    mine, other = _values(ours, given).keys(), _values(theirs, given).keys()
+    both = mine & other if deterministic else {_call(key) for key in mine} & {_call(key) for key in other}
+    if not mine or not other or both:
+        return ""
+    first, second = (", ".join(f"`{_named(key)}`" for key in sorted(keys)[:_NAMED]) for keys in (mine, other))
+    return f"none of its rows can be set beside the others': they are of {second}; theirs of {first}"
+
+
+def _named(key: Key) -> str:
+    setting = ";".join(f"{name}={value}" if name else value for name, value in key[0])
+    return ", ".join(filter(None, (setting, *key[1:])))
+
+
 def _common(rows: Rows) -> set[str]:
-    """Return the keys that every setting has."""
-    main = [set(setting) for setting in rows.settings if CASE not in setting]
+    """Return the keys that every setting has, but for the one that names instances."""
+    main = [set(setting) - {INSTANCE} for setting in rows.settings if CASE not in setting]
     return set[str].intersection(*main) if main else set()
 
 

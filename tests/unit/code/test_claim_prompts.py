@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,12 +48,14 @@ def paper_of(folder: Path, filler: int) -> Path:
     return write_paper(folder, f"# Corrected Means\n\n## Abstract\n\nA mean without bias.\n\n{text}\n")
 
 
-async def prompts_of(folder: Path, filler: int, sources: tuple[DataSource, ...] = ()) -> dict[str, Prompt]:
+async def prompts_of(
+    folder: Path, filler: int, sources: tuple[DataSource, ...] = (), rests_on: Sequence[dict[str, str]] = ()
+) -> dict[str, Prompt]:
     """Return the prompts on a claim of section 3; the ledger names section 2, and the first of `sources` is here."""
     place = {"section": "3"}
     whole = {**WRONG_CONTRACT, "kind": "number", "text": WRONG_CLAIM["text"], "place": place}
     whole["target"] = {"value": 97.0, "where": place}
-    whole |= {"silent": [SILENCE], "choices": [CHOICE]}
+    whole |= {"silent": [SILENCE], "choices": [CHOICE], "datasets": list(rests_on)}
     contracts = [Contract.model_validate({**whole, "claim": name}) for name in ("C1", "C2")]
     (folder / "repo" / "tiny").mkdir(parents=True)
     (folder / "repo" / "tiny" / "model.py").write_text(MODEL)
@@ -102,6 +105,16 @@ async def test_who_writes_a_program_is_told_of_the_data_that_is_here_and_of_no_o
     shown = text_of((await prompts_of(tmp_path / "a", 10, sources))[item])
     assert "`data/rain/`" in shown and "snow" not in shown
     assert "data/" not in text_of((await prompts_of(tmp_path / "b", 10))[item])
+
+
+@pytest.mark.parametrize("item", ["claims/c1.py", "claims/check_c1.py"])
+async def test_who_writes_a_program_is_told_which_of_its_claims_data_is_not_here(tmp_path: Path, item: str) -> None:
+    sources = tuple(
+        DataSource(name=name, kind="url", identifier=f"https://example.org/{name}.csv") for name in ("rain", "snow")
+    )
+    rests = [{"name": "Rain"}, {"name": "the snow series"}]
+    shown = text_of((await prompts_of(tmp_path, 10, sources, rests))[item])
+    assert "Data that is not here: snow." in shown and "FileNotFoundError" in shown
 
 
 async def test_who_checks_a_program_sees_no_code(tmp_path: Path) -> None:

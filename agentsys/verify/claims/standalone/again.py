@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from .evaluate import Judged, judge
 from .rows import Rows, read_rows
-from .verdict import Decision
+from .verdict import DIRECTIONS, Decision
 
 CONTRACTS, FINDINGS, UNITS, VERDICTS, ROWS = "contracts.json", "findings.json", "units.json", "verdicts.json", "rows"
 _CLOSE = 1e-6
@@ -68,7 +68,8 @@ def _beside(each: Judged, against: Sequence[str], found: Mapping[str, Judged]) -
     others = {found[claim].decision.verdict if claim in found else "" for claim in against}
     if verdict == ("verified" if others == {"falsified"} else "falsified") and verdict not in others:
         return replace(each, decision=Decision(verdict, (*each.decision.reasons, "contradiction_settled")))
-    return replace(each, decision=Decision("contested", ("paper_contradicts_itself",)))
+    told = [code for code in each.decision.reasons if verdict in ("verified", "falsified") and code in DIRECTIONS]
+    return replace(each, decision=Decision("contested", ("paper_contradicts_itself", *told)))
 
 
 def canonical_hash(document: object) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from .outcome import FAILS, HOLDS
 
+DIRECTIONS = ("supports", "contradicts")
+"""Reason codes of what rows say of the claim, whatever becomes of it."""
 VERDICTS = ("verified", "falsified", "toy", "inconclusive", "contested", "blocked")
 
 
@@ -72,7 +74,7 @@ def _before_the_rules(evidence: Evidence) -> Decision | None:
     if evidence.missing and not evidence.has_rows:
         return Decision("blocked", ("missing",))
     if evidence.contradicted:
-        return Decision("contested", ("paper_contradicts_itself",))
+        return Decision("contested", ("paper_contradicts_itself", *_of_the_reading(evidence)))
     if not evidence.has_rules:
         return Decision("inconclusive", ("no_rule",))
     if not evidence.has_rows:
@@ -80,6 +82,12 @@ def _before_the_rules(evidence: Evidence) -> Decision | None:
     if evidence.checker == "disagrees":
         return Decision("contested", ("checker_disagrees",))
     return None
+
+
+def _of_the_reading(evidence: Evidence) -> tuple[str, ...]:
+    """What rows say of the reading that the contract fixed, where nothing spoils them: told, and no verdict."""
+    direction = _direction(evidence)
+    return (direction,) if direction and evidence.has_rows and not _flaws(evidence) else ()
 
 
 def _direction(evidence: Evidence) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agentsys.verify.claims.cells import climb
-from agentsys.verify.claims.checking import Agreement, compared, small_cells
+from agentsys.verify.claims.checking import Agreement, compared, small_cells, unpaired
 from unit.verify.claims.judging import Line, contract, rows_of
 
 
@@ -89,3 +89,36 @@ def test_few_seeds_disagree_only_where_chance_does_not_put_them_so_far_apart(tmp
 def test_where_each_seed_is_a_step_a_checker_takes_ten_of_them() -> None:
     cells = small_cells(climb(contract(toy_below={"seeds": 5}, grid={"n": ["100"]}, seeds=30)))
     assert sorted(cell.seed for cell in cells) == list(range(10))
+
+
+def names(tmp_path: Path, ours: list[Line], theirs: list[Line], *, sure: bool) -> str:
+    folders = tmp_path / "a", tmp_path / "b"
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+    return unpaired(rows_of(folders[0], ours), rows_of(folders[1], theirs), deterministic=sure)
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_rows_of_other_names_are_told_apart_by_them_and_without_a_value(tmp_path: Path, sure: bool) -> None:
+    said = names(tmp_path, [(0, "n=2", "a", 7.25)], [(0, "n=2", "b", 8.5)], sure=sure)
+    assert "they are of `n=2, b, v`; theirs of `n=2, a, v`" in said
+    assert "7.25" not in said and "8.5" not in said
+
+
+def test_instances_of_other_names_are_told_apart_only_where_no_mean_over_them_is_compared(tmp_path: Path) -> None:
+    ours: list[Line] = [(0, "n=2;instance=first", "a", 1.0)]
+    theirs: list[Line] = [(0, "n=2;instance=one", "a", 1.0)]
+    assert "`n=2;one, a, v`; theirs of `n=2;first, a, v`" in names(tmp_path, ours, theirs, sure=True)
+    assert names(tmp_path, ours, theirs, sure=False) == ""
+
+
+def test_one_row_that_both_have_is_enough_to_compare(tmp_path: Path) -> None:
+    assert names(tmp_path, [(0, "n=2", "a", 1.0)], [(0, "n=2", "a", 2.0), (0, "n=4", "c", 2.0)], sure=True) == ""
+
+
+def test_where_chance_is_in_it_instances_of_other_names_are_compared_by_their_mean(tmp_path: Path) -> None:
+    ours: list[Line] = [(seed, f"n=2;instance=a{k}", "a", 1.0 + seed + k) for seed in range(4) for k in range(2)]
+    theirs: list[Line] = [(seed, f"n=2;instance=b{k}", "a", 1.1 + seed + k) for seed in range(4) for k in range(2)]
+    assert said(tmp_path, ours, theirs).state == "agrees"
+    far: list[Line] = [(seed, setting, method, float(value) + 90) for seed, setting, method, value in theirs]
+    assert said(tmp_path, ours, far).state == "disagrees"
