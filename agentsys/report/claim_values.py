@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from agentsys.verify.claims.standalone.frame import CONTROL, MAIN
@@ -25,15 +26,25 @@ class Values:
 
 
 def values(rows: Rows, claim: str) -> Values:
-    """Return what was measured for a claim, the claim's own case first; of many lines both ends and some between."""
+    """Return what was measured for a claim, the claim's own case first.
+
+    Of many lines those with the smallest and the largest value of each quantity, on which a bound or an error is
+    decided, both ends, and some between.
+    """
     if claim not in rows.claims:
         return Values(())
     found: dict[Key, list[tuple[int, str]]] = {}
+    ends: dict[tuple[str, ...], list[tuple[float, Key]]] = {}
     index: list[int] = (rows.claim == rows.claims.index(claim)).nonzero()[0].tolist()
     for row in index:
-        found.setdefault(_key(rows, row), []).append((int(rows.seed[row]), _number(rows, row)))
+        key, value = _key(rows, row), float(rows.value[row])
+        found.setdefault(key, []).append((int(rows.seed[row]), _number(rows, row)))
+        if not math.isnan(value):
+            both = ends.setdefault((key[0], *key[2:]), [(value, key), (value, key)])
+            both[0] = min(both[0], (value, key), key=_value)
+            both[1] = max(both[1], (value, key), key=_value)
     keys = sorted(found, key=_place)
-    shown = _thinned(keys)
+    shown = _thinned(keys, {key for both in ends.values() for _, key in both})
     return Values(tuple((*key, _by_seed(found[key])) for key in shown), len(keys) - len(shown))
 
 
@@ -66,11 +77,20 @@ def _sizes(setting: str) -> Iterator[tuple[bool, float, str]]:
             yield True, 0.0, text
 
 
-def _thinned(keys: list[Key]) -> list[Key]:
-    last = len(keys) - 1
-    if last < MOST_LINES:
+def _value(end: tuple[float, Key]) -> float:
+    return end[0]
+
+
+def _thinned(keys: list[Key], kept: Set[Key]) -> list[Key]:
+    """Return at most MOST_LINES of the keys in their order: what is to be kept first, then some of the others."""
+    if len(keys) <= MOST_LINES:
         return keys
-    return [keys[round(number * last / (MOST_LINES - 1))] for number in range(MOST_LINES)]
+    first = [key for key in keys if key in kept][:MOST_LINES]
+    others = [key for key in keys if key not in kept]
+    room, last = MOST_LINES - len(first), len(others) - 1
+    places = {round(number * last / max(room - 1, 1)) for number in range(room)} if others else set[int]()
+    chosen = {*first, *(others[place] for place in places)}
+    return [key for key in keys if key in chosen]
 
 
 def _by_seed(found: list[tuple[int, str]]) -> str:
