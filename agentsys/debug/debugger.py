@@ -19,7 +19,7 @@ from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
 from agentsys.debug.evidence import RUN, WIDE, Evidence, budget_of, gather
 from agentsys.debug.guard import asks_for_quicker_tests, weakenings
 from agentsys.debug.history import change_of, history_text, installed_text, tried_text
-from agentsys.debug.looking import LOOKS, Look, check_look, looked
+from agentsys.debug.looking import LIMITS, LOOKS, Look, check_look, looked, texts_of
 from agentsys.debug.rollback import discard_unfinished, restore_best
 from agentsys.debug.takenback import TakenBack, taken_back
 from agentsys.llm.client import AnswerError
@@ -56,6 +56,12 @@ class LookAnswer(Answer):
     """A question instead of a diagnosis."""
 
     look: Look
+
+
+class _Asks(Answer):
+    """What an answer that asks something has, however it asks."""
+
+    look: dict[str, object]
 
 
 class DiagnosisAnswer(Answer):
@@ -162,7 +168,7 @@ class Debugger(Agent):
                     return self._parse(plan, text, before, current, lost)
                 if not may_look:
                     raise AnswerError("you have looked as often as you may: decide now")
-                check_look(look, read_tree(context.ws.run.repo), evidence.logs)
+                check_look(look, texts_of(read_tree(context.ws.run.repo)), evidence.logs)
                 return look
 
             found = await context.model.ask(self.name, item, prompt, parse)
@@ -233,7 +239,7 @@ class Debugger(Agent):
             interfaces=interface_digest(context.ws.run.repo, rest),
             logs=evidence.logs,
         )
-        how = Part("how-debug", render("debug/how", looks=LOOKS, edit_format=EDIT_FORMAT))
+        how = Part("how-debug", render("debug/how", looks=LOOKS, limits=LIMITS, edit_format=EDIT_FORMAT))
         return replace(prompt, prefix=(*prompt.prefix, how))
 
 
@@ -260,10 +266,15 @@ def _is_wide(before: Sequence[Diagnosis]) -> bool:
 
 
 def look_of(text: str) -> Look | None:
+    """Return what an answer asks to see; None where it asks for nothing.
+
+    Raises: AnswerError where it asks in a way that is not taken.
+    """
     try:
-        return extract_json(text, LookAnswer).look
+        extract_json(text, _Asks)
     except AnswerError:
         return None
+    return extract_json(text, LookAnswer).look
 
 
 def untried(finding: Finding, before: Sequence[Diagnosis]) -> Finding:

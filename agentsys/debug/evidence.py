@@ -22,6 +22,7 @@ from agentsys.debug.excerpts import pack
 from agentsys.debug.slices import mentions
 from agentsys.debug.suspects import behind_rows, behind_tests
 from agentsys.plan.generated import generated_files
+from agentsys.plan.prompt_text import MAX_DIAGNOSTICS
 from agentsys.verify.watching import FILE as WATCH
 from agentsys.verify.watching import Watched, read_watched, timing_text
 
@@ -30,7 +31,7 @@ BUDGET = 30_000
 WIDE = 45_000
 """The same where an attempt has failed before."""
 LEADING = 6
-"""Diagnostics whose places are followed."""
+"""Diagnostics that are followed to what is behind them; of others that are told, where they were noticed is shown."""
 MAX_RESULTS = 4000
 MAX_RUN = 3000
 FEW = 5
@@ -97,7 +98,7 @@ def gather(
     texts = {path: data.decode("utf-8", "replace") for path, data in repo.items()}
     graph = _graph(texts)
     watched = _watched(folder)
-    order = _order(texts, folder, plan, diagnostics[:LEADING], graph, watched)
+    order = _order(texts, folder, plan, diagnostics, graph, watched)
     if before is not None:
         order = _changed_first(
             order, graph, _graph({path: data.decode("utf-8", "replace") for path, data in before.items()})
@@ -128,6 +129,8 @@ def _order(
     graph: CallGraph,
     watched: Watched | None,
 ) -> list[str]:
+    others = [key for row in diagnostics[LEADING:MAX_DIAGNOSTICS] for key in _places(row, texts, graph)]
+    diagnostics = diagnostics[:LEADING]
     places = [key for row in diagnostics for key in _places(row, texts, graph)]
     files = [key for row in diagnostics for key in _files(row, texts)]
     changed = [path for path, text in generated_files(plan).items() if path in texts and texts[path] != text]
@@ -141,7 +144,7 @@ def _order(
     callers = [name for key in places for name in graph.callers(key) if not is_test_path(name.partition(":")[0])]
     near = graph.reach(seeds, 1)
     far = [key for key in graph.reach(seeds, _FAR) if not is_test_path(key.partition(":")[0])]
-    order = [*places, *files, *configs, *suspects, *behind, *callers, *near, *far]
+    order = [*places, *files, *configs, *suspects, *behind, *others, *callers, *near, *far]
     return list(dict.fromkeys(key.partition(".<locals>")[0] for key in order)) or [
         spec.path for spec in plan.files if spec.path in texts
     ]

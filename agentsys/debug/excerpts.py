@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from agentsys.plan.symbols import FunctionNode, parse
@@ -59,6 +59,22 @@ def excerpt(source: str, names: Collection[str], *, head: bool = True) -> str:
             continue
         lines[start - 1 : end] = [f"{' ' * indent}# ... {end - start + 1} lines are left out here ..."]
     return "\n".join(lines) + "\n"
+
+
+def defined(source: str) -> list[str]:
+    """Return the names under which `excerpt` finds the definitions of a file, in its order."""
+    tree = parse(source)
+    return [] if tree is None else list(_defined(tree.body, ""))
+
+
+def _defined(body: Sequence[ast.stmt], prefix: str) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, FunctionNode | ast.ClassDef):
+            yield f"{prefix}{node.name}"
+        if isinstance(node, ast.ClassDef):
+            yield from _defined(node.body, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.If | ast.Try):
+            yield from _defined([*node.body, *node.orelse], prefix)
 
 
 def _head(body: Sequence[ast.stmt]) -> list[tuple[int, int, int]]:

@@ -13,19 +13,28 @@ from agentsys.core.prompts import render
 from agentsys.core.text import cut
 from agentsys.core.tree import read_tree
 from agentsys.debug.evidence import log_text
-from agentsys.debug.excerpts import pack
+from agentsys.debug.excerpts import defined, pack
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.plan.answers import Answer
 from agentsys.plan.context import Context
+from agentsys.plan.symbols import parse
 from agentsys.verify.probing import NAME, experiment
 
 LOOKS = 3
 """Times it may ask before it must decide."""
 MAX_SHOWN = 24_000
 """Characters of files that one look brings."""
+_FILES, _LOGS, _PROGRAM = 12, 4, 8000
 _MAX_LINES = 200
 _MAX_LOG = 12_000
+LIMITS = (
+    f"at most {_FILES} files ({MAX_SHOWN:,} characters of them), {_LOGS} parts of logs of {_MAX_LINES} lines each, and "
+    f"a program of {_PROGRAM:,} characters"
+)
+"""What one look may ask for, in words."""
+_SUGGESTED = 20
+"""Definitions of a file that are named where one was asked for which it does not have."""
 
 
 class LogPart(Answer):
@@ -39,17 +48,26 @@ class LogPart(Answer):
 class Look(Answer):
     """What the debugger wants to see."""
 
-    files: tuple[str, ...] = Field(default=(), max_length=12, description="`path` or `path:function`")
-    logs: tuple[LogPart, ...] = Field(default=(), max_length=4)
-    experiment: str = Field(default="", max_length=8000, description="a Python program; its output is shown")
+    files: tuple[str, ...] = Field(
+        default=(), max_length=_FILES, description="`path`, `path:function` or `path:Class.method`"
+    )
+    logs: tuple[LogPart, ...] = Field(default=(), max_length=_LOGS)
+    experiment: str = Field(default="", max_length=_PROGRAM, description="a Python program; its output is shown")
 
 
-def check_look(look: Look, files: Mapping[str, object], logs: Mapping[str, int]) -> None:
+def texts_of(tree: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the files of a repository as text."""
+    return {path: data.decode("utf-8", "replace") for path, data in tree.items()}
+
+
+def check_look(look: Look, files: Mapping[str, str], logs: Mapping[str, int]) -> None:
     """Raises: AnswerError for what is not there, or no program."""
     if not (look.files or look.logs or look.experiment.strip()):
         raise AnswerError("`look` asks for nothing: name files, logs or an experiment, or decide")
     if unknown := [name for name in look.files if name.partition(":")[0] not in files]:
         raise AnswerError(f"the repository has no file `{unknown[0]}`")
+    for name in look.files:
+        _check_definition(name, files)
     if unknown := [row.name for row in look.logs if row.name not in logs]:
         raise AnswerError(f"there is no log `{unknown[0]}`; there are {', '.join(logs)}")
     if look.experiment.strip():
@@ -57,6 +75,17 @@ def check_look(look: Look, files: Mapping[str, object], logs: Mapping[str, int])
             check_text(NAME, look.experiment)
         except EditError as error:
             raise AnswerError(f"the experiment: {error.feedback}") from error
+
+
+def _check_definition(name: str, files: Mapping[str, str]) -> None:
+    path, _, wanted = name.partition(":")
+    if not wanted or not path.endswith(".py") or parse(files[path]) is None:
+        return
+    there = defined(files[path])
+    if wanted in there:
+        return
+    near = [each for each in there if each.rpartition(".")[2] == wanted.rpartition(".")[2]] or list(there)
+    raise AnswerError(f"`{path}` defines no `{wanted}`; it has {', '.join(near[:_SUGGESTED]) or 'no definitions'}")
 
 
 async def looked(context: Context, plan: Plan, folder: Path, number: int, look: Look) -> str:
@@ -68,7 +97,7 @@ async def looked(context: Context, plan: Plan, folder: Path, number: int, look: 
 
     Raises: SandboxUnavailable where an experiment was asked for and no sandbox works.
     """
-    texts = {path: data.decode("utf-8", "replace") for path, data in read_tree(context.ws.run.repo).items()}
+    texts = texts_of(read_tree(context.ws.run.repo))
     shown = dict(pack(texts, look.files, MAX_SHOWN))
     for row in look.logs:
         lines = log_text(folder, row.name).splitlines()

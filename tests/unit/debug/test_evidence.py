@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.debug.callgraph import call_graph
-from agentsys.debug.evidence import BUDGET, budget_of, gather
+from agentsys.debug.evidence import BUDGET, LEADING, budget_of, gather
 from agentsys.debug.excerpts import excerpt, pack
 from agentsys.debug.slices import Slices
 from agentsys.debug.suspects import behind_rows
@@ -199,6 +199,16 @@ def test_what_the_last_repair_changed_comes_first_where_it_brought_faults(tmp_pa
     before = {**tree, "pkg/other.py": b"def other() -> int:\n    return 2\n"}
     assert next(iter(gather(tree, tmp_path, PLAN, [row], 4000, before).sources)) == "pkg/other.py"
     assert next(iter(gather(tree, tmp_path, PLAN, [row], 4000, tree).sources)) == "tests/test_fit.py"
+
+
+def test_where_every_fault_was_noticed_is_shown_though_only_the_first_are_followed(tmp_path: Path) -> None:
+    typed = [
+        Diagnostic(kind="type", check="pyright", message="not a float", path="pkg/steps.py", symbol="rate", line=9)
+    ] * LEADING
+    last = Diagnostic(kind="type", check="pyright", message="not an int", path="pkg/other.py", line=2)
+    tree = {path: text.encode() for path, text in FILES.items()}
+    assert "return 1" in gather(tree, tmp_path, PLAN, [*typed, last], 4000).sources["pkg/other.py"]
+    assert "pkg/other.py" not in gather(tree, tmp_path, PLAN, typed, 4000).sources
 
 
 def test_imports_stay_where_they_may_be_at_fault_and_go_where_a_value_is_wrong() -> None:

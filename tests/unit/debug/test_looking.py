@@ -10,7 +10,8 @@ from agentsys.debug.history import change_of, tried_text
 from agentsys.debug.looking import Look, check_look
 from agentsys.llm.client import AnswerError
 
-FILES = {"pkg/a.py": b""}
+CODE = "class A:\n    def fit(self):\n        return 1\n\n\ndef run():\n    return 2\n"
+FILES = {"pkg/a.py": CODE, "b.yaml": "run: 1\n"}
 LOGS = {"run.log": 400}
 
 
@@ -19,6 +20,8 @@ LOGS = {"run.log": 400}
     [
         ({}, "asks for nothing"),
         ({"files": ["pkg/b.py:f"]}, "no file `pkg/b.py:f`"),
+        ({"files": ["pkg/a.py:fit"]}, "defines no `fit`; it has A.fit$"),
+        ({"files": ["pkg/a.py:stop"]}, "defines no `stop`; it has A, A.fit, run$"),
         ({"logs": [{"name": "../../secret"}]}, "no log"),
         ({"experiment": "def broken("}, "the experiment"),
     ],
@@ -26,6 +29,17 @@ LOGS = {"run.log": 400}
 def test_what_is_not_there_or_no_program_is_asked_again(look: dict[str, object], said: str) -> None:
     with pytest.raises(AnswerError, match=said):
         check_look(Look.model_validate(look), FILES, LOGS)
+
+
+@pytest.mark.parametrize("name", ["pkg/a.py", "pkg/a.py:A.fit", "pkg/a.py:A", "pkg/a.py:run", "b.yaml:run"])
+def test_files_functions_and_methods_may_be_asked_for(name: str) -> None:
+    check_look(Look(files=(name,)), FILES, LOGS)
+
+
+def test_a_question_that_asks_too_much_is_told_so_and_not_taken_for_a_diagnosis() -> None:
+    names = ", ".join(f'"pkg/{number}.py"' for number in range(13))
+    with pytest.raises(AnswerError, match=r"look\.files.*12"):
+        look_of(f'```json\n{{"look": {{"files": [{names}]}}}}\n```')
 
 
 def test_a_question_is_told_from_a_diagnosis() -> None:
