@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -307,9 +307,9 @@ class Policy:
     def _requirement(self, line: str) -> list[Finding]:
         return dependencies.check(line, self._packages)
 
-    def _python_text(self, text: str) -> list[Finding]:
+    def _python_text(self, text: str, fetched: Set[str] = frozenset()) -> list[Finding]:
         try:
-            return self._scanner.python(text)
+            return self._scanner.python(text, fetched=fetched)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return [finding(self.rules["command.unparsed"])]
 

@@ -40,7 +40,7 @@ def judge(arguments: Sequence[str], program: Program, step: Step) -> Iterator[Fi
     for value in parsed.judged:
         yield from operand(value, program, step, address="://" in value)
     for name in _saved(program.saves, parsed):
-        step.session.make(name, None)
+        step.session.fetch(name)
 
 
 def unlisted(parsed: Parsed, step: Step) -> Iterator[Finding]:

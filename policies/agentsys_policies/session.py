@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -25,8 +25,8 @@ class Commands:
 
     rules: CommandRules
     hosts: HostRules
-    code: Callable[[str], Sequence[Finding]]
-    """Findings on the text of a Python program."""
+    code: Callable[[str, Set[str]], Sequence[Finding]]
+    """Findings on the text of a Python program, which may find files there that were fetched before."""
     shell: Callable[[str, Session], Sequence[Finding]]
     """Findings on shell text; what it does with files is added to the session."""
     requirement: Callable[[str], Sequence[Finding]]
@@ -62,6 +62,8 @@ class Session:
     commands: Commands
     made: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
     """File or folder that was written -> its text; None where that is known only at run time, as for a download."""
+    fetched: set[str] = field(default_factory=set[str])
+    """Those that came from an address."""
     ran: list[Ran] = field(default_factory=list[Ran])
     folder: str = ""
     """Where `cd` led, as far as it is known."""
@@ -71,6 +73,12 @@ class Session:
         """Note a file that a command writes."""
         if name:
             self.made[posixpath.normpath(posixpath.join(self.folder, name))] = text
+
+    def fetch(self, name: str) -> None:
+        """Note a file that a command gets from an address."""
+        self.make(name, None)
+        if name:
+            self.fetched.add(posixpath.normpath(posixpath.join(self.folder, name)))
 
     def run(self, name: str, language: Language, text: str) -> None:
         """Note a file that a command runs."""
@@ -88,14 +96,14 @@ class Session:
                     "command.pipe-to-interpreter", item.text, f"`{item.name}` is made at run time"
                 )
             elif item.language == "python" or (not item.language and _is_python(item.name, text)):
-                yield from self.commands.code(text)
+                yield from self.commands.code(text, self.fetched)
             else:
                 yield from self.commands.shell(text, Session(self.commands))
 
     def judged(self, found: Sequence[Finding]) -> Judged:
         """Return everything that was found out."""
         made = frozenset(name for name, text in self.made.items() if text is None)
-        return Judged([*found, *self.settled()], tuple(self.ran), made)
+        return Judged([*found, *self.settled()], tuple(self.ran), made, frozenset(self.fetched))
 
     def _maker(self, name: str) -> str | None:
         """The made file, or the made folder above it; names are compared without folders where one has none."""
@@ -121,6 +129,8 @@ class Judged:
     ran: tuple[Ran, ...] = ()
     made: frozenset[str] = frozenset()
     """Files whose text is known only at run time."""
+    fetched: frozenset[str] = frozenset()
+    """Those of them that come from an address."""
 
 
 @dataclass(frozen=True)

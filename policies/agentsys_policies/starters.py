@@ -108,7 +108,7 @@ def text_of(text: str, language: Language, step: Step) -> Iterator[Finding]:
     if HOLE in text:
         yield step.fault("command.computed", "a part of the program is known only at run time")
     if language == "python":
-        yield from step.commands.code(re.sub(f"[{HOLE}{NAME}{GIVEN}]", "x", text))
+        yield from step.commands.code(re.sub(f"[{HOLE}{NAME}{GIVEN}]", "x", text), step.session.fetched)
     else:
         yield from step.commands.shell(text, step.session)
 

@@ -70,7 +70,7 @@ class BuildScanner:
                 case "requirement":
                     found = list(self.commands.requirement(recipe.text))
                 case "python":
-                    found = list(self.commands.code(recipe.text))
+                    found = list(self.commands.code(recipe.text, frozenset()))
                 case _:
                     found = list(self.script(recipe.text, trace, source.path))
             for item in found:

@@ -102,6 +102,7 @@ class CodeScanner:
                 examined += 1
         items, reasons = self._executed(trace, root, limit)
         found += items
+        found += self._loaded(trace, found)
         skipped += reasons
         ms = (time.perf_counter() - started) * 1000
         receipt = Scanner(
@@ -160,6 +161,19 @@ class CodeScanner:
         found += self.build.script(source.text, trace, source.path)
         return ""
 
+    def _loaded(self, trace: Trace, found: Sequence[Finding]) -> Iterator[Finding]:
+        """Findings on programs that come of files which other files of the tree fetch."""
+        for path, text in trace.programs:
+            # A script may have changed its folder before: the file may be known by its name alone.
+            named = {name for name in trace.fetched if posixpath.basename(name) in text}
+            if not named:
+                continue
+            fetched = named | {posixpath.basename(name) for name in named}
+            with contextlib.suppress(RecursionError, MemoryError):
+                yield from (
+                    row for row in self._program(_parse(text), text, path, Trace(), fetched=fetched) if row not in found
+                )
+
     def _unexamined(self, runs: Iterable[Followed], made: Set[str] = frozenset()) -> Iterator[Finding]:
         """Texts that a program runs and that no file of the tree holds, and downloads that another file starts."""
         for item in runs:
@@ -175,15 +189,22 @@ class CodeScanner:
         try:
             scopes = _parse(text)
             found += self._program(scopes, text, path, trace)
+            trace.programs.append((path, text))
             found += self._integrity(scopes, text, Context(path, is_test(path)))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             return f"not Python that can be parsed ({type(error).__name__})"
         return ""
 
-    def python(self, text: str, path: str = "") -> list[Finding]:
-        """Return the findings on one program. Raises: SyntaxError, ValueError if it cannot be parsed."""
+    def python(self, text: str, path: str = "", fetched: Set[str] = frozenset()) -> list[Finding]:
+        """Return the findings on one program.
+
+        Args:
+            fetched: files that it finds there and that came from an address.
+
+        Raises: SyntaxError, ValueError if it cannot be parsed.
+        """
         trace = Trace()
-        found = self._program(_parse(text), text, path, trace)
+        found = self._program(_parse(text), text, path, trace, fetched=fetched)
         return [*found, *self._unexamined(follow(trace, ()))]
 
     def _integrity(self, scopes: Scopes, text: str, context: Context) -> Iterator[Finding]:
@@ -194,11 +215,20 @@ class CodeScanner:
             place = Evidence(path=context.path, line=line, column=column, quote=quoted)
             yield finding(self.by_id[rule], place, detail)
 
-    def _program(self, scopes: Scopes, text: str, path: str, trace: Trace, *, inner: bool = False) -> list[Finding]:
+    def _program(
+        self,
+        scopes: Scopes,
+        text: str,
+        path: str,
+        trace: Trace,
+        *,
+        inner: bool = False,
+        fetched: Set[str] = frozenset(),
+    ) -> list[Finding]:
         rules = self._feasibility.rules(scopes)
         if not rules:
             return []
-        program = Program(scopes, self.table)
+        program = Program(scopes, self.table, fetched)
         lines = text.splitlines()
         matched = matches(rules, program.hits, self.table)
         found = [finding(rule, _place(path, hit, lines), hit.name) for rule, hit in matched]

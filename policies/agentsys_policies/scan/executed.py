@@ -21,11 +21,16 @@ class Trace:
     ran: list[tuple[Evidence, Ran]] = field(default_factory=list[tuple[Evidence, Ran]])
     made: set[str] = field(default_factory=set[str])
     """Files that are downloaded, or written by what is known only at run time."""
+    fetched: set[str] = field(default_factory=set[str])
+    """Those that are downloaded."""
+    programs: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Path and text of what was examined as Python."""
 
     def take(self, judged: Judged, place: Evidence) -> None:
         """Add what a shell text or an argument list does."""
         self.ran += [(place, item) for item in judged.ran]
         self.made |= judged.made
+        self.fetched |= judged.fetched
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +41,7 @@ _DANGEROUS = frozenset({"exec.code", "exec.process"})
 class Program:
     """One parsed file; `hits` are the labelled places in it."""
 
-    def __init__(self, scopes: Scopes, table: LabelTable) -> None:
+    def __init__(self, scopes: Scopes, table: LabelTable, fetched: Set[str] = frozenset()) -> None:
         self._scopes = scopes
         self._table = table
         self._slots: dict[str, Value] = {}
@@ -50,6 +50,7 @@ class Program:
         self._endless = 0
         self.hits: list[Hit] = []
         self._handlers = self._by_type()
+        self._fill(frozenset(fetched))
         for _ in range(PASSES):
             self._changed = False
             self.hits = []

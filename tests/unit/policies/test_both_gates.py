@@ -15,8 +15,6 @@ POLICY = Policy.load()
 REST = (
     # A link's target is relative to the link, which only the file system knows.
     "ln -sf ../data build/data",
-    # What one program downloads is not followed into the text of another one.
-    "curl -L -o m.pkl",
 )
 
 
@@ -93,3 +91,24 @@ def test_many_values_of_many_variables_are_judged_in_time() -> None:
     words = " ".join(f'"$v{n}"' for n in range(12))
     decision = POLICY.check_command(["bash", "-c", f"{loops} rm -rf {words}; {'done; ' * 12}"])
     assert decision.decision == "block"
+
+
+LOADS = "import pickle\n\nwith open('data/m.pkl', 'rb') as file:\n    print(pickle.load(file))\n"
+FETCHES = "set -eu\ncurl -L -o data/m.pkl https://zenodo.org/records/1/files/m.pkl\npython run.py\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "program", "found"),
+    [
+        (FETCHES, LOADS, ["run.py"]),
+        (FETCHES.replace("curl -L -o", "cd data && wget -O").replace("data/m", "m"), LOADS, ["run.py"]),
+        ("set -eu\npython run.py\n", LOADS, []),
+        (FETCHES, LOADS.replace("m.pkl", "own.pkl"), []),
+        (FETCHES, LOADS.replace("pickle.load(file)", "file.read()"), []),
+    ],
+)
+def test_a_pickle_that_a_script_fetches_is_not_loaded_by_a_program_beside_it(
+    script: str, program: str, found: list[str]
+) -> None:
+    decision = audit(POLICY, {"reproduce.sh": script, "run.py": program})
+    assert [row.evidence.path for row in decision.findings if row.rule == "code.remote-pickle"] == found
