@@ -119,3 +119,47 @@ async def test_what_every_question_of_a_review_says_stands_before_the_file_in_qu
     assert first.prefix == second.prefix and [part.name for part in first.prefix] == ["rules", "plan", "how"]
     names = [part.name for part in first.body]
     assert names[-3:] == ["file", "how-review", "task"], names
+
+
+TWO = GREEN["tiny/model.py"] + "\n\ndef half(x: float) -> float:\n    return x / 2\n"
+HALF = {**ROW, "requirement": "R2", "code": "return x / 2", "paper": "", "values": []}
+
+
+async def test_a_second_look_asks_of_what_a_repair_touched_and_keeps_the_rows_of_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = {**HALF, "state": "wrong", "paper": ROW["paper"], "what": "a third is meant"}
+    model = Asked({"rows": [ROW, first]}, {"rows": [HALF]})
+    agent, rounds = reviewer(tmp_path, monkeypatch, model)
+    context = agent._context
+    second = PLAN.requirements[0].model_copy(update={"id": "R2", "what": "The half is computed.", "status": "inferred"})
+    plan = context.ws.require_plan()
+    owner, *others = plan.files
+    both = owner.model_copy(update={"requirements": ("R1", "R2")})
+    whole = plan.model_copy(update={"files": (both, *others), "requirements": (*plan.requirements, second)})
+    monkeypatch.setattr(context.ws, "require_plan", lambda: whole)
+    file = context.ws.run.repo / "tiny/model.py"
+    file.write_text(TWO)
+    passed(context, rounds, 1)
+    assert "1 findings to repair" in await agent.act("review")
+    file.write_text("# shifted\n" + TWO.replace("x / 2", "x  /  2.0"))
+    model.answers.pop(0)
+    passed(context, rounds, 3)
+    model.answers = [json.dumps({"rows": [{**HALF, "code": "return x / 2.0"}]})]
+    await agent.act("review")
+    text = "".join(part.text for part in model.prompts["review-2/tiny/model.py"].body)
+    assert "Its requirements: R2." in text and "your rows on R1 stand" in text
+    assert (
+        "return x  /  2.0" in text and "return sum(x) / len(x)" in text
+    )  # a body of one line is no longer than a mark
+    rows = {row.requirement: row.line for row in rounds.reviews()[3].met}
+    assert rows == {"R1": 3, "R2": 7}
+
+
+def passed(context: Context, rounds: Rounds, number: int) -> None:
+    """Commit what lies there, and say that it passed."""
+    context.git.commit("A state that passed")
+    (context.ws.run.round(number) / "commit").parent.mkdir(parents=True, exist_ok=True)
+    (context.ws.run.round(number) / "commit").write_text(context.git.head() + "\n")
+    checks = tuple(Check(name=name, state="passed") for name in demanded())
+    rounds.write_verdict(Verdict(round=number, tree=context.ws.code_tree(), checks=checks, demanded=demanded()))
