@@ -57,7 +57,8 @@ def check_killed(tmp_path: Path, before: Path, after: Path, point: Callable[[Pat
     assert verdicts(run) == verdicts(after) and leftovers(run.name) == []
 
 
-@pytest.mark.parametrize(("point", "jobs"), [pytest.param(at_cell(2), 1, marks=pytest.mark.slow), (at_cell(20), 2)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("point", "jobs"), [(at_cell(2), 1), (at_cell(20), 2)])
 def test_a_killed_claim_run_goes_on_cell_by_cell(
     tmp_path: Path, before_claims: Path, after_claims: Path, point: Callable[[Path], bool], jobs: int
 ) -> None:

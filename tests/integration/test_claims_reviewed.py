@@ -48,6 +48,7 @@ def test_a_given_claim_that_is_wrong_is_falsified_where_checker_and_review_agree
     assert rounds == ["01", "replay"], "the record of the claims is no part of what is verified"
 
 
+@pytest.mark.slow
 def test_an_empty_or_partial_review_holds_the_falsification_back(tmp_path: Path, backend: str) -> None:
     answers = {**wrong_claim(), REVIEW: '```json\n{"reviews": []}\n```'}
     answers[*REVIEW, "2"] = reviewed(without=("control",))

@@ -99,6 +99,7 @@ async def test_a_checker_that_never_saw_the_code_agrees_or_makes_the_claim_conte
     assert (run.repo / "claims" / "check_c1.py").is_file()
 
 
+@pytest.mark.slow
 async def test_a_checker_whose_rows_have_other_names_is_told_them_once_and_may_answer_again(replay) -> None:
     answers = measured()
     answers["checker", "claims/check_c1.py"] = fenced(BRUTE.replace('"last_value"', '"final"'))

@@ -17,6 +17,7 @@ from scripted.answers import CORE_RIGHT, MAIN, as_json, fenced, first_version
 pytestmark = [pytest.mark.index]
 
 
+@pytest.mark.slow
 async def test_planted_faults_and_map_tell_what_the_tests_show(replay, tmp_path: Path):
     from agentsys.core.settings import Settings
     from agentsys.run.pipeline import resume

@@ -44,7 +44,9 @@ def everything_asked(folder: Path) -> list[str]:
     return [path.read_text() for path in (folder / "prompts").rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("place", BACKENDS)
+@pytest.mark.parametrize(
+    "place", [pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.slow]), BACKENDS[1]]
+)  # `.ci/run` puts a whole run through Docker: its demo
 async def test_one_repair_makes_it_verified_with_evidence_on_disk(replay, place: str):
     need(place)
     answers = first_version(CORE_WRONG)
@@ -124,6 +126,7 @@ async def test_a_worse_round_is_rolled_back_and_the_debugger_is_told(replay):
     assert result.record.status == "verified"
 
 
+@pytest.mark.slow
 async def test_a_repair_that_was_taken_back_is_shown_and_can_be_built_on(replay):
     answers = first_version(CORE_WRONG)
     wrong = next(line for line in CORE_WRONG.splitlines() if "enumerate(stream, 2)" in line)

@@ -100,17 +100,25 @@ async def test_a_run_that_takes_over_its_finished_parts_passes_and_the_note_says
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        (changed('row["config"] == mark', 'row["config"] == "x"'), "it did 4 parts again"),
         (changed("    known = finished(mark)\n", "    known = {}\n"), "it did 4 parts again"),
-        (changed("            found[row", "            row[row"), "it did 4 parts again"),
         (
             changed('found[row["part"]] = row["value"]', 'found[row["part"]] = 0.0'),
             "and was 2.75 in a run without a break",
         ),
-        (changed("        with PARTIAL.open", "        with Path(str(PARTIAL) + 'x').open"), "wrote no line of"),
+        pytest.param(
+            changed('row["config"] == mark', 'row["config"] == "x"'), "it did 4 parts again", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            changed("            found[row", "            row[row"), "it did 4 parts again", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            changed("        with PARTIAL.open", "        with Path(str(PARTIAL) + 'x').open"),
+            "wrote no line of",
+            marks=pytest.mark.slow,
+        ),
         (changed("    known = finished(mark)\n", "    known = finished(mark)\n    assert not known\n"), "exit code 1"),
     ],
-    ids=["hash", "ignored", "unread", "wrong", "elsewhere", "crash"],
+    ids=["ignored", "wrong", "hash", "unread", "elsewhere", "crash"],
 )
 async def test_a_run_that_loses_or_repeats_what_it_has_finished_is_told(
     tmp_path: Path, files: dict[str, str], why: str
