@@ -124,18 +124,23 @@ def compose() -> list[str]:
 
 
 def up(folder: Path) -> tuple[int, str]:
-    """Build and run a release as its README says; return the program's exit code and what was printed."""
+    """Build and run a release as its README says; return the program's exit code and what it printed.
+
+    Both are asked of the engine: an old compose may miss the end and the words of a program that ends at once.
+    """
     project = [*compose(), "--project-name", "agentsys-live-release"]
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*project, *words], cwd=folder, capture_output=True, text=True, timeout=900, check=False)
+
     try:
-        done = subprocess.run(
-            [*project, "up", "--build", "--abort-on-container-exit"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
+        done = run("up", "--build", "--abort-on-container-exit")
+        (container,) = run("ps", "--all", "--quiet").stdout.split() or [""]
+        assert container, done.stdout + done.stderr
+        assert docker("inspect", container, "--format", "{{.State.Status}}").strip() == "exited"
+        code = int(docker("inspect", container, "--format", "{{.State.ExitCode}}"))
+        said = subprocess.run(["docker", "logs", container], capture_output=True, text=True, timeout=60, check=True)
+        return done.returncode or code, said.stdout + said.stderr
     finally:
         down = [*project, "down", "--volumes", "--rmi", "all"]
         subprocess.run(down, cwd=folder, capture_output=True, timeout=300, check=False)
@@ -149,7 +154,6 @@ def test_compose_up_runs_the_smoke_profile_of_a_release(run: RunDir, base: str, 
     assert not end.value.code
     code, text = up(out)
     assert code == 0, text
-    assert "exited with code 0" in text
 
 
 @pytest.mark.slow
@@ -168,7 +172,7 @@ async def test_the_release_of_the_examples_run_does_its_smoke_run_under_compose(
     assert not end.value.code
     code, text = up(out)
     assert code == 0, text
-    assert "dcsvrg" in text and "exited with code 0" in text
+    assert "dcsvrg" in text
 
 
 @pytest.mark.slow
@@ -187,4 +191,3 @@ def test_what_is_verified_can_be_released_and_does_its_smoke_run_from_the_releas
     assert not end.value.code
     code, text = up(out)
     assert code == 0, text
-    assert "exited with code 0" in text

@@ -29,25 +29,41 @@ def scratch(store: Path) -> Generator[Path]:
 
 
 def abandoned(store: Path) -> list[Path]:
-    """Folders below `store` whose owners are gone."""
+    """Folders below `store` whose owners are gone; one that its owner had not begun to use is removed here."""
+    for folder in store.glob(f"{_NEW}*"):
+        with suppress(OSError), _lock(folder, fcntl.LOCK_NB):
+            folder.rmdir()
     found: list[Path] = []
-    for folder in store.glob(".work-*"):
-        with suppress(OSError):  # removed by somebody else, or in use: both are well
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                found.append(folder)
-            finally:
-                os.close(handle)
+    for folder in store.glob(f"{_WORK}*"):
+        with suppress(OSError), _lock(folder, fcntl.LOCK_NB):  # removed by somebody else, or in use: both are well
+            found.append(folder)
     return sorted(found)
 
 
-def _locked(store: Path) -> tuple[Path, int]:
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=".work-", dir=store))
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if folder.is_dir():  # else a sweep took it between the two steps
-            folder.chmod(0o755)
-            return folder, handle
+_NEW, _WORK = ".new-", ".work-"
+
+
+@contextmanager
+def _lock(folder: Path, more: int) -> Generator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | more)
+        yield
+    finally:
         os.close(handle)
+
+
+def _locked(store: Path) -> tuple[Path, int]:
+    """A new folder, which bears the name that a sweep looks for only when it is locked."""
+    while True:
+        new = Path(tempfile.mkdtemp(prefix=_NEW, dir=store))
+        with suppress(FileNotFoundError):  # a sweep took it between the steps
+            handle = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                folder = new.rename(store / f"{_WORK}{new.name.removeprefix(_NEW)}")
+                folder.chmod(0o755)
+            except BaseException:
+                os.close(handle)
+                raise
+            return folder, handle
