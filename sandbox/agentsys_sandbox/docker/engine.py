@@ -368,6 +368,6 @@ def _translated(what: str) -> Generator[None]:
     except _errors() as error:
         if _status(error) == 409 and "already in use" in _reason(error):
             raise NameTaken(f"{what}: {_reason(error)}") from error
-        if _status(error) == 409 and "not running" in _reason(error):
+        if _status(error) in (409, 500) and "not running" in _reason(error):  # 500: it ended between two questions
             raise SandboxGone(f"{what}: {_reason(error)}", "the sandbox was stopped from outside") from error
         raise Unavailable(f"{what}: {_reason(error)}", _START_HINT) from error
