@@ -18,9 +18,9 @@ from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
 from agentsys.debug.callgraph import CallGraph, call_graph
+from agentsys.debug.excerpts import pack
 from agentsys.debug.slices import mentions
 from agentsys.debug.suspects import behind_rows, behind_tests
-from agentsys.plan.excerpts import pack
 from agentsys.plan.generated import generated_files
 from agentsys.plan.prompt_text import MAX_DIAGNOSTICS
 from agentsys.verify.watching import FILE as WATCH

@@ -13,11 +13,11 @@ from agentsys.core.prompts import render
 from agentsys.core.text import cut
 from agentsys.core.tree import read_tree
 from agentsys.debug.evidence import log_text
+from agentsys.debug.excerpts import defined, pack
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.plan.answers import Answer
 from agentsys.plan.context import Context
-from agentsys.plan.excerpts import defined, pack
 from agentsys.plan.symbols import parse
 from agentsys.verify.probing import NAME, experiment
 

@@ -20,12 +20,10 @@ from agentsys.llm.types import Part
 from agentsys.paper.query import letters, stands_in
 from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
-from agentsys.plan.excerpts import excerpt
 from agentsys.plan.rules import measures
 from agentsys.verify.checks.review import last_answer, review_diagnostics, with_review
 from agentsys.verify.fidelity.mutation_report import FILE as MUTATIONS
 from agentsys.verify.fidelity.mutation_report import read_report
-from agentsys.verify.fidelity.second_look import SecondLook, second_look
 from agentsys.verify.fidelity.surroundings import around, shared_tests
 from agentsys.verify.run import say_diagnostics
 
@@ -160,8 +158,7 @@ async def _look(context: Context, plan: Plan, current: Round, number: int) -> Re
 
     async def work(spec: FileSpec) -> None:
         more = Beside(shared[spec.path], beside.common if spec is home else {}, beside.data)
-        look = _again_at(context, spec) if number > 1 else None
-        found[spec.path] = await _ask(context, plan, spec, number, earlier.get(spec.path, ""), paper, more, look)
+        found[spec.path] = await _ask(context, plan, spec, number, earlier.get(spec.path, ""), paper, more)
 
     await fan_out(todo, work)
     return Review(
@@ -184,17 +181,6 @@ def _again(context: Context, spec: FileSpec, earlier: dict[str, str]) -> bool:
     return spec.path in earlier or not commit or spec.path in context.git.changed(commit)
 
 
-def _again_at(context: Context, spec: FileSpec) -> SecondLook | None:
-    """Return what a later review asks of a file; None for everything."""
-    reviews = context.rounds.reviews()
-    last = max((number for number, row in reviews.items() if spec.path in row.files), default=0)
-    seen = context.git.files(context.rounds.commit_of(last)).get(spec.path) if last else None
-    if seen is None:
-        return None
-    now = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
-    return second_look(spec.path, seen.decode("utf-8", "replace"), now, spec.requirements, reviews[last])
-
-
 def _earlier(context: Context) -> dict[str, str]:
     """Return, by file, what earlier reviews found and what became of it."""
     texts: dict[str, list[str]] = {}
@@ -208,32 +194,21 @@ def _earlier(context: Context) -> dict[str, str]:
 
 
 async def _ask(
-    context: Context,
-    plan: Plan,
-    spec: FileSpec,
-    number: int,
-    earlier: str,
-    paper: str,
-    beside: Beside,
-    look: SecondLook | None,
+    context: Context, plan: Plan, spec: FileSpec, number: int, earlier: str, paper: str, beside: Beside
 ) -> Looked:
     """Ask about one file.
 
     Args:
         paper: the `letters` of the paper.
-        look: what is asked of it where it was reviewed before; None for all of it.
     """
     source = (context.ws.run.repo / spec.path).read_text(encoding="utf-8")
     shown = {**beside.common, **beside.tests, spec.path: source}
-    if look is not None:
-        spec = spec.model_copy(update={"requirements": look.ids})
     prompt = context.about_file(
         plan,
         spec,
         "verify/review",
-        source=context.quote(source if look is None else excerpt(source, look.names)),
+        source=context.quote(source),
         ids=spec.requirements,
-        standing=[] if look is None else [row.requirement for row in look.standing],
         earlier=context.quote(earlier),
         tests={path: context.quote(text) for path, text in beside.tests.items()},
         common={path: context.quote(text) for path, text in beside.common.items()},
@@ -248,18 +223,10 @@ async def _ask(
         rows = _rows(context, text, spec)
         if unknown := [row.requirement for row in rows if row.requirement not in known]:
             raise AnswerError(f"`{unknown[0][:40]}` is no requirement of the ledger")
-        return _with_standing(_looked(rows, spec.path, shown, paper, quoted), look, source)
+        return _looked(rows, spec.path, shown, paper, quoted)
 
     item = spec.path if number == 1 else f"review-{number}/{spec.path}"
     return await context.model.ask(ROLE, item, prompt, parse)
-
-
-def _with_standing(found: Looked, look: SecondLook | None, source: str) -> Looked:
-    """Add the rows of the review before that stand, on the lines on which they are now."""
-    if look is None:
-        return found
-    rows = tuple(row.model_copy(update={"line": line_of(row.code, source) or row.line}) for row in look.standing)
-    return replace(found, met=(*found.met, *rows))
 
 
 def _rows(context: Context, text: str, spec: FileSpec) -> tuple[RowAnswer, ...]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.debug.callgraph import call_graph
 from agentsys.debug.evidence import BUDGET, LEADING, budget_of, gather
+from agentsys.debug.excerpts import excerpt, pack
 from agentsys.debug.slices import Slices
 from agentsys.debug.suspects import behind_rows
-from agentsys.plan.excerpts import excerpt, pack
 from agentsys.verify.watching import Watched
 
 STEPS = '''"""Steps."""

@@ -1,4 +1,4 @@
-"""Files in part: the definitions that matter word for word, of the others one line each."""
+"""Files as a debugger is shown them: the definitions that matter word for word, of the others one line each."""
 
 from __future__ import annotations
 
