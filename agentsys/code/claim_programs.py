@@ -8,24 +8,25 @@ from dataclasses import dataclass
 from agentsys.audit.record import record_decision
 from agentsys.audit.reported import reported_numbers
 from agentsys.core.artifacts import PaperPlace, Plan
-from agentsys.core.errors import EditError, LimitReached, NoUsableAnswer, PrerequisiteError
+from agentsys.core.errors import BlockedError, EditError, LimitReached, NoUsableAnswer, PrerequisiteError, UsageError
 from agentsys.core.files import write_atomic
 from agentsys.core.prompts import render
 from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_file
 from agentsys.llm.types import Part, Prompt
+from agentsys.paper.query import letters
 from agentsys.paper.render import to_markdown
 from agentsys.plan.claims.contract import Contract
 from agentsys.plan.claims.rule import Exact, NoCounterexample, Rule, Witness, methods_of, parts
 from agentsys.plan.context import Context, fan_out
-from agentsys.plan.data import here_lines, not_here
+from agentsys.plan.data import here_lines
 from agentsys.plan.generated import yaml_text
 from agentsys.plan.interfaces import interface_digest
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.checks.pyright import check_types
 from agentsys.verify.claims.cells import Climb, checker, program
-from agentsys.verify.claims.data import data_absent, named
+from agentsys.verify.claims.data import data_absent
 from agentsys.verify.claims.running import USED_UP, Cells, Trial, stamp_of
 
 TRIES = 3
@@ -137,9 +138,18 @@ async def try_programs(context: Context, bench: Bench, cells: Cells, drafts: lis
 def give_up_without_data(context: Context, plan: Plan, drafts: Sequence[Draft]) -> None:
     """Give up the programs that failed for want of data which is not here: another version would not find it either."""
     for draft in drafts:
+        names = [letters(name) for name in _absent(context, plan, draft.contract)]
         missed = [fault for fault in draft.faults if FileNotFoundError.__name__ in fault]
-        if missed and data_absent(context.ws.run, plan, context.settings, draft.contract):
-            draft.given_up = missed[0]
+        if found := [fault for fault in missed if any(name in letters(fault) for name in names)]:
+            draft.given_up = found[0]
+
+
+def _absent(context: Context, plan: Plan, contract: Contract) -> list[str]:
+    """Return the names of data that a claim rests on and programs will not find; nothing where that cannot be told."""
+    try:
+        return data_absent(context.ws.run, plan, context.settings, contract)
+    except (BlockedError, UsageError):
+        return []
 
 
 def trial_of(context: Context, draft: Draft) -> Trial:
@@ -213,7 +223,7 @@ def _call(context: Context, plan: Plan, draft: Draft) -> dict[str, object]:
         "degenerate": context.quote(degenerate.what) if degenerate is not None and not draft.checks else "",
         "wanted": _wanted(contract),
         "data": [context.quote(line) for line in here_lines(plan, context.ws.run.path)],
-        "absent": [context.quote(name) for name in named(contract, not_here(plan, context.ws.run.path))],
+        "absent": [context.quote(name) for name in _absent(context, plan, contract)],
         "faults": context.quote("\n".join(draft.faults)),
         "current": context.quote(draft.text),
     }

@@ -159,7 +159,7 @@ class Experimenter(Agent):
     async def _checks(self, plan: Plan, ready: list[Draft], log: CellLog) -> list[Draft]:
         """Return the independent checkers that ran, without the repository, on the smallest scales of their claims."""
         open_, done = [Draft(draft.contract, draft.climb, checks=True) for draft in ready], list[Draft]()
-        kept = self._kept()
+        kept, ran = self._kept(), dict[str, Draft]()
         for number in range(1, CHECK_TRIES + 1):
             await ask_programs(self._context, plan, open_, kept)
             kept = {}
@@ -171,6 +171,8 @@ class Experimenter(Agent):
                 for draft in drafts:
                     trial = trial_of(self._context, draft)
                     fault = await self._cells(benches, log).all(trial, small_cells(draft.climb))
+                    if not fault:
+                        ran[draft.contract.claim] = replace(draft)
                     fault = fault or (self._unpaired(draft, ready, log) if again else "")
                     draft.faults = (fault,) if fault else ()
                     draft.given_up = fault if fault.startswith(USED_UP) else ""
@@ -181,7 +183,8 @@ class Experimenter(Agent):
             open_ = [draft for draft in open_ if draft.faults and not draft.given_up]
             if not open_:
                 break
-        return done
+        last = {draft.contract.claim for draft in done}
+        return [*done, *(draft for claim, draft in ran.items() if claim not in last)]
 
     def _unpaired(self, check: Draft, ready: Sequence[Draft], log: CellLog) -> str:
         """Say what a checker's rows and its program's are called, where no row of the one belongs to one of the other.
@@ -189,9 +192,11 @@ class Experimenter(Agent):
         The program has run its smallest cell only: what a checker is told are names, not values.
         """
         ours = next(draft for draft in ready if draft.contract.claim == check.contract.claim)
-        cells = small_cells(check.climb)
-        both = (rows_so_far(trial_of(self._context, draft), cells, log) for draft in (ours, check))
-        return unpaired(*both, deterministic=check.contract.deterministic)
+        trial = trial_of(self._context, ours)
+        cells = [cell for cell in small_cells(check.climb) if log.done(cell, trial.stamp) is not None]
+        mine, other = (rows_so_far(one, cells, log) for one in (trial, trial_of(self._context, check)))
+        asked = {key for cell in cells for key, _ in cell.setting}
+        return unpaired(mine, other, asked, deterministic=check.contract.deterministic)
 
     def _kept(self) -> dict[str, str]:
         """Programs that an earlier go has left in git: a contract that asks for more is served by the same one."""

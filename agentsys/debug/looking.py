@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -18,7 +18,6 @@ from agentsys.debug.textcheck import check_text
 from agentsys.llm.client import AnswerError
 from agentsys.plan.answers import Answer
 from agentsys.plan.context import Context
-from agentsys.plan.symbols import parse
 from agentsys.verify.probing import NAME, experiment
 
 LOOKS = 3
@@ -66,8 +65,6 @@ def check_look(look: Look, files: Mapping[str, str], logs: Mapping[str, int]) ->
         raise AnswerError("`look` asks for nothing: name files, logs or an experiment, or decide")
     if unknown := [name for name in look.files if name.partition(":")[0] not in files]:
         raise AnswerError(f"the repository has no file `{unknown[0]}`")
-    for name in look.files:
-        _check_definition(name, files)
     if unknown := [row.name for row in look.logs if row.name not in logs]:
         raise AnswerError(f"there is no log `{unknown[0]}`; there are {', '.join(logs)}")
     if look.experiment.strip():
@@ -77,15 +74,18 @@ def check_look(look: Look, files: Mapping[str, str], logs: Mapping[str, int]) ->
             raise AnswerError(f"the experiment: {error.feedback}") from error
 
 
-def _check_definition(name: str, files: Mapping[str, str]) -> None:
-    path, _, wanted = name.partition(":")
-    if not wanted or not path.endswith(".py") or parse(files[path]) is None:
-        return
-    there = defined(files[path])
-    if wanted in there:
-        return
-    near = [each for each in there if each.rpartition(".")[2] == wanted.rpartition(".")[2]] or list(there)
-    raise AnswerError(f"`{path}` defines no `{wanted}`; it has {', '.join(near[:_SUGGESTED]) or 'no definitions'}")
+def not_defined(names: Sequence[str], files: Mapping[str, str]) -> list[str]:
+    """Say of each definition that was asked for and that its file does not have what the file has."""
+    said: list[str] = []
+    for name in names:
+        path, _, wanted = name.partition(":")
+        there = defined(files.get(path, "")) if wanted and path.endswith(".py") else []
+        if there and wanted not in there:
+            near = [each for each in there if each.rpartition(".")[2] == wanted.rpartition(".")[2]] or there
+            said.append(
+                f"`{path}` has no definition `{wanted}` to show by itself; it has {', '.join(near[:_SUGGESTED])}"
+            )
+    return said
 
 
 async def looked(context: Context, plan: Plan, folder: Path, number: int, look: Look) -> str:
@@ -108,4 +108,5 @@ async def looked(context: Context, plan: Plan, folder: Path, number: int, look: 
     left = LOOKS - number
     parts = {name: context.quote(text) for name, text in shown.items()}
     missing = [name for name in look.files if name.partition(":")[0] not in shown]
-    return render("debug/looked", fence=context.fence, shown=parts, missing=missing, left=left)
+    absent = [context.quote(words) for words in not_defined(look.files, texts)]
+    return render("debug/looked", fence=context.fence, shown=parts, missing=missing, absent=absent, left=left)

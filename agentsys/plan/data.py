@@ -135,17 +135,8 @@ def matching(files: Iterable[str], patterns: Sequence[str]) -> list[str]:
 def here_lines(plan: Plan, run: Path) -> list[str]:
     """Return the lines of those sources that a run's programs can read: what was fetched, and what packages ship."""
     state = read_state(run)
-    return data_lines([row for row in plan.data if _is_here(row, state)], state)
-
-
-def not_here(plan: Plan, run: Path) -> list[DataSource]:
-    """Return the other ones."""
-    state = read_state(run)
-    return [row for row in plan.data if not _is_here(row, state)]
-
-
-def _is_here(source: DataSource, state: DataState) -> bool:
-    return source.kind == "package" or state.held(source.name).state == "here"
+    there = [row for row in plan.data if row.kind == "package" or state.held(row.name).state == "here"]
+    return data_lines(there, state)
 
 
 def data_lines(sources: Sequence[DataSource], state: DataState) -> list[str]:

@@ -66,7 +66,7 @@ def by_seed(claim: str, raw: Values, say: Say = md) -> list[str]:
     """Return the table of raw values; nothing where there are none."""
     if not raw.lines:
         return []
-    left = f" ({raw.left} more lines are in the file; smallest and largest values are among these)" if raw.left else ""
+    left = f" ({raw.left} more lines are in the file)" if raw.left else ""
     head = f"Measured, seed by seed, as rows/{claim}.csv holds it{left}:"
     return [head, table(BY_SEED, raw.lines, say, _LONG)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ errors of many seeds, and more of few (Student's t)."""
 _FEWEST = 3
 INSTANCE = "instance"
 """What programs are told to call the key that names an instance of a call."""
+_A_NAME = re.compile(r"[A-Za-z_-]{1,64}|[0-9]{1,4}")
 _NAMED = 6
 """Rows of each side that are named where none can be compared."""
 
@@ -55,7 +57,7 @@ def compared(ours: Rows, theirs: Rows, *, deterministic: bool) -> Agreement:
     Args:
         deterministic: there is no chance in it: each value must agree.
     """
-    given = _common(ours) & _common(theirs)
+    given = _given(ours, theirs)
     mine, other = _values(ours, given), _values(theirs, given)
     if not deterministic:
         both = mine.keys() & other.keys()
@@ -76,28 +78,49 @@ def compared(ours: Rows, theirs: Rows, *, deterministic: bool) -> Agreement:
     return Agreement("agrees") if counted else Agreement("absent", "the checker computes none of the quantities")
 
 
-def unpaired(ours: Rows, theirs: Rows, *, deterministic: bool) -> str:
+def unpaired(ours: Rows, theirs: Rows, asked: Collection[str], *, deterministic: bool) -> str:
     """Say what rows both have where none of a checker's is of anything that the program measured; else nothing.
 
-    Names only, and no value of either.
+    Names only: of a setting what was asked for, and of what a program adds the key and the name of an instance, since
+    anything else may be a value.
+
+    Args:
+        asked: keys of the settings that both were given.
     """
-    given = _common(ours) & _common(theirs)
+    given = _given(ours, theirs)
     mine, other = _values(ours, given).keys(), _values(theirs, given).keys()
     both = mine & other if deterministic else {_call(key) for key in mine} & {_call(key) for key in other}
     if not mine or not other or both:
         return ""
-    first, second = (", ".join(f"`{_named(key)}`" for key in sorted(keys)[:_NAMED]) for keys in (mine, other))
+    first, second = (", ".join(_names(rows, asked)) for rows in (ours, theirs))
     return f"none of its rows can be set beside the others': they are of {second}; theirs of {first}"
 
 
-def _named(key: Key) -> str:
-    setting = ";".join(f"{name}={value}" if name else value for name, value in key[0])
-    return ", ".join(filter(None, (setting, *key[1:])))
+def _names(rows: Rows, asked: Collection[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for number in range(len(rows.value)):
+        setting = rows.settings[int(rows.setting[number])]
+        if CASE not in setting:
+            words = ";".join(_shown(key, value, asked) for key, value in sorted(setting.items()))
+            names = rows.methods[int(rows.method[number])], rows.quantities[int(rows.quantity[number])]
+            found[f"`{', '.join(filter(None, (words, *names, rows.units[int(rows.unit[number])])))}`"] = None
+    return list(found)[:_NAMED]
+
+
+def _shown(key: str, value: str, asked: Collection[str]) -> str:
+    return f"{key}={value}" if key in asked or (key == INSTANCE and _A_NAME.fullmatch(value)) else f"{key}=..."
+
+
+def _given(ours: Rows, theirs: Rows) -> set[str]:
+    """Return the keys that a call is given: those that all rows have, and not the instance where each names its own."""
+    given = _common(ours) & _common(theirs)
+    names = [{setting[INSTANCE] for setting in rows.settings if INSTANCE in setting} for rows in (ours, theirs)]
+    return given - {INSTANCE} if names[0].isdisjoint(names[1]) else given
 
 
 def _common(rows: Rows) -> set[str]:
-    """Return the keys that every setting has, but for the one that names instances."""
-    main = [set(setting) - {INSTANCE} for setting in rows.settings if CASE not in setting]
+    """Return the keys that every setting has."""
+    main = [set(setting) for setting in rows.settings if CASE not in setting]
     return set[str].intersection(*main) if main else set()
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from agentsys.core.artifacts import DataSource, Plan
+from agentsys.core.artifacts import Plan
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
@@ -34,14 +34,10 @@ def data_absent(run: RunDir, plan: Plan, settings: Settings, contract: Contract)
     """
     if not contract.datasets or not plan.data:
         return []
-    return named(contract, absent_of(plan, survey(run, plan, settings, told=False)))
-
-
-def named(contract: Contract, sources: Iterable[DataSource]) -> list[str]:
-    """Return the names of those sources that a contract names among its data sets, however it writes them."""
     wanted = [name for row in contract.datasets if (name := letters(row.name))]
+    absent = absent_of(plan, survey(run, plan, settings, told=False))
     return [
-        row.name for row in sources if any(letters(row.name) in name or name in letters(row.name) for name in wanted)
+        row.name for row in absent if any(letters(row.name) in name or name in letters(row.name) for name in wanted)
     ]
 
 

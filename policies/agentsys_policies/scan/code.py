@@ -164,11 +164,9 @@ class CodeScanner:
     def _loaded(self, trace: Trace, found: Sequence[Finding]) -> Iterator[Finding]:
         """Findings on programs that come of files which other files of the tree fetch."""
         for path, text in trace.programs:
-            # A script may have changed its folder before: the file may be known by its name alone.
-            named = {name for name in trace.fetched if posixpath.basename(name) in text}
-            if not named:
+            fetched = {name for name in trace.fetched if name in text}
+            if not fetched:
                 continue
-            fetched = named | {posixpath.basename(name) for name in named}
             with contextlib.suppress(RecursionError, MemoryError):
                 yield from (
                     row for row in self._program(_parse(text), text, path, Trace(), fetched=fetched) if row not in found

@@ -64,7 +64,9 @@ async def prompts_of(
     plan, model = Plan.model_validate(data).model_copy(update={"data": sources}), Model()
     write_json(folder / FILE, DataState(sources=tuple(Held(name=row.name, state="here") for row in sources[:1])))
     run = SimpleNamespace(repo=folder / "repo", claims=folder / "claims", path=folder)
-    events, settings = EventLog(None, "r"), Settings()
+    (folder / "data" / "rain").mkdir(parents=True)
+    (folder / "data" / "rain" / "rain.csv").write_text("1\n")
+    events, settings = EventLog(None, "r"), Settings(data_dir=folder / "data" if rests_on else None)
     ws = SimpleNamespace(paper=read_paper(paper_of(folder, filler)), run=run, settings=settings, events=events)
     ws.code_tree, ws.require_plan = lambda: "tree", lambda: plan
     context = Context(ws, None, model, None, None, None, None, None)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import pytest
 from agentsys.core.artifacts import Diagnosis, FileInstruction
 from agentsys.debug.debugger import DiagnosisAnswer, Finding, look_of, untried
 from agentsys.debug.history import change_of, tried_text
-from agentsys.debug.looking import Look, check_look
+from agentsys.debug.looking import Look, check_look, not_defined
 from agentsys.llm.client import AnswerError
 
 CODE = "class A:\n    def fit(self):\n        return 1\n\n\ndef run():\n    return 2\n"
@@ -20,8 +20,6 @@ LOGS = {"run.log": 400}
     [
         ({}, "asks for nothing"),
         ({"files": ["pkg/b.py:f"]}, "no file `pkg/b.py:f`"),
-        ({"files": ["pkg/a.py:fit"]}, "defines no `fit`; it has A.fit$"),
-        ({"files": ["pkg/a.py:stop"]}, "defines no `stop`; it has A, A.fit, run$"),
         ({"logs": [{"name": "../../secret"}]}, "no log"),
         ({"experiment": "def broken("}, "the experiment"),
     ],
@@ -31,9 +29,15 @@ def test_what_is_not_there_or_no_program_is_asked_again(look: dict[str, object],
         check_look(Look.model_validate(look), FILES, LOGS)
 
 
-@pytest.mark.parametrize("name", ["pkg/a.py", "pkg/a.py:A.fit", "pkg/a.py:A", "pkg/a.py:run", "b.yaml:run"])
-def test_files_functions_and_methods_may_be_asked_for(name: str) -> None:
-    check_look(Look(files=(name,)), FILES, LOGS)
+@pytest.mark.parametrize("name", ["pkg/a.py", "pkg/a.py:A.fit", "pkg/a.py:A", "pkg/a.py:run", "b.yaml:run", "c.py:x"])
+def test_of_what_can_be_shown_nothing_is_said(name: str) -> None:
+    assert not_defined([name], FILES) == []
+
+
+def test_where_a_file_has_no_such_definition_it_is_said_what_it_has() -> None:
+    method, other = not_defined(["pkg/a.py:fit", "pkg/a.py:stop"], FILES)
+    assert method.endswith("no definition `fit` to show by itself; it has A.fit")
+    assert other.endswith("it has A, A.fit, run")
 
 
 def test_a_question_that_asks_too_much_is_told_so_and_not_taken_for_a_diagnosis() -> None:

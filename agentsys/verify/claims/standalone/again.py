@@ -122,10 +122,17 @@ def _different(judged: list[Judged], stored: Any) -> Iterator[str]:
         old = before.pop(each.claim, None)
         if old is None:
             yield f"{each.claim} has no stored verdict"
-        elif not _alike(each.document(), old):
+        elif not _alike(_as_told(each.document(), old), old):
             yield f"{each.claim} was {old['verdict']} ({', '.join(old['reasons'])})"
     for claim in before:
         yield f"{claim} has a stored verdict and no contract"
+
+
+def _as_told(now: Any, old: Any) -> Any:
+    """A contested claim as records tell it that do not say yet what the rows say of it."""
+    if now["verdict"] != "contested" or set(old["reasons"]) & set(DIRECTIONS):
+        return now
+    return {**now, "reasons": [code for code in now["reasons"] if code not in DIRECTIONS]}
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .outcome import FAILS, HOLDS
 
@@ -85,9 +85,9 @@ def _before_the_rules(evidence: Evidence) -> Decision | None:
 
 
 def _of_the_reading(evidence: Evidence) -> tuple[str, ...]:
-    """What rows say of the reading that the contract fixed, where nothing spoils them: told, and no verdict."""
-    direction = _direction(evidence)
-    return (direction,) if direction and evidence.has_rows and not _flaws(evidence) else ()
+    """What rows say of the reading that the contract fixed, where they would decide: told, and no verdict."""
+    found = decide(replace(evidence, contradicted=False))
+    return found.reasons[:1] if found.verdict in ("verified", "falsified") else ()
 
 
 def _direction(evidence: Evidence) -> str:

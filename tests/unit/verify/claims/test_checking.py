@@ -95,7 +95,7 @@ def names(tmp_path: Path, ours: list[Line], theirs: list[Line], *, sure: bool) -
     folders = tmp_path / "a", tmp_path / "b"
     for folder in folders:
         folder.mkdir(exist_ok=True)
-    return unpaired(rows_of(folders[0], ours), rows_of(folders[1], theirs), deterministic=sure)
+    return unpaired(rows_of(folders[0], ours), rows_of(folders[1], theirs), {"n"}, deterministic=sure)
 
 
 @pytest.mark.parametrize("sure", [True, False])
@@ -108,7 +108,7 @@ def test_rows_of_other_names_are_told_apart_by_them_and_without_a_value(tmp_path
 def test_instances_of_other_names_are_told_apart_only_where_no_mean_over_them_is_compared(tmp_path: Path) -> None:
     ours: list[Line] = [(0, "n=2;instance=first", "a", 1.0)]
     theirs: list[Line] = [(0, "n=2;instance=one", "a", 1.0)]
-    assert "`n=2;one, a, v`; theirs of `n=2;first, a, v`" in names(tmp_path, ours, theirs, sure=True)
+    assert "`instance=one;n=2, a, v`; theirs of `instance=first;n=2, a, v`" in names(tmp_path, ours, theirs, sure=True)
     assert names(tmp_path, ours, theirs, sure=False) == ""
 
 
@@ -122,3 +122,18 @@ def test_where_chance_is_in_it_instances_of_other_names_are_compared_by_their_me
     assert said(tmp_path, ours, theirs).state == "agrees"
     far: list[Line] = [(seed, setting, method, float(value) + 90) for seed, setting, method, value in theirs]
     assert said(tmp_path, ours, far).state == "disagrees"
+
+
+def test_what_a_program_adds_to_a_setting_may_be_a_value_and_is_not_told(tmp_path: Path) -> None:
+    ours: list[Line] = [(0, "n=2;root=3.14159", "a", 1.0), (0, "n=2;instance=2.5", "a", 1.0)]
+    told = names(tmp_path, ours, [(0, "n=2", "b", 1.0)], sure=True)
+    assert "theirs of `n=2;root=..., a, v`, `instance=...;n=2, a, v`" in told
+
+
+def test_where_chance_is_in_it_instances_of_the_same_names_are_compared_one_by_one(tmp_path: Path) -> None:
+    def of(iris: float, wine: float) -> list[Line]:
+        both = (("iris", iris), ("wine", wine))
+        return [(seed, f"n=2;instance={name}", "a", value + seed / 1e4) for seed in range(4) for name, value in both]
+
+    assert said(tmp_path, of(0.9, 0.5), of(0.9, 0.5)).state == "agrees"
+    assert said(tmp_path, of(0.9, 0.5), of(0.5, 0.9)).state == "disagrees"

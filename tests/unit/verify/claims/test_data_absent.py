@@ -69,6 +69,7 @@ def test_the_sources_that_a_claim_rests_on_and_that_are_not_here_are_named(
     [
         ((), "exit code 1: FileNotFoundError: rain.csv", True),
         ((), "exit code 1: ValueError: 3", False),
+        ((), "exit code 1: FileNotFoundError: configs/fulll.yaml", False),
         (("rain",), "exit code 1: FileNotFoundError: rain.csv", False),
     ],
 )
