@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Arguments for pytest, for example `make test ARGS="tests/unit -k paper"`.
 ARGS ?=
+# One more than there are processors: tests wait for sandboxes, servers and processes a part of their time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .PHONY: help setup demo test lint bench clean
 .DEFAULT_GOAL := help
@@ -17,7 +19,7 @@ demo: setup  ## replay the recorded run of the example paper: no key, no Docker
 
 # Files in their order: runs as a whole and real sandboxes come first, so that no long file is left for one worker at the end.
 test: setup  ## run the tests; what needs an engine or bubblewrap is skipped, with the reason, where there is none
-	.venv/bin/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
+	.venv/bin/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 lint: setup  ## ruff and pyright, both without findings
 	.venv/bin/ruff check .
