@@ -56,6 +56,8 @@ class CellLog:
         self._done: dict[tuple[str, str], Done] = {}
         self.spent = 0.0
         """CPU seconds of all cells so far."""
+        self.used: dict[str, float] = {}
+        """The same by claim."""
         self.longest: dict[str, float] = {}
         """CPU seconds of the longest cell so far, by claim."""
         raw = self._file.read_bytes() if self._file.is_file() else b""
@@ -86,6 +88,7 @@ class CellLog:
     def _take(self, done: Done) -> None:
         self._done[done.cell.name, done.stamp] = done
         self.spent += done.cpu_seconds
+        self.used[done.claim] = self.used.get(done.claim, 0.0) + done.cpu_seconds
         self.longest[done.claim] = max(done.cpu_seconds, self.longest.get(done.claim, 0.0))
 
 

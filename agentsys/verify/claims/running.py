@@ -72,17 +72,31 @@ class Cells:
         self._running = 0
 
     async def climb(self, trials: Sequence[Trial]) -> None:
-        """Run the cells of all claims, one scale after the other, until all are done or the budget is used up.
+        """Run the cells of all claims, scale by scale, until all are done or the budget is used up.
+
+        The next scale is that of the claim that used least so far: one whose cells take long does not leave the others
+        without any. What it leaves is used by it in the end.
 
         Raises: Infrastructure and errors of the sandbox; finished cells are kept.
         """
-        highest = max((len(trial.climb.levels) for trial in trials), default=0)
-        for number in range(highest):
-            going = [one for one in trials if one.complete == number < len(one.climb.levels) and not one.fault]
-            faults = await self._spread([(trial, cell) for trial in going for cell in trial.climb.levels[number]])
-            for trial in going:
+        while going := [one for one in trials if one.complete < len(one.climb.levels) and not one.fault]:
+            chosen = self._next(going)
+            work = [(trial, cell) for trial in chosen for cell in trial.climb.levels[trial.complete]]
+            faults = await self._spread(work)
+            for trial in chosen:
                 trial.fault = faults.get(id(trial), "")
                 trial.complete += not trial.fault
+
+    def _next(self, going: Sequence[Trial]) -> list[Trial]:
+        """Return the claim that used least, and the next ones as long as benches would have nothing to do."""
+        order = sorted(going, key=lambda one: self._log.used.get(one.contract.claim, 0.0))
+        chosen, cells = list[Trial](), 0
+        for trial in order:
+            if cells >= CELLS_EACH * len(self._benches):
+                break
+            chosen.append(trial)
+            cells += len(trial.climb.levels[trial.complete])
+        return chosen
 
     async def smoke(self, trial: Trial) -> str:
         """Run the smallest cell of each case; return what is wrong with it, or nothing."""

@@ -32,7 +32,8 @@ class Killed(BaseException):
 def rows_of(call: Call) -> str:
     words = dict(zip(call.argv[2::2], call.argv[3::2], strict=True))
     case = "" if words["--case"] == "main" else f"case={words['--case']};"
-    start = f"C1,{words['--seed']},{case}{words['--setting']}"
+    claim = Path(call.argv[1]).stem.upper()
+    start = f"{claim},{words['--seed']},{case}{words['--setting']}"
     return f"{HEADER}{start},a,v,2.5,\n{start},b,v,1.5,\n"
 
 
@@ -51,13 +52,13 @@ class Machine:
         if len(self.ran) == self.dies_at:
             raise Killed
         files[OUT] = rows_of(call).replace(*self.change).encode()
-        return passed(seconds=SECONDS)
+        return passed(seconds=SECONDS * (20 if "claims/c2.py" in call.argv else 1))
 
-    async def climb(self, trial: Trial, *, budget: float = 1000.0, log: CellLog | None = None) -> CellLog:
+    async def climb(self, *trials: Trial, budget: float = 1000.0, log: CellLog | None = None) -> CellLog:
         log = log or CellLog(self.folder)
         job = Job(files={}, out=self.folder / "out", plan=PLAN, events=EventLog(None, "r"), timeout=60.0)
         async with FakeSandbox(Script(default=self.answer)) as sandbox:
-            await Cells([Bench(sandbox, job, data=self.data)], log, budget, 1.0).climb([trial])
+            await Cells([Bench(sandbox, job, data=self.data)], log, budget, 1.0).climb(trials)
         return log
 
 
@@ -80,6 +81,19 @@ async def test_each_cell_leaves_its_command_exit_code_time_and_hash(tmp_path: Pa
     assert [row.command for row in lines(tmp_path)] == machine.ran and len(machine.ran) == WHOLE
     assert {(row.exit_code, row.seconds, row.fault) for row in lines(tmp_path)} == {(0, SECONDS, "")}
     assert all(len(row.sha256) == 64 for row in lines(tmp_path)) and one.complete == 3
+
+
+@pytest.mark.parametrize("costly_first", [True, False])
+async def test_a_claim_whose_cells_take_long_does_not_use_up_what_the_others_need(
+    tmp_path: Path, costly_first: bool
+) -> None:
+    cheap, costly = trial(), trial(claim="C2")
+    both = (costly, cheap) if costly_first else (cheap, costly)
+    level = SECONDS * len(cheap.climb.levels[0])
+    log = await Machine(tmp_path).climb(*both, budget=level * (20 + 3))
+    assert (cheap.complete, cheap.fault) == (3, "")
+    assert costly.complete == 1 and costly.fault.startswith(USED_UP)
+    assert log.used == {"C1": level * 3, "C2": level * 20}
 
 
 @pytest.mark.parametrize("point", [1, 2, 5, 9, 12, WHOLE])
