@@ -36,7 +36,7 @@ from agentsys.verify.claims.cells import climb
 from agentsys.verify.claims.checking import small_cells, unpaired
 from agentsys.verify.claims.data import data_here, shown_to_cells
 from agentsys.verify.claims.gathering import rows_so_far
-from agentsys.verify.claims.running import USED_UP, Cells, benches_for
+from agentsys.verify.claims.running import NO_ROWS, USED_UP, Cells, benches_for
 from agentsys.verify.run import retrying
 from agentsys_sandbox.base import SandboxError
 
@@ -175,7 +175,8 @@ class Experimenter(Agent):
                         ran[draft.contract.claim] = replace(draft)
                     fault = fault or (self._unpaired(draft, ready, log) if again else "")
                     draft.faults = (fault,) if fault else ()
-                    draft.given_up = fault if fault.startswith(USED_UP) else ""
+                    # A checker that can compute nothing has said so.
+                    draft.given_up = fault if fault.startswith(USED_UP) or fault.endswith(NO_ROWS) else ""
 
             if allowed:
                 await self._open(plan, allowed, check)

@@ -26,7 +26,7 @@ from agentsys.plan.claims.contract import SHOWN_BY, Contract, Missing
 from agentsys.plan.claims.extract import ROLE
 from agentsys.plan.claims.numerals import states
 from agentsys.plan.claims.passages import Passages
-from agentsys.plan.claims.rule import Test, parts
+from agentsys.plan.claims.rule import TREND_POINTS, Test, Trend, parts
 from agentsys.plan.prompt_text import fence_of, quoted
 
 _OURS = ("claim", "text", "place", "kind")
@@ -64,7 +64,7 @@ class _Drafting:
         faults = self._made(rows)
         if faults:
             raise self._refused(faults, set(self.made))
-        odd = {name: list(_not_in_paper(one, self.source)) for name, one in self.made.items()}
+        odd = {name: [*_not_in_paper(one, self.source), *_undecidable(one)] for name, one in self.made.items()}
         found = [f"{name}: {words}" for name, rows in odd.items() for words in rows]
         if found and not self.told:
             self.told = True
@@ -149,7 +149,8 @@ async def contracts_of(
         shown = [_shown(claim, paper) for claim in found]
         fence = fence_of(paper)
         lines = [quoted(line, fence) for line in data]
-        task = render("plan/claims/contracts", claims=shown, shown_by=kinds, data=lines, fence=fence)
+        told = {"claims": shown, "shown_by": kinds, "trend_points": TREND_POINTS, "data": lines}
+        task = render("plan/claims/contracts", **told, fence=fence)
         try:
             await model.ask(ROLE, "contracts", Prompt(prefix=prefix, body=(Part("task", task),)), drafting.take)
         except NoUsableAnswer:
@@ -206,6 +207,19 @@ def _not_in_paper(contract: Contract, source: Passages) -> Iterator[str]:
     for rule in (part for one in (contract.accept, contract.falsify) if one is not None for part in parts(one)):
         if isinstance(rule, Test) and not source.holding(rule.quote):
             yield f"the words “{rule.quote[:80]}”, which should name the test, stand nowhere in the paper"
+
+
+def _undecidable(contract: Contract) -> Iterator[str]:
+    """Yield a sentence for every rule that stays undecided whatever is measured."""
+    swept = contract.horizon.axis if contract.horizon is not None else ""
+    rules = [part for one in (contract.accept, contract.falsify) if one is not None for part in parts(one)]
+    for axis in dict.fromkeys(rule.axis for rule in rules if isinstance(rule, Trend) and rule.axis != swept):
+        values = [value for value in contract.grid.get(axis, ()) if _NUMBER.fullmatch(value)]
+        if len(values) < TREND_POINTS:
+            yield (
+                f"a trend along `{axis}` needs {TREND_POINTS} values, the grid has {len(values)}: nothing decides it; "
+                "take all values that the paper has, or make each value a method and use `ordering`"
+            )
 
 
 def _silent(contract: Contract, found: Sequence[str]) -> Contract:

@@ -24,6 +24,8 @@ def _printed(value: object) -> object:
 
 
 SettingValue = Annotated[str, BeforeValidator(_printed), Field(pattern=r"^[A-Za-z0-9_.+-]{1,64}$")]
+TREND_POINTS = 5
+"""Points of an axis below which no trend is decided."""
 Interval = Literal["t", "bootstrap"]
 Relation = Literal["at_most", "at_least", "below", "above"]
 

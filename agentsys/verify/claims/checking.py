@@ -57,7 +57,7 @@ def compared(ours: Rows, theirs: Rows, *, deterministic: bool) -> Agreement:
     Args:
         deterministic: there is no chance in it: each value must agree.
     """
-    given = _given(ours, theirs)
+    given = _common(ours) & _common(theirs)
     mine, other = _values(ours, given), _values(theirs, given)
     if not deterministic:
         both = mine.keys() & other.keys()
@@ -87,7 +87,7 @@ def unpaired(ours: Rows, theirs: Rows, asked: Collection[str], *, deterministic:
     Args:
         asked: keys of the settings that both were given.
     """
-    given = _given(ours, theirs)
+    given = _common(ours) & _common(theirs)
     mine, other = _values(ours, given).keys(), _values(theirs, given).keys()
     both = mine & other if deterministic else {_call(key) for key in mine} & {_call(key) for key in other}
     if not mine or not other or both:
@@ -109,13 +109,6 @@ def _names(rows: Rows, asked: Collection[str]) -> list[str]:
 
 def _shown(key: str, value: str, asked: Collection[str]) -> str:
     return f"{key}={value}" if key in asked or (key == INSTANCE and _A_NAME.fullmatch(value)) else f"{key}=..."
-
-
-def _given(ours: Rows, theirs: Rows) -> set[str]:
-    """Return the keys that a call is given: those that all rows have, and not the instance where each names its own."""
-    given = _common(ours) & _common(theirs)
-    names = [{setting[INSTANCE] for setting in rows.settings if INSTANCE in setting} for rows in (ours, theirs)]
-    return given - {INSTANCE} if names[0].isdisjoint(names[1]) else given
 
 
 def _common(rows: Rows) -> set[str]:

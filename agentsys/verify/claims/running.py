@@ -26,6 +26,7 @@ MAX_ROWS = 64 << 20
 """Bytes of one cell's rows."""
 CELLS_EACH = 6
 USED_UP = "the budget for claims is used up"
+NO_ROWS = "it wrote no rows"
 SHARE = "its share of the budget for claims was too small"
 """No fault of a cell: others were under way."""
 _ENVIRONMENT = {"PYTHONPATH": f"{REPO}:{REPO}/src"}
@@ -285,7 +286,7 @@ def _unreadable(raw: bytes | None, file: Path, cell: Cell) -> str:
 
 def _strange(rows: Rows, cell: Cell) -> str:
     if not len(rows.value):
-        return "it wrote no rows"
+        return NO_ROWS
     if rows.claims != (cell.claim,):
         return f"its rows are of {', '.join(rows.claims)}, not of {cell.claim}"
     if bool((rows.seed != cell.seed).any()):

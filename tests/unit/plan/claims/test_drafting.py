@@ -19,6 +19,8 @@ from agentsys.llm.store import Store
 from agentsys.plan.claims.claim import Claim, Quote, Target
 from agentsys.plan.claims.contract import Contract
 from agentsys.plan.claims.drafting import contracts_of
+from agentsys.plan.claims.rule import TREND_POINTS
+from agentsys.verify.claims.standalone import orders
 from unit.llm.scripted import ScriptedProvider
 from unit.plan.claims.papers import markdown_paper
 
@@ -108,6 +110,33 @@ async def test_what_is_not_the_papers_is_told_once_and_then_stands_as_silence(
     (made,) = await asked.contracts(CLAIM)
     assert words in asked.feedback[0]
     assert len(made.silent) == 1 and words in made.silent[0]
+
+
+TREND = {"type": "trend", "method": "ours", "quantity": "accuracy", "unit": "percent", "axis": "k", "min_tau": 0.9}
+RISES = CLAIM.model_copy(update={"kind": "trend"})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"grid": {"k": ["5", "10"]}}, True),
+        ({"grid": {"k": ["5", "10"]}, "horizon": {"axis": "k", "at_least": 640}}, False),
+        ({"grid": {"k": ["5", "10", "20", "32", "11"]}}, False),
+    ],
+)
+async def test_a_trend_over_too_few_values_to_be_decided_is_told_before_it_is_frozen(
+    tmp_path: Path, change: dict[str, Any], told: bool
+) -> None:
+    rules = {"accept": {**TREND, "direction": "increasing"}, "falsify": {**TREND, "direction": "decreasing"}}
+    theirs = answer({**DRAFT, **rules, **change})
+    asked = Asked(tmp_path, theirs, theirs)
+    (made,) = await asked.contracts(RISES)
+    assert ("a trend along `k` needs 5 values, the grid has 2" in "".join(asked.feedback)) is told
+    assert made.silent == (), "what cannot be decided is no silence of the paper"
+
+
+def test_as_many_values_are_asked_for_as_the_statistic_needs() -> None:
+    assert orders._FEWEST_POINTS == TREND_POINTS
 
 
 async def test_a_fraction_that_the_paper_prints_is_a_value_of_its_grid(tmp_path: Path) -> None:
