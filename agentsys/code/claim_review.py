@@ -158,6 +158,7 @@ class _Group:
             claims=rows,
             sources={path: context.quote(text) for path, text in self._shown.items()},
             no_words=" and ".join(f"`{name}`" for name in _WORDLESS),
+            shortest=SHORTEST_QUOTE,
             fence=context.fence,
         )
         paper = judged_paper(context, [draft.contract for draft in self.drafts])
@@ -169,12 +170,16 @@ class _Group:
         faults: list[str] = []
         for draft in self.drafts:
             claim = draft.contract.claim
+            if claim in self.found and claim not in answers:
+                continue
             review, wrong = self._checked(draft, answers.get(claim) or _Review(claim=claim))
             faults += [f"- {claim}: {words}" for words in wrong]
             if not wrong:
                 self.found[claim] = review
         if faults:
-            raise AnswerError("\n".join(faults[:_REPORTED]))
+            taken = ", ".join(sorted(self.found))
+            rest = f"The reviews of {taken} are taken as they are: leave them out of your next answer" if taken else ""
+            raise AnswerError("\n".join(faults[:_REPORTED]), rest)
 
     def _checked(self, draft: Draft, answer: _Review) -> tuple[ClaimReview, list[str]]:
         asked = items_of(draft.contract)
@@ -193,7 +198,7 @@ class _Group:
         path = row.file if row.file in self._shown else draft.path
         line = line_of(row.line, self._shown.get(path, self._texts[draft.contract.claim]))
         said = stands_in(row.words, self._paper)
-        told = said or stands_in(row.words, letters("\n".join(_told(draft.contract))))
+        told = said or stands_in(row.words, letters("\n".join([*_told(draft.contract), *_run_with(draft)])))
         item = ReviewedItem(
             item=row.item,
             file=path,

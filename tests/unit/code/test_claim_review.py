@@ -45,6 +45,11 @@ class Reviewer:
 
 
 async def review(tmp_path: Path, *answers: str) -> tuple[ClaimReview, Reviewer]:
+    found, model = await reviews(tmp_path, ("C1",), *answers)
+    return found["C1"], model
+
+
+async def reviews(tmp_path: Path, claims: tuple[str, ...], *answers: str) -> tuple[dict[str, ClaimReview], Reviewer]:
     target = {"value": 97.0, "where": {"section": "3"}}
     whole = {**WRONG_CONTRACT, "kind": "number", "text": WRONG_CLAIM["text"], "place": {"section": "3"}}
     contract = Contract.model_validate({**whole, "target": target})
@@ -57,9 +62,10 @@ async def review(tmp_path: Path, *answers: str) -> tuple[ClaimReview, Reviewer]:
     ws = SimpleNamespace(paper=paper, run=run, settings=settings, events=events)
     ws.code_tree, ws.require_plan = lambda: "tree", lambda: plan
     context = Context(ws, None, model, None, None, None, None, None)  # type: ignore[arg-type]
-    found = await review_programs(context, [Draft(contract, climb(contract), text=PROGRAM)], 1)
+    made = [contract.model_copy(update={"claim": claim}) for claim in claims]
+    found = await review_programs(context, [Draft(row, climb(row), text=PROGRAM) for row in made], 1)
     assert list(items_of(contract)) == ["row 1", "settings", "control", "computed"]
-    return found["C1"], model
+    return found, model
 
 
 def changed(answer: str, **fields: str) -> str:
@@ -105,3 +111,18 @@ async def test_a_difference_with_both_quotations_is_a_finding_and_one_without_a_
     doubtful = changed(reviewed({"row 1": "it may be another mean"}), words="")
     doubt, _ = await review(tmp_path / "b", doubtful)
     assert (doubt.state, doubt.findings) == ("absent", ()) and doubt.items[0].differs
+
+
+async def test_only_the_review_that_was_refused_needs_to_be_given_again(tmp_path: Path) -> None:
+    first, second = (json.loads(changed(reviewed()))["reviews"][0] | {"claim": claim} for claim in ("C1", "C2"))
+    broken = {**second, "items": second["items"][:-1]}
+    answers = (json.dumps({"reviews": [first, broken]}), json.dumps({"reviews": [second]}))
+    found, model = await reviews(tmp_path, ("C1", "C2"), *answers)
+    assert len(model.faults) == 1 and "C2: the item" in model.faults[0] and "C1" not in model.faults[0]
+    assert {claim: row.state for claim, row in found.items()} == {"C1": "clean", "C2": "clean"}
+
+
+async def test_what_a_program_is_run_with_may_be_quoted(tmp_path: Path) -> None:
+    seen, model = await review(tmp_path, changed(reviewed(), words="run with: length = 7, 25, 100"))
+    assert "run with: length = 7, 25, 100" in model.prompt
+    assert model.faults == [] and seen.state == "clean"
