@@ -99,7 +99,7 @@ def test_a_longer_paper_is_at_most_as_much_dearer_as_it_is_longer_and_at_least_b
         assert part.prompt.high <= 3.5 * before[part.work].prompt.high
         assert part.prompt.low >= before[part.work].prompt.low
         assert part.calls == before[part.work].calls
-    assert long.total(lambda part: part.prompt).high > 2 * short.total(lambda part: part.prompt).high
+    assert long.total(lambda part: part.prompt).high > 1.5 * short.total(lambda part: part.prompt).high
 
 
 @pytest.mark.parametrize(("stage", "last"), [("plan", "plan"), ("code", "code"), ("", "review")])

@@ -130,9 +130,10 @@ def _different(judged: list[Judged], stored: Any) -> Iterator[str]:
 
 def _as_told(now: Any, old: Any) -> Any:
     """A contested claim as records tell it that do not say yet what the rows say of it."""
-    if now["verdict"] != "contested" or set(old["reasons"]) & set(DIRECTIONS):
+    later = {*DIRECTIONS, "missing"}
+    if now["verdict"] != "contested" or set(old["reasons"]) & later:
         return now
-    return {**now, "reasons": [code for code in now["reasons"] if code not in DIRECTIONS]}
+    return {**now, "reasons": [code for code in now["reasons"] if code not in later]}
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -8,7 +8,7 @@ REASONS = {
     "missing": "data, hardware or a detail is missing",
     "no_rule": "the claim is qualitative and has no rule",
     "no_rows": "there are no rows",
-    "paper_contradicts_itself": "the paper says the opposite elsewhere",
+    "paper_contradicts_itself": "elsewhere the paper says what was read as the opposite; both places are quoted",
     "contradiction_settled": "another claim of the paper says the opposite, and the rows decide between the two",
     "checker_disagrees": "the independent checker gets another result",
     "rules_collide": "the rows meet both rules",

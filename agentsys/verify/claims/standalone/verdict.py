@@ -74,7 +74,8 @@ def _before_the_rules(evidence: Evidence) -> Decision | None:
     if evidence.missing and not evidence.has_rows:
         return Decision("blocked", ("missing",))
     if evidence.contradicted:
-        return Decision("contested", ("paper_contradicts_itself", *_of_the_reading(evidence)))
+        lacking = ("missing",) if evidence.missing else ()
+        return Decision("contested", ("paper_contradicts_itself", *_of_the_reading(evidence), *lacking))
     if not evidence.has_rules:
         return Decision("inconclusive", ("no_rule",))
     if not evidence.has_rows:

@@ -45,6 +45,7 @@ AGAINST: dict[str, Any] = {**FOR, "accept": "fails", "falsify": "holds"}
         ({**FOR, "contradicted": True}, ("contested", "paper_contradicts_itself", "supports")),
         ({**AGAINST, "contradicted": True}, ("contested", "paper_contradicts_itself", "contradicts")),
         ({**FOR, "contradicted": True, "control": "holds"}, ("contested", "paper_contradicts_itself")),
+        ({**FOR, "contradicted": True, "missing": True}, ("contested", "paper_contradicts_itself", "missing")),
         ({**FOR, "contradicted": True, "checker": "disagrees"}, ("contested", "paper_contradicts_itself")),
         ({**FOR, "contradicted": True, "small": ("below_scale",)}, ("contested", "paper_contradicts_itself")),
         ({**AGAINST, "contradicted": True, "checker": "absent"}, ("contested", "paper_contradicts_itself")),
