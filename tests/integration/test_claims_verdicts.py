@@ -79,9 +79,8 @@ async def test_a_claim_without_a_program_is_inconclusive_with_the_reason_and_the
     assert not (result.run.repo / "claims" / "c1.py").exists() and not (result.run.claims / "cells.jsonl").exists()
 
 
-@pytest.mark.parametrize(
-    ("change", "verdict"), [pytest.param("", "verified", marks=pytest.mark.slow), ("* 1.01", "contested")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("change", "verdict"), [("", "verified"), ("* 1.01", "contested")])
 async def test_a_checker_that_never_saw_the_code_agrees_or_makes_the_claim_contested(
     replay, change: str, verdict: str
 ) -> None:

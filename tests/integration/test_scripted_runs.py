@@ -88,6 +88,7 @@ async def test_the_debugger_looks_further_before_it_decides_and_sees_what_its_ex
     assert "agentsys_experiment.py" not in {file.name for file in result.run.repo.rglob("*.py")}
 
 
+@pytest.mark.slow
 async def test_code_that_cannot_be_repaired_ends_unverified_with_the_repository_delivered(replay):
     answers = first_version(CORE_WRONG)
     answers["debugger", "round-01"] = repair("a guess", LINE.format(2), LINE.format(3))

@@ -128,6 +128,7 @@ async def test_a_run_that_loses_or_repeats_what_it_has_finished_is_told(
     assert found.check.state == "failed" and why in said, said
 
 
+@pytest.mark.slow
 async def test_a_part_that_is_left_out_leaves_no_key_without_a_number_or_a_reason(tmp_path: Path) -> None:
     files = changed(
         'data = {"mean": sum(known.values()) / len(known), "not', 'data = {"mean": known["a"] + known["d"], "not'

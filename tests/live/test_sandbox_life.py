@@ -280,8 +280,8 @@ async def test_a_program_is_stopped_by_the_cpu_seconds_that_all_its_processes_us
         assert after.cpu_seconds < 2
 
 
-async def test_a_program_that_waits_for_nothing_is_stopped_long_before_the_clock_limit(place: Place) -> None:
-    async with place.open() as box:
+async def test_a_program_that_waits_for_nothing_is_stopped_long_before_the_clock_limit(any_place: Place) -> None:
+    async with any_place.open() as box:
         result = await box.exec(["sleep", "250"], timeout=200, budget=4)
         assert result.outcome is Outcome.TIMEOUT, result
         assert "it had done nothing for" in result.message

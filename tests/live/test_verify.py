@@ -43,10 +43,10 @@ def states(verdict: Verdict) -> dict[str, str]:
     return {item.name: item.state for item in verdict.checks}
 
 
-async def test_a_green_repository_is_verified_and_replayed_from_git_alone(place: Place, tmp_path: Path) -> None:
-    verdict = await check(place, tmp_path, GREEN)
+async def test_a_green_repository_is_verified_and_replayed_from_git_alone(any_place: Place, tmp_path: Path) -> None:
+    verdict = await check(any_place, tmp_path, GREEN)
     assert verdict.passed, verdict
-    assert verdict.backend and verdict.weak is (place.backend == "bwrap")
+    assert verdict.backend and verdict.weak is (any_place.backend == "bwrap")
     assert json.loads((tmp_path / "repo/results/results.json").read_text())["mean"] == 1.5
     tests = json.loads((tmp_path / "rounds/01/tests.json").read_text())
     assert tests["functions"] == {"tests/test_model.py::test_mean": ["tiny/model.py:mean"]}
@@ -57,7 +57,7 @@ async def test_a_green_repository_is_verified_and_replayed_from_git_alone(place:
     git.commit("Round 1")
     (tmp_path / "repo/tiny/model.py").unlink()
     repeated = job(tmp_path / "repo", tmp_path / "rounds/replay", timeout=120)
-    again = await replay(replace(repeated, two_sandboxes=True), tmp_path / "repo", factory(place), AUDIT)
+    again = await replay(replace(repeated, two_sandboxes=True), tmp_path / "repo", factory(any_place), AUDIT)
     assert again.passed and again.tree == verdict.tree
 
 
