@@ -98,7 +98,7 @@ class Session:
             elif item.language == "python" or (not item.language and _is_python(item.name, text)):
                 yield from self.commands.code(text, self.fetched)
             else:
-                yield from self.commands.shell(text, Session(self.commands))
+                yield from self.commands.shell(text, Session(self.commands, fetched=set(self.fetched)))
 
     def judged(self, found: Sequence[Finding]) -> Judged:
         """Return everything that was found out."""

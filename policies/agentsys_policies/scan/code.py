@@ -102,7 +102,9 @@ class CodeScanner:
                 examined += 1
         items, reasons = self._executed(trace, root, limit)
         found += items
-        found += self._loaded(trace, found)
+        skipped += reasons
+        items, reasons = self._loaded(trace)
+        found += [row for row in items if row not in found]
         skipped += reasons
         ms = (time.perf_counter() - started) * 1000
         receipt = Scanner(
@@ -161,16 +163,17 @@ class CodeScanner:
         found += self.build.script(source.text, trace, source.path)
         return ""
 
-    def _loaded(self, trace: Trace, found: Sequence[Finding]) -> Iterator[Finding]:
-        """Findings on programs that come of files which other files of the tree fetch."""
+    def _loaded(self, trace: Trace) -> tuple[list[Finding], list[str]]:
+        """Look again at programs that name files which other files of the tree fetch."""
+        found: list[Finding] = []
+        reasons: list[str] = []
         for path, text in trace.programs:
             fetched = {name for name in trace.fetched if name in text}
-            if not fetched:
-                continue
-            with contextlib.suppress(RecursionError, MemoryError):
-                yield from (
-                    row for row in self._program(_parse(text), text, path, Trace(), fetched=fetched) if row not in found
-                )
+            try:
+                found += self._program(_parse(text), text, path, Trace(), fetched=fetched) if fetched else []
+            except (RecursionError, MemoryError) as error:
+                reasons.append(f"{path}: not examined again for what is fetched ({type(error).__name__})")
+        return found, reasons
 
     def _unexamined(self, runs: Iterable[Followed], made: Set[str] = frozenset()) -> Iterator[Finding]:
         """Texts that a program runs and that no file of the tree holds, and downloads that another file starts."""

@@ -10,6 +10,9 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_NEW, _WORK = ".new-", ".work-"
+"""What names of folders begin with: until they are locked, and from then on."""
+
 
 @contextmanager
 def scratch(store: Path) -> Generator[Path]:
@@ -38,9 +41,6 @@ def abandoned(store: Path) -> list[Path]:
         with suppress(OSError), _lock(folder, fcntl.LOCK_NB):  # removed by somebody else, or in use: both are well
             found.append(folder)
     return sorted(found)
-
-
-_NEW, _WORK = ".new-", ".work-"
 
 
 @contextmanager
