@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agentsys.audit.record import record_decision
 from agentsys.audit.reported import reported_numbers
-from agentsys.core.artifacts import PaperPlace, Plan
+from agentsys.core.artifacts import DataSource, PaperPlace, Plan
 from agentsys.core.errors import BlockedError, EditError, LimitReached, NoUsableAnswer, PrerequisiteError, UsageError
 from agentsys.core.files import write_atomic
 from agentsys.core.prompts import render
@@ -26,7 +27,7 @@ from agentsys.plan.interfaces import interface_digest
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.checks.pyright import check_types
 from agentsys.verify.claims.cells import Climb, checker, program
-from agentsys.verify.claims.data import data_absent
+from agentsys.verify.claims.data import data_absent, rested_on
 from agentsys.verify.claims.running import USED_UP, Cells, Trial, stamp_of
 
 TRIES = 3
@@ -64,7 +65,8 @@ async def ask_programs(context: Context, plan: Plan, drafts: list[Draft], kept: 
     Args:
         kept: path -> program that is there already, and is not asked for.
     """
-    prompts = {draft.contract.claim: _prompt(context, plan, draft) for draft in drafts}
+    absent = await asyncio.to_thread(_absent, context, plan, drafts)
+    prompts = {draft.contract.claim: _prompt(context, plan, draft, absent) for draft in drafts}
 
     async def ask(draft: Draft) -> None:
         if draft.path in kept:
@@ -136,18 +138,21 @@ async def try_programs(context: Context, bench: Bench, cells: Cells, drafts: lis
 
 
 def give_up_without_data(context: Context, plan: Plan, drafts: Sequence[Draft]) -> None:
-    """Give up the programs that failed for want of data which is not here: another version would not find it either."""
+    """Give up the programs that failed for want of data which is not here: another would not find it. Blocks."""
+    absent = _absent(context, plan, drafts)
     for draft in drafts:
-        names = [letters(name) for name in _absent(context, plan, draft.contract)]
+        names = [letters(name) for name in rested_on(draft.contract, absent)]
         missed = [fault for fault in draft.faults if FileNotFoundError.__name__ in fault]
         if found := [fault for fault in missed if any(name in letters(fault) for name in names)]:
             draft.given_up = found[0]
 
 
-def _absent(context: Context, plan: Plan, contract: Contract) -> list[str]:
-    """Return the names of data that a claim rests on and programs will not find; nothing where that cannot be told."""
+def _absent(context: Context, plan: Plan, drafts: Sequence[Draft]) -> list[DataSource]:
+    """Return the data that programs will not find; nothing where that cannot be told, or none rests on any. Blocks."""
+    if not any(draft.contract.datasets for draft in drafts):
+        return []
     try:
-        return data_absent(context.ws.run, plan, context.settings, contract)
+        return data_absent(context.ws.run, plan, context.settings)
     except (BlockedError, UsageError):
         return []
 
@@ -163,12 +168,12 @@ def with_programs(bench_files: Mapping[str, bytes], drafts: list[Draft]) -> dict
     return {**bench_files, **{row.path: row.text.encode() for row in drafts if row.text}}
 
 
-def _prompt(context: Context, plan: Plan, draft: Draft) -> Prompt:
+def _prompt(context: Context, plan: Plan, draft: Draft, absent: Sequence[DataSource]) -> Prompt:
     """Return a prompt without the plan: a program needs the interfaces; what checks may not know what it checks.
 
     What all claims have in common comes first, so that a provider may reuse it.
     """
-    rules, values = rules_of(context), _call(context, plan, draft) | {"dependencies": ", ".join(_names(plan))}
+    rules, values = rules_of(context), _call(context, plan, draft, absent) | {"dependencies": ", ".join(_names(plan))}
     if draft.checks:
         task = Part("task", render("code/claim_check", **values))
         return Prompt(prefix=(rules, judged_paper(context, [draft.contract])), body=(task,))
@@ -207,7 +212,7 @@ def _names(plan: Plan) -> list[str]:
     return [row.name for row in plan.dependencies]
 
 
-def _call(context: Context, plan: Plan, draft: Draft) -> dict[str, object]:
+def _call(context: Context, plan: Plan, draft: Draft, absent: Sequence[DataSource]) -> dict[str, object]:
     contract = draft.contract
     first = {cell.case: cell for cell in reversed(draft.climb.levels[-1])}
     control, degenerate = contract.control, contract.degenerate
@@ -223,7 +228,7 @@ def _call(context: Context, plan: Plan, draft: Draft) -> dict[str, object]:
         "degenerate": context.quote(degenerate.what) if degenerate is not None and not draft.checks else "",
         "wanted": _wanted(contract),
         "data": [context.quote(line) for line in here_lines(plan, context.ws.run.path)],
-        "absent": [context.quote(name) for name in _absent(context, plan, contract)],
+        "absent": [context.quote(name) for name in rested_on(contract, absent)],
         "faults": context.quote("\n".join(draft.faults)),
         "current": context.quote(draft.text),
     }

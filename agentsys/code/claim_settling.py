@@ -20,7 +20,7 @@ from agentsys.plan.claims.freezing import FOLDER
 from agentsys.plan.workspace import Workspace, experiment_inputs
 from agentsys.verify.claims.celllog import FILE, CellLog
 from agentsys.verify.claims.checking import Agreement, compared, small_cells
-from agentsys.verify.claims.data import data_absent
+from agentsys.verify.claims.data import data_absent, rested_on
 from agentsys.verify.claims.gathering import judged_rows, rows_so_far
 from agentsys.verify.claims.record import Findings, write_record
 from agentsys.verify.claims.running import Trial
@@ -92,11 +92,11 @@ def _agreement(checker: Trial, trials: Sequence[Trial], log: CellLog) -> Agreeme
 def _lacking(ws: Workspace, contracts: Contracts, tested: Tested, files: Sequence[Path]) -> dict[str, list[str]]:
     """Return the claims of which nothing was measured and whose data is not here, each with the names of it."""
     measured = {file.stem for file in files}
-    plan, found = ws.require_plan(), dict[str, list[str]]()
-    for claim in contracts.claims:
-        if claim not in measured and (names := data_absent(ws.run, plan, ws.settings, contracts.current(claim))):
-            found[claim] = names
-    return found
+    rest = [contracts.current(claim) for claim in contracts.claims if claim not in measured]
+    if not any(contract.datasets for contract in rest):
+        return {}
+    absent = data_absent(ws.run, ws.require_plan(), ws.settings)
+    return {contract.claim: names for contract in rest if (names := rested_on(contract, absent))}
 
 
 def _findings(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
-from agentsys.core.artifacts import Plan
+from agentsys.core.artifacts import DataSource, Plan
 from agentsys.core.errors import PrerequisiteError
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
@@ -27,17 +27,19 @@ def data_here(run: RunDir, plan: Plan, settings: Settings) -> DataFolder | None:
     return survey(run, plan, settings, told=False).shown
 
 
-def data_absent(run: RunDir, plan: Plan, settings: Settings, contract: Contract) -> list[str]:
-    """Return the names of a plan's sources that a claim rests on, as its contract names them, and that are not here.
+def data_absent(run: RunDir, plan: Plan, settings: Settings) -> list[DataSource]:
+    """Return the sources of a plan that are not here. Blocks: what is pinned is read and compared.
 
     Raises: UsageError, BlockedError; see `survey`.
     """
-    if not contract.datasets or not plan.data:
-        return []
+    return absent_of(plan, survey(run, plan, settings, told=False)) if plan.data else []
+
+
+def rested_on(contract: Contract, sources: Iterable[DataSource]) -> list[str]:
+    """Return the names of those sources that a claim rests on, as its contract names them."""
     wanted = [name for row in contract.datasets if (name := letters(row.name))]
-    absent = absent_of(plan, survey(run, plan, settings, told=False))
     return [
-        row.name for row in absent if any(letters(row.name) in name or name in letters(row.name) for name in wanted)
+        row.name for row in sources if any(letters(row.name) in name or name in letters(row.name) for name in wanted)
     ]
 
 

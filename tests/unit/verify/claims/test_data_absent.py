@@ -14,7 +14,7 @@ from agentsys.core.settings import Settings
 from agentsys.plan.claims.amendment import freeze
 from agentsys.plan.claims.contract import Dataset
 from agentsys.verify.claims.cells import climb
-from agentsys.verify.claims.data import data_absent
+from agentsys.verify.claims.data import data_absent, rested_on
 from agentsys.verify.claims.record import Findings, write_record
 from unit.verify.claims.judging import contract
 from unit.verify.delivered import WHOLE
@@ -61,7 +61,7 @@ def test_the_sources_that_a_claim_rests_on_and_that_are_not_here_are_named(
 ) -> None:
     run, settings = with_data(tmp_path, here)
     asked = contract(datasets=[Dataset(name=name) for name in names])
-    assert data_absent(run, PLAN, settings, asked) == absent
+    assert rested_on(asked, data_absent(run, PLAN, settings)) == absent
 
 
 @pytest.mark.parametrize(
