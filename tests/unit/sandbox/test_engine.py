@@ -180,3 +180,17 @@ def test_only_a_container_that_runs_and_is_not_paused_counts_as_alive(
     assert found is not None
     assert found.running is running
     engine.close()
+
+
+@pytest.mark.parametrize("status", [409, 500])
+def test_a_container_that_ended_between_two_questions_is_gone_and_the_engine_is_not(
+    server: Server, status: int
+) -> None:
+    engine = Engine.connect(url(server))
+    server.answer = lambda path: (
+        status,
+        {"message": "Container x is not running: Exited (137) Less than a second ago"},
+    )
+    with pytest.raises(SandboxGone, match="is not running"):
+        engine.start_exec("x", ["true"], user="u", environment={}, stdin=False)
+    engine.close()
