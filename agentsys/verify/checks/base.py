@@ -136,6 +136,9 @@ class Bench:
     """Puts more into the fresh repository than its own files: data that a larger run needs."""
     data: str = ""
     """Identity of the data that `add_files` shows (`DataFolder.identity`); empty for none."""
+    second: Callable[[], Awaitable[Bench | None]] | None = None
+    """Waits until the second sandbox is free, and returns its bench; None where there is no such sandbox, or none that
+    works."""
 
     def __post_init__(self) -> None:
         files = self.job.files

@@ -40,11 +40,13 @@ class Beside:
         self._task: asyncio.Task[Found] | None = None
 
     async def __aenter__(self) -> Beside:
+        self._bench.second = self._free if self._factory is not None else None
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
+        self._bench.second = None
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError, Exception):  # what ended the verification is told already
@@ -70,6 +72,12 @@ class Beside:
         found = await task
         self._spec = self._task = None
         return spec, found
+
+    async def _free(self) -> Bench | None:
+        """Wait for the check that runs there, and lend the sandbox to the one that runs in the first."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        return self._second
 
     async def _run(self, spec: CheckSpec) -> Found:
         assert spec.run is not None

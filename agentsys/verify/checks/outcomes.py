@@ -11,13 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agentsys.core.files import sha256_bytes
-from agentsys.core.version import agentsys_version
 from agentsys.verify.checks.base import Bench
-from agentsys.verify.checks.install import LOCK
 from agentsys.verify.checks.reach import unreached
+from agentsys.verify.checks.sessions import environment, visible_files
 from agentsys.verify.fidelity.planting import base
-from agentsys.verify.withheld import shown
 
 FILE = "outcomes.json"
 
@@ -43,7 +40,8 @@ NOTHING = Outcomes(environment="", files={})
 def keep_outcomes(bench: Bench, words: Mapping[str, Mapping[str, str]], steady: Collection[str]) -> None:
     """Store the outcomes of tests that pass without a fault each time."""
     kept = {key: {test: word for test, word in row.items() if test in steady} for key, row in words.items()}
-    found = Outcomes(environment=_environment(bench), files=_files(bench), words=kept, steady=tuple(sorted(steady)))
+    files, names = visible_files(bench), tuple(sorted(steady))
+    found = Outcomes(environment=environment(bench), files=files, words=kept, steady=names)
     bench.log(FILE, found.model_dump_json() + "\n")
 
 
@@ -64,9 +62,9 @@ def formerly_noticed(bench: Bench) -> dict[str, frozenset[str]]:
 def known_outcomes(bench: Bench) -> Outcomes:
     """Return what the latest round that planted faults saw and still holds."""
     past = _latest(bench)
-    if past is None or past.environment != _environment(bench):
+    if past is None or past.environment != environment(bench):
         return NOTHING
-    now = _files(bench)
+    now = visible_files(bench)
     changed = {name for name in now.keys() | past.files.keys() if now.get(name) != past.files.get(name)}
     still = unreached(bench.job.files, changed)
     steady = {test for test in past.steady if test.partition("::")[0] in still}
@@ -85,13 +83,3 @@ def _read(file: Path) -> Outcomes | None:
         return Outcomes.model_validate_json(file.read_bytes())
     except ValidationError:
         return None
-
-
-def _files(bench: Bench) -> dict[str, str]:
-    return {name: sha256_bytes(data) for name, data in shown(bench.job.files).items()}
-
-
-def _environment(bench: Bench) -> str:
-    lock = bench.job.out / LOCK
-    text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-    return sha256_bytes("\0".join((text, bench.sandbox.describe().backend, agentsys_version())).encode())

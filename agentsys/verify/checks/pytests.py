@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +15,16 @@ from agentsys.core.tree import is_test_path
 from agentsys.plan.distributions import normal_name
 from agentsys.verify.checks.base import Bench, CheckSpec, Found, log_text, outcome_diagnostic, probes, read_lines
 from agentsys.verify.checks.executed import unseen_code
+from agentsys.verify.checks.sessions import (
+    FILE,
+    Planned,
+    Record,
+    Session,
+    environment,
+    plan_sessions,
+    run_sessions,
+    visible_files,
+)
 from agentsys.verify.logs.diagnostics import from_output
 from agentsys.verify.logs.junit import JunitReport, parse_junit
 from agentsys.verify.source.hooks import hook_findings
@@ -78,33 +88,75 @@ class Seen:
         """Return how many tests ended so."""
         return sum(1 for value in self.outcomes.values() if value == outcome)
 
-    def stored(self) -> str:
-        """Return the content of tests.json."""
-        data = {"outcomes": self.outcomes, "functions": self.functions, "calls": self.calls, "seconds": self.seconds}
-        return json.dumps(data, indent=1) + "\n"
-
     def exercised(self) -> list[str]:
         """Return the functions of the method that passed tests executed."""
         names = {name for test, names in self.functions.items() if self.outcomes[test] == "passed" for name in names}
         return sorted(names)
 
 
+@dataclass(frozen=True)
+class _Ended:
+    """How one session ended."""
+
+    result: ExecResult
+    seen: Seen
+    report: JunitReport | None
+    beside: tuple[Diagnostic, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True where all of its tests passed."""
+        return self.result.ok and not self.seen.count("failed")
+
+
 async def check_pytest(bench: Bench) -> Found:
     """Run the repository's tests with our configuration, and with our plugin beside them."""
     if bench.packages and not any(item.name.lower() == "pytest" for item in bench.packages):
         return _no_pytest(bench)
+    planned = plan_sessions(bench)
+    since = time.monotonic()
+    rows = await run_sessions(bench, planned.sessions, _session, lambda ended: ended.ok)
+    seconds = time.monotonic() - since
+    log = bench.log("pytest.log", "".join(log_text(ended.result) for _, ended in rows))
+    seen = _together([ended.seen for _, ended in rows])
+    not_run = frozenset(path for session in planned.sessions for path in session.files)
+    not_run -= {path for session, _ in rows for path in session.files}
+    bench.log(FILE, _record(bench, seen, planned, not_run).model_dump_json(indent=1) + "\n")
+    found = _judge(bench, [ended for _, ended in rows], seen, log, not_run)
+    words = ""
+    if not_run:
+        words = f"; {len(not_run)} files of tests not run again: the change since round {planned.round} "
+        words += "cannot reach them"
+    check = found.check.model_copy(update={"note": found.check.note + words, "seconds": round(seconds, 3)})
+    return Found(check, found.diagnostics)
+
+
+async def _session(bench: Bench, number: int, session: Session) -> _Ended:
+    """Run one session over the repository as it was handed in."""
     await bench.place_repo()
-    out, xml = f"{bench.inside}/tests.jsonl", f"{bench.inside}/pytest.xml"
-    result = await run_tests(bench, out, ["--tb=short", "-ra", f"--junitxml={xml}"])
+    part = f"-{number}" if number else ""
+    out, xml = f"{bench.inside}/tests{part}.jsonl", f"{bench.inside}/pytest{part}.xml"
+    others = [f"--ignore={REPO}/{path}" for path in sorted(session.ignored)]
+    result = await run_tests(bench, out, ["--tb=short", "-ra", f"--junitxml={xml}", *others])
     data = await bench.sandbox.read_file(out, max_bytes=32 << 20)
-    seen = _seen(read_lines(data, _Line))
     raw = await bench.sandbox.read_file(xml, max_bytes=32 << 20)
     if raw is not None:
-        bench.log("pytest.xml", raw)
-    bench.log("tests.json", seen.stored())
-    log = bench.log("pytest.log", log_text(result))
+        bench.log(f"pytest{part}.xml", raw)
     report = parse_junit(raw, bench.facts) if raw is not None else None
-    return _judge(bench, result, seen, report, log, [*hook_findings(bench.job.files), *unseen_code("pytest", data)])
+    return _Ended(result, _seen(read_lines(data, _Line)), report, tuple(unseen_code("pytest", data)))
+
+
+def _record(bench: Bench, seen: Seen, planned: Planned, not_run: Collection[str]) -> Record:
+    """Return what is kept of the tests; of those that were not run again what the earlier round saw."""
+    past = planned.earlier.of(not_run)
+    return Record(
+        outcomes={**past.outcomes, **seen.outcomes},
+        functions={**past.functions, **seen.functions},
+        calls={**past.calls, **seen.calls},
+        seconds={**past.seconds, **seen.seconds},
+        environment=environment(bench),
+        files=visible_files(bench),
+    )
 
 
 async def run_tests(bench: Bench, out: str, options: Sequence[str], *, timeout: float | None = None) -> ExecResult:
@@ -170,33 +222,76 @@ def _seen(lines: Sequence[_Line]) -> Seen:
     return seen
 
 
-def _judge(
-    bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | None, log: str, beside: Sequence[Diagnostic]
-) -> Found:
-    found: list[Diagnostic] = list(report.diagnostics) if report else []
-    limit = outcome_diagnostic("pytest", result, f"test `{seen.under_way}`" if seen.under_way else "pytest")
-    if limit:
-        path = seen.under_way.partition("::")[0]
-        found.append(limit.model_copy(update={"path": path if path in bench.facts.files else ""}))
+def _together(every: Sequence[Seen]) -> Seen:
+    """Return what all sessions saw."""
+    whole = Seen(sound=all(seen.sound for seen in every))
+    for seen in every:
+        whole.outcomes |= seen.outcomes
+        whole.functions |= seen.functions
+        whole.calls |= seen.calls
+        whole.seconds |= seen.seconds
+        whole.reasons |= seen.reasons
+        whole.warned |= seen.warned
+    return whole
+
+
+def _judge(bench: Bench, rows: Sequence[_Ended], seen: Seen, log: str, not_run: Collection[str]) -> Found:
+    found: list[Diagnostic] = [item for row in rows if row.report for item in row.report.diagnostics]
+    limits = [limit for row in rows if (limit := _limit(bench, row)) is not None]
+    found += limits
     passed, failed, skipped = seen.count("passed"), seen.count("failed"), seen.count("skipped")
     exercised = seen.exercised()
     note = f"{passed} passed, {failed} failed, {skipped} skipped; {len(exercised)} functions of the method executed"
     if not found:
-        found += _why_not(bench, result, seen, report)
-    if not limit and seen.outcomes:
-        found += _unproven(bench, seen, {item.path for item in found if item.kind != "test"})
-    found += beside
-    state = "passed" if result.ok and passed > 0 and not failed and exercised and not found else "failed"
+        found += _why_not(bench, rows, seen)
+    if not limits and seen.outcomes:
+        found += _unproven(bench, seen, {item.path for item in found if item.kind != "test"}, not_run)
+    found += [*hook_findings(bench.job.files), *(item for row in rows for item in row.beside)]
+    ended_well = all(row.result.ok or _empty(row, rows) for row in rows)
+    sound = ended_well and passed > 0 and not failed and exercised
+    state = "passed" if sound and not found and not not_run else "failed"
+    worst = next((row.result for row in rows if not row.result.ok and not _empty(row, rows)), rows[-1].result)
     if state == "failed" and not found:
-        found.append(_plain("test", "pytest failed without naming a test", result))
+        found.append(_plain("test", "pytest failed without naming a test", worst))
     counts = {"passed": passed, "failed": failed, "skipped": skipped, "functions": len(exercised)}
-    return Found(bench.check("pytest", state, note, result=result, log=log, counts=counts), tuple(found))
+    return Found(bench.check("pytest", state, note, result=worst, log=log, counts=counts), tuple(found))
 
 
-def _why_not(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport | None) -> list[Diagnostic]:
-    """Name what is wrong with a run that reported no failed test. Empty only for a sound success."""
-    if result.exit_code == _NO_TESTS or (result.ok and not seen.outcomes and not seen.under_way):
-        return [_plain("no_test", "pytest found no tests", result)]
+def _limit(bench: Bench, row: _Ended) -> Diagnostic | None:
+    """Return the diagnostic of a session that did not end by itself."""
+    under_way = row.seen.under_way
+    limit = outcome_diagnostic("pytest", row.result, f"test `{under_way}`" if under_way else "pytest")
+    path = under_way.partition("::")[0]
+    return limit.model_copy(update={"path": path if path in bench.facts.files else ""}) if limit else None
+
+
+def _empty(row: _Ended, rows: Sequence[_Ended]) -> bool:
+    """True for a session whose files hold no test, beside others."""
+    nothing = not row.seen.outcomes and not row.seen.under_way
+    return len(rows) > 1 and row.result.exit_code == _NO_TESTS and nothing and row.seen.finish is not None
+
+
+def _why_not(bench: Bench, rows: Sequence[_Ended], whole: Seen) -> list[Diagnostic]:
+    """Name what is wrong with sessions that reported no failed test. Empty only for a sound success."""
+    if not whole.outcomes and all(_without_tests(row) for row in rows):
+        return [_plain("no_test", "pytest found no tests", rows[0].result)]
+    found = [item for row in rows if not _empty(row, rows) for item in _why_not_alone(bench, row)]
+    if found:
+        return found[:1]
+    if whole.count("passed") == 0:
+        return [_plain("no_test", "no test passed: all were skipped", rows[0].result)]
+    if not whole.exercised():
+        message = f"no passed test executed a function of `{bench.job.plan.package}`"
+        return [_plain("no_test", message, rows[0].result)]
+    return []
+
+
+def _without_tests(row: _Ended) -> bool:
+    return row.result.exit_code == _NO_TESTS or (row.result.ok and not row.seen.under_way)
+
+
+def _why_not_alone(bench: Bench, row: _Ended) -> list[Diagnostic]:
+    result, seen, report = row.result, row.seen, row.report
     if seen.under_way or seen.finish is None:
         where = f" in `{seen.under_way}`" if seen.under_way else ""
         return [_plain("test", f"the process ended{where} before pytest's report was complete", result)]
@@ -209,22 +304,20 @@ def _why_not(bench: Bench, result: ExecResult, seen: Seen, report: JunitReport |
         return [_plain("test", "pytest ended before its report was complete", result)]
     if report.passed != seen.count("passed") + seen.count("xpassed"):
         return [_plain("test", "pytest's report and the tests that really ran do not agree", result)]
-    if seen.count("passed") == 0:
-        return [_plain("no_test", "no test passed: all were skipped", result)]
-    if not seen.exercised():
-        message = f"no passed test executed a function of `{bench.job.plan.package}`"
-        return [_plain("no_test", message, result)]
     return []
 
 
-def _unproven(bench: Bench, seen: Seen, told: set[str]) -> list[Diagnostic]:
+def _unproven(bench: Bench, seen: Seen, told: set[str], not_run: Collection[str]) -> list[Diagnostic]:
     """Name each test of the source that did not run and pass in all of its instances; failed ones are named already.
 
     Args:
         told: files that could not be collected.
+        not_run: files whose tests need not have run.
     """
     found: list[Diagnostic] = []
     for test in source_tests(bench.job.files):
+        if test.path in not_run:
+            continue
         ends = {name: end for name, end in seen.outcomes.items() if name.partition("[")[0] == test.id}
         other = next((name for name, end in ends.items() if end not in ("passed", "failed")), "")
         warned = next((text for name, text in seen.warned.items() if name.partition("[")[0] == test.id), "")

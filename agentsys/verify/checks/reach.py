@@ -1,4 +1,4 @@
-"""Which test files a change of a repository can reach: what they import, directly or not, and what may import more."""
+"""Which files a change of a repository can reach: what they import, directly or not, and what may import more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from agentsys.core.tree import is_test_path
-from agentsys.plan.symbols import imported_modules
+from agentsys.plan.symbols import imported_modules, parse
 
 _LOADS = re.compile(
     r"\b(?:i?glob|r?glob|listdir|iterdir|scandir|f?walk|subprocess|os\.system|popen|importlib|__import__|runpy|inspect)\b"
@@ -14,6 +14,7 @@ _LOADS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """Words by which a module could come to execute or read code that it does not import; relative imports among them."""
+_RELATIVE = re.compile(r"^\s*from\s+\.", re.MULTILINE)
 
 
 def unreached(files: Mapping[str, bytes], changed: Collection[str]) -> set[str]:
@@ -25,20 +26,46 @@ def unreached(files: Mapping[str, bytes], changed: Collection[str]) -> set[str]:
     """
     if any(not path.endswith(".py") or path.endswith(("conftest.py", "__init__.py")) for path in changed):
         return set()
-    sources = {path: data.decode("utf-8", "replace") for path, data in files.items() if path.endswith(".py")}
+    sources = _python(files)
+    direct = _direct(sources)
+    opaque = {path for path, text in sources.items() if _LOADS.search(text)}
+    apart = {*changed, *opaque}
+    return {path for path in sources if is_test_path(path) and apart.isdisjoint(_closure(path, direct))}
+
+
+def unreached_types(files: Mapping[str, bytes], changed: Collection[str]) -> set[str]:
+    """Return the Python files of which a static type checker must find what it found before the change.
+
+    Args:
+        files: the repository as it is now, with the same paths as before.
+        changed: paths whose content differs.
+    """
+    sources = _python(files)
+    if len({_module(path) for path in sources}) < len(sources):
+        return set()  # two files go by one name: which of them is meant, the type checker decides
+    opaque = {path for path, text in sources.items() if _RELATIVE.search(text) or parse(text) is None}
+    direct, apart = _direct(sources), {*changed, *opaque}
+    return {path for path in sources if apart.isdisjoint(_closure(path, direct))}
+
+
+def _python(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: data.decode("utf-8", "replace") for path, data in files.items() if path.endswith(".py")}
+
+
+def _direct(sources: Mapping[str, str]) -> dict[str, set[str]]:
     paths = {_module(path): path for path in sources}
-    direct = {path: _imports(path, text, paths) for path, text in sources.items()}
-    return {path for path in sources if is_test_path(path) and _apart(path, direct, sources, set(changed))}
+    return {path: _imports(path, text, paths) for path, text in sources.items()}
 
 
-def _apart(path: str, direct: Mapping[str, set[str]], sources: Mapping[str, str], changed: set[str]) -> bool:
+def _closure(path: str, direct: Mapping[str, set[str]]) -> set[str]:
+    """Return a file and all that it imports, directly or not."""
     seen, rest = set[str](), [path]
     while rest:
         one = rest.pop()
         if one not in seen:
             seen.add(one)
             rest += direct[one]
-    return changed.isdisjoint(seen) and not any(_LOADS.search(sources[one]) for one in seen)
+    return seen
 
 
 def _imports(path: str, text: str, paths: Mapping[str, str]) -> set[str]:
