@@ -88,6 +88,11 @@ def not_defined(names: Sequence[str], files: Mapping[str, str]) -> list[str]:
     return said
 
 
+def files_shown(texts: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """Return the files and definitions that were asked for, with the imports of each: what their names stand for."""
+    return pack(texts, names, MAX_SHOWN, {name.partition(":")[0] for name in names})
+
+
 async def looked(context: Context, plan: Plan, folder: Path, number: int, look: Look) -> str:
     """Return what was asked for, as the next part of the conversation.
 
@@ -98,7 +103,7 @@ async def looked(context: Context, plan: Plan, folder: Path, number: int, look: 
     Raises: SandboxUnavailable where an experiment was asked for and no sandbox works.
     """
     texts = texts_of(read_tree(context.ws.run.repo))
-    shown = dict(pack(texts, look.files, MAX_SHOWN))
+    shown = files_shown(texts, look.files)
     for row in look.logs:
         lines = log_text(folder, row.name).splitlines()
         end = min(row.end, row.start + _MAX_LINES - 1, len(lines))

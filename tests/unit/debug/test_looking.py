@@ -7,7 +7,7 @@ import pytest
 from agentsys.core.artifacts import Diagnosis, FileInstruction
 from agentsys.debug.debugger import DiagnosisAnswer, Finding, look_of, untried
 from agentsys.debug.history import change_of, tried_text
-from agentsys.debug.looking import Look, check_look, not_defined
+from agentsys.debug.looking import Look, check_look, files_shown, not_defined
 from agentsys.llm.client import AnswerError
 
 CODE = "class A:\n    def fit(self):\n        return 1\n\n\ndef run():\n    return 2\n"
@@ -38,6 +38,12 @@ def test_where_a_file_has_no_such_definition_it_is_said_what_it_has() -> None:
     method, other = not_defined(["pkg/a.py:fit", "pkg/a.py:stop"], FILES)
     assert method.endswith("no definition `fit` to show by itself; it has A.fit")
     assert other.endswith("it has A, A.fit, run")
+
+
+def test_a_function_that_is_asked_for_comes_with_the_imports_of_its_file() -> None:
+    imports = "import numpy as np\nfrom pkg.other import something_of_a_long_name_that_is_worth_a_line\n\n\n"
+    (shown,) = files_shown({"pkg/a.py": imports + CODE}, ["pkg/a.py:run"]).values()
+    assert shown.startswith(imports) and "return 2" in shown
 
 
 def test_a_question_that_asks_too_much_is_told_so_and_not_taken_for_a_diagnosis() -> None:
