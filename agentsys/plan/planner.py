@@ -66,8 +66,9 @@ class Planner(Agent):
     async def _plan(self) -> str:
         context = self._context
         await read_further(context, self.name)
-        ledger = await settled(context, await self._ledger())
-        so_far = ledger_parts(ledger)
+        written = await self._ledger()
+        ledger = await settled(context, written)
+        so_far = ledger_parts(written, ledger)
         design = clean_design(
             await self._ask(
                 "design",

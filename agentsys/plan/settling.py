@@ -143,9 +143,28 @@ async def confirmed(
     return await _asked(context, "settings", (*before, written, Part("task", task)), parse, config)
 
 
-def ledger_parts(ledger: Ledger) -> tuple[Part, Part]:
-    """Return the ledger as it stands in every later question of the plan; the paper's words stand in the paper."""
-    return requirements_part(ledger.requirements), Part("runs", render("plan/ledger_runs", ledger=ledger))
+def ledger_parts(ledger: Ledger, settled: Ledger | None = None) -> tuple[Part, ...]:
+    """Return the ledger as it stands in every later question of the plan; the paper's words stand in the paper.
+
+    Args:
+        settled: what became of it. Its new rows follow, so that questions go on beginning as the earlier ones did.
+    """
+    parts = (requirements_part(ledger.requirements), Part("runs", render("plan/ledger_runs", ledger=ledger)))
+    changed = (
+        {
+            "rows": _new(ledger.requirements, settled.requirements),
+            "experiments": _new(ledger.experiments, settled.experiments),
+            "expected": _new(ledger.expected, settled.expected),
+            "questions": _new(ledger.questions, settled.questions),
+        }
+        if settled is not None
+        else {}
+    )
+    return (*parts, Part("settled", render("plan/settled", **changed))) if any(changed.values()) else parts
+
+
+def _new(old: Sequence[M], new: Sequence[M]) -> list[M]:
+    return [row for row in new if row not in old]
 
 
 async def _asked(context: Context, item: str, body: tuple[Part, ...], parse: Callable[[str], M], otherwise: M) -> M:

@@ -17,7 +17,7 @@ from agentsys.paper import read_paper
 from agentsys.plan.answers import ConfigAnswer, Ledger
 from agentsys.plan.context import Context
 from agentsys.plan.reading import read_further
-from agentsys.plan.settling import confirmed, settled
+from agentsys.plan.settling import confirmed, ledger_parts, settled
 
 FILLER = "We prove the bound by induction over the steps of the walk and collect the terms. " * 60
 TEXT = f"""# Momentum on a Walk
@@ -154,3 +154,16 @@ async def test_a_recording_without_these_answers_is_replayed_as_it_is(tmp_path: 
     made = context(tmp_path, Model(), replay=True)
     await read_further(made, "planner")
     assert await settled(made, LEDGER) is LEDGER
+
+
+def test_later_questions_begin_as_the_question_about_open_points_did_and_tell_what_was_settled_once() -> None:
+    stated = LEDGER.requirements[0].model_copy(update={"what": "a step size of 0.003", "status": "paper"})
+    after = LEDGER.model_copy(update={"requirements": (stated,)})
+    before, later = ledger_parts(LEDGER), ledger_parts(LEDGER, after)
+    assert later[: len(before)] == before and len(later) == len(before) + 1
+    assert "R1 (algorithm, paper; 1): a step size of 0.003" in later[-1].text
+    assert "walk" not in later[-1].text, "what stands as it was is not told twice"
+
+
+def test_where_nothing_was_settled_nothing_is_added() -> None:
+    assert ledger_parts(LEDGER, LEDGER.model_copy()) == ledger_parts(LEDGER)
