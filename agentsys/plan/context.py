@@ -152,7 +152,7 @@ class Context:
             more: further places of the paper.
         """
         removals = [row.words for row in touched((row.name, row.specifier) for row in plan.dependencies)]
-        how = Part("how", render("plan/how", removals=removals))
+        how = Part("how", f"{render('plan/how', removals=removals)}\n{render('plan/reviewed')}")
         needs = self.needs(plan)
         told = needs.text(spec, more)
         before = (*((Part("needs", told),) if told else ()), Part("file", needs.own(spec)))

@@ -227,13 +227,14 @@ def _revised(plan: Plan, answer: ReviseAnswer) -> Plan:
 
 
 def _design_part(design: DesignAnswer) -> Part:
-    """Return of the design what a configuration is made from: the files that may read it, and the keys they name."""
+    """Return of the design what a configuration is made from: all files, of those that read it how, and their keys."""
     files = [spec for spec in design.files if spec.kind in ("source", "script")]
     names = {
         spec.path: sorted({name for row in spec.symbols.values() for name in row if name.startswith(CONFIG)})
         for spec in files
     }
-    return Part("design", render("plan/design_told", design=design, files=files, names=names))
+    reads = {spec.path for spec in files if names[spec.path] or "config" in spec.interface.lower()}
+    return Part("design", render("plan/design_told", design=design, files=files, names=names, reads=reads))
 
 
 def _config_problems(config: ConfigAnswer) -> list[str]:

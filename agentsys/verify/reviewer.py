@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,11 +12,9 @@ from agentsys.core.artifacts import ComparedValue, FileSpec, FindingSeverity, Me
 from agentsys.core.errors import InternalError
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
-from agentsys.core.prompts import render
 from agentsys.core.rounds import Round
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
-from agentsys.llm.types import Part
 from agentsys.paper.query import letters, stands_in
 from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
@@ -214,8 +212,6 @@ async def _ask(
         common={path: context.quote(text) for path, text in beside.common.items()},
         data=beside.data,
     )
-    how = Part("how-review", render("verify/how"))
-    prompt = replace(prompt, body=(*prompt.body[:-1], how, prompt.body[-1]))
     known = {row.id for row in plan.requirements}
     quoted = {row.id for row in plan.requirements if row.status == "paper"}
 

@@ -118,4 +118,5 @@ async def test_what_every_question_of_a_review_says_stands_before_the_file_in_qu
     first, second = model.prompts.values()
     assert first.prefix == second.prefix and [part.name for part in first.prefix] == ["rules", "plan", "how"]
     names = [part.name for part in first.body]
-    assert names[-3:] == ["file", "how-review", "task"], names
+    assert names[-2:] == ["file", "task"], names
+    assert "# How a file is reviewed" in first.prefix[-1].text and "# How a file is reviewed" not in first.body[-1].text
