@@ -17,6 +17,7 @@ from agentsys.core.artifacts import (
     RequirementKind,
     RequirementStatus,
 )
+from agentsys.plan.traceability import put_right
 
 
 class Answer(BaseModel):
@@ -107,7 +108,7 @@ GENERATED_BY_TOOLING = frozenset(
 
 
 def clean_design(design: DesignAnswer) -> DesignAnswer:
-    """Drop files that the tooling writes, and make sure of pytest."""
+    """Drop files that the tooling writes, make sure of pytest, and give names to the files that offer them."""
     files = tuple(
         spec.model_copy(update={"depends_on": tuple(d for d in spec.depends_on if d not in GENERATED_BY_TOOLING)})
         for spec in design.files
@@ -116,7 +117,7 @@ def clean_design(design: DesignAnswer) -> DesignAnswer:
     dependencies = design.dependencies
     if not any(row.name.lower() == "pytest" for row in dependencies):
         dependencies = (*dependencies, Dependency(name="pytest", specifier=">=8,<10", why="tests"))
-    return design.model_copy(update={"files": files, "dependencies": dependencies})
+    return design.model_copy(update={"files": put_right(files), "dependencies": dependencies})
 
 
 def compose(ledger: Ledger, design: DesignAnswer, config: ConfigAnswer) -> Plan:

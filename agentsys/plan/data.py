@@ -146,10 +146,12 @@ def data_lines(sources: Sequence[DataSource], state: DataState) -> list[str]:
         held = state.held(source.name)
         where = f"in the package `{source.identifier}`" if source.kind == "package" else f"`{DATA}/{source.name}/`"
         splits = "; ".join(f"{row.name}: {row.count}" for row in source.splits)
-        lines.append(f"- {where} ({source.label}){f'; {splits}' if splits else ''}. {source.stand_in}".rstrip())
+        instead = f" Stands in for it where it is not: {source.stand_in}" if source.stand_in else ""
+        lines.append(f"- {where} ({source.label}){f'; {splits}' if splits else ''}.{instead}")
         shown = list((held.files or dict.fromkeys(source.files, "")).items())[:SHOWN]
         lines += [f"  - `{name}`{f': {words}' if words else ''}" for name, words in shown]
         lines += [f"  - and {held.number - len(shown)} more"] if held.number > len(shown) else []
         if source.kind != "package" and held.state != "here":
-            lines.append("  - not here yet: read it in the layout above, and fail clearly where it is absent")
+            layout = "in the layout above" if shown else "as its source lays it out"
+            lines.append(f"  - not here yet: read it {layout}, and fail clearly where it is absent")
     return lines

@@ -43,6 +43,9 @@ COMMON = 1000
 MAX_PASSAGE = 700
 MAX_PASSAGES = 14_000
 """Characters of all passages of one question."""
+BEGINNING = 60
+"""Characters by which a passage is found in the text above."""
+_FRACTION = re.compile(r"(?<![\d.,/])(\d{1,3}) ?/ ?([1-9]\d{0,2})(?![\d./])")
 _NUMBERED = re.compile(r"^Q\d+:\s*")
 """A question's number, as the ledger is shown."""
 
@@ -83,7 +86,7 @@ async def settled(context: Context, ledger: Ledger) -> Ledger:
     weak = {row.id: row.what for row in ledger.requirements if row.status != "paper"}
     queries = {**weak, **{f"Q{n}": row.question for n, row in enumerate(ledger.questions, 1)}}
     found = found_for(passages, queries, FOR_EACH)
-    task = render("plan/settle", fence=context.fence, points=_places(found), found=_texts(context, found))
+    task = render("plan/settle", fence=context.fence, points=_places(context, found), found=_texts(context, found))
 
     def parse(text: str) -> Ledger:
         answer = extract_json(text, SettledAnswer)
@@ -124,7 +127,7 @@ async def confirmed(
     doubtful = dict(list(doubtful.items())[:MOST])
     if not doubtful:
         return config
-    points = _places({f"{key} ({leaves[key]!r})": rows for key, rows in doubtful.items()})
+    points = _places(context, {f"{key} ({leaves[key]!r})": rows for key, rows in doubtful.items()})
     task = render("plan/settings", fence=context.fence, points=points, found=_texts(context, doubtful))
     written = Part("config", f"The configuration of step 3:\n\n```json\n{config.model_dump_json()}\n```")
 
@@ -198,9 +201,23 @@ def _replaced(old: Sequence[M], new: Sequence[M], key: Callable[[M], str]) -> tu
     return tuple({key(row): row for row in (*old, *new)}.values())
 
 
-def _places(found: Mapping[str, Sequence[Passage]]) -> list[str]:
-    """Return for each point where the paper speaks of it."""
-    return [f"{name}: {', '.join(map(_mark, rows)) or 'nothing found'}" for name, rows in found.items()]
+def _places(context: Context, found: Mapping[str, Sequence[Passage]]) -> list[str]:
+    """Return for each point where the paper speaks of it; of the best place, if it stands above, how it begins."""
+    above = _above(context)
+
+    def said(rows: Sequence[Passage]) -> str:
+        names = [row.place if row.section in above else _mark(row) for row in rows]
+        if rows and rows[0].section in above:
+            names[0] += f" (“{context.quote(' '.join(rows[0].text.split())[:BEGINNING])}…”)"
+        return ", ".join(dict.fromkeys(names)) or "nothing found"
+
+    return [f"{name}: {said(rows)}" for name, rows in found.items()]
+
+
+def _above(context: Context) -> set[str]:
+    """Return the sections that stand in each question of the planner."""
+    paper = context.ws.paper
+    return with_children(paper, body_sections(paper))
 
 
 def _mark(passage: Passage) -> str:
@@ -209,8 +226,7 @@ def _mark(passage: Passage) -> str:
 
 def _texts(context: Context, found: Mapping[str, Sequence[Passage]]) -> dict[str, str]:
     """Return the passages that do not stand in the text above, each once."""
-    paper = context.ws.paper
-    above = with_children(paper, body_sections(paper))
+    above = _above(context)
     texts: dict[str, str] = {}
     for passage in (row for rows in found.values() for row in rows):
         if passage.section not in above and sum(map(len, texts.values())) < MAX_PASSAGES:
@@ -223,6 +239,7 @@ def _stated(value: object, passages: Sequence[Passage]) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return True
     there = [abs(number.value) for row in passages for number in numerals(row.text)]
+    there += [int(one) / int(other) for row in passages for one, other in _FRACTION.findall(row.text)]
     size = abs(value)  # the dash of a list is read as a sign
     near = 1e-9 * max(1.0, size)
     return any(abs(each - wanted) <= near for each in there for wanted in (size, 100 * size))

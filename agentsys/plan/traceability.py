@@ -7,7 +7,7 @@ is measured on them in the end.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import cast
 
 from agentsys.core.artifacts import FileSpec
@@ -29,6 +29,40 @@ def symbol_problems(spec: FileSpec, result_keys: Collection[str]) -> list[str]:
                 "`config:<key>` or `result:<key>`"
             )
     return problems
+
+
+def put_right(files: Sequence[FileSpec]) -> tuple[FileSpec, ...]:
+    """Give each name that a file has for a requirement to the one file whose interface offers it, where it does not.
+
+    A name that stands in no interface, or in several others, stays where it is: `symbol_problems` says so.
+    """
+    moved: dict[str, dict[str, tuple[str, ...]]] = {}
+    left: list[FileSpec] = []
+    for spec in files:
+        kept: dict[str, tuple[str, ...]] = {}
+        for rid, names in spec.symbols.items():
+            homes = {name: _home(spec, name, files) for name in names}
+            kept[rid] = tuple(name for name in names if not homes[name])
+            for name, home in homes.items():
+                if home:
+                    rows = moved.setdefault(home, {})
+                    rows[rid] = (*rows.get(rid, ()), name)
+        left.append(spec if kept == spec.symbols else spec.model_copy(update={"symbols": kept}))
+    return tuple(_with_symbols(spec, moved[spec.path]) if spec.path in moved else spec for spec in left)
+
+
+def _home(spec: FileSpec, name: str, files: Sequence[FileSpec]) -> str:
+    """Return the path of the only other source file that offers a name which this one does not; empty for none."""
+    if name.startswith((CONFIG, RESULT)) or _in_interface(spec, name):
+        return ""
+    there = [other.path for other in files if other.kind == "source" and _in_interface(other, name)]
+    return there[0] if len(there) == 1 else ""
+
+
+def _with_symbols(spec: FileSpec, more: Mapping[str, tuple[str, ...]]) -> FileSpec:
+    both = {rid: tuple(dict.fromkeys((*spec.symbols.get(rid, ()), *names))) for rid, names in more.items()}
+    ids = tuple(dict.fromkeys((*spec.requirements, *more)))
+    return spec.model_copy(update={"requirements": ids, "symbols": {**spec.symbols, **both}})
 
 
 def missing_config_keys(files: Collection[FileSpec], config: Mapping[str, object]) -> list[str]:

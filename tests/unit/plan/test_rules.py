@@ -7,7 +7,7 @@ import pytest
 from agentsys.core.artifacts import Dependency, FileSpec, PaperPlace
 from agentsys.plan.answers import DesignAnswer, EvaluationAnswer, Ledger, clean_design
 from agentsys.plan.rules import design_problems, evaluation_problems, find_cycle, levels
-from agentsys.plan.traceability import missing_config_keys, missing_symbols
+from agentsys.plan.traceability import missing_config_keys, missing_symbols, put_right, symbol_problems
 
 PLACE = PaperPlace(section="3")
 
@@ -119,6 +119,26 @@ def test_what_the_tooling_writes_is_taken_out_of_a_design_and_pytest_is_put_in()
     assert "requirements.txt" not in [spec.path for spec in cleaned.files]
     assert cleaned.files[0].depends_on == ()
     assert [row.name for row in cleaned.dependencies] == ["pytest"]
+
+
+def named(path: str, interface: str, symbols: dict[str, tuple[str, ...]]) -> FileSpec:
+    return FileSpec(path=path, purpose="p", interface=interface, requirements=tuple(symbols), symbols=symbols)
+
+
+def test_a_name_that_one_other_file_offers_is_given_to_it_and_the_answer_is_not_asked_for_again():
+    uses = named("pkg/loss.py", "def loss(x: float) -> float", {"R1": ("loss", "Net.log_q", "config:lr")})
+    offers = named("pkg/net.py", "class Net:\n    def log_q(self) -> float", {"R2": ("Net",)})
+    first, second = put_right([uses, offers])
+    assert first.symbols == {"R1": ("loss", "config:lr")} and first.requirements == ("R1",)
+    assert second.symbols == {"R1": ("Net.log_q",), "R2": ("Net",)} and second.requirements == ("R2", "R1")
+    assert not symbol_problems(first, ()) and not symbol_problems(second, ())
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_name_that_nobody_offers_or_several_do_is_left_to_be_told(others: int):
+    uses = named("pkg/loss.py", "def loss(x: float) -> float", {"R1": ("Net.log_q",)})
+    nets = [named(f"pkg/net{number}.py", "class Net:\n    def log_q(self) -> float", {}) for number in range(others)]
+    assert put_right([uses, *nets]) == (uses, *nets) and symbol_problems(uses, ())
 
 
 def test_levels_put_every_file_after_what_it_needs():

@@ -15,6 +15,7 @@ from agentsys.llm.client import AnswerError
 from agentsys.llm.types import Part, Prompt
 from agentsys.paper import read_paper
 from agentsys.plan.answers import ConfigAnswer, Ledger
+from agentsys.plan.claims.passages import Passages
 from agentsys.plan.context import Context
 from agentsys.plan.reading import read_further
 from agentsys.plan.settling import confirmed, ledger_parts, settled
@@ -167,3 +168,22 @@ def test_later_questions_begin_as_the_question_about_open_points_did_and_tell_wh
 
 def test_where_nothing_was_settled_nothing_is_added() -> None:
     assert ledger_parts(LEDGER, LEDGER.model_copy()) == ledger_parts(LEDGER)
+
+
+async def test_a_place_in_the_text_above_is_told_by_how_it_begins_and_by_no_number_of_ours(tmp_path: Path) -> None:
+    model = Model({"open": ["R1"]})
+    weak = LEDGER.requirements[0].model_copy(update={"what": "given in the appendix"})
+    made = context(tmp_path, model)
+    await settled(made, LEDGER.model_copy(update={"requirements": (weak,)}))
+    (question,) = (text for item, text in model.asked if item == "settle")
+    words = "The step size of the optimiser is given in the appendix."
+    number = next(row.id for row in Passages(made.ws.paper).all if row.text.startswith(words))
+    assert f"(“{words}…”)" in question and f"[{number}]" not in question
+
+
+async def test_a_value_that_the_paper_writes_as_a_fraction_costs_no_question(tmp_path: Path) -> None:
+    model = Model()
+    text = TEXT.replace("We set the step size of the optimiser to 0.003", "We set the share of the optimiser to 1/2")
+    config = ConfigAnswer(config_full={"share of the optimiser": 0.5}, config_smoke={"share of the optimiser": 0.5})
+    assert await confirmed(context(tmp_path, model, text=text), config, (), lambda _: []) is config
+    assert not model.asked
