@@ -40,11 +40,13 @@ class AnswerError(ValueError):
 
     Args:
         rest: what need not be answered again, as a sentence without full stop; without, everything is.
+        again: what to answer now, in place of the usual words.
     """
 
-    def __init__(self, fault: str, rest: str = "") -> None:
+    def __init__(self, fault: str, rest: str = "", again: str = "") -> None:
         super().__init__(fault)
         self.rest = rest
+        self.again = again
 
 
 class Model:
@@ -93,12 +95,13 @@ class Model:
                 recording = await self._call(key, prompt, hashes, feedback)
                 self._check_whole(recording, prompt, feedback)
             said = read(recording.text or recording.thinking)
-            fault, rest = _fault(recording, said), ""
+            fault = _fault(recording, said)
+            demand = _demand(fault)
             if not fault:
                 try:
                     return self._used(key, recording, parse(said.answer))
                 except AnswerError as error:
-                    fault, rest = str(error), error.rest
+                    fault, demand = str(error), _demand(str(error), error.rest, error.again)
             if asked and attempt % TRIES == 0:
                 raise NoUsableAnswer(
                     f"`{role}` got no usable answer for `{item}` in {TRIES} tries; the last fault: {fault}",
@@ -106,7 +109,7 @@ class Model:
                     f"asked for is too small for this: take another with `--model`, or {self._limits.again}",
                 )
             tell_retry(self._events, key, fault, 0.0)
-            feedback = (*_shorter(feedback[2 - TRIES :]), (_excerpt(recording, said), _demand(fault, rest)))
+            feedback = (*_shorter(feedback[2 - TRIES :]), (_excerpt(recording, said), demand))
         raise AssertionError("unreachable")
 
     @property
@@ -224,6 +227,8 @@ def _excerpt(recording: Recording, said: Said) -> str:
     return f"{text[:_EXCERPT]}\n[{len(text) - _EXCERPT} characters left out]"
 
 
-def _demand(fault: str, rest: str) -> str:
+def _demand(fault: str, rest: str = "", now: str = "") -> str:
+    if now:
+        return f"This answer cannot be used as it is: {fault}\n\n{now}"
     again = f"{rest}, and answer for the others," if rest else "Answer the whole question again, complete,"
     return f"This answer cannot be used: {fault}. {again} in the form asked for."

@@ -16,6 +16,7 @@ from agentsys.core.rounds import Round
 from agentsys.llm.client import AnswerError
 from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
+from agentsys.plan.amending import Designing
 from agentsys.plan.answers import (
     GENERATED_BY_TOOLING,
     ConfigAnswer,
@@ -24,7 +25,6 @@ from agentsys.plan.answers import (
     Ledger,
     RequirementsAnswer,
     ReviseAnswer,
-    clean_design,
     compose,
 )
 from agentsys.plan.bounds import stated
@@ -69,15 +69,9 @@ class Planner(Agent):
         written = await self._ledger()
         ledger = await settled(context, written)
         so_far = ledger_parts(written, ledger)
-        design = clean_design(
-            await self._ask(
-                "design",
-                DesignAnswer,
-                lambda answer: design_problems(clean_design(answer), ledger),
-                render("plan/design", python=context.python, derived_tests=context.settings.derived_tests),
-                so_far,
-            )
-        )
+        task = render("plan/design", python=context.python, derived_tests=context.settings.derived_tests)
+        designing = Designing(lambda answer: design_problems(answer, ledger))
+        design = await context.model.ask(self.name, "design", self._question(task, so_far), designing.read)
         so_far = (*so_far, _design_part(design))
 
         def problems(answer: ConfigAnswer) -> list[str]:
@@ -137,10 +131,7 @@ class Planner(Agent):
         task: str,
         so_far: tuple[Part, ...] = (),
     ) -> M:
-        """Ask for one step of the plan; what was decided before it stands first, as in every later step."""
-        context = self._context
-        prompt = Prompt(prefix=(context.rules(), *context.paper()), body=(*so_far, Part("task", task)))
-        prompt = with_figures(context, self.name, prompt, main_figures(context.ws.paper))
+        """Ask for one step of the plan."""
 
         def parse(text: str) -> M:
             answer = extract_json(text, model)
@@ -152,7 +143,13 @@ class Planner(Agent):
                 raise AnswerError("\n".join(f"- {problem}" for problem in found[:20]))
             return answer
 
-        return await context.model.ask(self.name, item, prompt, parse)
+        return await self._context.model.ask(self.name, item, self._question(task, so_far), parse)
+
+    def _question(self, task: str, so_far: tuple[Part, ...]) -> Prompt:
+        """Return a question of the plan; what was decided before it stands first, as in every later step."""
+        context = self._context
+        prompt = Prompt(prefix=(context.rules(), *context.paper()), body=(*so_far, Part("task", task)))
+        return with_figures(context, self.name, prompt, main_figures(context.ws.paper))
 
     # -- revision ------------------------------------------------------------------------------------------------------
 
