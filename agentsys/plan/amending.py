@@ -18,9 +18,9 @@ MOST = 20
 MAX_ROWS = 24_000
 """Characters of the rows that are shown again."""
 AGAIN = (
-    "All else stands as you gave it. Answer with one JSON object in a ```json fence: in `files` those alone that change "
-    "or are new, each whole; in `drop` the paths that go; `package`, `architecture` and `dependencies` only where they "
-    "change."
+    "All else stands as you gave it. Answer with one JSON object in a ```json fence: in `files` those alone that "
+    "change or are new, each whole; in `drop` the paths that go; `package`, `architecture` and `dependencies` only "
+    "where they change."
 )
 
 

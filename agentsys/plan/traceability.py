@@ -34,8 +34,10 @@ def symbol_problems(spec: FileSpec, result_keys: Collection[str]) -> list[str]:
 def put_right(files: Sequence[FileSpec]) -> tuple[FileSpec, ...]:
     """Give each name that a file has for a requirement to the one file whose interface offers it, where it does not.
 
-    A name that stands in no interface, or in several others, stays where it is: `symbol_problems` says so.
+    What a test names of the code is what it tests: where another file names what carries the requirement, it goes. A
+    name that stands in no interface, or in several others, stays where it is: `symbol_problems` says so.
     """
+    files = [_without_tested(spec, files) for spec in files]
     moved: dict[str, dict[str, tuple[str, ...]]] = {}
     left: list[FileSpec] = []
     for spec in files:
@@ -49,6 +51,17 @@ def put_right(files: Sequence[FileSpec]) -> tuple[FileSpec, ...]:
                     rows[rid] = (*rows.get(rid, ()), name)
         left.append(spec if kept == spec.symbols else spec.model_copy(update={"symbols": kept}))
     return tuple(_with_symbols(spec, moved[spec.path]) if spec.path in moved else spec for spec in left)
+
+
+def _without_tested(spec: FileSpec, files: Sequence[FileSpec]) -> FileSpec:
+    carried = {rid for other in files if other.kind == "source" for rid, names in other.symbols.items() if names}
+    if spec.kind == "source" or carried.isdisjoint(spec.symbols):
+        return spec
+    kept = {
+        rid: tuple(name for name in names if rid not in carried or _in_interface(spec, name))
+        for rid, names in spec.symbols.items()
+    }
+    return spec.model_copy(update={"symbols": kept})
 
 
 def _home(spec: FileSpec, name: str, files: Sequence[FileSpec]) -> str:

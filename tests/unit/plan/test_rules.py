@@ -134,6 +134,15 @@ def test_a_name_that_one_other_file_offers_is_given_to_it_and_the_answer_is_not_
     assert not symbol_problems(first, ()) and not symbol_problems(second, ())
 
 
+def test_what_a_test_names_of_the_code_goes_where_the_code_carries_the_requirement():
+    test = named("tests/test_net.py", "", {"R1": ("Net.log_q",), "R2": ("Net.log_q",)})
+    test = test.model_copy(update={"kind": "test"})
+    nets = [named(f"pkg/net{n}.py", "class Net:\n    def log_q(self) -> float", {"R1": ("Net",)}) for n in range(2)]
+    first, *others = put_right([test, *nets])
+    assert first.symbols == {"R1": (), "R2": ("Net.log_q",)}, "nothing else carries R2: that is told"
+    assert others == nets and symbol_problems(first, ())
+
+
 @pytest.mark.parametrize("others", [0, 2])
 def test_a_name_that_nobody_offers_or_several_do_is_left_to_be_told(others: int):
     uses = named("pkg/loss.py", "def loss(x: float) -> float", {"R1": ("Net.log_q",)})
