@@ -35,6 +35,7 @@ def timed(build: Path, recording: Path, keep: Path, name: str) -> list[ROUND]:
     Raises: SystemExit where it came to none.
     """
     file = keep / f"{name}.jsonl"
+    file.unlink(missing_ok=True)
     path = os.pathsep.join(str(build / part) for part in ("", "sandbox", "policies"))
     argv = [sys.executable, str(TAP), str(file), "implement", str(EXAMPLE / "paper.pdf"), "--replay", str(recording)]
     argv += ["--max-rounds", "5", "--display", "plain", "--set", "mutants=6", "--runs-dir", str(keep / f"runs-{name}")]

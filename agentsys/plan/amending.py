@@ -15,6 +15,8 @@ from agentsys.plan.answers import Answer, DesignAnswer, clean_design
 
 MOST = 20
 """Problems that are told at once."""
+WHOLE = 0.6
+"""Share of the files from which on an answer is taken for a whole design, and not for a change of one."""
 MAX_ROWS = 24_000
 """Characters of the rows that are shown again."""
 AGAIN = (
@@ -46,9 +48,7 @@ class Designing:
 
         Raises: AnswerError, which names the problems and shows the rows of the files that they name.
         """
-        last = self._last
-        design = extract_json(text, DesignAnswer) if last is None else _changed(last, extract_json(text, DesignChange))
-        self._last = design = clean_design(design)
+        self._last = design = clean_design(self._given(text))
         try:
             found = self._problems(design)
         except RecursionError as error:
@@ -56,12 +56,27 @@ class Designing:
             raise AnswerError("the answer is nested too deeply") from error
         if found:
             told = "\n" + "\n".join(f"- {problem}" for problem in found[:MOST])
-            raise AnswerError(told + _rows(found[:MOST], design.files), again=AGAIN)
+            raise AnswerError(told, again=f"{_rows(found[:MOST], design.files)}{AGAIN}")
         return design
+
+    def _given(self, text: str) -> DesignAnswer:
+        """Return the design that an answer gives or changes; one that has about as many files is a whole one."""
+        last = self._last
+        if last is None:
+            return extract_json(text, DesignAnswer)
+        try:
+            change = extract_json(text, DesignChange)
+        except AnswerError as error:
+            raise AnswerError(str(error), again=AGAIN) from error
+        whole = bool(change.package and change.architecture) and not change.drop
+        if whole and len(change.files) > WHOLE * len(last.files):
+            return extract_json(text, DesignAnswer)
+        return _changed(last, change)
 
 
 def _changed(design: DesignAnswer, change: DesignChange) -> DesignAnswer:
-    files = {spec.path: spec for spec in (*design.files, *change.files) if spec.path not in change.drop}
+    kept = [spec for spec in design.files if spec.path not in change.drop]
+    files = {spec.path: spec for spec in (*kept, *change.files)}
     if not files:
         raise AnswerError("no file is left.", again=AGAIN)
     return design.model_copy(
@@ -83,4 +98,6 @@ def _rows(problems: Sequence[str], files: Sequence[FileSpec]) -> str:
         row["requirements"] = {rid: list(spec.symbols.get(rid, ())) for rid in spec.requirements}
         if spec.path in named and len(json.dumps([*rows, row])) <= MAX_ROWS:
             rows.append(row)
-    return f"\n\nThese files as they stand:\n\n```json\n{json.dumps(rows, ensure_ascii=False)}\n```" if rows else ""
+    every = "\n".join(f"- `{spec.path}`: {', '.join(spec.requirements) or 'no requirement'}" for spec in files)
+    shown = f"As they stand:\n\n```json\n{json.dumps(rows, ensure_ascii=False)}\n```\n\n" if rows else ""
+    return f"The files, with what they carry:\n\n{every}\n\n{shown}"

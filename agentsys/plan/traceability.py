@@ -55,18 +55,22 @@ def put_right(files: Sequence[FileSpec]) -> tuple[FileSpec, ...]:
 
 def _without_tested(spec: FileSpec, files: Sequence[FileSpec]) -> FileSpec:
     carried = {rid for other in files if other.kind == "source" for rid, names in other.symbols.items() if names}
-    if spec.kind == "source" or carried.isdisjoint(spec.symbols):
+    if spec.kind != "test" or carried.isdisjoint(spec.symbols):
         return spec
     kept = {
-        rid: tuple(name for name in names if rid not in carried or _in_interface(spec, name))
+        rid: tuple(name for name in names if rid not in carried or _is_own(spec, name))
         for rid, names in spec.symbols.items()
     }
     return spec.model_copy(update={"symbols": kept})
 
 
+def _is_own(spec: FileSpec, name: str) -> bool:
+    return name.startswith((CONFIG, RESULT)) or _in_interface(spec, name)
+
+
 def _home(spec: FileSpec, name: str, files: Sequence[FileSpec]) -> str:
     """Return the path of the only other source file that offers a name which this one does not; empty for none."""
-    if name.startswith((CONFIG, RESULT)) or _in_interface(spec, name):
+    if _is_own(spec, name):
         return ""
     there = [other.path for other in files if other.kind == "source" and _in_interface(other, name)]
     return there[0] if len(there) == 1 else ""

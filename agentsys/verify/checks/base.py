@@ -150,6 +150,18 @@ class Bench:
         """Folder in the sandbox for what the probes write."""
         return f"{WORK}/agentsys-{self.secret}"
 
+    def earlier(self, name: str) -> list[Path]:
+        """Return what earlier rounds of the run left under that name, the latest first; none for a replay.
+
+        Nor after a replay that failed: what was taken over may be what hid the fault.
+        """
+        out = self.job.out
+        if self.job.stage != "verify" or (out.parent / "replay").exists() or not out.name.isdecimal():
+            return []
+        found = [file for file in out.parent.glob(f"*/{name}") if file.parent.name.isdecimal()]
+        past = [file for file in found if int(file.parent.name) < int(out.name)]
+        return sorted(past, key=lambda file: -int(file.parent.name))
+
     def text(self, path: str) -> str:
         """Return a file of the repository as text, or `` if there is none."""
         return self.job.files.get(path, b"").decode("utf-8", "replace")

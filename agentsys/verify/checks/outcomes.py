@@ -73,9 +73,8 @@ def known_outcomes(bench: Bench) -> Outcomes:
 
 
 def _latest(bench: Bench) -> Outcomes | None:
-    out = bench.job.out
-    stored = [file for file in sorted(out.parent.glob(f"[0-9]*/{FILE}")) if file.parent.name < out.name]
-    return _read(stored[-1]) if stored else None
+    stored = bench.earlier(FILE)
+    return _read(stored[0]) if stored else None
 
 
 def _read(file: Path) -> Outcomes | None:

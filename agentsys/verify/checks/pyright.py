@@ -12,6 +12,7 @@ from agentsys.verify.checks.typed import Known, keep_types, known_types
 from agentsys.verify.logs.pyright_report import PyrightReport, parse_pyright
 from agentsys.verify.source.unseen import unseen_findings, without_silencing
 from agentsys_sandbox.base import PYRIGHT, REPO, VENV
+from agentsys_sandbox.spec import ExecResult
 
 _COPY = "repo"  # folder of the copy, beside the configuration
 
@@ -41,7 +42,7 @@ async def check_types(bench: Bench) -> Found:
     if report is None:
         raise Infrastructure(f"pyright: no report: {cut(result.text().strip(), 300)}")
     incomplete = _incomplete(report, len(again))
-    if not incomplete:
+    if not incomplete and _agree(report, result):
         keep_types(bench, _config(bench), _clean(report, copy))
     found = (*_hidden(bench), *report.diagnostics, *incomplete)
     note = f"{_count(report.errors, 'error')} in {_count(report.files, 'file')}{_others(known)}"
@@ -73,6 +74,11 @@ def _others(known: Known) -> str:
 
 def _hidden(bench: Bench) -> list[Diagnostic]:
     return unseen_findings(bench.job.files, bench.facts.installed, [bench.job.plan.package])
+
+
+def _agree(report: PyrightReport, result: ExecResult) -> bool:
+    """True where pyright's exit code, its count and its list say the same: what is taken over rests on all three."""
+    return result.exit_code == (1 if report.errors else 0) and report.errors == len(report.diagnostics)
 
 
 def _clean(report: PyrightReport, copy: Collection[str]) -> set[str]:

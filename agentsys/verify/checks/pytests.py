@@ -105,8 +105,25 @@ class _Ended:
 
     @property
     def ok(self) -> bool:
-        """True where all of its tests passed."""
-        return self.result.ok and not self.seen.count("failed")
+        """True where all of its tests passed; where its files hold none, too."""
+        return (self.result.ok or self.is_empty) and not self.seen.count("failed")
+
+    @property
+    def is_empty(self) -> bool:
+        """True where pytest came to its end and found no test."""
+        nothing = not self.seen.outcomes and not self.seen.under_way
+        return self.result.exit_code == _NO_TESTS and nothing and self.seen.finish is not None
+
+    @property
+    def collected(self) -> bool:
+        """True where every file could be imported."""
+        return self.report is not None and not self.report.errors
+
+    @property
+    def used(self) -> float:
+        """Seconds, of processor time where that is less."""
+        result = self.result
+        return min(result.seconds, result.seconds if result.cpu_seconds is None else result.cpu_seconds)
 
 
 async def check_pytest(bench: Bench) -> Found:
@@ -116,6 +133,9 @@ async def check_pytest(bench: Bench) -> Found:
     planned = plan_sessions(bench)
     since = time.monotonic()
     rows = await run_sessions(bench, planned.sessions, _session, lambda ended: ended.ok)
+    if len(planned.sessions) > 1 and not all(ended.collected for _, ended in rows):
+        planned = Planned()  # a file may need what another one leaves in the process, folders on the path for one
+        rows = await run_sessions(bench, planned.sessions, _session, lambda ended: ended.ok)
     seconds = time.monotonic() - since
     log = bench.log("pytest.log", "".join(log_text(ended.result) for _, ended in rows))
     seen = _together([ended.seen for _, ended in rows])
@@ -226,7 +246,8 @@ def _together(every: Sequence[Seen]) -> Seen:
     """Return what all sessions saw."""
     whole = Seen(sound=all(seen.sound for seen in every))
     for seen in every:
-        whole.outcomes |= seen.outcomes
+        worse = {test for test, outcome in whole.outcomes.items() if outcome != "passed"}
+        whole.outcomes |= {test: outcome for test, outcome in seen.outcomes.items() if test not in worse}
         whole.functions |= seen.functions
         whole.calls |= seen.calls
         whole.seconds |= seen.seconds
@@ -238,6 +259,7 @@ def _together(every: Sequence[Seen]) -> Seen:
 def _judge(bench: Bench, rows: Sequence[_Ended], seen: Seen, log: str, not_run: Collection[str]) -> Found:
     found: list[Diagnostic] = [item for row in rows if row.report for item in row.report.diagnostics]
     limits = [limit for row in rows if (limit := _limit(bench, row)) is not None]
+    limits = limits or _too_long(bench, rows)
     found += limits
     passed, failed, skipped = seen.count("passed"), seen.count("failed"), seen.count("skipped")
     exercised = seen.exercised()
@@ -265,10 +287,18 @@ def _limit(bench: Bench, row: _Ended) -> Diagnostic | None:
     return limit.model_copy(update={"path": path if path in bench.facts.files else ""}) if limit else None
 
 
+def _too_long(bench: Bench, rows: Sequence[_Ended]) -> list[Diagnostic]:
+    """Say so where all sessions together took longer than a replay gives the one that it has."""
+    used = sum(row.used for row in rows)
+    if len(rows) < 2 or used <= bench.job.timeout:
+        return []
+    message = f"the tests took {used:.0f} s of processor time together, more than the {bench.job.timeout:.0f} s allowed"
+    return [Diagnostic(kind="timeout", check="pytest", message=message, symbol="pytest")]
+
+
 def _empty(row: _Ended, rows: Sequence[_Ended]) -> bool:
     """True for a session whose files hold no test, beside others."""
-    nothing = not row.seen.outcomes and not row.seen.under_way
-    return len(rows) > 1 and row.result.exit_code == _NO_TESTS and nothing and row.seen.finish is not None
+    return len(rows) > 1 and row.is_empty
 
 
 def _why_not(bench: Bench, rows: Sequence[_Ended], whole: Seen) -> list[Diagnostic]:

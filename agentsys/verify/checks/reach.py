@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Collection, Iterable, Mapping
 
@@ -14,7 +15,6 @@ _LOADS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """Words by which a module could come to execute or read code that it does not import; relative imports among them."""
-_RELATIVE = re.compile(r"^\s*from\s+\.", re.MULTILINE)
 
 
 def unreached(files: Mapping[str, bytes], changed: Collection[str]) -> set[str]:
@@ -27,10 +27,8 @@ def unreached(files: Mapping[str, bytes], changed: Collection[str]) -> set[str]:
     if any(not path.endswith(".py") or path.endswith(("conftest.py", "__init__.py")) for path in changed):
         return set()
     sources = _python(files)
-    direct = _direct(sources)
     opaque = {path for path, text in sources.items() if _LOADS.search(text)}
-    apart = {*changed, *opaque}
-    return {path for path in sources if is_test_path(path) and apart.isdisjoint(_closure(path, direct))}
+    return {path for path in _apart(sources, {*changed, *opaque}) if is_test_path(path)}
 
 
 def unreached_types(files: Mapping[str, bytes], changed: Collection[str]) -> set[str]:
@@ -40,21 +38,37 @@ def unreached_types(files: Mapping[str, bytes], changed: Collection[str]) -> set
         files: the repository as it is now, with the same paths as before.
         changed: paths whose content differs.
     """
-    sources = _python(files)
-    if len({_module(path) for path in sources}) < len(sources):
-        return set()  # two files go by one name: which of them is meant, the type checker decides
-    opaque = {path for path, text in sources.items() if _RELATIVE.search(text) or parse(text) is None}
-    direct, apart = _direct(sources), {*changed, *opaque}
-    return {path for path in sources if apart.isdisjoint(_closure(path, direct))}
+    return _apart(_python(files), set(changed))
 
 
 def _python(files: Mapping[str, bytes]) -> dict[str, str]:
     return {path: data.decode("utf-8", "replace") for path, data in files.items() if path.endswith(".py")}
 
 
-def _direct(sources: Mapping[str, str]) -> dict[str, set[str]]:
-    paths = {_module(path): path for path in sources}
-    return {path: _imports(path, text, paths) for path, text in sources.items()}
+def _apart(sources: Mapping[str, str], reaching: set[str]) -> set[str]:
+    """Return the files that import none of these, directly or not, nor one whose imports cannot be told."""
+    trees = {path: parse(text) for path, text in sources.items()}
+    reaching = reaching | {path for path, tree in trees.items() if tree is None or _is_relative(tree)}
+    named = _by_ending(sources)
+    direct = {path: _imports(path, text, named) for path, text in sources.items()}
+    return {path for path in sources if reaching.isdisjoint(_closure(path, direct))}
+
+
+def _is_relative(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.ImportFrom) and node.level > 0 for node in ast.walk(tree))
+
+
+def _by_ending(sources: Iterable[str]) -> dict[str, set[str]]:
+    """Return the files that a dotted name may stand for: those whose path ends in it.
+
+    Folders of sources and tests may stand on the path, and a build may map packages to any.
+    """
+    found: dict[str, set[str]] = {}
+    for path in sources:
+        parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+        for first in range(len(parts)):
+            found.setdefault(".".join(parts[first:]), set()).add(path)
+    return found
 
 
 def _closure(path: str, direct: Mapping[str, set[str]]) -> set[str]:
@@ -68,19 +82,18 @@ def _closure(path: str, direct: Mapping[str, set[str]]) -> set[str]:
     return seen
 
 
-def _imports(path: str, text: str, paths: Mapping[str, str]) -> set[str]:
-    """Return what a file imports, with the packages around it, and what pytest loads for its folder."""
-    names = {part for name in imported_modules(text) for part in _prefixes(name)}
-    folder = path.rpartition("/")[0].replace("/", ".")
-    names |= {f"{folder}.{name}" for name in names if folder}  # a folder of tests may stand on the path
-    conftests = {"conftest.py", *(f"{part.replace('.', '/')}/conftest.py" for part in _prefixes(folder))}
-    return {paths[name] for name in names if name in paths} | conftests.intersection(paths.values())
+def _imports(path: str, text: str, named: Mapping[str, set[str]]) -> set[str]:
+    """Return what a file may import, with the packages around it, and what pytest loads for its folder."""
+    modules = imported_modules(text)
+    found = {file for name in modules for part in _prefixes(name) for file in named.get(part, ())}
+    for name in modules:
+        if name.endswith(".*"):  # all that the package hands on, its modules among them
+            found |= {file for key, files in named.items() if key.startswith(name[:-1]) for file in files}
+    folders = path.split("/")[:-1]
+    conftests = {"/".join([*folders[:depth], "conftest.py"]) for depth in range(len(folders) + 1)}
+    return found | conftests.intersection(named.get("conftest", ()))
 
 
 def _prefixes(name: str) -> Iterable[str]:
     parts = name.split(".")
     return (".".join(parts[: number + 1]) for number in range(len(parts)))
-
-
-def _module(path: str) -> str:
-    return path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")

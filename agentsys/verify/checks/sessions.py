@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +21,7 @@ from agentsys.core.version import agentsys_version
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.checks.install import LOCK
 from agentsys.verify.checks.reach import unreached
+from agentsys.verify.source.tests import source_tests
 from agentsys.verify.withheld import shown
 
 FILE = "tests.json"
@@ -87,10 +87,11 @@ class Planned:
 def plan_sessions(bench: Bench) -> Planned:
     """Return the sessions in which the tests of this round are run."""
     found = _earlier(bench)
-    tests = {path for path in bench.job.files if _is_collected(path)}
     if found is None:
         return Planned()
     number, past = found
+    tests = {item.path for item in source_tests(bench.job.files)} | {file_of(test) for test in past.outcomes}
+    tests &= bench.job.files.keys()  # a file that holds no test is ignored by no session
     cost = dict.fromkeys(tests, 0.0)
     for test, seconds in past.seconds.items():
         if file_of(test) in cost:
@@ -120,7 +121,7 @@ async def run_sessions(
     helping = False
 
     async def work(on: Bench) -> None:
-        while waiting:
+        while waiting and not (helper.done() and on is bench and helper.exception()):
             number, session = waiting.popleft()
             if session.reached or all(map(ok, ended.values())):
                 ended[number] = await run(on, number, session)
@@ -139,8 +140,7 @@ async def run_sessions(
             await helper
     finally:
         helper.cancel()
-        with suppress(asyncio.CancelledError, Exception):  # what it raised was raised above
-            await helper
+        await asyncio.wait({helper})  # what it raised was raised above
     return [(sessions[number], ended[number]) for number in sorted(ended)]
 
 
@@ -163,14 +163,11 @@ def file_of(test: str) -> str:
 
 def _earlier(bench: Bench) -> tuple[int, Record] | None:
     """Return the latest record of the run that is of this environment, with its round."""
-    out = bench.job.out
-    if bench.job.stage != "verify" or (out.parent / "replay").exists():
-        return None
-    stored = [file for file in sorted(out.parent.glob(f"[0-9]*/{FILE}")) if file.parent.name < out.name]
-    past = _read(stored[-1]) if stored else None
+    stored = bench.earlier(FILE)
+    past = _read(stored[0]) if stored else None
     if past is None or past.environment != environment(bench):
         return None
-    return int(stored[-1].parent.name), past
+    return int(stored[0].parent.name), past
 
 
 def _read(file: Path) -> Record | None:
@@ -189,12 +186,6 @@ def _passed(past: Record, paths: Collection[str]) -> set[str]:
     """Return the files of which all tests passed."""
     failed = {file_of(test) for test, outcome in past.outcomes.items() if outcome != "passed"}
     return {file_of(test) for test in past.outcomes} & set(paths) - failed
-
-
-def _is_collected(path: str) -> bool:
-    """True for a file in which pytest looks for tests, by our configuration (`probes/agentsys_pytest.ini`)."""
-    name = path.rpartition("/")[2]
-    return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
 
 
 def _shared_out(paths: Collection[str], cost: Mapping[str, float]) -> list[set[str]]:

@@ -46,14 +46,13 @@ class Known:
 
 def known_types(bench: Bench, config: bytes) -> Known:
     """Return what the latest round in which pyright ran says of the files as they are now."""
-    out = bench.job.out
-    stored = [file for file in sorted(out.parent.glob(f"[0-9]*/{FILE}")) if file.parent.name < out.name]
-    past = _read(stored[-1]) if stored and bench.job.stage == "verify" else None
+    stored = bench.earlier(FILE)
+    past = _read(stored[0]) if stored else None
     now = _files(bench)
     if past is None or past.environment != _environment(bench, config) or past.files.keys() != now.keys():
         return Known()
     still = unreached_types(bench.job.files, {path for path in now if now[path] != past.files[path]})
-    return Known(frozenset(still.intersection(past.clean)), stored[-1].parent)
+    return Known(frozenset(still.intersection(past.clean)), stored[0].parent)
 
 
 def keep_types(bench: Bench, config: bytes, clean: Collection[str]) -> None:
@@ -76,5 +75,6 @@ def _files(bench: Bench) -> dict[str, str]:
 def _environment(bench: Bench, config: bytes) -> str:
     lock = bench.job.out / LOCK
     text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-    parts = (text, bench.sandbox.describe().backend, agentsys_version(), config.decode())
+    builds = [bench.text(name) for name in ("pyproject.toml", "setup.cfg", "setup.py")]
+    parts = (text, bench.sandbox.describe().backend, agentsys_version(), config.decode(), *builds)
     return sha256_bytes("\0".join(parts).encode())

@@ -56,6 +56,9 @@ class Bed:
         self.ran: list[list[str]] = []
         self.fails: set[str] = set()
         self.boxes: list[FakeSandbox] = []
+        self.alone = ""
+        """A file that cannot be imported without the others."""
+        self.seconds = 0.1
 
     def job(self, number: int, changed: Mapping[str, str]) -> Job:
         repo = write_repo(self.root / f"repo-{number}", {**FILES, **changed})
@@ -66,12 +69,18 @@ class Bed:
         ignored = {item.partition(f"={REPO}/")[2] for item in call.argv if item.startswith("--ignore=")}
         ran = [path for path in TESTS if f"{REPO}/{path}" in files and path not in ignored]
         self.ran.append(ran)
+        if self.alone and ran == [self.alone]:
+            xml = next(item for item in call.argv if item.startswith("--junitxml=")).partition("=")[2]
+            case = '<testcase name="tests.test_model"><error message="collection failure">no helper</error></testcase>'
+            files[json.loads(call.stdin)["out"]] = b'{"finish": 2, "collected": 0}\n'
+            files[xml] = f"<testsuites>{case}</testsuites>".encode()
+            return failed(code=2)
         outcomes = {name_of(path): "failed" if path in self.fails else "passed" for path in ran}
         put_tests(call, files, outcomes, ("tiny/model.py:mean", "tiny/other.py:other"))
         out = json.loads(call.stdin)["out"]
         rows = [json.loads(line) for line in files[out].splitlines()]
         files[out] = b"".join(json.dumps({**row, "seconds": 20.0}).encode() + b"\n" for row in rows)
-        return failed() if self.fails.intersection(ran) else passed(b"passed\n")
+        return failed() if self.fails.intersection(ran) else passed(b"passed\n", self.seconds)
 
     async def verify(self, wanted: Job) -> Verdict:
         def typed(call: Call, files: Files) -> ExecResult:
@@ -127,6 +136,27 @@ async def test_where_a_reached_test_fails_the_others_are_not_run_and_are_told_as
     bed.fails = set()
     third = await bed.verify(bed.job(3, {"tiny/model.py": MODEL + "\nY = 1\n"}))
     assert third.passed and sorted(path for ran in bed.ran for path in ran) == sorted(TESTS)
+
+
+async def test_a_file_of_a_tests_name_without_tests_fails_no_round(bed: Bed) -> None:
+    bare = {"tests/test_tools.py": "from tiny.model import mean\n\n\ndef tool() -> float:\n    return mean([1.0])\n"}
+    await bed.verify(bed.job(1, bare))
+    second = await bed.verify(bed.job(2, {**bare, "tiny/model.py": MODEL + "\nX = 1\n"}))
+    assert second.passed and sorted(path for ran in bed.ran for path in ran) == sorted(TESTS)
+
+
+async def test_a_file_that_cannot_be_imported_by_itself_is_run_with_the_others(bed: Bed) -> None:
+    await bed.verify(bed.job(1, {}))
+    bed.alone = "tests/test_model.py"
+    second = await bed.verify(bed.job(2, CHANGED))
+    assert second.passed and bed.ran[0] == ["tests/test_model.py"] and bed.ran[-1] == list(TESTS)
+
+
+async def test_sessions_that_take_too_long_together_fail_the_check(bed: Bed) -> None:
+    await bed.verify(bed.job(1, {}))
+    bed.seconds = 40.0
+    second = await bed.verify(bed.job(2, CHANGED))
+    assert check(second).state == "failed" and any(row.kind == "timeout" for row in second.diagnostics)
 
 
 async def test_a_test_that_failed_before_runs_first_whatever_changed(bed: Bed) -> None:

@@ -131,7 +131,7 @@ async def test_the_numbers_of_a_note_are_stored_as_numbers(tmp_path: Path) -> No
     counts = {check.name: check.counts for check in verdict.checks if check.counts}
     assert counts["imports"] == {"imported": 4, "modules": 4}
     assert counts["pytest"] == {"passed": 1, "failed": 0, "skipped": 0, "functions": 1}
-    assert counts["pyright"] == {"errors": 0, "files": 4, "silenced": 0}
+    assert counts["pyright"] == {"errors": 0, "files": 4, "silenced": 0, "taken_over": 0}
 
 
 def test_a_result_that_belongs_to_no_row_is_refused(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from agentsys.verify.checks.base import Found, Job
 from agentsys.verify.checks.reach import unreached_types
 from agentsys.verify.checks.typed import FILE
 from agentsys.verify.run import verify
-from agentsys_sandbox.fake import Call, Files, passed
-from agentsys_sandbox.spec import ExecResult
+from agentsys_sandbox.fake import Call, Files
+from agentsys_sandbox.spec import ExecResult, Outcome
 from unit.verify.scripted import scripted
 from unit.verify.tiny import GREEN, MODEL, RUN, TEST, job, write_repo
 
@@ -32,6 +32,7 @@ class Bed:
         self.seen: set[str] | None = None
         self.errors: tuple[str, ...] = ()
         self.short = 0
+        self.code: int | None = None
 
     def job(self, number: int, changed: dict[str, str], without: str = "") -> Job:
         files = {path: text for path, text in {**GREEN, **changed}.items() if path != without}
@@ -52,7 +53,9 @@ class Bed:
         ]
         summary = {"filesAnalyzed": len(self.seen) - self.short, "errorCount": len(rows)}
         said = {"version": "1", "generalDiagnostics": rows, "summary": summary}
-        return ExecResult(passed().outcome, 0, json.dumps(said).encode(), b"", 1.0)
+        code = self.code if self.code is not None else 1 if rows else 0
+        outcome = Outcome.NONZERO if code else Outcome.OK
+        return ExecResult(outcome, code, json.dumps(said).encode(), b"", 1.0)
 
     async def verify(self, wanted: Job) -> Verdict:
         self.seen = None
@@ -124,6 +127,28 @@ async def test_where_anything_else_differs_all_is_looked_at(bed: Bed, which: str
     assert bed.seen is not None and bed.seen >= ALL - {"tiny/run.py"} and "tiny/model.py" in bed.seen
 
 
+@pytest.mark.parametrize("code", [2, 3])
+async def test_a_run_whose_exit_code_and_report_disagree_is_not_taken_over(bed: Bed, code: int) -> None:
+    bed.code = code
+    assert check(await bed.verify(bed.job(1, {}))).state == "failed"
+    bed.code = None
+    await bed.verify(bed.job(2, {"configs/smoke.yaml": "a: 1\n"}))
+    assert bed.seen == ALL
+
+
+async def test_after_a_replay_that_failed_all_is_looked_at(bed: Bed) -> None:
+    await bed.verify(bed.job(1, {}))
+    (bed.root / "rounds/replay").mkdir()
+    await bed.verify(bed.job(2, TESTED))
+    assert bed.seen == ALL
+
+
+async def test_another_build_of_the_project_takes_over_nothing(bed: Bed) -> None:
+    await bed.verify(bed.job(1, {}))
+    await bed.verify(bed.job(2, {"setup.cfg": "[options]\npackage_dir = = lib\n"}))
+    assert bed.seen == ALL
+
+
 async def test_a_replay_looks_at_all(bed: Bed) -> None:
     first = bed.job(1, {})
     await bed.verify(first)
@@ -144,7 +169,7 @@ CODE = {
 
 
 NOTHING: dict[str, str] = {}
-NONE: set[str] = set()
+HELPED = ("pkg/c.py", "tests/helper.py", "tests/test_c.py")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +181,20 @@ NONE: set[str] = set()
         (NOTHING, "pkg/__init__.py", {"pkg/b.py", "pkg/c.py"}),
         ({"pkg/c.py": "from . import b\n"}, "tests/test_a.py", {"pkg/__init__.py", "pkg/a.py", "pkg/b.py"}),
         ({"pkg/c.py": "def (\n"}, "tests/test_a.py", {"pkg/__init__.py", "pkg/a.py", "pkg/b.py"}),
-        ({"src/pkg/b.py": ""}, "tests/test_c.py", NONE),
+        ({"src/pkg/b.py": ""}, "src/pkg/b.py", {"pkg/__init__.py", "pkg/b.py", *HELPED}),
+        ({"pkg/d.py": "from.b import f\n"}, "pkg/b.py", {"pkg/__init__.py", *HELPED}),
+        ({"pkg/d.py": "try:\n    pass\nfinally: from .b import f\n"}, "pkg/b.py", {"pkg/__init__.py", *HELPED}),
+        (
+            {"pkg/d.py": "from pkg import *\n"},
+            "pkg/c.py",
+            {"pkg/__init__.py", "pkg/a.py", "pkg/b.py", "tests/test_a.py"},
+        ),
+        (
+            {"tests/unit/test_d.py": "import helper\n"},
+            "tests/helper.py",
+            set(CODE) - {"tests/helper.py", "tests/test_c.py"},
+        ),
+        ({"src/pkg/e.py": "", "tests/test_e.py": "import src.pkg.e\n"}, "src/pkg/e.py", set(CODE)),
     ],
 )
 def test_types_rest_on_what_is_imported_and_what_cannot_be_told_is_looked_at(
