@@ -201,7 +201,9 @@ def judged_paper(context: Context, contracts: Sequence[Contract]) -> Part:
 
 def _sections(context: Context, contracts: Sequence[Contract], most: int, more: Sequence[PaperPlace] = ()) -> str:
     paper = context.ws.paper
-    whole = to_markdown(paper, {row.id for row in paper.sections if row.kind != "references"} or None, left_out=False)
+    whole = to_markdown(
+        paper, {row.id for row in paper.sections if row.kind != "references"} or None, left_out=False, notes=True
+    )
     if len(whole) <= most:
         return whole
     targets = [row.target.where for row in contracts if row.target is not None]

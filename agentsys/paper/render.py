@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from agentsys.paper.citing import cited_floats
 from agentsys.paper.model import Algorithm, Block, Code, Equation, Figure, ListBlock, Paper, Section, Table
 from agentsys.paper.query import with_children
 
 LEFT_OUT = frozenset({"references"})
+_MARK = re.compile(r"[^\W\d_]{3,}[.,;:)]?\^\{(\d{1,2})\}")
+"""A mark of a footnote: raised digits behind a word."""
+_NUMBER = re.compile(r"\s*(\d{1,2})(?!\d)")
 
 
 def to_markdown(
@@ -19,6 +22,7 @@ def to_markdown(
     left_out: bool = True,
     floats: bool = False,
     blocks: Collection[str] = (),
+    notes: bool = False,
 ) -> str:
     """Return the paper as Markdown.
 
@@ -30,6 +34,7 @@ def to_markdown(
         floats: whether to append the tables, algorithms and captions of figures that the sections speak of and that
             stand elsewhere.
         blocks: ids of blocks to append where they stand elsewhere.
+        notes: whether to append the footnotes where sections are chosen, too; a paper that is shown whole has them.
     """
     chosen = None if sections is None else with_children(paper, sections)
     shown = [item for item in paper.sections if (item.kind not in LEFT_OUT if chosen is None else item.id in chosen)]
@@ -42,7 +47,7 @@ def to_markdown(
         parts.append(_notation(paper))
     for section in shown:
         parts.extend(_section(section))
-    if sections is None and paper.footnotes:
+    if paper.footnotes and (sections is None or notes):
         parts.append("## Footnotes\n\n" + "\n".join(f"- {note}" for note in paper.footnotes))
     elsewhere = set(blocks) - {block.id for section in shown for block in section.blocks}
     if floats and chosen is not None:
@@ -70,7 +75,15 @@ def one_by_one(paper: Paper, sections: Collection[str], blocks: Collection[str] 
     own = {block.id for section in shown for block in section.blocks}
     elsewhere = (set(blocks) | set(cited_floats(paper, sections))) - own
     found |= {block.id: _cited(block) for block in paper.blocks() if block.id in elsewhere}
+    found |= _noted("\n".join(found.values()), paper.footnotes)
     return {name: text for name, text in found.items() if text}
+
+
+def _noted(text: str, footnotes: Sequence[str]) -> dict[str, str]:
+    """Return the footnotes whose mark stands behind a word of a text."""
+    marks = set(_MARK.findall(text))
+    numbers = [(_NUMBER.match(note), note) for note in footnotes]
+    return {f"footnote {number[1]}": f"Footnote: {note}" for number, note in numbers if number and number[1] in marks}
 
 
 def _notation(paper: Paper) -> str:

@@ -45,9 +45,9 @@ def rules_part(settings: Settings, python: str, fence: str) -> Part:
 
 
 def paper_part(paper: Paper) -> Part:
-    """Return the paper's body, and where it has appendices a map of everything in it."""
+    """Return the paper's body with all footnotes, and where it has appendices a map of everything in it."""
     body = body_sections(paper)
-    text = to_markdown(paper, body or None, left_out=False)
+    text = to_markdown(paper, body or None, left_out=False, notes=True)
     shown = with_children(paper, body)
     everything = outline(paper, shown) if other_sections(paper) else ""
     return Part("paper", render("plan/paper", text=text, outline=everything, fence=fence_of(paper)))

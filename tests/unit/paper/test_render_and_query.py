@@ -10,6 +10,8 @@ from agentsys.core.errors import PaperError
 from agentsys.paper import cited_floats, excerpt, find_section, load_paper, summary_rows, to_markdown, write_paper
 from agentsys.paper.model import Algorithm, Equation, Figure, Paper, Paragraph, Section, Table
 from agentsys.paper.query import letters, stands_in
+from agentsys.paper.render import one_by_one
+from agentsys.plan.prompt_text import paper_part
 
 PAPER = Paper(
     source="p.pdf",
@@ -157,3 +159,28 @@ def test_the_summary_counts() -> None:
 def test_a_formula_is_found_however_it_is_set_and_only_where_it_stands(quote: str, stands: bool) -> None:
     source = letters(r"For sorted points the star discrepancy is $D_n=\max_i\max(i/n-x_i,\,x_i-(i-1)/n)$ (1).")
     assert stands_in(quote, source) is stands
+
+
+NOTES = ("Proceedings of a conference.", "1 We leave this for later.", "2We used a network from the end of training.")
+NOTED = Paper(
+    format="markdown",
+    parser="test",
+    source="p.md",
+    sha256="0" * 64,
+    title="T",
+    sections=(
+        Section(id="s1", number="1", title="A", blocks=(Paragraph(id="b1", text="Table 2 shows 1200 units^{2}."),)),
+        Section(id="s2", number="2", title="B", blocks=(Paragraph(id="b2", text="The loss is x^{1} + y^{2}."),)),
+    ),
+    footnotes=NOTES,
+)
+
+
+def test_footnotes_are_shown_with_chosen_sections_where_they_are_asked_for() -> None:
+    assert NOTES[2] in to_markdown(NOTED, ["s1"], notes=True) and NOTES[2] not in to_markdown(NOTED, ["s1"])
+    assert all(note in paper_part(NOTED).text for note in NOTES), "the planner decides, and footnotes do"
+
+
+def test_a_section_brings_the_footnote_that_a_word_of_it_is_marked_with_and_no_power() -> None:
+    assert one_by_one(NOTED, ["s1"])["footnote 2"] == f"Footnote: {NOTES[2]}"
+    assert not [name for name in one_by_one(NOTED, ["s2"]) if name.startswith("footnote")]
