@@ -10,6 +10,8 @@ from agentsys.paper.model import Algorithm, Block, Code, Equation, Figure, ListB
 from agentsys.paper.query import with_children
 
 LEFT_OUT = frozenset({"references"})
+MOST_WORDS = 400
+"""Characters of the words inside a figure."""
 _MARK = re.compile(r"[^\W\d_]{3,}[.,;:)]?\^\{(\d{1,2})\}")
 """A mark of a footnote: raised digits behind a word."""
 _NUMBER = re.compile(r"\s*(\d{1,2})(?!\d)")
@@ -92,7 +94,24 @@ def _notation(paper: Paper) -> str:
 
 def _cited(block: Block) -> str:
     """A float without its picture: who is given an excerpt has no folder to look it up in."""
-    return f"> {block.caption}" if isinstance(block, Figure) and block.caption else block_markdown(block)
+    return _caption(block) if isinstance(block, Figure) and block.caption else block_markdown(block)
+
+
+def _caption(block: Figure) -> str:
+    """Return the caption of a figure with the words inside it: axes, their numbers and legends decide too."""
+    words = figure_words(block)
+    return f"> {block.caption}" + (f"\n> (In the figure: {words})" if words else "")
+
+
+def figure_words(block: Figure) -> str:
+    """Return the words inside a figure, each line of them once, as far as they go into `MOST_WORDS` characters."""
+    lines = dict.fromkeys(" ".join(line.split()) for line in block.text.split("\n"))
+    telling = [line for line in lines if len(set(line.split())) > 1 or len(line) > 1]
+    kept: list[str] = []
+    for line in telling:
+        if sum(map(len, kept)) + len(line) <= MOST_WORDS:
+            kept.append(line)
+    return " | ".join(kept)
 
 
 def _section(section: Section) -> list[str]:
@@ -111,7 +130,7 @@ def block_markdown(block: Block) -> str:
             return _table(block)
         case Figure():
             picture = f"![{f'Figure {block.label}'.strip()}]({block.image})\n\n" if block.image else ""
-            return f"{picture}> {block.caption}" if block.caption else picture
+            return f"{picture}{_caption(block)}" if block.caption else picture
         case Algorithm():
             lines = "\n".join("  " * line.indent + line.text for line in block.lines) or block.text
             return f"**{block.caption}**\n\n```text\n{lines}\n```"

@@ -10,7 +10,7 @@ from agentsys.core.errors import PaperError
 from agentsys.paper import cited_floats, excerpt, find_section, load_paper, summary_rows, to_markdown, write_paper
 from agentsys.paper.model import Algorithm, Equation, Figure, Paper, Paragraph, Section, Table
 from agentsys.paper.query import letters, stands_in
-from agentsys.paper.render import one_by_one
+from agentsys.paper.render import MOST_WORDS, figure_words, one_by_one
 from agentsys.plan.prompt_text import paper_part
 
 PAPER = Paper(
@@ -184,3 +184,39 @@ def test_footnotes_are_shown_with_chosen_sections_where_they_are_asked_for() -> 
 def test_a_section_brings_the_footnote_that_a_word_of_it_is_marked_with_and_no_power() -> None:
     assert one_by_one(NOTED, ["s1"])["footnote 2"] == f"Footnote: {NOTES[2]}"
     assert not [name for name in one_by_one(NOTED, ["s2"]) if name.startswith("footnote")]
+
+
+CURVES = "5 10 15\nTurn\n5 10 15\nTurn\nx\nx x\nGain (bits)"
+LATE = Paper(
+    format="markdown",
+    parser="test",
+    source="p.md",
+    sha256="0" * 64,
+    title="T",
+    sections=(
+        Section(id="s1", number="1", title="A", blocks=(Paragraph(id="b1", text="Figure 7 shows the lost games."),)),
+        Section(
+            id="refs",
+            kind="references",
+            title="References",
+            blocks=(
+                Paragraph(id="b2", text="A. Author. A paper. 2001."),
+                Figure(id="b3", label="7", caption="Figure 7: Lost games.", text=CURVES, image="figures/b3.png"),
+            ),
+        ),
+    ),
+)
+
+
+def test_the_words_inside_a_figure_stand_once_with_its_caption() -> None:
+    assert "> Figure 7: Lost games.\n> (In the figure: 5 10 15 | Turn | x x | Gain (bits))" in paper_part(LATE).text
+
+
+def test_a_figure_behind_the_bibliography_is_shown_and_the_bibliography_is_not() -> None:
+    text = paper_part(LATE).text
+    assert "Figure 7: Lost games." in text and "A. Author" not in text and "b3.png" not in text
+
+
+def test_of_a_figure_full_of_words_no_more_is_shown_than_is_of_use() -> None:
+    figure = Figure(id="b1", label="1", caption="c", text="\n".join(f"tick {number}" for number in range(400)))
+    assert 0 < len(figure_words(figure)) < 2 * MOST_WORDS
