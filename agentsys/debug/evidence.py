@@ -36,6 +36,8 @@ MAX_RESULTS = 4000
 MAX_RUN = 3000
 FEW = 5
 """Numbers of a list up to which all of them are shown."""
+_HANDED = ("KeyError", "IndexError", "AttributeError", "TypeError", "ValueError")
+"""Errors of a test's own line that say more of what the code gave than of the test."""
 _FAR = 3
 """Uses that are followed in the text."""
 _SLOW = 12
@@ -44,6 +46,8 @@ _PLACED = frozenset(
     {"type", "import", "wrong_import", "syntax", "missing_dependency", "bad_pin", "install", "missing_file", "test"}
 )
 """Kinds of faults that come with their place."""
+FAULTS = "faults"
+"""The check that runs where all others pass: what it says was brought by no repair."""
 RUN = ("smoke", "results", "dependence")
 """Checks of what the repository's own script did."""
 _LOGS = (
@@ -99,7 +103,7 @@ def gather(
     graph = _graph(texts)
     watched = _watched(folder)
     order = _order(texts, folder, plan, diagnostics, graph, watched)
-    if before is not None:
+    if before is not None and any(row.check != FAULTS for row in diagnostics):
         order = _changed_first(
             order, graph, _graph({path: data.decode("utf-8", "replace") for path, data in before.items()})
         )
@@ -182,8 +186,12 @@ def _file_of(frame: str) -> str:
 
 
 def _measured(row: Diagnostic) -> bool:
-    """True where code ran to its end and what it computed is wrong: no matter of what a file imports."""
-    return row.kind == "health" or row.message.startswith("AssertionError")
+    """True where code ran to its end and what it computed is wrong: no matter of what a file imports.
+
+    So it is where a test itself fails at what it was handed, a key that a dictionary lacks for example.
+    """
+    handed = row.kind == "test" and is_test_path(row.path) and row.message.startswith(_HANDED)
+    return row.kind == "health" or row.message.startswith("AssertionError") or handed
 
 
 def _failing(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.debug.callgraph import call_graph
 from agentsys.debug.evidence import BUDGET, LEADING, budget_of, gather
@@ -199,6 +201,10 @@ def test_what_the_last_repair_changed_comes_first_where_it_brought_faults(tmp_pa
     before = {**tree, "pkg/other.py": b"def other() -> int:\n    return 2\n"}
     assert next(iter(gather(tree, tmp_path, PLAN, [row], 4000, before).sources)) == "pkg/other.py"
     assert next(iter(gather(tree, tmp_path, PLAN, [row], 4000, tree).sources)) == "tests/test_fit.py"
+    planted = row.model_copy(update={"check": "faults"})
+    assert next(iter(gather(tree, tmp_path, PLAN, [planted], 4000, before).sources)) == "tests/test_fit.py", (
+        "planted faults are tried where all else passes: no repair brought what is said of them"
+    )
 
 
 def test_where_every_fault_was_noticed_is_shown_though_only_the_first_are_followed(tmp_path: Path) -> None:
@@ -224,6 +230,12 @@ def test_less_is_shown_where_every_fault_has_its_place_and_all_where_a_value_is_
     idle = Diagnostic(kind="health", check="results", message="the loss does not fall", path="pkg/run.py")
     assert budget_of([typed, raised]) == BUDGET // 2
     assert BUDGET == budget_of([typed, wrong]) == budget_of([idle])
+
+
+@pytest.mark.parametrize(("path", "share"), [("tests/test_fit.py", 1), ("pkg/fit.py", 2)])
+def test_an_error_of_a_tests_own_line_is_followed_to_what_the_code_gave(path: str, share: int) -> None:
+    row = Diagnostic(kind="test", check="pytest", message="KeyError: 'optimal_turns'", path=path, line=3)
+    assert budget_of([row]) == BUDGET // share
 
 
 def test_of_long_lists_of_results_the_ends_are_shown(tmp_path: Path) -> None:
