@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from agentsys.core.files import sha256_bytes
 from agentsys.core.version import agentsys_version
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.checks.install import LOCK
 from agentsys.verify.checks.reach import unreached
+from agentsys.verify.fidelity.evidence import TestRecord
 from agentsys.verify.source.tests import source_tests
 from agentsys.verify.withheld import shown
 
@@ -31,18 +32,11 @@ MOST = 4
 """Sessions for the tests that a change can reach, and for those that it cannot."""
 
 
-class Record(BaseModel):
-    """How tests ended, by test, and for which files and packages: `rounds/NN/tests.json`."""
+class Record(TestRecord):
+    """How tests ended, and for which files and packages: `rounds/NN/tests.json` whole."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    outcomes: dict[str, str] = {}
-    functions: dict[str, tuple[str, ...]] = {}
-    calls: dict[str, tuple[str, ...]] = {}
-    seconds: dict[str, float] = {}
     environment: str = ""
-    files: dict[str, str] = {}
-    """SHA-256 of each file that the tests could see."""
+    files: dict[str, str] = Field(default={}, description="SHA-256 of each file that the tests could see, by path")
 
     def of(self, paths: Collection[str]) -> Record:
         """Return what it says of the tests in these files."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,13 +162,10 @@ def test_a_formula_is_found_however_it_is_set_and_only_where_it_stands(quote: st
     assert stands_in(quote, source) is stands
 
 
+HEAD: dict[str, Any] = {"format": "markdown", "parser": "test", "source": "p.md", "sha256": "0" * 64, "title": "T"}
 NOTES = ("Proceedings of a conference.", "1 We leave this for later.", "2We used a network from the end of training.")
 NOTED = Paper(
-    format="markdown",
-    parser="test",
-    source="p.md",
-    sha256="0" * 64,
-    title="T",
+    **HEAD,
     sections=(
         Section(id="s1", number="1", title="A", blocks=(Paragraph(id="b1", text="Table 2 shows 1200 units^{2}."),)),
         Section(id="s2", number="2", title="B", blocks=(Paragraph(id="b2", text="The loss is x^{1} + y^{2}."),)),
@@ -188,11 +186,7 @@ def test_a_section_brings_the_footnote_that_a_word_of_it_is_marked_with_and_no_p
 
 CURVES = "5 10 15\nTurn\n5 10 15\nTurn\nx\nx x\nGain (bits)"
 LATE = Paper(
-    format="markdown",
-    parser="test",
-    source="p.md",
-    sha256="0" * 64,
-    title="T",
+    **HEAD,
     sections=(
         Section(id="s1", number="1", title="A", blocks=(Paragraph(id="b1", text="Figure 7 shows the lost games."),)),
         Section(
