@@ -16,7 +16,8 @@ from agentsys.core.prompts import render
 from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.core.tree import read_tree
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
-from agentsys.debug.evidence import RUN, WIDE, Evidence, budget_of, gather
+from agentsys.debug.evidence import RUN, WIDE, Evidence, budget_of, gather, with_lines
+from agentsys.debug.excerpts import outline
 from agentsys.debug.guard import asks_for_quicker_tests, weakenings
 from agentsys.debug.history import change_of, history_text, installed_text, tried_text
 from agentsys.debug.looking import LIMITS, LOOKS, Look, check_look, looked, texts_of
@@ -27,7 +28,6 @@ from agentsys.llm.parse import extract_json
 from agentsys.llm.types import Part, Prompt
 from agentsys.plan.answers import Answer
 from agentsys.plan.context import Agent, Context
-from agentsys.plan.interfaces import interface_digest
 from agentsys.plan.prompt_text import MAX_DIAGNOSTICS, checks_text, diagnostics_text
 from agentsys.plan.removals import replacements
 from agentsys.verify.reviewer import settle_dismissed
@@ -212,7 +212,7 @@ class Debugger(Agent):
         lost: TakenBack | None,
     ) -> Prompt:
         context = self._context
-        diagnostics = current.verdict.diagnostics
+        diagnostics, texts = current.verdict.diagnostics, texts_of(read_tree(context.ws.run.repo))
         wide = _is_wide(before)
         touched = [spec for spec in plan.files if spec.path in evidence.sources]
         refs = [row.place.section for spec in touched for row in context.ws.requirements_of(plan, spec)] if wide else []
@@ -224,8 +224,8 @@ class Debugger(Agent):
             "debug/debug",
             round=last.number,
             max_rounds=context.settings.max_rounds,
-            checks=context.quote(checks_text(current.verdict) + installed_text(context, current.number)),
-            diagnostics=context.quote(diagnostics_text(diagnostics)),
+            checks=context.quote(checks_text(current.verdict) + installed_text(context, plan, current)),
+            diagnostics=context.quote(diagnostics_text(with_lines(diagnostics, texts))),
             replacements=[row.words for row in replacements(diagnostics_text(diagnostics))],
             history=context.quote(history_text(context.rounds.all())),
             tried=context.quote(tried_text(before)),
@@ -236,7 +236,7 @@ class Debugger(Agent):
             sources={name: quoted[name] for name in evidence.sources},
             analyses=[(spec.path, context.quote(context.ws.analysis(spec.path))) for spec in touched] if wide else [],
             sections=context.quote(context.sections(refs)),
-            interfaces=interface_digest(context.ws.run.repo, rest),
+            others={path: context.quote(text) for path, text in _outlines(context, rest).items()},
             logs=evidence.logs,
         )
         how = Part("how-debug", render("debug/how", looks=LOOKS, limits=LIMITS, edit_format=EDIT_FORMAT))
@@ -259,6 +259,12 @@ def _before(context: Context, current: Round) -> dict[str, bytes] | None:
     known = {row.fingerprint for row in past.verdict.diagnostics} if past is not None else set[str]()
     brought = any(row.fingerprint not in known for row in current.verdict.diagnostics)
     return context.git.files(commit) if past is not None and commit and brought else None
+
+
+def _outlines(context: Context, paths: Sequence[str]) -> dict[str, str]:
+    """Return by Python file what it defines, of those that are there."""
+    files = {path: context.ws.run.repo / path for path in paths if path.endswith(".py")}
+    return {path: outline(file.read_text(encoding="utf-8")) for path, file in files.items() if file.is_file()}
 
 
 def _is_wide(before: Sequence[Diagnosis]) -> bool:

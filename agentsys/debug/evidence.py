@@ -26,14 +26,15 @@ from agentsys.plan.prompt_text import MAX_DIAGNOSTICS
 from agentsys.verify.watching import FILE as WATCH
 from agentsys.verify.watching import Watched, read_watched, timing_text
 
-BUDGET = 30_000
+BUDGET = 20_000
 """Characters of source that are shown without being asked for."""
-WIDE = 45_000
+WIDE = 40_000
 """The same where an attempt has failed before."""
 LEADING = 6
 """Diagnostics that are followed to what is behind them; of others that are told, where they were noticed is shown."""
 MAX_RESULTS = 4000
 MAX_RUN = 3000
+MAX_LINE = 200
 FEW = 5
 """Numbers of a list up to which all of them are shown."""
 _HANDED = ("KeyError", "IndexError", "AttributeError", "TypeError", "ValueError")
@@ -81,6 +82,19 @@ def budget_of(diagnostics: Sequence[Diagnostic]) -> int:
     """
     placed = all(row.kind in _PLACED and not _measured(row) for row in diagnostics[:LEADING])
     return BUDGET // 2 if placed else BUDGET
+
+
+def with_lines(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> list[Diagnostic]:
+    """Return diagnostics in which, where a type does not fit, the line of code stands that is spoken of."""
+
+    def line_of(row: Diagnostic) -> str:
+        lines = texts.get(row.path, "").splitlines() if row.kind == "type" else []
+        return lines[row.line - 1].strip()[:MAX_LINE] if row.line and row.line <= len(lines) else ""
+
+    return [
+        row.model_copy(update={"detail": f"    {line}\n{row.detail}".rstrip()}) if (line := line_of(row)) else row
+        for row in diagnostics
+    ]
 
 
 def gather(

@@ -6,21 +6,27 @@ import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from agentsys.core.artifacts import Diagnosis, FileInstruction, Owner
+from agentsys.core.artifacts import Diagnosis, FileInstruction, Owner, Plan
 from agentsys.core.files import sha256_bytes
 from agentsys.core.rounds import Round
 from agentsys.debug.edits import Patch
 from agentsys.paper.query import letters
 from agentsys.plan.context import Context
 
+_VERSIONED = frozenset({"type", "import", "wrong_import", "missing_dependency", "bad_pin", "install"})
+"""Kinds of faults that may hang on the release of a package."""
 
-def installed_text(context: Context, number: int) -> str:
-    """Return what a round had installed, as one line; a type error often hangs on the version of a package."""
-    file = context.ws.run.round(number) / "packages.json"
-    if not file.is_file():
+
+def installed_text(context: Context, plan: Plan, current: Round) -> str:
+    """Return what a round had installed, as one line, where a fault may hang on it: all of it or what was asked for."""
+    file = context.ws.run.round(current.number) / "packages.json"
+    kinds = {row.kind for row in current.verdict.diagnostics}
+    if not file.is_file() or kinds.isdisjoint(_VERSIONED):
         return ""
     packages = json.loads(file.read_text(encoding="utf-8"))
-    return "\ninstalled: " + ", ".join(f"{row['name']} {row['version']}" for row in packages[:60])
+    asked = {row.name.lower().replace("_", "-") for row in plan.dependencies} if kinds <= {"type", "test"} else None
+    rows = [row for row in packages if asked is None or row["name"].lower().replace("_", "-") in asked]
+    return "\ninstalled: " + ", ".join(f"{row['name']} {row['version']}" for row in rows[:60])
 
 
 def history_text(rounds: Sequence[Round]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-MOST = 3
+MOST = 4
 """Files of one group: an answer about more would take longer than one wave of single ones."""
-LARGE = 12_000
+LARGE = 20_000
 """Characters of the files' own parts of the plan beyond which a group is not made larger."""
 
 

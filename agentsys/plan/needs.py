@@ -1,15 +1,14 @@
 """What a question about one file brings along: interfaces, experiments, the paper's words, its part of the plan.
 
 Files share much of it. Small files that rest on the same form a group, and each question about one of them begins with
-what all of the group need. Of groups comes first what saves most where it is shared: their questions begin alike for as
-long as they can, and a provider's cache pays for the common beginning once.
+what all of the group need. Those of different groups begin alike for as long as they can, and a provider's cache pays
+for the common beginning once.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from agentsys.core.artifacts import FileSpec, Plan
 from agentsys.core.prompts import render
@@ -18,6 +17,7 @@ from agentsys.paper.named import find_sections, named_blocks
 from agentsys.paper.query import with_children
 from agentsys.paper.render import one_by_one
 from agentsys.plan.groups import together
+from agentsys.plan.order import Orders
 from agentsys.plan.prompt_text import fence_of, quoted
 from agentsys.plan.rules import measures, needed_by
 from agentsys.plan.workspace import ANALYSED
@@ -45,7 +45,7 @@ class Needs:
             group: {name: text for path in group for name, text in found[path].items() if name not in group}
             for group in self._group.values()
         }
-        self._order = _shared_first({group[0]: told for group, told in self._told.items()})
+        self._order = Orders({group[0]: told for group, told in self._told.items()}).best()
 
     def group(self, spec: FileSpec) -> tuple[str, ...]:
         """Return the paths of the files that questions about a file speak of, the file itself among them."""
@@ -105,27 +105,3 @@ class Needs:
         return {
             name: f"<<{fence} the paper's own words\n{quoted(text, fence)}\n{fence}>>" for name, text in texts.items()
         }
-
-
-def _shared_first(needed: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
-    """Return for each file its pieces in an order in which many files begin alike.
-
-    Of a group of files the piece goes first that saves most by being shared; the files that have it, and those that
-    do not, are then groups of their own.
-
-    Args:
-        needed: file -> name of a piece -> its text.
-    """
-    count = Counter(name for found in needed.values() for name in found)
-    texts = {name: text for found in needed.values() for name, text in found.items()}
-    shared = [name for name in texts if count[name] > 1]
-    if not shared:
-        return {path: list(found) for path, found in needed.items()}
-    best = max(shared, key=lambda name: (count[name] - 1) * len(texts[name]))
-    with_it = {
-        path: {name: text for name, text in found.items() if name != best}
-        for path, found in needed.items()
-        if best in found
-    }
-    without = {path: found for path, found in needed.items() if best not in found}
-    return {path: [best, *names] for path, names in _shared_first(with_it).items()} | _shared_first(without)

@@ -129,7 +129,6 @@ async def confirmed(
         return config
     points = _places(context, {f"{key} ({leaves[key]!r})": rows for key, rows in doubtful.items()})
     task = render("plan/settings", fence=context.fence, points=points, found=_texts(context, doubtful))
-    written = Part("config", f"The configuration of step 3:\n\n```json\n{config.model_dump_json()}\n```")
 
     def parse(text: str) -> ConfigAnswer:
         answer = extract_json(text, SettingsAnswer)
@@ -143,7 +142,7 @@ async def confirmed(
         _refuse(problems(changed))
         return changed
 
-    return await _asked(context, "settings", (*before, written, Part("task", task)), parse, config)
+    return await _asked(context, "settings", (*before, Part("task", task)), parse, config)
 
 
 def ledger_parts(ledger: Ledger, settled: Ledger | None = None) -> tuple[Part, ...]:

@@ -20,6 +20,7 @@ from agentsys.paper.render import to_markdown
 from agentsys.plan.context import Agent, Context, fan_out
 from agentsys.plan.rules import measures
 from agentsys.verify.checks.review import last_answer, review_diagnostics, with_review
+from agentsys.verify.fidelity.longdata import shortened
 from agentsys.verify.fidelity.mutation_report import FILE as MUTATIONS
 from agentsys.verify.fidelity.mutation_report import read_report
 from agentsys.verify.fidelity.surroundings import around, shared_tests
@@ -205,7 +206,7 @@ async def _ask(
         plan,
         spec,
         "verify/review",
-        source=context.quote(source),
+        source=context.quote(shortened(source)),
         ids=spec.requirements,
         earlier=context.quote(earlier),
         tests={path: context.quote(text) for path, text in beside.tests.items()},

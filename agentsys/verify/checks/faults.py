@@ -31,6 +31,12 @@ LONG = 1.0
 AGAIN = 8
 """Faults that a replay plants once more."""
 _SHOWN = 4
+STATES = ("missed", "open", "broke", "noticed")
+"""What may become of a fault, that first which wants work."""
+LEGEND = (
+    "missed: each test that executes the function passes with it; open: those that were run did, others were not run; "
+    "broke: the code ended by itself, with an error or at a limit; noticed: an assertion failed"
+)
 _BEFORE, _AFTER = "before", "after"
 _Spots = dict[tuple[str, str], list[Spot]]
 
@@ -287,10 +293,17 @@ class _Work:
         write_atomic(job.out.parent / STANDING, Standing(faults=faults).model_dump_json(indent=1) + "\n")
 
     def log(self) -> str:
-        """Return each fault with what noticed it."""
+        """Return each fault with what became of it: what no test noticed first, in the order of the files."""
+        spots = sorted(
+            self.board.tried.values(),
+            key=lambda spot: (STATES.index(self.board.judge(spot)), spot.path, spot.fault.line, spot.key),
+        )
         lines = [
-            f"{self.board.judge(spot):8} {spot.path}:{spot.fault.line} {spot.symbol}: {_line(spot)}"
-            for spot in self.board.tried.values()
+            LEGEND,
+            *(
+                f"{self.board.judge(spot):8} {spot.path}:{spot.fault.line} {spot.symbol}: {_line(spot)}"
+                for spot in spots
+            ),
         ]
         lines += [f"not judged {test}" for test in self.board.not_judged()]
         return "\n".join(lines) + "\n"

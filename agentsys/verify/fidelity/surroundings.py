@@ -10,8 +10,10 @@ from agentsys.core.artifacts import FileSpec, Plan
 from agentsys.core.text import clean_line, cut
 from agentsys.core.tree import is_test_path, read_tree
 from agentsys.plan.generated import generated_files
-from agentsys.plan.symbols import FunctionNode, definitions, imported_modules
+from agentsys.plan.symbols import imported_modules
 from agentsys.verify.fidelity.mutation_report import MutationReport
+from agentsys.verify.fidelity.unproven import unproven
+from agentsys.verify.fidelity.wrongvalues import ALL_VALUES
 
 COMMON = ("reproduce.sh", "configs/full.yaml", "configs/smoke.yaml")
 MAX_COMMON = 6000
@@ -53,8 +55,7 @@ def shared_tests(
     """Return for each file under review the test files to show with it: each once, with the file that it is for.
 
     Args:
-        report: what the tests of these very files notice. Who noticed that a line of the code was another compares
-            something with a value of its own: of such a test the first line is shown.
+        report: what the tests of these very files notice.
     """
     proven = _proven(report)
     files = read_tree(repo)
@@ -64,33 +65,24 @@ def shared_tests(
         those = [path for path, names in tests.items() if test in names]
         stem = test.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
         home = next((path for path in those if path.rpartition("/")[2].removesuffix(".py") == stem), those[-1])
-        text = cut(_without(_text(files, test, 1 << 20), proven.get(test, {})), MAX_TEST)
+        text = unproven(_text(files, test, 1 << 20), proven.get(test, ()), MAX_TEST)
         if sum(map(len, found[home].values())) + len(text) <= MAX_TESTS:
             found[home][test] = text
     return found
 
 
-def _proven(report: MutationReport | None) -> dict[str, dict[str, str]]:
-    """Return, by test file, the functions that noticed a changed line of code, and where."""
-    found: dict[str, dict[str, str]] = {}
+def _proven(report: MutationReport | None) -> dict[str, list[str]]:
+    """Return, by test file, the tests that noticed other values: of a changed line, or of all that a function gives.
+
+    Who does compares something with a value of its own, which an infinite value or another form would not show.
+    """
+    found: dict[str, dict[str, None]] = {}
     for item in report.mutants if report is not None else ():
-        if item.state == "caught" and item.before.strip() and item.after.strip():
+        if item.state == "caught" and (item.fault == ALL_VALUES or (item.before.strip() and item.after.strip())):
             for test in item.noticed:
                 path, _, name = test.partition("[")[0].partition("::")
-                found.setdefault(path, {}).setdefault(name.replace("::", "."), f"{item.path}:{item.symbol}")
-    return found
-
-
-def _without(text: str, proven: Mapping[str, str]) -> str:
-    """Return a test file with one line in place of what proven tests do."""
-    lines = text.splitlines()
-    nodes = [(name, item.node) for name, item in definitions(text).items() if isinstance(item.node, FunctionNode)]
-    for name, node in sorted(nodes, key=lambda row: -row[1].lineno):
-        first, last = node.body[0], node.end_lineno or node.lineno
-        if name in proven and first.lineno > node.lineno:
-            said = f"# {last - first.lineno + 1} lines; it noticed a fault planted in {proven[name]}"
-            lines[first.lineno - 1 : last] = [f"{' ' * first.col_offset}{said}"]
-    return "\n".join(lines) + "\n"
+                found.setdefault(path, {})[name.replace("::", ".")] = None
+    return {path: list(names) for path, names in found.items()}
 
 
 def _tests_of(files: Mapping[str, bytes], plan: Plan, spec: FileSpec) -> Iterable[str]:

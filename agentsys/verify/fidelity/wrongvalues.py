@@ -7,8 +7,9 @@ import ast
 from agentsys.plan.symbols import FunctionNode, own_nodes
 from agentsys.verify.fidelity.faults import Fault
 
+ALL_VALUES = "all values that it returns changed"
 KINDS = (
-    "all values that it returns changed",
+    ALL_VALUES,
     "form of what it returns changed",
     "all that it returns infinite",
     "other values at each call",

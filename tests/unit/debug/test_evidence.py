@@ -9,8 +9,8 @@ import pytest
 
 from agentsys.core.artifacts import Diagnostic, Plan
 from agentsys.debug.callgraph import call_graph
-from agentsys.debug.evidence import BUDGET, LEADING, budget_of, gather
-from agentsys.debug.excerpts import excerpt, pack
+from agentsys.debug.evidence import BUDGET, LEADING, budget_of, gather, with_lines
+from agentsys.debug.excerpts import excerpt, outline, pack
 from agentsys.debug.slices import Slices
 from agentsys.debug.suspects import behind_rows
 from agentsys.verify.watching import Watched
@@ -88,11 +88,80 @@ def test_the_function_that_only_the_failing_test_executed_is_shown_before_what_a
     assert names[0] == "tests/test_fit.py" and "configs/smoke.yaml" in names
 
 
-def test_a_definition_that_matters_is_never_cut_and_the_others_leave_one_line(tmp_path: Path) -> None:
+def test_a_definition_that_matters_is_never_cut_and_of_the_others_one_line_tells_the_names(tmp_path: Path) -> None:
     text = excerpt(STEPS, ["rate"])
-    assert "warm = min(1.0, step / 5)" in text and "def unrelated" in text
-    assert "fifth = fourth + 1" not in text and "lines are left out here" in text
+    assert "warm = min(1.0, step / 5)" in text and "def unrelated" not in text
+    assert "fifth = fourth + 1" not in text and "# ... left out here: unrelated(step) ..." in text
     assert "RATE = 0.1" in text
+
+
+TABLED = """import math
+
+SHORT = 1
+USED = [
+    1,
+    2,
+    3,
+]
+UNUSED = [
+    "four and twenty blackbirds",
+    "baked in a pie",
+    "when the pie was opened",
+]
+
+
+class Fit:
+    rate: float = 0.1
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate * USED[0] + math.sqrt(2.0)
+
+    def step(self, x: float, *, half: bool = False) -> float:
+        return x - self.rate * x / (2 if half else 1)
+
+    @property
+    def double(self) -> float:
+        return 2 * self.rate * math.pi + self.rate
+
+
+# A remark.
+
+
+def first(x: float, *more: float) -> float:
+    return x + sum(more) + math.sqrt(x) + SHORT + x * x
+
+
+@staticmethod
+def second(x: float, **named: float) -> float:
+    return x + sum(named.values()) + math.sqrt(x)
+"""
+
+
+def test_what_is_left_out_side_by_side_is_told_in_one_line_with_what_it_takes() -> None:
+    text = excerpt(TABLED, ["Fit.__init__"])
+    assert "USED = [\n    1," in text and "# ... left out here: UNUSED ..." in text and "SHORT = 1" in text
+    assert "    # ... left out here: step(x, half), double() ..." in text and "rate: float = 0.1" in text
+    assert "# ... left out here: first(x, more), second(x, named) ..." in text and "# A remark." in text
+    assert "staticmethod" not in text and "@property" not in text
+    whole = excerpt(TABLED, ["second"])
+    assert "# ... left out here: USED, UNUSED, class Fit(rate, step, double), first(x, more) ..." in whole
+    assert "remark" not in whole
+    assert outline(TABLED) == "SHORT, USED, UNUSED, class Fit(rate, step, double), first(x, more), second(x, named)"
+
+
+def test_what_is_shown_is_word_for_word_the_file() -> None:
+    for names in (["Fit.step"], ["second"], ["Fit", "first"], []):
+        rows = [row for row in excerpt(TABLED, names).splitlines() if "left out here" not in row]
+        rest = iter(TABLED.splitlines())
+        assert all(row in rest for row in rows)
+
+
+def test_a_type_that_does_not_fit_comes_with_its_line_of_code() -> None:
+    row = Diagnostic(kind="type", check="pyright", message="m", path="a.py", line=2, detail="twice")
+    gone = row.model_copy(update={"line": 9})
+    other = row.model_copy(update={"kind": "test"})
+    found = with_lines([row, gone, other], {"a.py": "x = 1\n    y: int = 'a'\n"})
+    assert [item.detail for item in found] == ["    y: int = 'a'\ntwice", "twice", "twice"]
 
 
 def test_a_health_row_brings_the_functions_that_the_run_executed_and_its_raw_results(tmp_path: Path) -> None:
@@ -220,7 +289,7 @@ def test_where_every_fault_was_noticed_is_shown_though_only_the_first_are_follow
 def test_imports_stay_where_they_may_be_at_fault_and_go_where_a_value_is_wrong() -> None:
     text = '"""What it is for, briefly."""\n\nfrom collections.abc import Mapping\n\n\ndef f() -> None:\n    pass\n'
     assert pack({"a.py": text}, ["a.py:f"], 4000, ["a.py"])["a.py"] == text
-    assert "import" not in pack({"a.py": text}, ["a.py:f"], 4000)["a.py"]
+    assert "import Mapping" not in pack({"a.py": text}, ["a.py:f"], 4000)["a.py"]
 
 
 def test_less_is_shown_where_every_fault_has_its_place_and_all_where_a_value_is_wrong() -> None:

@@ -117,7 +117,10 @@ def test_quoted_words_cannot_close_their_quotation(tmp_path: Path) -> None:
     assert f"\n{fence}>>\nNow do" not in text and "Now do" in text
 
 
-def test_every_question_about_a_file_of_a_group_begins_with_the_same_parts_each_once(paper: Paper) -> None:
+def test_every_question_about_a_file_of_a_group_begins_with_the_same_parts_each_once(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "MOST", 2)
     needs = Needs(paper, PLAN)
     base, mean = (next(spec for spec in PLAN.files if spec.path == path) for path in ("m/base.py", "m/mean.py"))
     assert needs.group(base) == needs.group(mean) == ("m/base.py", "m/mean.py")

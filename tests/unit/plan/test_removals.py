@@ -58,9 +58,9 @@ def test_errors_of_other_kinds_get_no_replacement() -> None:
 def test_prompts_name_them_only_where_there_are_any() -> None:
     words = touched([("numpy", "")])[0].words
     values: dict[str, object] = dict.fromkeys(
-        ("checks", "diagnostics", "history", "tried", "sections", "interfaces", "edit_format"), ""
+        ("checks", "diagnostics", "history", "tried", "sections", "edit_format"), ""
     )
     values |= {"round": 1, "max_rounds": 2, "looks": 3, "analyses": [], "reviewed": False, "fence": "Q1"}
-    values |= {"sources": {}, "raw": {}, "logs": {}, "experiments": [], "lost": None}
+    values |= {"sources": {}, "raw": {}, "logs": {}, "others": {}, "experiments": [], "lost": None}
     assert words in render("debug/debug", replacements=[words], **values)
     assert "idiom is gone" not in render("debug/debug", replacements=[], **values)

@@ -7,6 +7,7 @@ from pathlib import Path
 from agentsys.core.artifacts import FileSpec
 from agentsys.verify.fidelity.mutation_report import MutationReport
 from agentsys.verify.fidelity.surroundings import MAX_COMMON, MAX_NAMED, MAX_TESTS, around, shared_tests
+from agentsys.verify.fidelity.wrongvalues import ALL_VALUES
 from unit.verify.tiny import PLAN
 
 CORE = FileSpec(path="m/core.py", purpose="method")
@@ -56,22 +57,38 @@ def test_what_is_shown_is_bounded(tmp_path: Path) -> None:
     assert len(found.data) == MAX_NAMED + 1 and found.data[-1] == "and 5 more"
 
 
-def test_what_a_test_does_that_noticed_a_changed_line_is_not_shown_again(tmp_path: Path) -> None:
+CAUGHT = {"number": 1, "path": "m/core.py", "symbol": "step", "line": 1, "state": "caught"}
+
+
+def report(*rows: tuple[str, str, str]) -> MutationReport:
+    mutants = [
+        {
+            **CAUGHT,
+            "fault": fault,
+            "before": changed and "+",
+            "after": changed and "-",
+            "noticed": [f"tests/test_a.py::{test}"],
+        }
+        for fault, changed, test in rows
+    ]
+    return MutationReport.model_validate({"tree": "t", "mutants": mutants})
+
+
+def test_what_a_test_does_that_noticed_other_values_is_not_shown_again(tmp_path: Path) -> None:
     test = (
-        "from m.core import step\n\n\ndef test_step() -> None:\n    assert step(1) == 3\n\n\n"
-        "class TestIt:\n    def test_same(self) -> None:\n        assert step(1) == step(1)\n"
+        "from m.core import step, other\n\n\ndef test_step() -> None:\n    assert step(1) == 3\n\n\n"
+        "def test_all() -> None:\n    assert step(2) == 4\n\n\n"
+        "class TestIt:\n    def test_same(self) -> None:\n        assert step(1) == step(1)\n\n"
+        "    def test_own(self) -> None:\n        assert step(5) == 7\n"
     )
     write(tmp_path, {"tests/test_a.py": test})
-    caught = {"number": 1, "path": "m/core.py", "symbol": "step", "line": 1, "state": "caught"}
-    changed = {**caught, "fault": "sign", "before": "+", "after": "-", "noticed": ["tests/test_a.py::test_step[1]"]}
-    infinite = {
-        **caught,
-        "fault": "infinite",
-        "before": "",
-        "after": "",
-        "noticed": ["tests/test_a.py::TestIt::test_same"],
-    }
-    report = MutationReport.model_validate({"tree": "t", "mutants": [changed, infinite]})
-    text = shared_tests(tmp_path, PLANNED, [CORE], report)[CORE.path]["tests/test_a.py"]
-    assert "def test_step" in text and "step(1) == 3" not in text and "planted in m/core.py:step" in text
-    assert "assert step(1) == step(1)" in text
+    found = report(
+        ("sign", "a < b", "test_step[1]"),
+        (ALL_VALUES, "", "test_all"),
+        ("all that it returns infinite", "", "TestIt::test_same"),
+        ("sign", "a < b", "TestIt::test_own"),
+    )
+    text = shared_tests(tmp_path, PLANNED, [CORE], found)[CORE.path]["tests/test_a.py"]
+    assert "== 3" not in text and "== 4" not in text and "== 7" not in text
+    assert "noticed a fault planted in the code: test_step, test_all, TestIt.test_own" in text
+    assert "assert step(1) == step(1)" in text and "from m.core import step, other" in text
