@@ -19,7 +19,7 @@ from agentsys.plan.data import DATA, data_problems, unshipped
 from agentsys.plan.traceability import RESULT, symbol_problems
 
 MAX_FILES = 60
-SMOKE_SECONDS = 120
+SMOKE_SECONDS = 60
 """What a smoke profile is asked to take at most."""
 PARTIAL, PARTS = "results/partial.jsonl", "parts"
 """Where a long run writes what it has finished, a line a part; the configuration's list of parts."""
