@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import TypeVar, cast
 
 from pydantic import BaseModel
@@ -48,6 +49,9 @@ from agentsys.plan.settling import confirmed, ledger_parts, settled
 from agentsys.plan.traceability import CONFIG, missing_config_keys, symbol_problems
 
 M = TypeVar("M", bound=BaseModel)
+_SETTINGS = re.compile(r"config|\bkeys?\b|Mapping\[str, (?:Any|object)\]", re.IGNORECASE)
+"""What an interface says where it reads settings."""
+_WORD = re.compile(r"\w+")
 
 
 class Planner(Agent):
@@ -224,14 +228,22 @@ def _revised(plan: Plan, answer: ReviseAnswer) -> Plan:
 
 
 def _design_part(design: DesignAnswer) -> Part:
-    """Return of the design what a configuration is made from: all files, of those that read it how, and their keys."""
+    """Return of the design what a configuration is made from: all files, and how they read which keys."""
     files = [spec for spec in design.files if spec.kind in ("source", "script")]
     names = {
         spec.path: sorted({name for row in spec.symbols.values() for name in row if name.startswith(CONFIG)})
         for spec in files
     }
-    reads = {spec.path for spec in files if names[spec.path] or "config" in spec.interface.lower()}
+    reads = {spec.path: reading(spec.interface, names[spec.path]) for spec in files}
     return Part("design", render("plan/design_told", design=design, files=files, names=names, reads=reads))
+
+
+def reading(interface: str, names: Iterable[str]) -> str:
+    """Return the lines of an interface that speak of the configuration or of one of these settings."""
+    keys = {name.rpartition(".")[2].removeprefix(CONFIG) for name in names}
+    return "\n".join(
+        line for line in interface.splitlines() if _SETTINGS.search(line) or not keys.isdisjoint(_WORD.findall(line))
+    )
 
 
 def _config_problems(config: ConfigAnswer) -> list[str]:
