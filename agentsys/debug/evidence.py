@@ -41,6 +41,8 @@ _HANDED = ("KeyError", "IndexError", "AttributeError", "TypeError", "ValueError"
 """Errors of a test's own line that say more of what the code gave than of the test."""
 _FAR = 3
 """Uses that are followed in the text."""
+_HELPERS = 2
+"""Calls of helpers in the tests' own files that are followed: what a test compares is made there."""
 _SLOW = 12
 """Functions of a run that was stopped."""
 _PLACED = frozenset(
@@ -160,9 +162,11 @@ def _order(
     behind = _behind(diagnostics, texts, graph, watched) if ran or watched else []
     seeds = [key for key in (*places, *suspects[:_SLOW], *behind) if key in graph.nodes]
     callers = [name for key in places for name in graph.callers(key) if not is_test_path(name.partition(":")[0])]
+    tests = [key for key in places if is_test_path(key.partition(":")[0])]
+    helpers = [key for key in graph.reach(tests, _HELPERS) if is_test_path(key.partition(":")[0])]
     near = graph.reach(seeds, 1)
     far = [key for key in graph.reach(seeds, _FAR) if not is_test_path(key.partition(":")[0])]
-    order = [*places, *files, *configs, *suspects, *behind, *others, *callers, *near, *far]
+    order = [*places, *helpers, *files, *configs, *suspects, *behind, *others, *callers, *near, *far]
     return list(dict.fromkeys(key.partition(".<locals>")[0] for key in order)) or [
         spec.path for spec in plan.files if spec.path in texts
     ]

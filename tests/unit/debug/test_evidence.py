@@ -88,6 +88,24 @@ def test_the_function_that_only_the_failing_test_executed_is_shown_before_what_a
     assert names[0] == "tests/test_fit.py" and "configs/smoke.yaml" in names
 
 
+def test_what_a_failing_test_compares_is_shown_with_it_before_the_code_that_it_runs(tmp_path: Path) -> None:
+    test = (
+        "from pkg.fit import fit\n\nBASE = {\n    'rate': 0.1,\n    'steps': 1,\n    'seed': 7,\n}\n\n\n"
+        "def settings() -> dict[str, float]:\n    made = dict(BASE)\n    made['rate'] = 0.2\n    return made\n\n\n"
+        "def wanted() -> float:\n    return settings()['rate'] / 10.0\n\n\n"
+        "def test_first() -> None:\n    assert fit(1) == wanted()\n"
+    )
+    tree = {path: text.encode() for path, text in {**FILES, "tests/test_fit.py": test}.items()}
+    row = Diagnostic(
+        kind="test", check="pytest", message="assert", path="tests/test_fit.py", line=22, symbol="test_first"
+    )
+    found = gather(tree, tmp_path, PLAN, [row], 1).sources["tests/test_fit.py"]
+    assert "assert fit(1) == wanted()" in found and "settings()['rate']" not in found
+    found = gather(tree, tmp_path, PLAN, [row], 600).sources
+    assert next(iter(found)) == "tests/test_fit.py"
+    assert "made['rate'] = 0.2" in found["tests/test_fit.py"] and "'seed': 7," in found["tests/test_fit.py"]
+
+
 def test_a_definition_that_matters_is_never_cut_and_of_the_others_one_line_tells_the_names(tmp_path: Path) -> None:
     text = excerpt(STEPS, ["rate"])
     assert "warm = min(1.0, step / 5)" in text and "def unrelated" not in text
