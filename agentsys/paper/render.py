@@ -30,8 +30,8 @@ def to_markdown(
 
     Args:
         paper: what to show.
-        sections: ids of the sections to show; None shows everything but the references. A section brings the
-            sections below it.
+        sections: ids of the sections to show; None shows everything but the references, with figures and tables
+            that stand behind them. A section brings the sections below it.
         left_out: whether to name, in one line at the end, what is not shown; no use to who cannot ask for it.
         floats: whether to append the tables, algorithms and captions of figures that the sections speak of and that
             stand elsewhere.
@@ -52,6 +52,8 @@ def to_markdown(
     if paper.footnotes and (sections is None or notes):
         parts.append("## Footnotes\n\n" + "\n".join(f"- {note}" for note in paper.footnotes))
     elsewhere = set(blocks) - {block.id for section in shown for block in section.blocks}
+    if sections is None:
+        elsewhere |= late_floats(paper)
     if floats and chosen is not None:
         elsewhere |= set(cited_floats(paper, chosen))
     if elsewhere:
@@ -62,6 +64,12 @@ def to_markdown(
         names = ", ".join(f"`{section.id}` {section.title}".strip() for section in rest)
         parts.append(f"available: {names}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def late_floats(paper: Paper) -> set[str]:
+    """Return the ids of figures and tables in sections that nobody is shown: they may stand behind the bibliography."""
+    late = (block for section in paper.sections if section.kind in LEFT_OUT for block in section.blocks)
+    return {block.id for block in late if isinstance(block, Figure | Table)}
 
 
 def one_by_one(paper: Paper, sections: Collection[str], blocks: Collection[str] = ()) -> dict[str, str]:

@@ -9,10 +9,10 @@ from agentsys.core.prompts import render
 from agentsys.core.settings import Settings
 from agentsys.core.text import clean_line, cut
 from agentsys.llm.types import Part
-from agentsys.paper.model import Figure, Paper, Table
+from agentsys.paper.model import Paper
 from agentsys.paper.outline import body_sections, other_sections, outline
 from agentsys.paper.query import with_children
-from agentsys.paper.render import to_markdown
+from agentsys.paper.render import late_floats, to_markdown
 from agentsys.plan.rules import SMOKE_SECONDS
 
 MAX_DIAGNOSTICS = 12
@@ -47,16 +47,10 @@ def rules_part(settings: Settings, python: str, fence: str) -> Part:
 def paper_part(paper: Paper) -> Part:
     """Return the paper's body with all footnotes, and where it has appendices a map of everything in it."""
     body = body_sections(paper)
-    astray = {block.id for block in paper.blocks() if isinstance(block, Figure | Table)} & _unread(paper)
-    text = to_markdown(paper, body or None, left_out=False, notes=True, blocks=astray)
+    text = to_markdown(paper, body or None, left_out=False, notes=True, blocks=late_floats(paper))
     shown = with_children(paper, body)
     everything = outline(paper, shown) if other_sections(paper) else ""
     return Part("paper", render("plan/paper", text=text, outline=everything, fence=fence_of(paper)))
-
-
-def _unread(paper: Paper) -> set[str]:
-    """Return the ids of blocks in sections that nobody is shown: a late figure may stand behind the bibliography."""
-    return {block.id for section in paper.sections if section.kind == "references" for block in section.blocks}
 
 
 def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:

@@ -211,6 +211,11 @@ def test_a_figure_behind_the_bibliography_is_shown_and_the_bibliography_is_not()
     assert "Figure 7: Lost games." in text and "A. Author" not in text and "b3.png" not in text
 
 
+def test_what_is_shown_of_a_figure_behind_the_bibliography_stands_in_the_whole_paper_too() -> None:
+    whole = to_markdown(LATE)
+    assert stands_in("Figure 7: Lost games.", letters(whole), 5) and "Gain (bits)" in whole and "A. Author" not in whole
+
+
 def test_of_a_figure_full_of_words_no_more_is_shown_than_is_of_use() -> None:
     figure = Figure(id="b1", label="1", caption="c", text="\n".join(f"tick {number}" for number in range(400)))
     assert 0 < len(figure_words(figure)) < 2 * MOST_WORDS
