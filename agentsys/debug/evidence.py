@@ -36,7 +36,7 @@ MAX_RESULTS = 4000
 MAX_RUN = 3000
 MAX_LINE = 200
 FEW = 5
-"""Numbers of a list up to which all of them are shown."""
+"""Items of a list up to which all of them are shown; rows of `health` always are."""
 _HANDED = ("KeyError", "IndexError", "AttributeError", "TypeError", "ValueError")
 """Errors of a test's own line that say more of what the code gave than of the test."""
 _FAR = 3
@@ -257,20 +257,25 @@ def _raw(folder: Path, diagnostics: Sequence[Diagnostic], watched: Watched | Non
     if any(row.check in RUN for row in diagnostics):
         for name, limit in (("results.json", MAX_RESULTS), ("run.log", MAX_RUN)):
             if (text := log_text(folder, name)).strip():
-                found[name] = cut(_without_curves(text) if name == "results.json" else text, limit)
+                found[name] = _results(text, limit) if name == "results.json" else cut(text, limit)
     if watched is not None and any(row.kind in ("timeout", "health") for row in diagnostics):
         found["seconds per function"] = timing_text(watched)
     return {name: text for name, text in found.items() if text}
 
 
-def _without_curves(text: str) -> str:
-    """Return results with the ends of each long list alone: the debugger asks for the log where it needs the rest."""
-    try:
-        whole: object = json.loads(text)
-        short = _few(whole)
-    except (ValueError, RecursionError):
+def _results(text: str, limit: int) -> str:
+    """Return results as they are or, where they are long, a line for each key with the ends of lists alone."""
+    if len(text) <= limit:
         return text
-    return text if short == whole else json.dumps(short, indent=1, ensure_ascii=False)
+    try:
+        short = _few(json.loads(text))
+    except (ValueError, RecursionError):
+        return cut(text, limit)
+    if not isinstance(short, dict):
+        return cut(text, limit)
+    rows = cast("dict[str, object]", short).items()
+    said = "\n".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in rows)
+    return said if len(said) <= limit else f"{said[:limit]}\n... the rest stands in the log ..."
 
 
 def _few(value: object) -> object:
@@ -279,9 +284,10 @@ def _few(value: object) -> object:
     if not isinstance(value, list):
         return value
     items = cast("list[object]", value)
-    if len(items) <= FEW or not all(isinstance(item, int | float) for item in items):
+    if len(items) <= FEW or any(isinstance(item, dict) and "experiment" in item for item in items):
         return [_few(item) for item in items]
-    return f"[{', '.join(map(str, items[: FEW - 1]))}, ... {len(items) - FEW} more ..., {items[-1]}]"
+    ends = [_few(item) for item in (*items[: FEW - 3], items[-1])]
+    return [*ends[:-1], f"... {len(items) - FEW + 2} more ...", ends[-1]]
 
 
 def _logs(folder: Path) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from agentsys.core.artifacts import Diagnosis, Diagnostic, Verdict
@@ -19,6 +20,8 @@ MAX_DIAGNOSTICS = 12
 MAX_SHORT, SHORT = 40, 200
 """Further diagnostics of which one line is told, and its characters."""
 MAX_DETAIL = 2500
+_OF = re.compile(r"^`[^`]*` = \S+")
+"""What a message says of one number: its name and value."""
 
 
 def fence_of(paper: Paper) -> str:
@@ -56,10 +59,16 @@ def paper_part(paper: Paper) -> Part:
 def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
     """Return the leading diagnostics, each with place, frames and a cut log excerpt; of further ones a line.
 
-    What the excerpt says is not said before it as well.
+    What the excerpt says is not said before it as well, nor is a fault told twice that stands at several places.
     """
     blocks: list[str] = []
+    told: dict[tuple[str, str, str], int] = {}
     for number, item in enumerate(diagnostics[:MAX_DIAGNOSTICS], 1):
+        kind = (item.kind, item.check, _OF.sub("", item.message))
+        first_of = told.setdefault(kind, number)
+        if first_of != number:
+            blocks.append(_like(number, item, first_of))
+            continue
         place = f" at {item.path}:{item.line}" if item.path and item.line else f" in {item.path}" if item.path else ""
         detail = cut(item.detail, MAX_DETAIL)
         said = {line.removeprefix("E ").strip() for line in detail.splitlines()}
@@ -76,6 +85,16 @@ def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
         over = len(diagnostics) - MAX_DIAGNOSTICS - len(rest)
         blocks.append("\n".join(["In short:", *rest, *([f"({over} more left out)"] if over > 0 else [])]))
     return "\n\n".join(blocks) or "none"
+
+
+def _like(number: int, item: Diagnostic, other: int) -> str:
+    """Return one line for a fault that was told of another place."""
+    what = _OF.match(item.message)
+    of = f" of {what[0].strip()}" if what else f" in `{item.symbol}`" if item.symbol else ""
+    line = f":{item.line}" if item.line else ""
+    where = f" at {item.path}{line}" if item.path else ""
+    touched = f" [touches {', '.join(item.requirements)}]" if item.requirements else ""
+    return f"[{number}] the same as [{other}]{of}{where}{touched}"
 
 
 def _in_short(item: Diagnostic) -> str:

@@ -18,6 +18,8 @@ from agentsys.verify.health import judge_health
 from agentsys.verify.results_file import Results, number_words
 
 MOST_NAMES = 6
+ENDS = (0.0, 1.0, 100.0)
+"""Ends of the ranges of shares and errors: a task that is too easy or too hard leaves them there, whatever is done."""
 
 
 def report(seen: Examined, functions: MethodFunctions, *, paper_scale: bool) -> Dependence:
@@ -168,6 +170,8 @@ def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, st
         f"{_names(found.functions)} return is changed; compute it in the run from "
         "what the functions that carry the requirements return"
     )
+    if row.value in ENDS or sum(same(row.value, other.value) for other in found.keys) > 1:
+        message += "; a value at the end of its range, or that others have too, may want a task on which methods differ"
     lines = [f"{run.name}: {run.ended}, {len(run.called)} of {len(run.functions)} functions called" for run in tried]
     return _fault(message, row.key, places.get(row.key, SCRIPT), "\n".join(lines))
 

@@ -325,13 +325,24 @@ def test_an_error_of_a_tests_own_line_is_followed_to_what_the_code_gave(path: st
     assert budget_of([row]) == BUDGET // share
 
 
-def test_of_long_lists_of_results_the_ends_are_shown(tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text(
-        json.dumps({"gap": 0.5, "details": {"curve": list(range(100)), "two": [1, 2]}})
-    )
+def test_of_long_lists_of_results_the_ends_are_shown_and_every_row_of_health(tmp_path: Path) -> None:
+    curve = [{"step": step, "regret": 2 * step} for step in range(1000)]
+    health = [{"experiment": "e", "quantity": f"q{number}", "value": 1.0, "above": 0.0} for number in range(9)]
+    results = {"gap": 0.5, "health": health, "details": {"curve": curve, "two": [1, 2]}}
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    row = Diagnostic(kind="health", check="results", message="did not move", path="pkg/run.py", symbol="e: gap")
+    gap, signs, details = shown(tmp_path, row)["results.json"].splitlines()
+    assert gap == '"gap": 0.5' and json.loads("{" + signs + "}") == {"health": health}
+    ends = [curve[0], curve[1], "... 997 more ...", curve[999]]
+    assert json.loads("{" + details + "}") == {"details": {"curve": ends, "two": [1, 2]}}
+
+
+def test_results_are_cut_at_their_end_where_details_stand(tmp_path: Path) -> None:
+    details = {f"name {number}": number for number in range(2000)}
+    (tmp_path / "results.json").write_text(json.dumps({"gap": 0.5, "details": details}))
     row = Diagnostic(kind="health", check="results", message="did not move", path="pkg/run.py", symbol="e: gap")
     text = shown(tmp_path, row)["results.json"]
-    assert json.loads(text) == {"gap": 0.5, "details": {"curve": "[0, 1, 2, 3, ... 95 more ..., 99]", "two": [1, 2]}}
+    assert text.startswith('"gap": 0.5\n') and text.endswith("the rest stands in the log ...") and len(text) < 4100
 
 
 def test_a_test_file_is_shown_with_its_imports_whatever_is_wrong(tmp_path: Path) -> None:

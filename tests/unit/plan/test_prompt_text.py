@@ -26,3 +26,21 @@ def test_of_diagnostics_beyond_the_first_each_is_told_in_one_line() -> None:
 def test_of_very_many_diagnostics_the_rest_is_counted() -> None:
     text = diagnostics_text(rows(MAX_DIAGNOSTICS + MAX_SHORT + 7))
     assert text.endswith("(7 more left out)")
+
+
+def test_a_fault_of_many_numbers_or_places_is_told_once_with_all_of_them() -> None:
+    row = Diagnostic(kind="result", check="dependence", message="`a` = 0 is not computed", path="m/a.py", detail="runs")
+    other = row.model_copy(update={"message": "`b` = 1.5 is not computed", "path": "m/b.py", "requirements": ("R1",)})
+    test = Diagnostic(
+        kind="test", check="pytest", message="KeyError: 'k'", path="t.py", line=3, symbol="test_a", detail="x"
+    )
+    text = diagnostics_text([row, other, test, test.model_copy(update={"line": 9, "symbol": "test_b"})])
+    assert text.count("is not computed") == 1 and text.count("runs") == 1
+    assert "[2] the same as [1] of `b` = 1.5 at m/b.py [touches R1]" in text
+    assert "[4] the same as [3] in `test_b` at t.py:9" in text
+
+
+def test_what_differs_in_its_words_is_told_whole() -> None:
+    row = Diagnostic(kind="result", check="dependence", message="`a` = 0 is not computed")
+    text = diagnostics_text([row, row.model_copy(update={"message": "`a` = 0 hardly moves"})])
+    assert "the same as" not in text and "hardly moves" in text
