@@ -22,11 +22,11 @@ from agentsys.verify.probing import NAME, experiment
 
 LOOKS = 3
 """Times it may ask before it must decide."""
-MAX_SHOWN = 24_000
+MAX_SHOWN = 16_000
 """Characters of files that one look brings."""
 _FILES, _LOGS, _PROGRAM = 12, 4, 8000
 _MAX_LINES = 200
-_MAX_LOG = 12_000
+_MAX_LOG = 5_000
 LIMITS = (
     f"at most {_FILES} files ({MAX_SHOWN:,} characters of them), {_LOGS} parts of logs of {_MAX_LINES} lines each, and "
     f"a program of {_PROGRAM:,} characters"

@@ -22,7 +22,7 @@ from agentsys.verify.dependence.variants import CHECK_NAME, examine, measured
 from agentsys.verify.replay import compare_with_earlier
 from agentsys.verify.results_file import parse_results
 
-MAX_TEXT = 4000
+MAX_TOLD = 2000
 """Characters that are kept of what each run printed."""
 
 
@@ -44,7 +44,7 @@ async def check_dependence(bench: Bench) -> Found:
         await each_alone(bench, seen, functions)
         await look_closer(bench, seen, functions)
     found = report(seen, functions, paper_scale=is_paper_scale(job.plan, job.files, job.profile))
-    bench.log("dependence.log", "".join(f"== {item.run.name}\n{cut(item.log, MAX_TEXT)}\n" for item in seen.runs))
+    bench.log("dependence.log", "".join(f"== {item.run.name}\n{_told(item.log)}\n" for item in seen.runs))
     log = bench.log(FILE, found.model_dump_json(indent=1) + "\n")
     places = {row.result_key: measuring_file(bench, row.experiment) for row in job.plan.expected}
     diagnostics = faults(seen, found, job.plan, places)
@@ -62,6 +62,12 @@ def _counts(found: Dependence) -> dict[str, int]:
         "functions": len(found.called),
         "runs": len(found.runs),
     }
+
+
+def _told(log: str) -> str:
+    """Return what a run printed without the marks below the lines of tracebacks, its ends where it is long."""
+    lines = [line for line in log.splitlines() if not line.strip() or line.strip(" ^~")]
+    return cut("\n".join(lines), MAX_TOLD)
 
 
 def _note(found: Dependence) -> str:
