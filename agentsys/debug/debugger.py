@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from agentsys.core.artifacts import Diagnosis, Diagnostic, Dismissal, FileInstruction, Owner, Plan
+from agentsys.core.artifacts import Diagnosis, Diagnostic, Dismissal, Experiment, FileInstruction, Owner, Plan
 from agentsys.core.errors import EditError, InternalError, NoUsableAnswer
 from agentsys.core.events import Step
 from agentsys.core.files import write_atomic
@@ -230,8 +230,8 @@ class Debugger(Agent):
             history=context.quote(history_text(context.rounds.all())),
             tried=context.quote(tried_text(before)),
             lost=lost and {"diff": context.quote(lost.diff), "found": context.quote(diagnostics_text(lost.found))},
-            experiments=plan.experiments if any(row.check in RUN for row in diagnostics) else (),
-            expected=plan.expected,
+            experiments=(about := concerned(plan, diagnostics)),
+            expected=[row for row in plan.expected if row.experiment in {item.name for item in about}],
             raw={name: quoted[name] for name in evidence.raw},
             sources={name: quoted[name] for name in evidence.sources},
             analyses=[(spec.path, context.quote(context.ws.analysis(spec.path))) for spec in touched] if wide else [],
@@ -259,6 +259,16 @@ def _before(context: Context, current: Round) -> dict[str, bytes] | None:
     known = {row.fingerprint for row in past.verdict.diagnostics} if past is not None else set[str]()
     brought = any(row.fingerprint not in known for row in current.verdict.diagnostics)
     return context.git.files(commit) if past is not None and commit and brought else None
+
+
+def concerned(plan: Plan, diagnostics: Sequence[Diagnostic]) -> list[Experiment]:
+    """Return the experiments that faults of a run are about; all of them where nothing says which."""
+    rows = [row for row in diagnostics if row.check in RUN]
+    words = " ".join(f"{row.symbol} {row.message}" for row in rows)
+    of_keys = {row.experiment for row in plan.expected if row.result_key and row.result_key in words}
+    found = [item for item in plan.experiments if item.name in of_keys or f"`{item.name}:" in words]
+    found += [item for item in plan.experiments if any(row.symbol.startswith(f"{item.name}:") for row in rows)]
+    return list(dict.fromkeys(found)) or (list(plan.experiments) if rows else [])
 
 
 def _outlines(context: Context, paths: Sequence[str]) -> dict[str, str]:

@@ -19,18 +19,18 @@ from agentsys.core.text import cut
 from agentsys.core.tree import is_test_path
 from agentsys.debug.callgraph import CallGraph, call_graph
 from agentsys.debug.excerpts import pack
-from agentsys.debug.slices import mentions
+from agentsys.debug.slices import mentions, strings
 from agentsys.debug.suspects import behind_rows, behind_tests
 from agentsys.plan.generated import generated_files
 from agentsys.plan.prompt_text import MAX_DIAGNOSTICS
 from agentsys.verify.watching import FILE as WATCH
 from agentsys.verify.watching import Watched, read_watched, timing_text
 
-BUDGET = 20_000
+BUDGET = 26_000
 """Characters of source that are shown without being asked for."""
-WIDE = 40_000
+WIDE = 45_000
 """The same where an attempt has failed before."""
-LEADING = 6
+LEADING = 10
 """Diagnostics that are followed to what is behind them; of others that are told, where they were noticed is shown."""
 MAX_RESULTS = 4000
 MAX_RUN = 3000
@@ -43,6 +43,12 @@ _FAR = 3
 """Uses that are followed in the text."""
 _HELPERS = 2
 """Calls of helpers in the tests' own files that are followed: what a test compares is made there."""
+_WRITTEN = ("health", "result")
+"""Kinds of faults that are noticed in what the run wrote: of their file the function counts that writes it."""
+SMALL = 6000
+"""Characters up to which such a file is shown where no function of it is known to do so."""
+TELLING = 8
+"""Characters of a string of code that says what a sign of health is of."""
 _SLOW = 12
 """Functions of a run that was stopped."""
 _PLACED = frozenset(
@@ -82,7 +88,7 @@ def budget_of(diagnostics: Sequence[Diagnostic]) -> int:
 
     What raised, or does not fit, stands there; more may be asked for.
     """
-    placed = all(row.kind in _PLACED and not _measured(row) for row in diagnostics[:LEADING])
+    placed = all(row.kind in _PLACED and not _measured(row) for row in diagnostics[:MAX_DIAGNOSTICS])
     return BUDGET // 2 if placed else BUDGET
 
 
@@ -173,11 +179,8 @@ def _order(
 
 
 def _places(row: Diagnostic, texts: Mapping[str, str], graph: CallGraph) -> Iterable[str]:
-    """Yield where a fault was noticed, the deepest frame first; of a sign of health what writes its row."""
-    quantity = row.symbol.partition(": ")[2] if row.kind == "health" else ""
-    own = [key for key, item in graph.nodes.items() if key.startswith(f"{row.path}:") and item.kind == "function"]
-    writing = [key for key in own if mentions(graph.nodes[key].node, quantity)] if quantity else []
-    if writing:
+    """Yield where a fault was noticed, the deepest frame first; of a sign of health or a result what writes it."""
+    if writing := _writing(row, graph):
         yield from writing
         return
     spots = [(row.path, row.line)]
@@ -185,10 +188,31 @@ def _places(row: Diagnostic, texts: Mapping[str, str], graph: CallGraph) -> Iter
         path, _, rest = frame.partition(":")
         number = rest.partition(" ")[0]
         spots.append((path, int(number) if number.isdigit() else None))
+    symbol = row.symbol.partition("::")[2].partition("[")[0].replace("::", ".") or row.symbol
     for path, line in spots:
         if path in texts:
-            named = f"{path}:{row.symbol}" if path == row.path else ""
-            yield graph.at(path, line) or (named if named in graph.nodes else path)
+            named = f"{path}:{symbol}" if path == row.path else ""
+            place = graph.at(path, line) or (named if named in graph.nodes else path)
+            if place != path or row.kind not in _WRITTEN or len(texts[path]) <= SMALL:
+                yield place
+
+
+def _writing(row: Diagnostic, graph: CallGraph) -> list[str]:
+    """Return the functions that write a sign of health or a result, by the words that stand in them."""
+    if row.kind not in _WRITTEN:
+        return []
+    code = [key for key, item in graph.nodes.items() if item.kind == "function" and not is_test_path(_file_of(key))]
+    own = [key for key in code if key.startswith(f"{row.path}:")]
+    words = [row.symbol.partition(": ")[2]] if row.kind == "health" else row.symbol.split(",")
+    found = [key for key in own if any(word and mentions(graph.nodes[key].node, word) for word in words)]
+    if found:
+        return found
+    near = {
+        key: max((len(text) for text in strings(graph.nodes[key].node) if text in row.message), default=0)
+        for key in code
+    }
+    most = max(near.values(), default=0)
+    return [key for key, size in near.items() if size == most] if most >= TELLING else []
 
 
 def _files(row: Diagnostic, texts: Mapping[str, str]) -> Iterable[str]:

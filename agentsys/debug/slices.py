@@ -144,3 +144,8 @@ def _bound(node: ast.AST) -> frozenset[str]:
 def mentions(node: ast.AST, text: str) -> bool:
     """True where this very string stands in a definition."""
     return any(isinstance(each, ast.Constant) and each.value == text for each in ast.walk(node))
+
+
+def strings(node: ast.AST) -> list[str]:
+    """Return the strings in a definition, of those with values in them the parts."""
+    return [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]

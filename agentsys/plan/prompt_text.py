@@ -20,6 +20,8 @@ MAX_DIAGNOSTICS = 12
 MAX_SHORT, SHORT = 40, 200
 """Further diagnostics of which one line is told, and its characters."""
 MAX_DETAIL = 2500
+LISTED, FEW_LINES = ("faults", "dependence"), 4
+"""Checks whose details are lists, and how much of such a list is told."""
 _OF = re.compile(r"^`[^`]*` = \S+")
 """What a message says of one number: its name and value."""
 
@@ -70,7 +72,7 @@ def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
             blocks.append(_like(number, item, first_of))
             continue
         place = f" at {item.path}:{item.line}" if item.path and item.line else f" in {item.path}" if item.path else ""
-        detail = cut(item.detail, MAX_DETAIL)
+        detail = _few_lines(item) if item.check in LISTED else cut(item.detail, MAX_DETAIL)
         said = {line.removeprefix("E ").strip() for line in detail.splitlines()}
         first, *rest = item.message.splitlines() or [""]
         head = f"[{number}] {item.kind} ({item.check}){place}: {first}"
@@ -85,6 +87,13 @@ def diagnostics_text(diagnostics: Sequence[Diagnostic]) -> str:
         over = len(diagnostics) - MAX_DIAGNOSTICS - len(rest)
         blocks.append("\n".join(["In short:", *rest, *([f"({over} more left out)"] if over > 0 else [])]))
     return "\n\n".join(blocks) or "none"
+
+
+def _few_lines(item: Diagnostic) -> str:
+    """Return the beginning of a list: the log has it whole."""
+    lines = item.detail.splitlines()
+    more = [f"... {len(lines) - FEW_LINES} more lines ..."] if len(lines) > FEW_LINES + 1 else lines[FEW_LINES:]
+    return cut("\n".join([*lines[:FEW_LINES], *more]), MAX_DETAIL)
 
 
 def _like(number: int, item: Diagnostic, other: int) -> str:

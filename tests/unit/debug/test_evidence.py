@@ -106,6 +106,38 @@ def test_what_a_failing_test_compares_is_shown_with_it_before_the_code_that_it_r
     assert "made['rate'] = 0.2" in found["tests/test_fit.py"] and "'seed': 7," in found["tests/test_fit.py"]
 
 
+def test_a_test_that_notices_nothing_is_shown_itself(tmp_path: Path) -> None:
+    row = Diagnostic(
+        kind="test",
+        check="faults",
+        message="passes",
+        path="tests/test_fit.py",
+        symbol="tests/test_fit.py::test_first[1]",
+    )
+    assert "assert fit(1) == 0.02" in shown(tmp_path, row, 1)["tests/test_fit.py"]
+
+
+def test_a_result_and_a_sign_of_health_bring_the_function_that_writes_them_and_no_large_file(tmp_path: Path) -> None:
+    padding = "\n\n".join(f"def helper_{number}() -> int:\n    return {number}" for number in range(300))
+    code = (
+        f"{padding}\n\n\ndef write(x: float) -> dict[str, float]:\n    return {{'gap': x, 'mean of the gap': 2 * x}}\n"
+    )
+    tree = {path: text.encode() for path, text in FILES.items()} | {"pkg/run.py": code.encode()}
+    rows = [
+        Diagnostic(
+            kind="result", check="dependence", message="`gap` = 1 is not computed", path="pkg/run.py", symbol="gap"
+        ),
+        Diagnostic(
+            kind="health", check="dependence", message="`e: mean of the gap is 1` holds", path="x", symbol="health"
+        ),
+    ]
+    for row in rows:
+        found = gather(tree, tmp_path, PLAN, [row], 400).sources["pkg/run.py"]
+        assert "def write" in found and "return 150" not in found
+    unknown = rows[0].model_copy(update={"symbol": "other"})
+    assert "pkg/run.py" not in gather(tree, tmp_path, PLAN, [unknown], 400).sources
+
+
 def test_a_definition_that_matters_is_never_cut_and_of_the_others_one_line_tells_the_names(tmp_path: Path) -> None:
     text = excerpt(STEPS, ["rate"])
     assert "warm = min(1.0, step / 5)" in text and "def unrelated" not in text

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from agentsys.core.artifacts import Check, Diagnostic, Verdict
+from agentsys.core.artifacts import Check, Diagnostic, Plan, Verdict
 from agentsys.core.errors import NoUsableAnswer
 from agentsys.core.events import EventLog
 from agentsys.core.gitrepo import GitRepo
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir
 from agentsys.core.settings import Settings
-from agentsys.debug.debugger import Debugger
+from agentsys.debug.debugger import Debugger, concerned
 from agentsys.llm.types import Prompt
 from agentsys.paper import read_paper, write_paper
 from agentsys.plan.context import Context
@@ -84,3 +84,19 @@ async def test_what_was_looked_at_is_added_at_the_end(tmp_path: Path, monkeypatc
     assert texts(then)[: len(texts(first))] == texts(first)
     assert [part.name for part in then.body[1:]] == ["asked-1", "shown-1"]
     assert "return sum(x) / (len(x) + 1)" in then.body[-1].text
+
+
+def test_of_a_runs_faults_the_experiments_concerned_are_told_and_all_where_none_is_named() -> None:
+    data = PLAN.model_dump() | {
+        "experiments": [
+            {"name": name, "what": "w", "full": "f", "smoke": "s"} for name in ("mnist", "bandit", "curve")
+        ],
+        "expected": [{"id": "E1", "experiment": "bandit", "metric": "m", "value": 1.0, "result_key": "regret_ratio"}],
+    }
+    plan = Plan.model_validate(data)
+    key = Diagnostic(kind="result", check="dependence", message="`regret_ratio` = 1 stays", symbol="regret_ratio")
+    sign = Diagnostic(kind="health", check="results", message="got worse", symbol="mnist: cost")
+    crash = Diagnostic(kind="runtime", check="smoke", message="KeyError: 'x'")
+    test = Diagnostic(kind="test", check="pytest", message="regret_ratio")
+    names = [[item.name for item in concerned(plan, rows)] for rows in ([key], [sign, key], [crash], [test])]
+    assert names == [["bandit"], ["bandit", "mnist"], ["mnist", "bandit", "curve"], []]

@@ -44,3 +44,11 @@ def test_what_differs_in_its_words_is_told_whole() -> None:
     row = Diagnostic(kind="result", check="dependence", message="`a` = 0 is not computed")
     text = diagnostics_text([row, row.model_copy(update={"message": "`a` = 0 hardly moves"})])
     assert "the same as" not in text and "hardly moves" in text
+
+
+def test_of_a_long_list_the_beginning_is_told_and_of_other_details_all() -> None:
+    detail = "\n".join(f"line {number}" for number in range(20))
+    row = Diagnostic(kind="test", check="faults", message="m", detail=detail)
+    text = diagnostics_text([row])
+    assert text.endswith("line 3\n... 16 more lines ...") and "line 4" not in text
+    assert "line 19" in diagnostics_text([row.model_copy(update={"check": "pytest"})])
