@@ -194,6 +194,8 @@ class Plan(Artifact):
 FIRST_DEMANDED = ("install", "imports", "pyright", "pytest", "smoke", "results", "audit")
 """What was demanded of every verification before verdicts said it themselves. Never changed: new verdicts get the
 checks of `agentsys.verify.checks.table`."""
+BESIDE = ("faults", "dependence")
+"""Checks of one stage: both run where all before them passed."""
 CheckState = Literal["passed", "failed", "not_run", "infra_error"]
 
 DiagnosticKind = Literal[
@@ -291,13 +293,16 @@ class Verdict(Artifact):
 
     @property
     def score(self) -> tuple[int, int]:
-        """Larger is better: (checks passed before the first failure, minus the number of diagnostics)."""
+        """Larger is better: (checks passed before the first failure, minus the number of diagnostics).
+
+        Checks that run beside each other count as one: which of them fails says nothing about how far it got.
+        """
         states = {check.name: check.state for check in self.checks}
         reached = 0
         for name in self.demanded:
-            if states.get(name) != "passed":
+            if states.get(name) != "passed" and name not in BESIDE:
                 break
-            reached += 1
+            reached += name not in BESIDE
         return (reached, -len(self.diagnostics))
 
 

@@ -164,12 +164,21 @@ def _keys(keys: Sequence[str]) -> str:
 
 
 def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, str]) -> Diagnostic:
+    """Say in which runs a number stayed the same: in those that ended well, and in no others."""
     tried = [run for run in found.runs if {"perturb", "arguments"}.intersection(run.functions.values())]
-    message = (
-        f"`{row.key}` = {number_words(row.value)} is not computed by the method: it stays the same when what "
-        f"{_names(found.functions)} return is changed; compute it in the run from "
-        "what the functions that carry the requirements return"
-    )
+    ended = [run for run in tried if run.ended == "ok"]
+    changed = list(dict.fromkeys(name for run in ended for name in run.called))
+    message = f"`{row.key}` = {number_words(row.value)} is not computed by the method"
+    if any(run.functions.keys() >= set(found.functions) for run in ended):
+        message += f": it stays the same when what {_names(found.functions)} return is changed"
+    elif changed:
+        message += (
+            f", as far as was seen: it stays the same when what {_names(changed)} return is changed, and where all is "
+            "changed at once, by 0.1 % too, the run ends early"
+        )
+    else:
+        message += ", as far as was seen: no run in which it was changed ended well"
+    message += "; compute it in the run from what the functions that carry the requirements return"
     if row.value in ENDS or sum(same(row.value, other.value) for other in found.keys) > 1:
         message += "; a value at the end of its range, or that others have too, may want a task on which methods differ"
     lines = [f"{run.name}: {run.ended}, {len(run.called)} of {len(run.functions)} functions called" for run in tried]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -19,8 +20,9 @@ from agentsys_sandbox.base import REPO, WORK
 CHECK_NAME = "dependence"
 SAME = 2e-6
 """Relative difference up to which two numbers are one: above what a replay may differ by."""
-SLIGHT, STRONG = 0.03, 0.3
-"""Relative sizes of a perturbation: the second for numbers that move in steps, such as counts and error rates."""
+FAINT, SLIGHT, STRONG = 0.001, 0.03, 0.3
+"""Relative sizes of a perturbation: the last for numbers that move in steps, such as counts and error rates; the first
+where the run does not end well with the second, because its own code stops at a cost that is not finite for example."""
 ENORMOUS = 1e6
 SHORT_BUDGET = 5.0
 """Seconds that a run may take at least whose numbers are nothing or enormous: it may never end by itself."""
@@ -267,7 +269,7 @@ async def _on_fewer_seeds(bench: Bench, seen: Examined) -> Fewer | None:
 
 
 async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, copied: Collection[str]) -> None:
-    """Change all functions at once, and where such a run does not end well, one at a time.
+    """Change all functions at once, and where such a run does not end well, less, and one at a time.
 
     A number counts as moved by what a function is given, where that function rests on others of the method: what it
     returns may be made up. The first run is free; what follows for numbers that are still open stays within the budget.
@@ -288,6 +290,9 @@ async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, cop
             continue
         ran = seen.take(await run_variant(bench, step, seen.measured), left_out)
         budget = budget or seen.budget(bench)
+        if ran.results is None and step.strength == SLIGHT:
+            faint = Variant("all, faintly", step.modes, FAINT)
+            seen.take(await run_variant(bench, faint, seen.measured), left_out)
         if ran.results is None:
             await _one_by_one(bench, seen, step, left_out, budget)
         if not seen.open or seen.used > budget:
@@ -295,9 +300,16 @@ async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, cop
 
 
 async def _one_by_one(bench: Bench, seen: Examined, step: Variant, but: Collection[str], budget: float) -> None:
-    """Perturb one function at a time, those first that are known to be called."""
-    called = seen.called
-    for item, mode in sorted(step.modes.items(), key=lambda pair: pair[0].key not in called):
+    """Perturb one function at a time, those first that are known to be called, and of each file one before a second.
+
+    What serves one experiment alone stands in a file with its like.
+    """
+    called, files = seen.called, Counter[str]()
+    turns: dict[Function, tuple[bool, int]] = {}
+    for item in step.modes:
+        turns[item] = (item.key not in called, files[item.path])
+        files[item.path] += item.key in called
+    for item, mode in sorted(step.modes.items(), key=lambda pair: turns[pair[0]]):
         if not seen.open or seen.used > budget:
             return
         single = Variant(f"{item.key} alone, {step.name.rpartition(', ')[2]}", {item: mode}, step.strength)

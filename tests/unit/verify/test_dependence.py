@@ -144,6 +144,33 @@ async def test_a_number_that_stays_when_the_method_changes_is_not_computed_by_it
     assert report.keys[0].state == "not_computed"
 
 
+def perturbed(answers: Mapping[str, object]) -> Twist:
+    """Results by what stands in the changed files; an exit code stands for a run that fails."""
+
+    def twist(call: Call, files: Files) -> ExecResult | None:
+        text = (files.get(f"{REPO}/tiny/model.py", b"") + files.get(f"{REPO}/tiny/run.py", b"")).decode()
+        for mark, answer in answers.items():
+            if mark in text:
+                files.pop(RESULTS, None)
+                return failed(b"Traceback", answer) if isinstance(answer, int) else _write(files, answer)
+        return None
+
+    return twist
+
+
+async def test_where_a_changed_method_ends_the_run_a_fainter_change_shows_what_moves_with_it(tmp_path: Path) -> None:
+    faint = {"'raise', ": 1, "'perturb', 0.03": 1, "'perturb', 0.3": 1, "'perturb', 0.001": told(1.6)}
+    found, report = await judged(tmp_path, perturbed(faint))
+    assert not found and report.keys[0].moved_by == ("all, faintly",)
+
+
+async def test_what_stays_the_same_in_a_faint_change_of_all_is_not_computed_by_the_method(tmp_path: Path) -> None:
+    faint = {"'raise', ": 1, "'perturb', 0.03": 1, "'perturb', 0.3": 1, "'perturb', 0.001": told(1.5)}
+    faint |= {"'arguments', ": told(1.5)}
+    (fault,), _ = await judged(tmp_path, perturbed(faint))
+    assert "is not computed by the method: it stays the same" in fault.message
+
+
 async def test_a_number_that_moves_with_arguments_alone_counts_unless_it_is_a_copy_of_a_setting(tmp_path: Path) -> None:
     found, report = await judged(tmp_path / "a", writes(1, told(1.5), arguments=told(1.6)))
     assert not found and report.keys[0].moved_by == ("all arguments, strongly",)

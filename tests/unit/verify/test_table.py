@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import agentsys
-from agentsys.core.artifacts import FIRST_DEMANDED, Check, Verdict
+from agentsys.core.artifacts import FIRST_DEMANDED, Check, Diagnostic, Verdict
 from agentsys.core.errors import InternalError
 from agentsys.core.rounds import Rounds
 from agentsys.core.rundir import RunDir
@@ -45,6 +45,16 @@ def test_a_verdict_from_before_is_judged_by_the_checks_of_its_time(monkeypatch: 
     old = Verdict.model_validate_json(OLD)
     assert old.demanded == FIRST_DEMANDED and "lint" in demanded()
     assert old.passed and old.score == (7, 0)
+
+
+def test_of_checks_that_run_beside_each_other_it_counts_how_much_is_wrong_and_not_which_of_them_fails() -> None:
+    def verdict(bad: str, count: int) -> Verdict:
+        names = ("install", "pytest", "results", "faults", "dependence", "audit")
+        checks = tuple(Check(name=name, state="failed" if name == bad else "passed") for name in names)
+        wrong = (Diagnostic(kind="result", check=bad, message="m"),) * count
+        return Verdict(round=1, tree="t", checks=checks, demanded=names, diagnostics=wrong)
+
+    assert verdict("faults", 5).score > verdict("dependence", 14).score > verdict("results", 1).score
 
 
 @pytest.mark.parametrize("name", FIRST_DEMANDED)
