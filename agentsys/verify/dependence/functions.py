@@ -90,21 +90,35 @@ def carriers(plan: Plan, files: Mapping[str, bytes], named: Collection[Function]
         named: functions that carry the method.
     """
     texts = {path: files[path].decode("utf-8", "replace") for path in _source_paths(plan, files)}
-    found: dict[str, tuple[Function, ...]] = {}
-    for row in plan.requirements:
-        if row.kind not in CENTRAL and row.id not in plan.central:
-            continue
-        specs = [spec for spec in plan.files if spec.path in texts]
-        mine = [
-            item
-            for spec in specs
-            for text in spec.symbols.get(row.id, ())
-            if not text.startswith((CONFIG, RESULT))
-            for item in _functions(spec.path, texts[spec.path], [clean_symbol(text)])
-            if item in named
-        ]
-        found |= {row.id: tuple(dict.fromkeys(mine))} if mine else {}
-    return found
+    central = [row.id for row in plan.requirements if row.kind in CENTRAL or row.id in plan.central]
+    found = {rid: _carrying(plan, texts, named, rid) for rid in central}
+    return {rid: mine for rid, mine in found.items() if mine}
+
+
+def measuring(
+    plan: Plan, files: Mapping[str, bytes], named: Collection[Function], keys: Collection[str]
+) -> tuple[Function, ...]:
+    """Return those of some functions that the plan names for the requirements that these results show."""
+    texts = {path: files[path].decode("utf-8", "replace") for path in _source_paths(plan, files)}
+    wanted = {f"{RESULT}{key}" for key in keys}
+    shown = [rid for spec in plan.files for rid, names in spec.symbols.items() if not wanted.isdisjoint(names)]
+    found = [item for rid in dict.fromkeys(shown) for item in _carrying(plan, texts, named, rid)]
+    return tuple(dict.fromkeys(found))
+
+
+def _carrying(
+    plan: Plan, texts: Mapping[str, str], named: Collection[Function], requirement: str
+) -> tuple[Function, ...]:
+    mine = [
+        item
+        for spec in plan.files
+        if spec.path in texts
+        for text in spec.symbols.get(requirement, ())
+        if not text.startswith((CONFIG, RESULT))
+        for item in _functions(spec.path, texts[spec.path], [clean_symbol(text)])
+        if item in named
+    ]
+    return tuple(dict.fromkeys(mine))
 
 
 def _source_paths(plan: Plan, files: Mapping[str, bytes]) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from agentsys.core.artifacts import Plan
 from agentsys.verify.checks.base import Bench, log_text
 from agentsys.verify.checks.smoke import MAX_RESULTS, RESULTS_FILE, SCRIPT, time_limit, used_seconds
-from agentsys.verify.dependence.functions import Function, MethodFunctions
+from agentsys.verify.dependence.functions import Function, MethodFunctions, measuring
 from agentsys.verify.dependence.instrument import Mode, takes_seed, variant, with_fewer_seeds, with_other_seeds
 from agentsys.verify.dependence.report import VariantRun
 from agentsys.verify.health import Sign, judge_health
@@ -300,14 +300,16 @@ async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, cop
 
 
 async def _one_by_one(bench: Bench, seen: Examined, step: Variant, but: Collection[str], budget: float) -> None:
-    """Perturb one function at a time, those first that are known to be called, and of each file one before a second.
+    """Perturb one function at a time, in an order in which what is open is likely to move soon.
 
-    What serves one experiment alone stands in a file with its like.
+    Those first that the plan names for what is open; then those that are known to be called, of each file one before a
+    second: what serves one experiment alone stands in a file with its like.
     """
     called, files = seen.called, Counter[str]()
-    turns: dict[Function, tuple[bool, int]] = {}
+    first = measuring(bench.job.plan, bench.job.files, list(step.modes), seen.open)
+    turns: dict[Function, tuple[bool, bool, int]] = {}
     for item in step.modes:
-        turns[item] = (item.key not in called, files[item.path])
+        turns[item] = (item not in first, item.key not in called, files[item.path])
         files[item.path] += item.key in called
     for item, mode in sorted(step.modes.items(), key=lambda pair: turns[pair[0]]):
         if not seen.open or seen.used > budget:
