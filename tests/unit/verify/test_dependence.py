@@ -12,7 +12,7 @@ import pytest
 from agentsys.core.artifacts import Diagnostic, ExpectedResult, FileSpec, Plan, Requirement
 from agentsys.plan.answers import EvaluationAnswer
 from agentsys.plan.rules import evaluation_problems
-from agentsys.verify.dependence.functions import method_functions
+from agentsys.verify.dependence.functions import measuring, method_functions
 from agentsys.verify.dependence.report import FILE, Dependence
 from agentsys.verify.dependence.scale import is_paper_scale, is_time, missed
 from agentsys.verify.run import verify
@@ -72,6 +72,13 @@ def test_where_nothing_is_named_the_owners_public_functions_count() -> None:
 def test_where_only_what_writes_results_is_named_the_public_functions_of_the_method_count() -> None:
     found = method_functions(plan_of({"R1": ("accuracy",)}, {"R2": ("build",)}), FILES)
     assert "loss" in {item.name for item in found.named} and "build" not in {item.name for item in found.named}
+
+
+def test_what_the_plan_names_for_a_result_is_known_whatever_kind_its_requirement_is_of() -> None:
+    plan = plan_of({"R1": ("Model", "loss"), "R2": ("loss",)}, {"R2": ("sweep", "result:accuracy"), "R3": ("build",)})
+    named = method_functions(plan, FILES).named
+    assert [item.name for item in measuring(plan, FILES, named, ["accuracy"])] == ["loss", "sweep"]
+    assert measuring(plan, FILES, named, ["other"]) == ()
 
 
 def writes(
