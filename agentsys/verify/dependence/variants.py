@@ -28,6 +28,8 @@ SHORT_BUDGET = 5.0
 """Seconds that a run may take at least whose numbers are nothing or enormous: it may never end by itself."""
 WORTH = 2.0
 """Seconds of a run from which on fewer seeds are tried."""
+ATTEMPTS = 6
+"""Runs of the method that perturbing one function at a time may take."""
 LEAST_BUDGET, ALONE_BUDGET = 30.0, 20.0
 """Seconds that perturbing one function at a time may take at least; the second for each requirement by itself."""
 
@@ -289,10 +291,10 @@ async def _perturb(bench: Bench, seen: Examined, functions: MethodFunctions, cop
         if not upper and step.name.startswith("all that rests"):
             continue
         ran = seen.take(await run_variant(bench, step, seen.measured), left_out)
-        budget = budget or seen.budget(bench)
+        budget = budget or seen.budget(bench, runs=ATTEMPTS)
         if ran.results is None and step.strength == SLIGHT:
-            faint = Variant("all, faintly", step.modes, FAINT)
-            seen.take(await run_variant(bench, faint, seen.measured), left_out)
+            # What is given to functions keeps its value: a share above one or a fraction of a step ends a run too.
+            seen.take(await run_variant(bench, Variant("all, faintly", base or upper, FAINT), seen.measured), left_out)
         if ran.results is None:
             await _one_by_one(bench, seen, step, left_out, budget)
         if not seen.open or seen.used > budget:
@@ -306,7 +308,8 @@ async def _one_by_one(bench: Bench, seen: Examined, step: Variant, but: Collecti
     second: what serves one experiment alone stands in a file with its like.
     """
     called, files = seen.called, Counter[str]()
-    first = measuring(bench.job.plan, bench.job.files, list(step.modes), seen.open)
+    returning = [item for item, mode in step.modes.items() if mode == "perturb"]
+    first = measuring(bench.job.plan, bench.job.files, returning, seen.open)
     turns: dict[Function, tuple[bool, bool, int]] = {}
     for item in step.modes:
         turns[item] = (item not in first, item.key not in called, files[item.path])
