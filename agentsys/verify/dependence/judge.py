@@ -173,7 +173,7 @@ def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, st
         message += f": it stays the same when what {_names(found.functions)} return is changed"
     elif changed:
         message += (
-            f", as far as was seen: it stays the same when what {_names(changed)} return is changed; where all of it is "
+            f", as far as was seen: it stays the same when what {_names(changed)} return is changed; where all is "
             "changed at once, by 3 %, the run ends early"
         )
     else:
