@@ -182,7 +182,7 @@ def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, st
     if row.value in ENDS or sum(same(row.value, other.value) for other in found.keys) > 1:
         message += "; a value at the end of its range, or that others have too, may want a task on which methods differ"
     lines = [
-        f"{run.name} ({100 * run.strength:g} %): {run.ended}, {len(run.called)} of {len(run.functions)} functions called"
+        f"{run.name} ({100 * run.strength:g} %): {run.ended}, {len(run.called)} of {len(run.functions)} called"
         for run in tried
     ]
     return _fault(message, row.key, places.get(row.key, SCRIPT), "\n".join(lines))
