@@ -63,6 +63,7 @@ _WRAPPED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^`\n]*)$", re.MULTILINE)
+_LONG = re.compile(r"`{3,}")
 _BLANK = "\ufeff\u200b \t\r\n"
 _MAX_SPANS = 20
 _MAX_TAGS = 50
@@ -96,7 +97,8 @@ def _unwrapped(text: str) -> str:
 
 def _run_on(text: str) -> tuple[int, int] | None:
     """Return the span from where the model speaks for its user to the end."""
-    turn = next((turn for turn in islice(_NEXT_TURN.finditer(text), _MAX_TAGS) if not _quoted(text, turn)), None)
+    turns = islice(_NEXT_TURN.finditer(text), _MAX_TAGS)
+    turn = next((turn for turn in turns if not _quoted(text, turn) and not _in_code(text, turn.start())), None)
     if turn is None or not text[: turn.start()].strip() or _fenced(text, turn.start()):
         return None
     return turn.start(), len(text)
@@ -183,6 +185,12 @@ def _quoted(text: str, tag: re.Match[str]) -> bool:
     """Return whether a tag is spoken of: quotes stand at one of its sides."""
     before, behind = text[max(0, tag.start() - 3) : tag.start()], text[tag.end() : tag.end() + 3]
     return any(side[at] in "\"'`" for side, at in ((before, -1), (behind, 0)) if side and side != "```")
+
+
+def _in_code(text: str, at: int) -> bool:
+    """Return whether a place lies in code within a line: an answer may speak of chat templates."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return _LONG.sub("", line).count("`") % 2 == 1
 
 
 def _is_json(text: str) -> bool:
