@@ -18,6 +18,7 @@ from agentsys.verify.health import judge_health
 from agentsys.verify.results_file import Results, number_words
 
 MOST_NAMES = 6
+CHANGED = "changed is each number and array that a function returns, or is given where it rests on others, by the share:"
 ENDS = (0.0, 1.0, 100.0)
 """Ends of the ranges of shares and errors: a task that is too easy or too hard leaves them there, whatever is done."""
 
@@ -185,7 +186,7 @@ def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, st
         f"{run.name} ({100 * run.strength:g} %): {run.ended}, {len(run.called)} of {len(run.functions)} called"
         for run in tried
     ]
-    return _fault(message, row.key, places.get(row.key, SCRIPT), "\n".join(lines))
+    return _fault(message, row.key, places.get(row.key, SCRIPT), "\n".join([CHANGED, *lines]))
 
 
 def _without_effect(seen: Examined, plan: Plan) -> list[Diagnostic]:
