@@ -18,7 +18,7 @@ from agentsys.verify.health import judge_health
 from agentsys.verify.results_file import Results, number_words
 
 MOST_NAMES = 6
-CHANGED = "changed is each number and array that a function returns, or is given where it rests on others, by the share:"
+CHANGED = "changed is each number and array that a function returns, or is given where it rests on others, by the share"
 ENDS = (0.0, 1.0, 100.0)
 """Ends of the ranges of shares and errors: a task that is too easy or too hard leaves them there, whatever is done."""
 
