@@ -21,8 +21,12 @@ def shortened(source: str) -> str:
     lines = source.splitlines()
     spans = sorted(_tables(tree), reverse=True)
     for start, end in spans:
-        hidden = end - start + 1 - FIRST - LAST
-        lines[start - 1 + FIRST : end - LAST] = [f"... {hidden} lines of {end - start + 1} are not shown here ..."]
+        rows = lines[start - 1 : end]
+        hidden = len(rows) - FIRST - LAST
+        alike = len(rows) - len({row.strip().casefold() for row in rows})
+        twice = f"{alike} of them repeat another" if alike else "no two are alike"
+        said = f"... {hidden} lines of {len(rows)} are not shown here; {twice} ..."
+        lines[start - 1 + FIRST : end - LAST] = [said]
     return "\n".join(lines) + "\n"
 
 

@@ -78,8 +78,17 @@ def test_of_a_long_table_the_ends_stand_and_its_lines_are_counted() -> None:
     rows = "\n".join(f"    {number}," for number in range(60))
     source = f"A = [\n{rows}\n]\n\n\ndef f() -> int:\n    return len(A)\n"
     text = shortened(source)
-    assert "... 48 lines of 62 are not shown here ..." in text and "    8,\n..." in text and "    59,\n]" in text
+    assert (
+        "... 48 lines of 62 are not shown here; no two are alike ..." in text
+        and "    8,\n..." in text
+        and "    59,\n]" in text
+    )
     assert "    30," not in text and "return len(A)" in text
+
+
+def test_of_a_long_table_it_is_told_how_many_lines_repeat_another() -> None:
+    rows = "\n".join(f"    {number // 2}," for number in range(60))
+    assert "not shown here; 30 of them repeat another ..." in shortened(f"A = [\n{rows}\n]\n")
 
 
 def test_what_computes_and_what_documents_is_never_shortened() -> None:
