@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from agentsys.core.artifacts import Diagnostic, Plan
-from agentsys.core.text import cut
+from agentsys.core.text import clean_line, cut
 from agentsys.verify.checks.smoke import SCRIPT
 from agentsys.verify.dependence.alone import idle, unjudged
 from agentsys.verify.dependence.functions import MethodFunctions
@@ -18,6 +19,8 @@ from agentsys.verify.health import judge_health
 from agentsys.verify.results_file import Results, number_words
 
 MOST_NAMES = 6
+MAX_ERROR = 160
+_ERROR = re.compile(r"[\w.]+(?:Error|Exception|Warning)\b")
 CHANGED = "changed is each number and array that a function returns, or is given where it rests on others, by the share"
 ENDS = (0.0, 1.0, 100.0)
 """Ends of the ranges of shares and errors: a task that is too easy or too hard leaves them there, whatever is done."""
@@ -71,7 +74,9 @@ def faults(seen: Examined, found: Dependence, plan: Plan, places: Mapping[str, s
         places: result key -> file that measures it by the plan.
     """
     swallowed = _swallowed(seen, plan)
-    lost = [] if swallowed else [_not_computed(row, found, places) for row in found.keys if row.state == "not_computed"]
+    ends = {ran.run.name: _last_line(ran) for ran in seen.runs}
+    open_ = [row for row in found.keys if row.state == "not_computed" and not swallowed]
+    lost = [_not_computed(row, found, places, ends) for row in open_]
     beside = _beside_the_paper(found, plan, places)
     parts = [*lost, *_without_effect(seen, plan), *_hardly_moved(seen, plan, places), *_cannot_fail(seen, plan)]
     text = _follows_its_text(seen, found, plan)
@@ -164,8 +169,20 @@ def _keys(keys: Sequence[str]) -> str:
     return ", ".join(f"`{key}`" for key in keys[:MOST_NAMES]) + (", ..." if len(keys) > MOST_NAMES else "")
 
 
-def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, str]) -> Diagnostic:
-    """Say in which runs a number stayed the same: in those that ended well, and in no others."""
+def _last_line(ran: Ran) -> str:
+    """Return what a run that did not end well said last: an error's message, as Python prints it."""
+    lines = [line for line in ran.log.splitlines() if _ERROR.match(line)]
+    return f", {clean_line(lines[-1], MAX_ERROR)}" if lines and ran.run.ended != "ok" else ""
+
+
+def _not_computed(
+    row: KeyDependence, found: Dependence, places: Mapping[str, str], ends: Mapping[str, str]
+) -> Diagnostic:
+    """Say in which runs a number stayed the same: in those that ended well, and in no others.
+
+    Args:
+        ends: what each run said last that did not end well, by its name.
+    """
     tried = [run for run in found.runs if {"perturb", "arguments"}.intersection(run.functions.values())]
     ended = [run for run in tried if run.ended == "ok"]
     changed = list(dict.fromkeys(name for run in ended for name in run.called))
@@ -184,6 +201,7 @@ def _not_computed(row: KeyDependence, found: Dependence, places: Mapping[str, st
         message += "; a value at the end of its range, or that others have too, may want a task on which methods differ"
     lines = [
         f"{run.name} ({100 * run.strength:g} %): {run.ended}, {len(run.called)} of {len(run.functions)} called"
+        f"{ends.get(run.name, '')}"
         for run in tried
     ]
     return _fault(message, row.key, places.get(row.key, SCRIPT), "\n".join([CHANGED, *lines]))

@@ -176,6 +176,7 @@ async def test_what_stays_the_same_in_a_faint_change_of_all_is_not_computed_by_t
     faint |= {"'arguments', ": told(1.5)}
     (fault,), _ = await judged(tmp_path, perturbed(faint))
     assert "is not computed by the method: it stays the same" in fault.message
+    assert fault.detail.splitlines()[1].startswith("all, slightly (3 %): nonzero, ")
 
 
 async def test_a_number_that_moves_with_arguments_alone_counts_unless_it_is_a_copy_of_a_setting(tmp_path: Path) -> None:
