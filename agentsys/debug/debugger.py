@@ -34,6 +34,8 @@ from agentsys.verify.reviewer import settle_dismissed
 
 COST: tuple[Owner, ...] = ("debugger", "coder", "analyzer", "planner")
 """Who acts, the cheapest first: an edit, a file, a reading and a file, a part of the plan."""
+NEAREST = 2
+"""Files whose analyses a debugger is shown that has failed before: those that the evidence names first."""
 CARRIED = ("configs/full.yaml", "configs/smoke.yaml")
 """What a coder may have to add keys to, besides the files of the plan."""
 
@@ -215,6 +217,9 @@ class Debugger(Agent):
         diagnostics, texts = current.verdict.diagnostics, texts_of(read_tree(context.ws.run.repo))
         wide = _is_wide(before)
         touched = [spec for spec in plan.files if spec.path in evidence.sources]
+        place = {path: number for number, path in enumerate(evidence.sources)}
+        code = [spec for spec in touched if spec.kind != "test"]
+        nearest = sorted(code, key=lambda spec: place[spec.path])[:NEAREST]
         refs = [row.place.section for spec in touched for row in context.ws.requirements_of(plan, spec)] if wide else []
         refs += [row.place.section for row in plan.requirements if row.id in _doubted(diagnostics)]
         rest = [spec.path for spec in plan.files if spec.kind != "test" and spec.path not in evidence.sources]
@@ -234,7 +239,7 @@ class Debugger(Agent):
             expected=[row for row in plan.expected if row.experiment in {item.name for item in about}],
             raw={name: quoted[name] for name in evidence.raw},
             sources={name: quoted[name] for name in evidence.sources},
-            analyses=[(spec.path, context.quote(context.ws.analysis(spec.path))) for spec in touched] if wide else [],
+            analyses=[(spec.path, context.quote(context.ws.analysis(spec.path))) for spec in nearest] if wide else [],
             sections=context.quote(context.sections(refs)),
             others={path: context.quote(text) for path, text in _outlines(context, rest).items()},
             logs=evidence.logs,

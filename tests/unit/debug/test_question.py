@@ -87,11 +87,11 @@ async def test_what_was_looked_at_is_added_at_the_end(tmp_path: Path, monkeypatc
 
 
 def test_of_a_runs_faults_the_experiments_concerned_are_told_and_all_where_none_is_named() -> None:
+    there = ("mnist", "bandit", "curve")
+    wanted = {"id": "E1", "experiment": "bandit", "metric": "m", "value": 1.0, "place": {"section": "5"}}
     data = PLAN.model_dump() | {
-        "experiments": [
-            {"name": name, "what": "w", "full": "f", "smoke": "s"} for name in ("mnist", "bandit", "curve")
-        ],
-        "expected": [{"id": "E1", "experiment": "bandit", "metric": "m", "value": 1.0, "result_key": "regret_ratio"}],
+        "experiments": [{"name": name, "what": "w", "full": "f", "smoke": "s"} for name in there],
+        "expected": [wanted | {"result_key": "regret_ratio"}],
     }
     plan = Plan.model_validate(data)
     key = Diagnostic(kind="result", check="dependence", message="`regret_ratio` = 1 stays", symbol="regret_ratio")
