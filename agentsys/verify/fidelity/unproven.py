@@ -53,7 +53,7 @@ def unproven(text: str, proven: Collection[str], limit: int) -> str:
     for node in sorted(wanted, key=_is_test):  # what may replace something goes before all tests
         more = _with_used(node, tree, proven) - kept
         size = sum(len(line) + 1 for each in more for line in _lines_of(each, lines, proven))
-        if _is_test(node) and kept and spent + size > limit:
+        if _is_test(node) and not _replaces(node) and kept and spent + size > limit:
             hidden += _names(node) or ["..."]
             continue
         kept |= more
@@ -89,10 +89,19 @@ def _is_test(node: ast.stmt) -> bool:
 
 def _is_shown(node: ast.stmt, proven: Collection[str]) -> bool:
     if isinstance(node, FunctionNode):
-        return node.name not in proven and (node.name.startswith("test") or not _words(node).isdisjoint(REPLACING))
+        return _replaces(node) or (node.name.startswith("test") and node.name not in proven)
     if isinstance(node, ast.ClassDef):
-        return any(f"{node.name}.{item.name}" not in proven for item in node.body if isinstance(item, FunctionNode))
-    return not (_names(node) or _is_docstring(node)) or not (_words(node) - set(_names(node))).isdisjoint(REPLACING)
+        return any(isinstance(item, FunctionNode) and not _is_hidden(item, node.name, proven) for item in node.body)
+    return not (_names(node) or _is_docstring(node)) or _replaces(node)
+
+
+def _replaces(node: ast.stmt) -> bool:
+    """True where something is put in the place of something else, in a proven test as well."""
+    return not (_words(node) - set(_names(node))).isdisjoint(REPLACING)
+
+
+def _is_hidden(item: ast.stmt, owner: str, proven: Collection[str]) -> bool:
+    return isinstance(item, FunctionNode) and f"{owner}.{item.name}" in proven and not _replaces(item)
 
 
 def _names(node: ast.stmt) -> list[str]:
@@ -120,8 +129,8 @@ def _used(node: ast.stmt, proven: Collection[str]) -> set[str]:
     """Return the words of what is shown of a statement."""
     if not isinstance(node, ast.ClassDef):
         return _words(node)
-    hidden = {item for item in node.body if isinstance(item, FunctionNode) and f"{node.name}.{item.name}" in proven}
-    parts = [*node.bases, *node.decorator_list, *(item for item in node.body if item not in hidden)]
+    shown = [item for item in node.body if not _is_hidden(item, node.name, proven)]
+    parts = [*node.bases, *node.decorator_list, *shown]
     return {word for part in parts for word in _words(part)}
 
 
@@ -130,7 +139,7 @@ def _lines_of(node: ast.stmt, lines: Sequence[str], proven: Collection[str]) -> 
     first, last = _span(node)
     hidden: set[int] = set()
     for item in node.body if isinstance(node, ast.ClassDef) else ():
-        if isinstance(item, FunctionNode) and f"{getattr(node, 'name', '')}.{item.name}" in proven:
+        if _is_hidden(item, getattr(node, "name", ""), proven):
             hidden.update(range(_span(item)[0], _span(item)[1] + 1))
     space = [] if isinstance(node, ast.Import | ast.ImportFrom) else [""]
     return [*(lines[number - 1] for number in range(first, last + 1) if number not in hidden), *space]

@@ -62,6 +62,16 @@ def test_what_may_put_something_in_the_place_of_the_code_is_shown_whoever_uses_i
     assert "def test_open" not in text and "def near" not in text
 
 
+def test_a_proven_test_that_replaces_something_is_shown_all_the_same() -> None:
+    body = "monkeypatch.setattr(core, 'slow', lambda x: 3)\n"
+    alone = f"def test_fast(monkeypatch):\n    {body}    assert core.step(1) == 3\n"
+    assert body in unproven(alone, ["test_fast"], 5000)
+    inside = f"class TestIt:\n    def test_fast(self, monkeypatch):\n        {body}"
+    inside += "\n    def test_plain(self):\n        assert 1\n"
+    text = unproven(inside, ["TestIt.test_fast", "TestIt.test_plain"], 5000)
+    assert body in text and "def test_plain" not in text
+
+
 def test_beyond_the_limit_whole_tests_are_named_instead_and_what_replaces_goes_first() -> None:
     text = unproven(FILE, ["test_proven"], 150)
     assert "monkeypatch.setattr" in text and "sys.path.insert" in text
