@@ -6,7 +6,7 @@ from agentsys.core.artifacts import ExpectedResult
 from agentsys.verify.checks.base import Bench
 from agentsys.verify.dependence.functions import Function, MethodFunctions
 from agentsys.verify.dependence.instrument import Mode
-from agentsys.verify.dependence.variants import STRONG, Examined, Ran, Variant, run_variant
+from agentsys.verify.dependence.variants import SLIGHT, STRONG, Examined, Ran, Variant, run_variant
 
 LEAST_SHARE = 0.01
 """A number moves by this share of what the method was changed by, in one run at least. Whole numbers move in steps."""
@@ -43,7 +43,8 @@ def hardly_moved(seen: Examined, expected: tuple[ExpectedResult, ...]) -> dict[s
 
 
 def _change(ran: Ran) -> float:
-    return 1.0 if "scale" in ran.run.functions.values() else ran.run.strength
+    """Return by how much the method was changed; a faint change excuses no trace that a slight one would show."""
+    return 1.0 if "scale" in ran.run.functions.values() else max(ran.run.strength, SLIGHT)
 
 
 def _moved_by(row: ExpectedResult | None, ran: Ran, key: str) -> float:

@@ -171,6 +171,12 @@ async def test_where_a_changed_method_ends_the_run_a_fainter_change_shows_what_m
     assert not found and report.keys[0].moved_by == ("all, faintly",)
 
 
+async def test_a_trace_of_the_method_in_a_faint_change_does_not_make_a_number_its_own(tmp_path: Path) -> None:
+    faint = {"'raise', ": 1, "'perturb', 0.03": 1, "'perturb', 0.3": 1, "'perturb', 0.001": told(1.5 * 1.0001)}
+    (fault,), _ = await judged(tmp_path, perturbed(faint | {"'arguments', ": told(1.5)}))
+    assert "`mean` = 1.5 hardly moves with the method" in fault.message
+
+
 async def test_what_stays_the_same_in_a_faint_change_of_all_is_not_computed_by_the_method(tmp_path: Path) -> None:
     faint = {"'raise', ": 1, "'perturb', 0.03": 1, "'perturb', 0.3": 1, "'perturb', 0.001": told(1.5)}
     faint |= {"'arguments', ": told(1.5)}
