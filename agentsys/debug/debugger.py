@@ -16,7 +16,7 @@ from agentsys.core.prompts import render
 from agentsys.core.rounds import REPEATS_CHANGE, Round
 from agentsys.core.tree import read_tree
 from agentsys.debug.edits import EDIT_FORMAT, Patch, parse_edits, prepare
-from agentsys.debug.evidence import RUN, WIDE, Evidence, budget_of, gather, with_lines
+from agentsys.debug.evidence import RUN, WIDE, Evidence, budget_of, gather
 from agentsys.debug.excerpts import outline
 from agentsys.debug.guard import asks_for_quicker_tests, weakenings
 from agentsys.debug.history import change_of, history_text, installed_text, tried_text
@@ -214,12 +214,11 @@ class Debugger(Agent):
         lost: TakenBack | None,
     ) -> Prompt:
         context = self._context
-        diagnostics, texts = current.verdict.diagnostics, texts_of(read_tree(context.ws.run.repo))
+        diagnostics = current.verdict.diagnostics
         wide = _is_wide(before)
         touched = [spec for spec in plan.files if spec.path in evidence.sources]
-        place = {path: number for number, path in enumerate(evidence.sources)}
-        code = [spec for spec in touched if spec.kind != "test"]
-        nearest = sorted(code, key=lambda spec: place[spec.path])[:NEAREST]
+        code = {spec.path: spec for spec in touched if spec.kind != "test"}
+        nearest = [code[path] for path in evidence.sources if path in code][:NEAREST]
         refs = [row.place.section for spec in touched for row in context.ws.requirements_of(plan, spec)] if wide else []
         refs += [row.place.section for row in plan.requirements if row.id in _doubted(diagnostics)]
         rest = [spec.path for spec in plan.files if spec.kind != "test" and spec.path not in evidence.sources]
@@ -230,7 +229,7 @@ class Debugger(Agent):
             round=last.number,
             max_rounds=context.settings.max_rounds,
             checks=context.quote(checks_text(current.verdict) + installed_text(context, plan, current)),
-            diagnostics=context.quote(diagnostics_text(with_lines(diagnostics, texts))),
+            diagnostics=context.quote(diagnostics_text(evidence.diagnostics)),
             replacements=[row.words for row in replacements(diagnostics_text(diagnostics))],
             history=context.quote(history_text(context.rounds.all())),
             tried=context.quote(tried_text(before)),

@@ -76,6 +76,8 @@ _LOGS = (
 class Evidence:
     """What is shown: texts by path, and what the failed run left."""
 
+    diagnostics: Sequence[Diagnostic]
+    """What is wrong; where a type does not fit, with the line of code."""
     sources: Mapping[str, str]
     raw: Mapping[str, str]
     """Results, the end of the run's log, seconds per function."""
@@ -131,7 +133,8 @@ def gather(
         )
     heads = {path for row in diagnostics if not _measured(row) for path in (row.path, *map(_file_of, row.frames))}
     heads |= {path for path in texts if is_test_path(path)}  # a case that is added needs its imports
-    return Evidence(pack(texts, order, budget, heads), _raw(folder, diagnostics, watched), _logs(folder))
+    told = with_lines(diagnostics, texts)
+    return Evidence(told, pack(texts, order, budget, heads), _raw(folder, diagnostics, watched), _logs(folder))
 
 
 def _graph(texts: Mapping[str, str]) -> CallGraph:

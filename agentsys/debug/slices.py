@@ -143,7 +143,7 @@ def _bound(node: ast.AST) -> frozenset[str]:
 
 def mentions(node: ast.AST, text: str) -> bool:
     """True where this very string stands in a definition."""
-    return any(isinstance(each, ast.Constant) and each.value == text for each in ast.walk(node))
+    return text in strings(node)
 
 
 def strings(node: ast.AST) -> list[str]:
